@@ -1,0 +1,30 @@
+"""The databases in a country's Postgres: one with its own role for each service that uses it."""
+
+from dataclasses import dataclass
+
+from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
+from dive_infra.catalog.keycloak import ROLE as KEYCLOAK_ROLE
+
+
+@dataclass(frozen=True)
+class Database:
+    """`role` owns it and logs in with the secret `credential`; `service` may not start before it is there."""
+
+    name: str
+    role: str
+    credential: str
+    service: str = ""
+    hub_only: bool = False
+
+
+ORCHESTRATION = Database("orchestration", "orchestration", "orchestration-db", hub_only=True)
+
+DATABASES = (
+    Database(KEYCLOAK, KEYCLOAK_ROLE, "keycloak-db", service="keycloak"),
+    Database("portal", "portal", "portal-db", service="frontend"),
+    ORCHESTRATION,
+)
+
+
+def databases(is_hub: bool) -> list[Database]:
+    return [d for d in DATABASES if is_hub or not d.hub_only]

@@ -1,0 +1,66 @@
+"""What a service of a country is: plain data that the service component declares and the checks compare with."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+ServiceClass = Literal["core", "optional", "stretch"]
+
+FILES = "/etc/dive"
+CERTIFICATE = f"{FILES}/tls.crt"  # the country's certificate, followed by its issuers
+KEY = f"{FILES}/tls.key"
+CA = f"{FILES}/ca.pem"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a service's files are made of. `secrets` is keyed by the names of `dive_infra.secrets`."""
+
+    secrets: Mapping[str, str]
+    certificate: str  # PEM chain
+    key: str  # PEM
+    ca: str  # PEM
+
+    def tls(self) -> dict[str, str]:
+        """The three files that every TLS server and client here needs."""
+        return {CERTIFICATE: self.certificate, KEY: self.key, CA: self.ca}
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """Docker's health check; times in seconds. `test` is run without a shell unless it starts with one."""
+
+    test: tuple[str, ...]
+    interval: int = 3
+    timeout: int = 5
+    retries: int = 20
+    start_period: int = 30
+
+
+@dataclass(frozen=True)
+class ServiceSpec:
+    """One container of a country.
+
+    `files` makes absolute path -> text below `/etc/dive`; they are written to a volume of their own, owned by `uid`,
+    mode 0400, mounted read-only. `environment` never holds a secret. `needs` names services of the same country that
+    must be healthy before this one starts. `shared` joins the network between countries.
+    """
+
+    name: str
+    image: str
+    uid: int
+    health: HealthCheck
+    files: Callable[[Material], Mapping[str, str]] = Material.tls
+    service_class: ServiceClass = "core"
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: str | None = None  # where the data volume is mounted
+    tmpfs: tuple[str, ...] = ("/tmp",)  # writable places of the user, in memory
+    read_only: bool = True
+    memory_mb: int = 256
+    cpus: float = 1.0
+    pids: int = 200
+    needs: tuple[str, ...] = ()
+    shared: bool = False
+    stop_grace: int = 10  # seconds

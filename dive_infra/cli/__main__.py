@@ -1,0 +1,20 @@
+"""`./dive`: prepares a machine and does the work of day two. What is deployed is decided by the Pulumi program alone."""
+
+import typer
+
+from dive_infra.cli import environment, images, test, up
+
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+    epilog="Exit codes: 0 ok · 1 a finding or a failure · 2 wrong use · 130 interrupted.",
+)
+app.command("up")(up.up)
+app.command("env")(environment.env)
+app.command("test")(test.test)
+app.add_typer(images.app, name="images")
+
+if __name__ == "__main__":
+    app(prog_name="./dive")

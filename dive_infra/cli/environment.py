@@ -1,0 +1,24 @@
+"""`./dive env`, and the prepared machine that every other verb starts from."""
+
+import os
+import shlex
+
+from dive_infra.cli.steps import step
+from dive_infra.machine import engine, state, toolchain
+
+
+def prepare() -> dict[str, str]:
+    """Pulumi and an engine, ready to use; returns the variables to run Pulumi with, added to this process's own."""
+    with step("Pulumi") as progress:
+        tools = toolchain.ensure(state.cache_directory(), progress)
+    with step("Docker engine") as progress:
+        docker_host = engine.ensure(progress)
+    added = state.environment(tools, docker_host)
+    os.environ.update(added)
+    return added
+
+
+def env() -> None:
+    """Print what makes a shell in which plain `pulumi` works: eval "$(./dive env)"."""
+    for name, value in prepare().items():
+        print(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,47 @@
+"""How the command tells what it does: one line per step with its time, and errors that end with what to do."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from dive_infra.machine.debian import PackageError
+from dive_infra.machine.engine import EngineError
+from dive_infra.machine.images import ImageError
+from dive_infra.machine.toolchain import ToolchainError
+from dive_infra.settings import SettingsError
+
+console = Console(stderr=True, highlight=False)
+
+Progress = Callable[[str], None]
+
+# What an operator can mend; anything else is a defect of ours and shows its traceback.
+EXPECTED = (EngineError, ImageError, PackageError, SettingsError, ToolchainError)
+
+
+@contextmanager
+def step(title: str) -> Iterator[Progress]:
+    """Runs one step; the lines given to its progress function show the time since the step began."""
+    started = time.monotonic()
+
+    def elapsed() -> str:
+        return f"{time.monotonic() - started:.1f} s"
+
+    def progress(line: str) -> None:
+        console.print(f"  [dim]{elapsed():>8}[/]  {line}", markup=True)
+
+    try:
+        yield progress
+    except EXPECTED as error:
+        console.print(f"[red]✗[/] {title} ({elapsed()})")
+        fail(str(error))
+    console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
+
+
+def fail(message: str, code: int = 1) -> None:
+    """Ends the command: the message says what was found, what was expected and what to do next."""
+    sys.stderr.write(f"dive: {message}\n")
+    raise typer.Exit(code)

@@ -1,0 +1,51 @@
+"""`./dive test`: everything tested, on real services."""
+
+import os
+import subprocess
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from dive_infra.cli import images
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.steps import console
+from dive_infra.machine.state import ROOT
+
+PYTHON = ["dive_infra", "tests", "services", "__main__.py"]
+
+# What needs no engine, in the order in which it fails fastest.
+CHECKS = (
+    ("format", ["ruff", "format", "--check", *PYTHON]),
+    ("lint", ["ruff", "check", *PYTHON]),
+    ("types", ["mypy"]),
+)
+
+
+def test(
+    fast: Annotated[bool, typer.Option(help="leave out what needs a Docker engine")] = False,
+    pytest: Annotated[list[str] | None, typer.Argument(help="arguments for pytest, instead of all tests")] = None,
+) -> None:
+    """Check the code, then run the tests: unit, policies, dynamic providers, and both countries on a real engine."""
+    failed: list[str] = []
+    for name, command in CHECKS if not pytest else ():
+        if not run(name, command):
+            failed.append(name)
+    if not fast:
+        prepare()
+        images.ensure()
+    wanted = pytest or (["tests/unit"] if fast else ["tests"])
+    if not run("tests", [sys.executable, "-m", "pytest", "--durations=15", *wanted]):
+        failed.append("tests")
+    if failed:
+        console.print(f"[red]✗[/] failed: {', '.join(failed)}")
+        raise typer.Exit(1)
+
+
+def run(name: str, command: list[str]) -> bool:
+    started = time.monotonic()
+    done = subprocess.run(command, cwd=ROOT, env=os.environ)
+    mark = "[red]✗[/]" if done.returncode else "[green]✓[/]"
+    console.print(f"{mark} {name} [dim]({time.monotonic() - started:.1f} s)[/]")
+    return done.returncode == 0

@@ -1,0 +1,64 @@
+"""Trust in the coalition: a root at the hub, for each country an issuer limited to its names, one certificate a country."""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from dive_infra.dynamic.certificate import Certificate
+from dive_infra.naming import LOOPBACK, SERVICES, Names
+
+
+@dataclass
+class IssuedBy:
+    """An authority: its chain (PEM) and its key (PEM, secret)."""
+
+    chain: pulumi.Input[str]
+    key: pulumi.Input[str]
+
+
+class Authority(pulumi.ComponentResource):
+    """The coalition's root certificate; its key never leaves the hub's state."""
+
+    def __init__(self, name: str, names: Names, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dive:components:Authority", name, None, opts)
+        # What renews itself must not drop the old key while certificates of it are in use: protected like data.
+        self.root = Certificate(
+            f"{name}-root", f"DIVE coalition {names.namespace}", authority=True, opts=pulumi.ResourceOptions(parent=self)
+        )
+        self.certificate = self.root.chain
+        self.register_outputs({"certificate": self.certificate})
+
+    def issuer_of(self, names: Names) -> IssuedBy:
+        """The authority of one country, limited to its hosts and loopback."""
+        issuer = Certificate(
+            f"{self._name}-issuer-{names.country.lower}",
+            f"DIVE {names.country.code}",
+            names=[names.zone, f"{LOOPBACK}/32"],
+            authority=True,
+            issuer_chain=self.root.chain,
+            issuer_key=self.root.key,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        return IssuedBy(issuer.chain, issuer.key)
+
+
+class CountryCertificate(pulumi.ComponentResource):
+    """The one certificate of a country, for all its services."""
+
+    def __init__(self, name: str, names: Names, issuer: IssuedBy, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dive:components:CountryCertificate", name, None, opts)
+        self.certificate = Certificate(
+            f"{name}-certificate",
+            names.zone,
+            names=covered_names(names),
+            issuer_chain=issuer.chain,
+            issuer_key=issuer.key,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.chain, self.key = self.certificate.chain, self.certificate.key
+        self.register_outputs({"chain": self.chain})
+
+
+def covered_names(names: Names) -> list[str]:
+    """What the certificate of a country must be valid for."""
+    return [*(names.host(service) for service in SERVICES), LOOPBACK]

@@ -1,0 +1,71 @@
+"""The roles and databases of a country's Postgres: one of each for every service that uses it, no superuser among them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_postgresql as postgresql
+
+from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.naming import Names
+
+
+@dataclass
+class DatabasesArgs:
+    """`owners`: database -> (role, password). `host` and `trust_file` come from gates, so that the provider connects
+    only to a server that is there."""
+
+    names: Names
+    host: pulumi.Input[str]
+    trust_file: pulumi.Input[str]
+    superuser_password: pulumi.Input[str]
+    owners: Mapping[str, tuple[str, pulumi.Input[str]]]
+    server_data: pulumi.Resource
+
+
+class Databases(pulumi.ComponentResource):
+    def __init__(self, name: str, args: DatabasesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dive:components:Databases", name, None, opts)
+        provider = postgresql.Provider(
+            f"{name}-provider",
+            host=args.host,
+            port=args.names.port("postgres"),
+            username=SUPERUSER,
+            password=args.superuser_password,
+            database=SUPERUSER,
+            sslmode="verify-full",
+            sslrootcert=args.trust_file,
+            connect_timeout=10,
+            superuser=True,
+            max_connections=4,
+            expected_version="15.0.0",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        # When the data volume goes, its roles and databases go with it: nothing to ask a server that is gone.
+        child = pulumi.ResourceOptions(parent=self, provider=provider, deleted_with=args.server_data)
+        self.databases: dict[str, postgresql.Database] = {}
+        for database, (role_name, password) in args.owners.items():
+            role = postgresql.Role(
+                f"{name}-{database}-role",
+                name=role_name,
+                login=True,
+                password=password,
+                superuser=False,
+                create_database=False,
+                create_role=False,
+                replication=False,
+                bypass_row_level_security=False,
+                opts=child,
+            )
+            self.databases[database] = postgresql.Database(
+                f"{name}-{database}",
+                name=database,
+                owner=role.name,
+                template="template0",
+                encoding="UTF8",
+                lc_collate="C.UTF-8",
+                lc_ctype="C.UTF-8",
+                allow_connections=True,
+                opts=child,
+            )
+        self.register_outputs({"databases": sorted(args.owners)})

@@ -1,0 +1,42 @@
+"""The federation link between a spoke and the hub, both sides of it, owned by the spoke's stack."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_keycloak as keycloak
+
+from dive_infra.components.keycloak_objects import client, identity_provider, identity_provider_mapper
+from dive_infra.identity import link_data as data
+from dive_infra.naming import Names
+
+
+@dataclass
+class LinkArgs:
+    """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link."""
+
+    spoke: Names
+    hub: Names
+    own: keycloak.Provider
+    partner: keycloak.Provider
+
+
+class FederationLink(pulumi.ComponentResource):
+    """`fra-idp` in the hub's realm, `usa-idp` in the spoke's, and the client that each broker uses at the other.
+
+    Each broker proves itself with its realm's key, so there is no shared secret, and no order between the two sides.
+    Both realms must be there.
+    """
+
+    def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dive:components:FederationLink", name, None, opts)
+        self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own)
+        self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner)
+        self.register_outputs({})
+
+    def _side(self, name: str, at: Names, of: Names, provider: keycloak.Provider) -> None:
+        """What at's realm holds of the link."""
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        idp = identity_provider(f"{name}-idp", at.realm, data.identity_provider(at, of), data.NO_SECRET, child)
+        for mapper in data.identity_provider_mappers(of):
+            identity_provider_mapper(f"{name}-idp", at.realm, idp.alias, mapper, child)
+        client(f"{name}-broker", at.realm, data.broker_client(at, of), child)

@@ -1,0 +1,24 @@
+"""The networks of a country: its own, and at the hub the one between countries."""
+
+import pulumi
+import pulumi_docker as docker
+
+from dive_infra.naming import Names
+
+
+class Network(pulumi.ComponentResource):
+    """A bridge with its physical name and the labels that say whose it is."""
+
+    def __init__(
+        self, name: str, network: str, names: Names, stack: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("dive:components:Network", name, None, opts)
+        labels = names.labels("network", "core") | {"dive.stack": stack}
+        self.network = docker.Network(
+            f"{name}-network",
+            name=network,
+            driver="bridge",
+            labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in labels.items()],
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+        self.register_outputs({"name": self.network.name})

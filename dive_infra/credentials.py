@@ -1,0 +1,55 @@
+"""The secrets of a country: one table says what each is for, how strong it is, and who makes it.
+
+A secret is given by `pulumi config set --secret dive:secrets...`, else generated once and kept in the stack's encrypted
+state. How it reaches a container stands in the catalog: as a file wherever the image reads one.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+# 32 URL-safe characters; the same with one of every class that a realm's password policy asks for; a 2048-bit key (PEM)
+Kind = Literal["password", "login", "rsa"]
+Owner = Literal["country", "hub", "issued"]  # each country; the hub alone; the hub for each country it approves
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A row of the table; `minimum` is the least length accepted from the configuration, in characters."""
+
+    name: str
+    purpose: str
+    kind: Kind = "password"
+    owner: Owner = "country"
+    minimum: int = 16
+
+
+CREDENTIALS = (
+    Credential("postgres-superuser", "administers the Postgres server"),
+    Credential("keycloak-db", "Keycloak's role in Postgres"),
+    Credential("portal-db", "the portal's role in Postgres"),
+    Credential("orchestration-db", "owner of the orchestration database", owner="hub"),
+    Credential("mongodb", "root user of MongoDB"),
+    Credential("redis", "default user of Redis"),
+    Credential("keycloak-admin", "secret of the service account `dive-deployer` that configures Keycloak"),
+    Credential("portal-client", "client secret of the portal"),
+    Credential("portal-session", "signs the portal's session cookies", minimum=32),
+    Credential("opa-token", "bearer token of OPA's clients"),
+    Credential("kas-key", "unwraps document keys", kind="rsa"),
+    Credential("test-users", "password of the test users", kind="login", minimum=16),
+    Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
+    Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
+    Credential("link-gateway", "secret of the service account through which the hub's backend manages links", owner="hub"),
+    Credential("opal-token", "a country's token at the hub's OPAL server and policy endpoints", owner="issued"),
+    Credential("link-admin", "secret of the service account that manages a country's link at the hub", owner="issued"),
+    Credential("orchestration-deployer", "a country's role in the orchestration database", owner="issued"),
+)
+
+
+def own(is_hub: bool) -> list[Credential]:
+    """The credentials that a country's own stack makes."""
+    return [c for c in CREDENTIALS if c.owner == "country" or (is_hub and c.owner == "hub")]
+
+
+def issued() -> list[Credential]:
+    """The credentials that the hub makes for a country it approves."""
+    return [c for c in CREDENTIALS if c.owner == "issued"]

@@ -1,0 +1,58 @@
+"""A certificate of the coalition: an authority or a leaf, renewed before it ends."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra import pki
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+
+_LEAF_DAYS, _AUTHORITY_DAYS = 365, 3650
+_RENEW_DAYS = 60
+
+
+class CertificateProvider(Provider):
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        issuer = None
+        if inputs.get("issuer_chain"):
+            issuer = pki.Issuer(inputs["issuer_chain"], inputs["issuer_key"])
+        days = _AUTHORITY_DAYS if inputs["authority"] else _LEAF_DAYS
+        issued = pki.issue(inputs["subject"], days, issuer, inputs["names"], inputs["authority"])
+        return inputs["subject"], {"chain": issued.chain, "key": issued.key}
+
+    def drift(self, before: Inputs) -> str | None:
+        left = pki.days_left(before["chain"])
+        return f"ends in {left:.0f} days, is renewed {_RENEW_DAYS} days before" if left < _RENEW_DAYS else None
+
+
+class Certificate(Resource, module="dive", name="Certificate"):
+    """`chain` (PEM, the certificate and its issuers below the root) and its private `key` (PEM, secret).
+
+    Without an issuer it signs itself. `names` are what a leaf is valid for and what an authority may sign for.
+    """
+
+    chain: pulumi.Output[str]
+    key: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        subject: str,
+        names: Sequence[str] = (),
+        authority: bool = False,
+        issuer_chain: pulumi.Input[str] | None = None,
+        issuer_key: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "subject": subject,
+            "names": list(names),
+            "authority": authority,
+            "issuer_chain": issuer_chain,
+            "issuer_key": issuer_key,
+            "chain": None,
+            "key": None,
+        }
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
+        super().__init__(CertificateProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))

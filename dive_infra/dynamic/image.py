@@ -1,0 +1,37 @@
+"""The image of a service on the engine: present, pulled, or built from `images/`."""
+
+import pulumi
+from docker.errors import ImageNotFound
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.machine import engine, images
+
+
+class ImageProvider(Provider):
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        found = images.resolve(engine.client(), inputs["service"], inputs["reference"], tell)
+        return inputs["service"], {"image_id": found.id, "source": found.source}
+
+    def drift(self, before: Inputs) -> str | None:
+        try:
+            engine.client().images.get(before["image_id"])
+        except ImageNotFound:
+            return "its image is gone from the engine"
+        return None
+
+
+class Image(Resource, module="dive", name="Image"):
+    """`image_id` (`sha256:…`) is what containers use; `source` is `present`, `pulled` or `built`.
+
+    `recipe` is the hash of what the image would be built from, so that an edit of it is a change here.
+    """
+
+    image_id: pulumi.Output[str]
+    source: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, service: str, reference: str, recipe: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props = {"service": service, "reference": reference, "recipe": recipe, "image_id": None, "source": None}
+        super().__init__(ImageProvider(), name, props, opts)

@@ -1,0 +1,41 @@
+"""The coalition's CA as a file beside the state, for providers that take a path (Postgres)."""
+
+import os
+from pathlib import Path
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+
+
+class TrustProvider(Provider):
+    replaces = ("path",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        path = Path(inputs["path"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(inputs["certificate"])
+        os.replace(fresh, path)
+        return str(path), {"file": str(path)}
+
+    def drift(self, before: Inputs) -> str | None:
+        path = Path(before["path"])
+        if not path.exists():
+            return f"{path} is not there"
+        return None if path.read_text() == before["certificate"] else f"{path} differs from the CA"
+
+    def remove(self, before: Inputs) -> None:
+        Path(before["path"]).unlink(missing_ok=True)
+
+
+class TrustFile(Resource, module="dive", name="TrustFile"):
+    """Keeps `certificate` (PEM) in `path`, relative to the program; `file` is that path once it is written."""
+
+    file: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, path: str, certificate: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(TrustProvider(), name, {"path": path, "certificate": certificate, "file": None}, opts)

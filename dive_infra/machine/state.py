@@ -1,0 +1,48 @@
+"""The environment in which Pulumi runs here: its state, its passphrase, its tools on PATH."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from dive_infra.machine.toolchain import Toolchain
+
+ROOT = Path(__file__).parents[2]
+HOME = ROOT / ".dive"  # ignored by git
+
+
+def cache_directory() -> Path:
+    """Where what is expensive is kept, outside every checkout."""
+    return Path(os.environ.get("DIVE_CACHE") or Path.home() / ".cache" / "dive")
+
+
+def passphrase_file() -> Path:
+    """The file with this checkout's passphrase, made with mode 0600 when it is not there."""
+    path = HOME / "passphrase"
+    if not path.exists():
+        HOME.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
+
+
+def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
+    added: dict[str, str] = {}
+    if not given.get("PULUMI_BACKEND_URL"):
+        state = HOME / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        added["PULUMI_BACKEND_URL"] = state.as_uri()
+    if "PULUMI_CONFIG_PASSPHRASE" not in given and not given.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
+        added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
+    if not given.get("DOCKER_HOST"):
+        added["DOCKER_HOST"] = docker_host
+    added["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    if toolchain.source == "built":
+        added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    # The environment comes first: older language hosts take the first `python3` on PATH.
+    ours = [str(ROOT / ".venv" / "bin"), *map(str, toolchain.bin_dirs)]
+    rest = [p for p in given.get("PATH", "").split(os.pathsep) if p not in ours]
+    added["PATH"] = os.pathsep.join([*ours, *rest])
+    return added

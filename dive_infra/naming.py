@@ -1,0 +1,137 @@
+"""Every name, host, port and URL of a country. Nothing else in the project makes one.
+
+A service has one port: it listens on it inside its container, it is published on it at 127.0.0.1, and it stands in the
+URL. So one URL serves browsers, containers and checkers, and an issuer is one string everywhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+
+from dive_infra.countries import COUNTRIES, Country
+
+DEFAULT_NAMESPACE = "dive"
+LOOPBACK = "127.0.0.1"
+
+# service -> (label of its host name, first port of its range in the default namespace)
+_SERVICES: dict[str, tuple[str, int]] = {
+    "postgres": ("postgres", 5432),
+    "mongodb": ("mongodb", 27017),
+    "redis": ("redis", 6379),
+    "keycloak": ("idp", 8443),
+    "opa": ("opa", 9100),
+    "opal-server": ("opal", 7002),
+    "opal-client": ("opal-client", 7300),
+    "backend": ("api", 4000),
+    "kas": ("kas", 10000),
+    "frontend": ("portal", 3000),
+}
+SERVICES = tuple(_SERVICES)
+
+# Other namespaces get a block of ports each, one range per service in it.
+_BLOCK_FIRST, _BLOCK_SLOTS, _BLOCK_RANGE = 11_000, 22, 64
+_PLACE = {code: place for place, code in enumerate(COUNTRIES)}
+
+
+def default_port(service: str, country: Country, namespace: str = DEFAULT_NAMESPACE) -> int:
+    """The port of a service of a country: unique over all services and countries of a namespace.
+
+    Two namespaces other than the default one may fall into the same block (1 in 22); PREFLIGHT then finds the ports
+    taken and names `dive:ports`.
+    """
+    if namespace == DEFAULT_NAMESPACE:
+        return _SERVICES[service][1] + country.offset
+    slot = int.from_bytes(sha256(namespace.encode()).digest()[:4]) % _BLOCK_SLOTS
+    block = _BLOCK_FIRST + slot * _BLOCK_RANGE * len(SERVICES)
+    return block + SERVICES.index(service) * _BLOCK_RANGE + _PLACE[country.code]
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one country in one namespace; `ports` overrides single ports: code -> service -> port."""
+
+    country: Country
+    namespace: str = DEFAULT_NAMESPACE
+    domain: str = ""
+    ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+
+    def of(self, country: Country) -> "Names":
+        """The names of a partner in the same coalition."""
+        return replace(self, country=country)
+
+    @property
+    def prefix(self) -> str:
+        """`dive-fra`: starts the name of everything of this country on the engine."""
+        return f"{self.namespace}-{self.country.lower}"
+
+    @property
+    def network(self) -> str:
+        return self.prefix
+
+    @property
+    def shared_network(self) -> str:
+        """The network between countries, owned by the hub."""
+        return f"{self.namespace}-shared"
+
+    def container(self, service: str) -> str:
+        return f"{self.prefix}-{service}"
+
+    def volume(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    def data_volume(self, service: str) -> str:
+        return self.volume(f"{service}-data")
+
+    def files_volume(self, service: str) -> str:
+        return self.volume(f"{service}-files")
+
+    @property
+    def zone(self) -> str:
+        """The DNS name under which all hosts of the country are: `fra.dive.localhost`."""
+        return f"{self.country.lower}.{self.domain or f'{self.namespace}.localhost'}"
+
+    def host(self, service: str) -> str:
+        """`idp.fra.dive.localhost`: in browsers, on the engine's networks and in certificates."""
+        return f"{_SERVICES[service][0]}.{self.zone}"
+
+    def port(self, service: str) -> int:
+        own = self.ports.get(self.country.code, {})
+        return own.get(service, default_port(service, self.country, self.namespace))
+
+    def url(self, service: str) -> str:
+        return f"https://{self.host(service)}:{self.port(service)}"
+
+    @property
+    def realm(self) -> str:
+        return f"dive-v3-broker-{self.country.lower}"
+
+    @property
+    def client(self) -> str:
+        """The portal's client in the own realm, and the client that this country's broker uses at a partner."""
+        return self.realm
+
+    @property
+    def idp_alias(self) -> str:
+        """This country as an identity provider in a partner's realm: `fra-idp`."""
+        return f"{self.country.lower}-idp"
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.url('keycloak')}/realms/{self.realm}"
+
+    @property
+    def kas_id(self) -> str:
+        return f"{self.country.lower}-kas"
+
+    @property
+    def mongo_database(self) -> str:
+        return f"dive-v3-{self.country.lower}"
+
+    def labels(self, service: str, service_class: str) -> dict[str, str]:
+        """What every object on the engine carries, so that it can be told whose it is."""
+        return {
+            "dive.namespace": self.namespace,
+            "dive.country": self.country.code,
+            "dive.service": service,
+            "dive.class": service_class,
+        }

@@ -1,0 +1,167 @@
+"""The settings of one country: what a stack file may say, checked before anything is touched.
+
+A stack's configuration (`dive:<key>`) is read here and nowhere else, by the Pulumi program and by `./dive` alike.
+Everything else about a country follows from its code (`naming`, `catalog`).
+"""
+
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from dive_infra.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.naming import DEFAULT_NAMESPACE, SERVICES, Names
+
+PROJECT = "dive"
+
+_WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names every wrong key with its value and what was expected."""
+
+
+Port = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, alias_generator=AliasGenerator(alias=to_camel)
+    )
+
+
+class VerificationSettings(_Section):
+    """`maxAge`: seconds after which VERIFICATION is proven anew, although it is still valid."""
+
+    max_age: Annotated[int, Field(ge=0)] = 300
+
+
+class Settings(_Section):
+    """The typed configuration of a stack; field names stand there in camel case."""
+
+    country: str
+    namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
+    domain: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$")] = ""
+    spokes: tuple[str, ...] = ()
+    hub: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$")] = f"organization/{PROJECT}/usa"
+    images: dict[str, str] = {}
+    ports: dict[str, Port] = {}
+    partner_ports: dict[str, dict[str, Port]] = {}
+    disposable: bool = False
+    documents: Annotated[int, Field(ge=10, le=5000)] = 200
+    verification: VerificationSettings = VerificationSettings()
+    secrets: dict[str, SecretStr] = {}
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Settings":
+        parse(self.country)
+        for code in self.spokes:
+            if parse(code).is_hub:
+                raise ValueError(f"spokes: {code} is the hub, it can't be its own spoke")
+        if self.is_hub and "hub" in self.model_fields_set:
+            raise ValueError(f"hub: {HUB_CODE} is the hub and can't be deployed as a spoke; expected no such key")
+        if self.spokes and self.country != HUB_CODE:
+            raise ValueError(f"spokes: only the hub ({HUB_CODE}) approves countries, this is {self.country}")
+        if len(set(self.spokes)) != len(self.spokes):
+            raise ValueError(f"spokes: a country stands there twice: {', '.join(self.spokes)}")
+        _known("images", self.images, SERVICES)
+        _known("ports", self.ports, SERVICES)
+        for code, ports in self.partner_ports.items():
+            parse(code)
+            _known(f"partnerPorts.{code}", ports, SERVICES)
+        _known("secrets", self.secrets, [c.name for c in CREDENTIALS])
+        taken: dict[int, str] = {}
+        for service in SERVICES:
+            port = self.names.port(service)
+            if port in taken:
+                raise ValueError(f"ports: {service} and {taken[port]} both have {port}")
+            taken[port] = service
+        for credential in CREDENTIALS:
+            if credential.name in self.secrets:
+                _strong(credential.name, self.secrets[credential.name].get_secret_value(), credential.minimum)
+        return self
+
+    @property
+    def place(self) -> Country:
+        return parse(self.country)
+
+    @property
+    def is_hub(self) -> bool:
+        return self.place.is_hub
+
+    @property
+    def names(self) -> Names:
+        return Names(self.place, self.namespace, self.domain, {**self.partner_ports, self.country: self.ports})
+
+    @property
+    def hub_names(self) -> Names:
+        return self.names if self.is_hub else self.names.of(HUB)
+
+    @property
+    def partners(self) -> list[Names]:
+        """The countries this one is linked to: at the hub every approved one, at a spoke the hub."""
+        return [self.names.of(parse(c)) for c in self.spokes] if self.is_hub else [self.hub_names]
+
+
+def _known(key: str, found: Mapping[str, object], known: "tuple[str, ...] | list[str]") -> None:
+    for name in found:
+        if name not in known:
+            raise ValueError(f"{key}.{name} is not known{_nearest(name, list(known))}; expected one of {', '.join(known)}")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _strong(name: str, value: str, minimum: int) -> None:
+    if len(value) < minimum:
+        raise ValueError(f"secrets.{name} has {len(value)} characters, expected at least {minimum}")
+    if value.lower().startswith(_WEAK):
+        raise ValueError(f"secrets.{name} starts with a well-known word, expected a random value")
+
+
+def load(stack: str, configuration: Mapping[str, Any]) -> Settings:
+    """The settings of `stack` from its configuration: `{"dive:<key>": value}`, values plain or JSON text.
+
+    `dive:country` may be left out when the stack is called by its country (`fra`). Keys of other namespaces are left to
+    their providers. Raises `SettingsError` with one line per wrong key.
+    """
+    prefix = f"{PROJECT}:"
+    found = {k.removeprefix(prefix): _plain(v) for k, v in configuration.items() if k.startswith(prefix)}
+    found.setdefault("country", stack.upper())
+    try:
+        return Settings.model_validate(found)
+    except ValidationError as error:
+        lines = [_line(e) for e in error.errors(include_url=False)]
+        raise SettingsError(
+            f"stack {stack}: {len(lines)} wrong setting(s)\n  " + "\n  ".join(lines) + f"\nmend Pulumi.{stack}.yaml, or: "
+            f"pulumi config set {prefix}<key> <value> -s {stack}"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _line(error: Any) -> str:
+    key = ".".join(str(part) for part in error["loc"])
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, UnknownCountry):
+        return f"{PROJECT}:{key or 'country'}: {cause}"
+    if error["type"] == "extra_forbidden":
+        known = [to_camel(name) for name in Settings.model_fields]
+        return f"{PROJECT}:{key}: is not a setting{_nearest(key, known)}; expected one of {', '.join(known)}"
+    if error["type"] == "value_error":
+        return f"{PROJECT}:{cause}"
+    found = "a secret" if key.startswith("secrets") else repr(error["input"])
+    return f"{PROJECT}:{key}: found {found}, expected: {error['msg'][0].lower()}{error['msg'][1:]}"

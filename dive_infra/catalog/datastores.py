@@ -1,0 +1,127 @@
+"""The datastores of a country: Postgres, MongoDB and Redis. TLS only, passwords from files, nothing for anonymous."""
+
+from collections.abc import Mapping
+
+from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
+from dive_infra.naming import Names
+
+POSTGRES_IMAGE = "postgres:18.1-bookworm"
+MONGODB_IMAGE = "mongo:8.0.17"
+REDIS_IMAGE = "redis:7.4.7-bookworm"
+
+SUPERUSER = "postgres"  # of Postgres
+ROOT_USER = "root"  # of MongoDB
+
+_PASSWORD = f"{FILES}/password"
+_PG_HBA = f"{FILES}/pg_hba.conf"
+_MONGODB_PEM = f"{FILES}/mongodb.pem"  # certificate and key in one file, as mongod wants them
+_REDIS_CONF = f"{FILES}/redis.conf"
+
+_POSTGRES_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "*",
+    "hba_file": _PG_HBA,
+    "password_encryption": "scram-sha-256",
+    "ssl": "on",
+    "ssl_cert_file": CERTIFICATE,
+    "ssl_key_file": KEY,
+    "ssl_min_protocol_version": "TLSv1.3",
+    "shared_buffers": "64MB",
+    "jit": "off",
+}
+
+
+def postgres(names: Names, hub: Names) -> ServiceSpec:
+    """Postgres; the superuser `postgres` has the secret `postgres-superuser`."""
+    port = names.port("postgres")
+    settings = {"port": str(port), **_POSTGRES_SETTINGS}
+
+    def files(material: Material) -> dict[str, str]:
+        rules = "local   all all     scram-sha-256\nhostssl all all all scram-sha-256\n"
+        return material.tls() | {_PASSWORD: material.secrets["postgres-superuser"], _PG_HBA: rules}
+
+    return ServiceSpec(
+        name="postgres",
+        image=POSTGRES_IMAGE,
+        uid=999,
+        files=files,
+        command=("postgres", *(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))),
+        environment={
+            "POSTGRES_USER": SUPERUSER,
+            "POSTGRES_PASSWORD_FILE": _PASSWORD,
+            "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8 --data-checksums",
+        },
+        # By TCP: while the image makes a new cluster, the server listens on its socket only.
+        health=HealthCheck(("pg_isready", "-q", "-h", "localhost", "-p", str(port), "-U", SUPERUSER), interval=2),
+        data="/var/lib/postgresql",
+        tmpfs=("/tmp", "/var/run/postgresql"),
+        memory_mb=512,
+        stop_grace=30,
+    )
+
+
+def mongodb(names: Names, hub: Names) -> ServiceSpec:
+    """MongoDB (or FerretDB under its interface); the user `root` has the secret `mongodb`."""
+    port = names.port("mongodb")
+
+    def files(material: Material) -> dict[str, str]:
+        pair = material.certificate.rstrip("\n") + "\n" + material.key
+        return {_MONGODB_PEM: pair, CA: material.ca, _PASSWORD: material.secrets["mongodb"]}
+
+    return ServiceSpec(
+        name="mongodb",
+        image=MONGODB_IMAGE,
+        uid=999,
+        files=files,
+        command=(
+            *("mongod", "--port", str(port), "--bind_ip_all"),
+            *("--tlsMode", "requireTLS", "--tlsCertificateKeyFile", _MONGODB_PEM, "--tlsCAFile", CA),
+            "--tlsAllowConnectionsWithoutCertificates",  # clients prove themselves by password
+        ),
+        environment={"MONGO_INITDB_ROOT_USERNAME": ROOT_USER, "MONGO_INITDB_ROOT_PASSWORD_FILE": _PASSWORD},
+        # By the container's address: while the image makes its root user, the server listens on loopback only.
+        health=HealthCheck(("bash", "-c", f"exec 3<>/dev/tcp/$HOSTNAME/{port}"), interval=2),
+        data="/data/db",
+        tmpfs=("/tmp", "/var/run/postgresql", "/data/configdb"),
+        memory_mb=768,
+        pids=400,
+        stop_grace=30,
+    )
+
+
+def redis(names: Names, hub: Names) -> ServiceSpec:
+    """Redis; the default user has the secret `redis`."""
+    port = names.port("redis")
+
+    def files(material: Material) -> dict[str, str]:
+        settings = {
+            "port": "0",
+            "tls-port": str(port),
+            "tls-cert-file": CERTIFICATE,
+            "tls-key-file": KEY,
+            "tls-ca-cert-file": CA,
+            "tls-auth-clients": "no",  # clients prove themselves by password
+            "tls-protocols": '"TLSv1.2 TLSv1.3"',
+            "bind": "* -::*",
+            "requirepass": material.secrets["redis"],
+            "dir": "/data",
+            "appendonly": "yes",
+            "maxmemory": "128mb",
+            "maxmemory-policy": "volatile-lru",
+        }
+        return material.tls() | {_REDIS_CONF: "".join(f"{key} {value}\n" for key, value in settings.items())}
+
+    # The password goes by the environment of this one command: as an argument it would stand in the process list.
+    ping = (
+        f"REDISCLI_AUTH=$(sed -n 's/^requirepass //p' {_REDIS_CONF}) "
+        f"redis-cli --no-auth-warning --tls --cacert {CA} -h localhost -p {port} ping | grep -q PONG"
+    )
+    return ServiceSpec(
+        name="redis",
+        image=REDIS_IMAGE,
+        uid=999,
+        files=files,
+        command=("redis-server", _REDIS_CONF),
+        health=HealthCheck(("sh", "-c", ping), interval=2),
+        data="/data",
+        memory_mb=256,
+    )

@@ -1,0 +1,207 @@
+"""The images, built or pulled, run hardened exactly as the catalog says, and answer only whom they should."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+import redis
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from dive_infra.catalog import datastores
+from dive_infra.catalog.keycloak import DEPLOYER, keycloak
+from dive_infra.countries import COUNTRIES
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.machine import engine, images
+from dive_infra.naming import LOOPBACK, Names
+from tests.support.lab import Lab, lab
+
+NAMES = Names(COUNTRIES["FRA"], "t-images")
+SECRETS = {row.name: f"Secret-of-{row.name}" for row in CREDENTIALS}
+
+
+@pytest.fixture(scope="module")
+def country() -> Iterator[Lab]:
+    """A country's datastores and its Keycloak."""
+    with closing(engine.client()) as client, lab(client, NAMES, SECRETS) as there:
+        for service in (datastores.postgres, datastores.mongodb, datastores.redis):
+            there.start(service(NAMES, NAMES), within=60)
+        with _postgres(there, SECRETS["postgres-superuser"]) as superuser:
+            superuser.execute(f"CREATE ROLE keycloak LOGIN PASSWORD '{SECRETS['keycloak-db']}'")
+            superuser.execute("CREATE DATABASE keycloak OWNER keycloak")
+        there.start(keycloak(NAMES, NAMES), within=90)
+        print(f"\nseconds to healthy: {there.seconds}")
+        yield there
+
+
+@pytest.fixture(scope="module")
+def ca(country: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("ca") / "ca.pem"
+    file.write_text(country.material.ca)
+    return file
+
+
+def _postgres(country: Lab, password: str, **more: str) -> psycopg.Connection:
+    return psycopg.connect(
+        host=NAMES.host("postgres"),
+        hostaddr=LOOPBACK,
+        port=NAMES.port("postgres"),
+        user="postgres",
+        dbname="postgres",
+        password=password,
+        autocommit=True,
+        connect_timeout=5,
+        **more,
+    )
+
+
+def test_postgres_answers_its_superuser_over_verified_tls(country: Lab, ca: Path) -> None:
+    with _postgres(country, SECRETS["postgres-superuser"], sslmode="verify-full", sslrootcert=str(ca)) as connection:
+        row = connection.execute(
+            "SELECT version, current_setting('password_encryption') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+            " WHERE pid = pg_backend_pid()"
+        ).fetchone()
+        hashes = connection.execute("SELECT DISTINCT left(rolpassword, 13) FROM pg_authid WHERE rolcanlogin").fetchall()
+    assert row == ("TLSv1.3", "scram-sha-256")
+    assert hashes == [("SCRAM-SHA-256",)]
+
+
+@pytest.mark.parametrize(("password", "mode"), [("wrong", "require"), (SECRETS["postgres-superuser"], "disable")])
+def test_postgres_refuses_a_wrong_password_and_clear_text(country: Lab, password: str, mode: str) -> None:
+    with pytest.raises(psycopg.OperationalError, match="authentication failed|no encryption"):
+        _postgres(country, password, sslmode=mode)
+
+
+def _mongodb(ca: Path, password: str, **more: object) -> "MongoClient[dict[str, object]]":
+    return MongoClient(
+        LOOPBACK,
+        NAMES.port("mongodb"),
+        username="root",
+        password=password,
+        tls=True,
+        tlsCAFile=str(ca),
+        serverSelectionTimeoutMS=5000,
+        **more,
+    )
+
+
+def test_mongodb_keeps_documents_for_its_root_user(country: Lab, ca: Path) -> None:
+    with _mongodb(ca, SECRETS["mongodb"]) as client:
+        collection = client[NAMES.mongo_database]["resources"]
+        collection.insert_many([{"_id": f"doc-{n}", "title": "é" * 50} for n in range(1000)])
+        assert collection.count_documents({}) == 1000
+        assert collection.find_one({"_id": "doc-7"}) == {"_id": "doc-7", "title": "é" * 50}
+
+
+def test_mongodb_refuses_a_wrong_password_and_the_unnamed(country: Lab, ca: Path) -> None:
+    with _mongodb(ca, "wrong") as client, pytest.raises(OperationFailure):
+        client["any"]["any"].find_one()
+    with (
+        MongoClient[dict[str, object]](
+            LOOPBACK, NAMES.port("mongodb"), tls=True, tlsCAFile=str(ca), serverSelectionTimeoutMS=5000
+        ) as client,
+        pytest.raises(OperationFailure),
+    ):
+        client["any"]["any"].find_one()
+
+
+def test_mongodb_speaks_nothing_but_tls(country: Lab) -> None:
+    with (
+        MongoClient[dict[str, object]](LOOPBACK, NAMES.port("mongodb"), serverSelectionTimeoutMS=2000) as client,
+        pytest.raises(PyMongoError),
+    ):
+        client.admin.command("ping")
+
+
+def _redis(ca: Path, password: str | None, tls: bool = True) -> redis.Redis:
+    return redis.Redis(
+        host=LOOPBACK, port=NAMES.port("redis"), password=password, ssl=tls, ssl_ca_certs=str(ca) if tls else None
+    )
+
+
+def test_redis_answers_its_user_and_keeps_what_it_is_told(country: Lab, ca: Path) -> None:
+    with _redis(ca, SECRETS["redis"]) as client:
+        client.set("key", "value")
+        assert client.get("key") == b"value"
+        assert client.config_get("appendonly") == {"appendonly": "yes"}
+
+
+@pytest.mark.parametrize(("password", "tls"), [("wrong", True), (None, True), (SECRETS["redis"], False)])
+def test_redis_refuses_others(country: Lab, ca: Path, password: str | None, tls: bool) -> None:
+    with _redis(ca, password, tls) as client, pytest.raises(redis.RedisError):
+        client.get("key")
+
+
+@pytest.fixture(scope="module")
+def idp(country: Lab, ca: Path) -> Iterator[httpx.Client]:
+    """Keycloak at its public URL, whose host name is the engine's loopback here."""
+    context = ssl.create_default_context(cafile=str(ca))
+    url = f"https://{LOOPBACK}:{NAMES.port('keycloak')}"
+    with httpx.Client(base_url=url, verify=context, timeout=20) as client:
+        yield client
+
+
+def test_keycloak_lets_the_deployer_in_and_names_one_issuer(idp: httpx.Client) -> None:
+    discovery = idp.get("/realms/master/.well-known/openid-configuration").raise_for_status().json()
+    assert discovery["issuer"] == f"{NAMES.url('keycloak')}/realms/master"
+    granted = idp.post(
+        "/realms/master/protocol/openid-connect/token",
+        data={
+            "grant_type": "client_credentials",
+            "client_id": DEPLOYER,
+            "client_secret": SECRETS["keycloak-admin"],
+        },
+    ).raise_for_status()
+    headers = {"Authorization": f"Bearer {granted.json()['access_token']}"}
+    info = idp.get("/admin/serverinfo", headers=headers).raise_for_status().json()
+    assert info["systemInfo"]["version"] == "26.7.4"
+    features = {feature["name"]: feature["enabled"] for feature in info["features"]}
+    assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"] and not features["IMPERSONATION"]
+
+
+def test_keycloak_shows_health_and_metrics_to_nobody_outside(idp: httpx.Client) -> None:
+    assert idp.get("/health").status_code == idp.get("/metrics").status_code == 404
+
+
+@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis", "keycloak"])
+def test_a_container_holds_no_secret_in_its_declaration_and_is_locked_down(country: Lab, service: str) -> None:
+    attributes = country.engine.containers.get(NAMES.container(service)).attrs
+    assert not [secret for secret in SECRETS.values() if secret in str(attributes["Config"])]
+    host = attributes["HostConfig"]
+    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"]
+    assert attributes["Config"]["User"] not in ("", "0", "0:0")
+
+
+@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis", "keycloak"])
+def test_a_service_starts_again_with_its_data(country: Lab, ca: Path, service: str) -> None:
+    from dive_infra.machine.containers import await_healthy
+
+    name = NAMES.container(service)
+    container = country.engine.containers.get(name)
+    container.stop()
+    assert container.wait()["StatusCode"] in (0, 143)
+    container.start()
+    await_healthy(country.engine, name, 120)
+    if service == "mongodb":
+        with _mongodb(ca, SECRETS["mongodb"]) as client:
+            assert client[NAMES.mongo_database]["resources"].count_documents({}) == 1000
+    if service == "redis":
+        with _redis(ca, SECRETS["redis"]) as client:
+            assert client.get("key") == b"value"
+
+
+def test_a_second_resolution_builds_nothing(country: Lab) -> None:
+    said: list[str] = []
+    references = {"postgres": datastores.POSTGRES_IMAGE, "mongodb": datastores.MONGODB_IMAGE}
+    again = images.resolve_all(country.engine, references, said.append)
+    assert not said
+    assert {image.source for image in again.values()} == {"present"}
+
+
+def test_an_image_of_another_repository_is_never_replaced_by_ours(country: Lab) -> None:
+    with pytest.raises(images.ImageError, match=r"redis: image example\.invalid/redis:1 is neither on the engine"):
+        images.resolve(country.engine, "redis", "example.invalid/redis:1")

@@ -10,7 +10,8 @@ from dive_infra.machine import engine, state, toolchain
 def prepare() -> dict[str, str]:
     """Pulumi and an engine, ready to use; returns the variables to run Pulumi with, added to this process's own."""
     with step("Pulumi") as progress:
-        tools = toolchain.ensure(state.cache_directory(), progress)
+        tools = toolchain.ensure(None, progress)
+        toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
     with step("Docker engine") as progress:
         docker_host = engine.ensure(progress)
     added = state.environment(tools, docker_host)

@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.catalog import services
+from dive_infra.catalog.services import services
 from dive_infra.cli.steps import console, step
 from dive_infra.countries import HUB, parse
 from dive_infra.machine import engine, images

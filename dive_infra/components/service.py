@@ -92,7 +92,6 @@ class Service(pulumi.ComponentResource):
             memory_swap=spec.memory_mb,
             cpus=str(spec.cpus),
             # The gate limits processes: this provider cannot, and `nproc` would count the whole host's.
-            ulimits=[docker.ContainerUlimitArgs(name="nofile", soft=65536, hard=65536)],
             volumes=volumes,
             ports=[docker.ContainerPortArgs(internal=names.port(spec.name), external=names.port(spec.name), ip=LOOPBACK)],
             network_mode="bridge",
@@ -102,9 +101,9 @@ class Service(pulumi.ComponentResource):
             ],
             healthcheck=docker.ContainerHealthcheckArgs(
                 tests=["CMD", *spec.health.test],
-                interval=f"{spec.health.interval}s",
-                timeout=f"{spec.health.timeout}s",
-                start_period=f"{spec.health.start_period}s",
+                interval=_duration(spec.health.interval),
+                timeout=_duration(spec.health.timeout),
+                start_period=_duration(spec.health.start_period),
                 retries=spec.health.retries,
             ),
             restart="unless-stopped",
@@ -144,6 +143,12 @@ def _aliases(spec: ServiceSpec, names: Names, network: str) -> list[str]:
     host = names.host(spec.name)
     # On the network between countries a bare service name would mean several containers.
     return [host] if network == names.shared_network else [host, spec.name]
+
+
+def _duration(seconds: int) -> str:
+    """`2m0s`: as the engine tells it back; any other spelling would be a difference in every preview."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _fingerprint(contents: Mapping[str, str]) -> str:

@@ -36,7 +36,7 @@ class GateProvider(Provider):
     def drift(self, before: Inputs) -> str | None:
         now = look(engine.client(), before["container"])
         if not now.healthy:
-            return f"container {before['container']} is {now.describe()}"
+            return f"is {now.describe()}"
         if now.processes != int(before["processes"]):
             return f"its limit of processes is {now.processes}, declared is {int(before['processes'])}"
         return "is healthy again" if before["degraded"] else None

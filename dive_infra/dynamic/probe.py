@@ -26,7 +26,7 @@ class ProbeProvider(Provider):
     def drift(self, before: Inputs) -> str | None:
         now = look(engine.client(), before["container"])
         if not now.exists:
-            return f"container {before['container']} is not there"
+            return "is not there"
         if now.image != before["image"]:
             return f"runs image {now.image[:19]}, declared is {before['image'][:19]}"
         if now.labels.get(DECLARATION) != before["declaration"]:

@@ -37,12 +37,12 @@ class Condition:
         return self.running and self.health in ("healthy", "none")
 
     def describe(self) -> str:
-        """`running, unhealthy` or `exited with 1`, for people."""
+        """`running, unhealthy` or `stopped (exit code 1)`, for people."""
         if not self.exists:
             return "not there"
         if self.running:
             return f"running, {self.health}"
-        return f"exited with {self.exit_code}" + (", out of memory" if self.out_of_memory else "")
+        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "")
 
 
 def look(engine: docker.DockerClient, name: str) -> Condition:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 HOME = ROOT / ".dive"  # ignored by git
 
 
-def cache_directory() -> Path:
-    """Where what is expensive is kept, outside every checkout."""
-    return Path(os.environ.get("DIVE_CACHE") or Path.home() / ".cache" / "dive")
+def pulumi_home() -> Path:
+    """Where Pulumi keeps its plugins."""
+    return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
 def passphrase_file() -> Path:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import pulumi
 
-from dive_infra.catalog import services
+from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.naming import Names
 from dive_infra.settings import Settings

@@ -19,7 +19,7 @@ class Deployment(Phase):
         names = context.names
         material = pulumi.Output.secret(
             pulumi.Output.all(
-                secrets=pulumi.Output.all(**after.secrets.values),
+                secrets=pulumi.Output.all(**after.secrets),
                 certificate=after.certificate.chain,
                 key=after.certificate.key,
                 ca=after.ca,
@@ -52,8 +52,8 @@ class Deployment(Phase):
                         names,
                         host=service.ready,
                         trust_file=trust.file,
-                        superuser_password=after.secrets.values["postgres-superuser"],
-                        owners={d.name: (d.role, after.secrets.values[d.credential]) for d in owned},
+                        superuser_password=after.secrets["postgres-superuser"],
+                        owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},
                         server_data=after.storage.volumes["postgres"],
                     ),
                     self.child(),

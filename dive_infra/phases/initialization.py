@@ -2,29 +2,46 @@
 
 import pulumi
 
-from dive_infra.components.certificates import CountryCertificate, IssuedBy
+from dive_infra.components.approval import Approval, Grant
+from dive_infra.components.certificates import Authority, CountryCertificate
 from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
+from dive_infra.credentials import own
 from dive_infra.dynamic.image import Image
 from dive_infra.machine.recipes import recipe_hash
 from dive_infra.phases.base import Context, Phase
 
 
 class Initialization(Phase):
-    """`secrets`, `certificate`, `networks`, `storage` and `images` of the country."""
+    """`secrets` (own and granted), `certificate`, `networks`, `storage` and `images` of the country.
 
-    def __init__(self, context: Context, after: Phase, secrets: Secrets, issuer: IssuedBy, ca: pulumi.Input[str]) -> None:
+    The hub, which has no grant, makes the coalition's authority and the `grants` of the countries it approves.
+    """
+
+    def __init__(self, context: Context, after: Phase, grant: Grant | None = None) -> None:
         super().__init__(context, "initialization", after)
         names, stack = context.names, context.stack
-        self.ca = ca
-        self.secrets = secrets
+        secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
+        self.public_keys = secrets.public
+        self.grants: dict[str, Grant] = {}
+        if grant is None:
+            authority = Authority("authority", names, self.child())
+            self.ca: pulumi.Input[str] = authority.certificate
+            self.secrets = secrets.values
+            issuer = authority.issuer_of(names)
+            for partner in context.settings.partners:
+                approval = Approval(f"approval-{partner.country.lower}", partner, authority, secrets, self.child())
+                self.grants[partner.country.code] = approval.grant
+        else:
+            self.ca, issuer = grant.ca, grant.issuer
+            self.secrets = {**grant.secrets, **secrets.values}
         self.networks = [Network("network", names.network, names, stack, self.child())]
         if context.is_hub:
             self.networks.append(Network("shared-network", names.shared_network, names, stack, self.child()))
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
         self.certificate = CountryCertificate("tls", names, issuer, self.child())
         self.images = {
-            service: Image(f"image-{service}", service, reference, recipe_hash(service), self.child())
-            for service, reference in [(s.name, s.image) for s in context.specs]
+            spec.name: Image(f"image-{spec.name}", spec.name, spec.image, recipe_hash(spec.name), self.child())
+            for spec in context.specs
         }

@@ -1,0 +1,32 @@
+"""The services of a country: which there are, in the order in which they can start, and what each is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dive_infra.catalog.applications import backend, frontend, kas
+from dive_infra.catalog.datastores import mongodb, postgres, redis
+from dive_infra.catalog.keycloak import keycloak
+from dive_infra.catalog.policy import opa, opal_client, opal_server
+from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.naming import Names
+
+_COMMON = (postgres, mongodb, redis, keycloak, opa, backend, kas)
+
+
+def services(names: Names, hub: Names, partners: Sequence[Names], images: Mapping[str, str]) -> list[ServiceSpec]:
+    """The nine services of a country, each after those that it needs; `images` replaces single image references."""
+    distributor = opal_server if names.country.is_hub else opal_client
+    specs = [*(make(names, hub) for make in (*_COMMON, distributor)), frontend(names, hub, partners)]
+    return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
+
+
+def _ordered(specs: list[ServiceSpec]) -> list[ServiceSpec]:
+    left, done = list(specs), list[ServiceSpec]()
+    while left:
+        names = {s.name for s in done}
+        ready = [s for s in left if set(s.needs) <= names]
+        if not ready:
+            raise ValueError(f"services need each other in a circle: {', '.join(s.name for s in left)}")
+        done += ready
+        left = [s for s in left if s not in ready]
+    return done

@@ -1,0 +1,80 @@
+"""What the hub gives to a country that it approves, and to nobody else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+
+from dive_infra.components.certificates import Authority, IssuedBy
+from dive_infra.components.secrets import Secrets
+from dive_infra.credentials import issued
+from dive_infra.identity.opal_token import mint_opal_token
+from dive_infra.naming import Names
+
+
+@dataclass
+class Grant:
+    """A country's place in the coalition: the coalition's CA, its own issuer, its credentials at the hub.
+
+    `secrets` is keyed as in `dive_infra.credentials`; `test_users` is the password of the hub's test users, with which
+    a spoke proves the link.
+    """
+
+    ca: pulumi.Input[str]
+    issuer: IssuedBy
+    secrets: Mapping[str, pulumi.Output[str]]
+
+    def export(self) -> dict[str, Any]:
+        """As it stands in the hub's outputs (all of it secret)."""
+        return {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key, "secrets": dict(self.secrets)}
+
+
+def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
+    """The grant of a country, read from the hub's outputs; fails, saying how to approve it, when there is none."""
+    code = names.country.code
+
+    def mine(grants: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        if not grants or code not in grants:
+            approved = ", ".join(grants or {}) or "none"
+            raise ValueError(
+                f"the hub ({hub_stack}) does not approve {code}; approved: {approved}; next: add {code} to dive:spokes of the "
+                "hub's stack and run `pulumi up` there"
+            )
+        found: Mapping[str, Any] = grants[code]
+        return found
+
+    grant = pulumi.Output.secret(hub.get_output("grants").apply(mine))
+
+    def secret(name: str) -> pulumi.Output[str]:
+        return grant.apply(lambda found: str(found["secrets"][name]))
+
+    return Grant(
+        hub.require_output("ca_certificate"),
+        IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
+        {c.name: secret(c.name) for c in issued()} | {"test-users": secret("test-users")},
+    )
+
+
+class Approval(pulumi.ComponentResource):
+    """Makes the grant of one country."""
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        authority: Authority,
+        hub_secrets: Secrets,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("dive:components:Approval", name, None, opts)
+        made = Secrets(name, [c for c in issued() if c.kind != "derived"], {}, pulumi.ResourceOptions(parent=self))
+        code = names.country.code
+        opal_token = hub_secrets.values["opal-key"].apply(lambda key: mint_opal_token(key, code))
+        self.grant = Grant(
+            authority.certificate,
+            authority.issuer_of(names),
+            made.values
+            | {"opal-token": pulumi.Output.secret(opal_token), "test-users": hub_secrets.values["test-users"]},
+        )
+        self.register_outputs({})

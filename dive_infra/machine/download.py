@@ -16,7 +16,7 @@ TIMEOUT = httpx.Timeout(60, connect=4)  # seconds; a site without the internet m
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """The release cannot be had here; the message says why."""
 
 
@@ -25,13 +25,11 @@ def directory(version: str, cache: Path) -> Path:
     return cache / "toolchain" / f"release-{version}" / "bin"
 
 
-def ensure(
-    version: str, cache: Path, progress: Progress, archives: str = ARCHIVES, checksums: str = CHECKSUMS
-) -> Path:
+def ensure(version: str, cache: Path, progress: Progress, archives: str = ARCHIVES, checksums: str = CHECKSUMS) -> Path:
     """The directory with the programs of the release, downloaded if it is not there.
 
-    Raises Unavailable when a server cannot be reached or has no such release, ToolchainError when the archive is not
-    the published one.
+    Raises UnavailableError when a server cannot be reached or has no such release, ToolchainError when the archive is
+    not the published one.
     """
     target = directory(version, cache)
     if target.is_dir():
@@ -60,7 +58,7 @@ def _fetch(client: httpx.Client, archive: str, checksums: str, work: Path) -> No
             with tarfile.open(fileobj=file, mode="r:gz") as tar:
                 tar.extractall(work, filter="data")
     except httpx.HTTPError as error:
-        raise Unavailable(f"{error.__class__.__name__}: {error}") from error
+        raise UnavailableError(f"{error.__class__.__name__}: {error}") from error
     (work / "pulumi").rename(work / "bin")  # the archive's only folder
 
 
@@ -69,4 +67,4 @@ def _published(checksums: str, archive: str) -> str:
     for line in checksums.splitlines():
         if line.split()[1:] == [name]:
             return line.split()[0]
-    raise Unavailable(f"no checksum is published for {name}")
+    raise UnavailableError(f"no checksum is published for {name}")

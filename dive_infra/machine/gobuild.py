@@ -57,7 +57,7 @@ class Bundle:
     @property
     def modules(self) -> list[str]:
         """The directories of `toolchain/` that go into it."""
-        return sorted({part.module for part in (*self.programs.values(), *self.scripts.values())})
+        return sorted({p.module for p in self.programs.values()} | {s.module for s in self.scripts.values()})
 
     def key(self) -> str:
         """16 hex digits over everything that decides what is built, but Go's own version."""
@@ -113,9 +113,10 @@ def building(target: Path, progress: Progress) -> Iterator[Path | None]:
 
 def _check_go(bundle: Bundle) -> None:
     if shutil.which("go") is None:
+        required = max(map(_required_go, bundle.modules))
         raise ToolchainError(
             "go: not found on PATH, and the toolchain must be built here; "
-            f"install Go {max(map(_required_go, bundle.modules))} or newer (https://go.dev/dl) and run this again"
+            f"install Go {_dotted(required)} or newer (https://go.dev/dl) and run this again"
         )
     for module in bundle.modules:
         # inside the module, so that Go fetches a newer toolchain of its own where it may

@@ -106,7 +106,7 @@ def ensure_plugins(
 
 
 def binary(name: str, progress: Progress, cache: Path | None = None) -> Path:
-    """The path of a program that is built here (`opa`, `ferretdb`, `pulumi-resource-docker`, …), building it if need be.
+    """The path of a program that is built here (`opa`, `ferretdb`, `pulumi-resource-docker`, …), built if need be.
 
     Raises ToolchainError, and KeyError for a name that no bundle has.
     """
@@ -155,7 +155,7 @@ def _downloaded(cache: Path, progress: Progress) -> Toolchain | None:
     progress(f"downloading pulumi {PULUMI}")
     try:
         release = download.ensure(PULUMI, cache, progress)
-    except download.Unavailable as reason:
+    except download.UnavailableError as reason:
         progress(f"no official release to be had ({reason}): building the toolchain, some minutes")
         return None
     return Toolchain(release / "pulumi", [release], "downloaded")

@@ -31,8 +31,8 @@ class BuildError(RuntimeError):
 
 
 def cache_dir(*parts: str) -> Path:
-    """A directory of the cache ($DIVE_CACHE or ~/.cache/dive), made when missing."""
-    path = Path(os.environ.get("DIVE_CACHE") or Path.home() / ".cache" / "dive").joinpath(*parts)
+    """A directory of what is kept between runs and checkouts, made when missing."""
+    path = toolchain.cache_dir().joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

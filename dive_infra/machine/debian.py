@@ -19,7 +19,9 @@ def possible() -> bool:
 def install(packages: tuple[str, ...], progress: Progress) -> None:
     """Installs `packages` without what they recommend. Raises PackageError."""
     if not possible():
-        raise PackageError(f"{', '.join(packages)}: not installed, and only root on Debian can do it from here; install it")
+        raise PackageError(
+            f"{', '.join(packages)}: not installed, and only root on Debian can do it from here; install it"
+        )
     progress(f"installing {', '.join(packages)} from Debian's packages")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", *packages]):

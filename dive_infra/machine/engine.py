@@ -47,7 +47,7 @@ def host() -> tuple[str, str]:
     return endpoint, f"docker context {context!r}"
 
 
-def client(timeout: float = REQUEST_SECONDS) -> docker.DockerClient:
+def client(timeout: int = REQUEST_SECONDS) -> docker.DockerClient:
     """A client of that engine; `timeout` in seconds for one request. Raises EngineError when it does not answer."""
     endpoint, said_by = host()
     try:
@@ -106,7 +106,9 @@ def _start(progress: Progress) -> None:
         progress("starting Docker by systemd")
         done = subprocess.run(["systemctl", "enable", "--now", "docker"], capture_output=True, text=True)
         if done.returncode:
-            raise EngineError(f"`systemctl enable --now docker` failed: {done.stderr.strip()}; see `journalctl -u docker`")
+            raise EngineError(
+                f"`systemctl enable --now docker` failed: {done.stderr.strip()}; see `journalctl -u docker`"
+            )
         daemon = None
     else:
         progress(f"starting dockerd; its log is {LOG}")

@@ -6,7 +6,7 @@ run builds nothing.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
@@ -23,7 +23,7 @@ from dive_infra.machine.debian import Progress
 from dive_infra.machine.engine import client
 from dive_infra.machine.recipes import RECIPES, ROOT, recipe_hash, tag
 
-__all__ = ["ImageError", "ResolvedImage", "lock", "recipe_hash", "resolve", "resolve_all"]
+__all__ = ["ImageError", "ResolvedImage", "find", "lock", "recipe_hash", "resolve", "resolve_all"]
 
 LOCK_FILE = ROOT / "images.lock"
 REGISTRY_SECONDS = 8
@@ -45,18 +45,31 @@ class ResolvedImage:
     source: Literal["present", "pulled", "built"]
 
 
+def find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
+    """The image of `service` if it is on the engine already: asks no registry and builds nothing."""
+    there = _find(engine, service, reference)
+    if not there or service not in OPTIMIZED:
+        return there
+    name = tag(OPTIMIZED[service], there.id)
+    image = _present(engine, name)
+    return ResolvedImage(_id(image), name, "present") if image else None
+
+
 def resolve(
     engine: docker.DockerClient, service: str, reference: str, progress: Progress = lambda _: None
 ) -> ResolvedImage:
-    """The image of `service` for its configured `reference`. Raises ImageError, debian.PackageError."""
-    found = _resolve(engine, service, reference, progress)
+    """The image of `service` for its configured `reference`, pulled or built where it is not there.
+
+    Raises ImageError, and PackageError or ToolchainError for what a build needs.
+    """
+    there = _find(engine, service, reference) or _obtain(engine, service, reference, progress)
     if not (recipe := OPTIMIZED.get(service)):
-        return found
-    name = tag(recipe, found.id)
+        return there
+    name = tag(recipe, there.id)
     with _one_builder(recipe):
         if image := _present(engine, name):
-            return ResolvedImage(_id(image), name, found.source)
-        return ResolvedImage(_build(engine, recipe, found.id, name, progress), name, "built")
+            return ResolvedImage(_id(image), name, there.source)
+        return ResolvedImage(_build(engine, recipe, there.id, name, progress), name, "built")
 
 
 def resolve_all(
@@ -65,7 +78,10 @@ def resolve_all(
     """`resolve` for service -> reference, two at a time; the first failure is raised after the running ones ended."""
     with ThreadPoolExecutor(2) as pool:
         futures = {s: pool.submit(resolve, engine, s, reference, progress) for s, reference in references.items()}
-    return {service: future.result() for service, future in futures.items()}
+        wait(futures.values(), return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    done = {service: future for service, future in futures.items() if not future.cancelled()}
+    return {service: future.result() for service, future in done.items()}
 
 
 def lock(references: Iterable[str]) -> dict[str, str]:
@@ -84,26 +100,33 @@ def lock(references: Iterable[str]) -> dict[str, str]:
     return digests
 
 
-def _resolve(engine: docker.DockerClient, service: str, reference: str, progress: Progress) -> ResolvedImage:
-    wanted = _locked(reference)
-    recipe = RECIPES.get(service)
-    stand_in = tag(service) if recipe and _repository(reference) in recipe.stands_in_for else None
-    for name in (wanted, stand_in):
-        if name and not (name == wanted and _ours(reference)) and (image := _present(engine, name)):
+def _find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
+    """The configured image, at its locked digest if it has one, else our own under its interface."""
+    names = [] if _ours(reference) else [locked(reference)]
+    if _buildable(service, reference):
+        names.append(tag(service))
+    for name in names:
+        if image := _present(engine, name):
             return ResolvedImage(_id(image), name, "present")
-    refusal = "it is built here only"
+    return None
+
+
+def _obtain(engine: docker.DockerClient, service: str, reference: str, progress: Progress) -> ResolvedImage:
     if not _ours(reference):
+        wanted = locked(reference)
         try:
             _ask_registry(wanted)
             return ResolvedImage(_pull(engine, wanted, progress), wanted, "pulled")
         except ImageError as error:
-            refusal = str(error)
-    if not stand_in:
-        raise ImageError(
-            f"{service}: image {wanted} is neither on the engine nor obtainable: {refusal}; `docker pull` or `docker load` "
-            "it, or remove it from `dive:images`"
-        )
-    return ResolvedImage(_ensure_built(engine, service, progress), stand_in, "built")
+            if not _buildable(service, reference):
+                raise ImageError(
+                    f"{service}: image {wanted} is neither on the engine nor obtainable: {error}; `docker pull` or "
+                    "`docker load` it, or remove it from `dive:images`"
+                ) from error
+            progress(f"{error}: building our own")
+    elif not _buildable(service, reference):
+        raise ImageError(f"{service}: {reference} is none of our services: expected dive/{service}; see `dive:images`")
+    return ResolvedImage(_ensure_built(engine, service, progress), tag(service), "built")
 
 
 def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress) -> str:
@@ -150,14 +173,14 @@ def _build(engine: docker.DockerClient, service: str, base: str, name: str, prog
 
 def _ask_registry(reference: str) -> dict[str, dict[str, str]]:
     """The registry's manifest data of a reference, within seconds. A host that is silent once is not asked again."""
-    host = reference.split("/")[0] if "." in reference.split("/")[0] else "docker.io"
+    host = registry_of(reference)
     if host in _silent:
         raise ImageError(f"{reference}: registry {host} does not answer ({_silent[host]})")
     limited = client(REGISTRY_SECONDS).api
     try:
-        return limited.inspect_distribution(reference)  # type: ignore[no-any-return]
+        return limited.inspect_distribution(reference)  # type: ignore[no-untyped-call, no-any-return]
     except APIError as error:
-        if error.status_code < 500:
+        if not error.is_server_error():
             raise ImageError(f"{reference}: registry {host} refuses it: {error.explanation}") from error
         _silent[host] = str(error.explanation)
         raise ImageError(f"{reference}: registry {host} does not answer ({error.explanation})") from error
@@ -177,7 +200,7 @@ def _pull(engine: docker.DockerClient, reference: str, progress: Progress) -> st
         raise ImageError(f"{reference}: pull failed: {error}") from error
 
 
-def _locked(reference: str) -> str:
+def locked(reference: str) -> str:
     """`repository@digest` where images.lock has it, else the reference itself."""
     if not LOCK_FILE.exists():
         return reference
@@ -185,7 +208,7 @@ def _locked(reference: str) -> str:
         digests = json.loads(LOCK_FILE.read_text())
     except ValueError as error:
         raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it anew with `./dive images lock`") from error
-    return f"{_repository(reference)}@{digests[reference]}" if reference in digests else reference
+    return f"{repository_of(reference)}@{digests[reference]}" if reference in digests else reference
 
 
 def _present(engine: docker.DockerClient, name: str) -> Image | None:
@@ -205,7 +228,19 @@ def _ours(reference: str) -> bool:
     return reference.startswith("dive/")
 
 
-def _repository(reference: str) -> str:
+def _buildable(service: str, reference: str) -> bool:
+    """Whether what is built here has the interface of the configured image."""
+    recipe = RECIPES.get(service)
+    return recipe is not None and repository_of(reference) in recipe.stands_in_for
+
+
+def registry_of(reference: str) -> str:
+    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io`; without a host it is Docker's."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def repository_of(reference: str) -> str:
     """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io/keycloak/keycloak`, a digest or tag removed."""
     name = reference.split("@")[0]
     head, slash, last = name.rpartition("/")

@@ -78,7 +78,7 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 def recipe_hash(service: str, base: str | None = None) -> str:
-    """12 hex digits over everything that goes into the image, its base's included (or, if given, the image id `base`)."""
+    """12 hex digits over all that goes into the image, its base's included (or, if given, the image id `base`)."""
     return _hash(service, base)[:12]
 
 
@@ -99,6 +99,11 @@ def _hash(service: str, base: str | None) -> str:
     inputs += [base or _hash(recipe.base, None)] if recipe.base else []
     digest.update("\n".join(inputs).encode())
     return digest.hexdigest()
+
+
+def forget() -> None:
+    """Has the next hash look at the checkout again."""
+    _hash.cache_clear()
 
 
 def context_files(recipe: Recipe) -> Iterator[tuple[str, Path]]:

@@ -4,21 +4,28 @@ import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from socket import socket
+from time import monotonic
 
 import httpx
 import psycopg
 import pytest
 import redis
+from docker import DockerClient
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from dive_infra.catalog import datastores
 from dive_infra.catalog.keycloak import DEPLOYER, keycloak
 from dive_infra.countries import COUNTRIES
 from dive_infra.credentials import CREDENTIALS
-from dive_infra.machine import engine, images
+from dive_infra.machine import engine, images, recipes
+from dive_infra.machine.containers import await_healthy
 from dive_infra.naming import LOOPBACK, Names
 from tests.support.lab import Lab, lab
+from tests.support.registry import registry
 
 NAMES = Names(COUNTRIES["FRA"], "t-images")
 SECRETS = {row.name: f"Secret-of-{row.name}" for row in CREDENTIALS}
@@ -30,7 +37,7 @@ def country() -> Iterator[Lab]:
     with closing(engine.client()) as client, lab(client, NAMES, SECRETS) as there:
         for service in (datastores.postgres, datastores.mongodb, datastores.redis):
             there.start(service(NAMES, NAMES), within=60)
-        with _postgres(there, SECRETS["postgres-superuser"]) as superuser:
+        with _postgres(SECRETS["postgres-superuser"]) as superuser:
             superuser.execute(f"CREATE ROLE keycloak LOGIN PASSWORD '{SECRETS['keycloak-db']}'")
             superuser.execute("CREATE DATABASE keycloak OWNER keycloak")
         there.start(keycloak(NAMES, NAMES), within=90)
@@ -45,7 +52,7 @@ def ca(country: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def _postgres(country: Lab, password: str, **more: str) -> psycopg.Connection:
+def _postgres(password: str, sslmode: str = "require", sslrootcert: str | None = None) -> psycopg.Connection:
     return psycopg.connect(
         host=NAMES.host("postgres"),
         hostaddr=LOOPBACK,
@@ -55,12 +62,13 @@ def _postgres(country: Lab, password: str, **more: str) -> psycopg.Connection:
         password=password,
         autocommit=True,
         connect_timeout=5,
-        **more,
+        sslmode=sslmode,
+        sslrootcert=sslrootcert,
     )
 
 
 def test_postgres_answers_its_superuser_over_verified_tls(country: Lab, ca: Path) -> None:
-    with _postgres(country, SECRETS["postgres-superuser"], sslmode="verify-full", sslrootcert=str(ca)) as connection:
+    with _postgres(SECRETS["postgres-superuser"], sslmode="verify-full", sslrootcert=str(ca)) as connection:
         row = connection.execute(
             "SELECT version, current_setting('password_encryption') FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
             " WHERE pid = pg_backend_pid()"
@@ -72,11 +80,11 @@ def test_postgres_answers_its_superuser_over_verified_tls(country: Lab, ca: Path
 
 @pytest.mark.parametrize(("password", "mode"), [("wrong", "require"), (SECRETS["postgres-superuser"], "disable")])
 def test_postgres_refuses_a_wrong_password_and_clear_text(country: Lab, password: str, mode: str) -> None:
-    with pytest.raises(psycopg.OperationalError, match="authentication failed|no encryption"):
-        _postgres(country, password, sslmode=mode)
+    with pytest.raises(psycopg.OperationalError, match=r"authentication failed|no encryption"):
+        _postgres(password, sslmode=mode)
 
 
-def _mongodb(ca: Path, password: str, **more: object) -> "MongoClient[dict[str, object]]":
+def _mongodb(ca: Path, password: str) -> "MongoClient[dict[str, object]]":
     return MongoClient(
         LOOPBACK,
         NAMES.port("mongodb"),
@@ -85,7 +93,6 @@ def _mongodb(ca: Path, password: str, **more: object) -> "MongoClient[dict[str, 
         tls=True,
         tlsCAFile=str(ca),
         serverSelectionTimeoutMS=5000,
-        **more,
     )
 
 
@@ -119,7 +126,12 @@ def test_mongodb_speaks_nothing_but_tls(country: Lab) -> None:
 
 def _redis(ca: Path, password: str | None, tls: bool = True) -> redis.Redis:
     return redis.Redis(
-        host=LOOPBACK, port=NAMES.port("redis"), password=password, ssl=tls, ssl_ca_certs=str(ca) if tls else None
+        host=LOOPBACK,
+        port=NAMES.port("redis"),
+        password=password,
+        ssl=tls,
+        ssl_ca_certs=str(ca) if tls else None,
+        retry=Retry(NoBackoff(), 0),
     )
 
 
@@ -160,7 +172,8 @@ def test_keycloak_lets_the_deployer_in_and_names_one_issuer(idp: httpx.Client) -
     info = idp.get("/admin/serverinfo", headers=headers).raise_for_status().json()
     assert info["systemInfo"]["version"] == "26.7.4"
     features = {feature["name"]: feature["enabled"] for feature in info["features"]}
-    assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"] and not features["IMPERSONATION"]
+    assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"]
+    assert not features["IMPERSONATION"]
 
 
 def test_keycloak_shows_health_and_metrics_to_nobody_outside(idp: httpx.Client) -> None:
@@ -172,14 +185,13 @@ def test_a_container_holds_no_secret_in_its_declaration_and_is_locked_down(count
     attributes = country.engine.containers.get(NAMES.container(service)).attrs
     assert not [secret for secret in SECRETS.values() if secret in str(attributes["Config"])]
     host = attributes["HostConfig"]
-    assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"]
+    assert host["ReadonlyRootfs"]
+    assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], None)
     assert attributes["Config"]["User"] not in ("", "0", "0:0")
 
 
 @pytest.mark.parametrize("service", ["postgres", "mongodb", "redis", "keycloak"])
 def test_a_service_starts_again_with_its_data(country: Lab, ca: Path, service: str) -> None:
-    from dive_infra.machine.containers import await_healthy
-
     name = NAMES.container(service)
     container = country.engine.containers.get(name)
     container.stop()
@@ -202,6 +214,52 @@ def test_a_second_resolution_builds_nothing(country: Lab) -> None:
     assert {image.source for image in again.values()} == {"present"}
 
 
-def test_an_image_of_another_repository_is_never_replaced_by_ours(country: Lab) -> None:
+@pytest.fixture(scope="module")
+def docker() -> Iterator[DockerClient]:
+    with closing(engine.client()) as client:
+        yield client
+
+
+def test_an_image_of_another_repository_is_never_replaced_by_ours(docker: DockerClient) -> None:
     with pytest.raises(images.ImageError, match=r"redis: image example\.invalid/redis:1 is neither on the engine"):
-        images.resolve(country.engine, "redis", "example.invalid/redis:1")
+        images.resolve(docker, "redis", "example.invalid/redis:1")
+
+
+def test_a_registry_that_answers_is_pulled_from_at_the_locked_digest(
+    docker: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "LOCK_FILE", tmp_path / "images.lock")
+    with registry("team/redis", "1.0") as published:
+        assert images.lock([published.reference, "dive/backend"]) == {published.reference: published.digest}
+        assert images.find(docker, "redis", published.reference) is None
+        pulled = images.resolve(docker, "redis", published.reference)
+        locked = f"{published.reference.removesuffix(':1.0')}@{published.digest}"
+        try:
+            assert (pulled.reference, pulled.source) == (locked, "pulled")
+            assert images.resolve(docker, "redis", published.reference).source == "present"
+        finally:
+            docker.images.remove(locked)
+        with pytest.raises(images.ImageError, match="refuses it"):
+            images.lock([published.reference.replace("1.0", "2.0")])
+        assert published.digest in images.LOCK_FILE.read_text()
+
+
+def test_a_registry_that_is_silent_is_asked_once(docker: DockerClient) -> None:
+    with socket() as deaf:
+        deaf.bind((LOOPBACK, 0))
+        deaf.listen()
+        reference = f"localhost:{deaf.getsockname()[1]}/redis:1"
+        began = monotonic()
+        for _ in range(3):
+            with pytest.raises(images.ImageError, match="does not answer"):
+                images.resolve(docker, "redis", reference)
+        assert monotonic() - began < 2 * images.REGISTRY_SECONDS
+
+
+def test_a_failing_build_tells_the_end_of_its_log(
+    docker: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN echo no such luck && exit 3\n")
+    monkeypatch.setitem(recipes.RECIPES, "broken", recipes.Recipe(str(tmp_path), stands_in_for=("dive/broken",)))
+    with pytest.raises(images.ImageError, match=r"(?s)building dive\.local/broken:.* failed:.*no such luck"):
+        images.resolve(docker, "broken", "dive/broken")

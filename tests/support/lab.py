@@ -88,7 +88,7 @@ class Lab:
             user=f"{spec.uid}:{spec.uid}",
             environment=dict(spec.environment),
             mounts=mounts,
-            tmpfs={path: f"uid={spec.uid},gid={spec.uid},mode=0700" for path in spec.tmpfs},
+            tmpfs=dict.fromkeys(spec.tmpfs, f"uid={spec.uid},gid={spec.uid},mode=0700"),
             read_only=spec.read_only,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],

@@ -1,0 +1,142 @@
+"""Which image a service gets, by what it is keyed, and which engine is meant: the parts that need no engine."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from dive_infra.catalog import datastores, keycloak
+from dive_infra.machine import engine, images, recipes
+
+REFERENCES = {
+    "postgres": datastores.POSTGRES_IMAGE,
+    "mongodb": datastores.MONGODB_IMAGE,
+    "redis": datastores.REDIS_IMAGE,
+}
+DIRECTORIES = sorted(path for path in (recipes.ROOT / "images").iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of images/ that a test may edit."""
+    shutil.copytree(recipes.ROOT / "images", tmp_path / "images")
+    monkeypatch.setattr(recipes, "ROOT", tmp_path)
+    recipes.forget()
+    yield tmp_path
+    recipes.forget()
+
+
+@pytest.mark.parametrize("service", ["redis", "postgres", "mongodb", "opal-client", "keycloak"])
+def test_a_recipe_changes_with_its_own_files_and_with_its_base(checkout: Path, service: str) -> None:
+    seen = {recipes.recipe_hash(service)}
+    for file in (checkout / recipes.RECIPES[service].directory / "Dockerfile", checkout / "images/base/make.sh"):
+        file.write_text(file.read_text() + "# edited\n")
+        recipes.forget()
+        seen.add(recipes.recipe_hash(service))
+    assert len(seen) == 3
+    assert all(re.fullmatch(r"[0-9a-f]{12}", found) for found in seen)
+
+
+def test_a_recipe_does_not_change_with_other_recipes_caches_or_the_umask(checkout: Path) -> None:
+    before = recipes.recipe_hash("redis")
+    with (checkout / "images/postgres/Dockerfile").open("a") as file:
+        file.write("# edited\n")
+    (checkout / "images/redis/__pycache__").mkdir()
+    (checkout / "images/redis/__pycache__/x.pyc").write_text("x")
+    (checkout / "images/redis/Dockerfile").chmod(0o600)
+    recipes.forget()
+    assert recipes.recipe_hash("redis") == before
+
+
+def test_every_recipe_leads_to_the_base_image_or_to_nothing() -> None:
+    for name, recipe in recipes.RECIPES.items():
+        assert recipe.base in (None, *recipes.RECIPES), name
+        assert recipe.directory.startswith(("images/", "services/")), name
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES, ids=lambda path: path.name)
+def test_no_image_names_a_package_index_or_keeps_the_hosts_trust(directory: Path) -> None:
+    for file in directory.rglob("*"):
+        assert not re.search(r"https?://|index-url", file.read_text()), file
+    stages = (directory / "Dockerfile").read_text().split("\nFROM ") if (directory / "Dockerfile").exists() else [""]
+    if directory.name != "maven":  # which is never deployed
+        assert recipes.HOST_CA not in stages[-1]
+
+
+@pytest.mark.parametrize("service", ["keycloak", *REFERENCES])
+def test_a_default_reference_is_an_exact_version_that_ours_stands_in_for(service: str) -> None:
+    reference = REFERENCES.get(service, keycloak.IMAGE)
+    repository, _, version = reference.rpartition(":")
+    assert re.match(r"\d+\.\d+", version)
+    assert repository in recipes.RECIPES[service].stands_in_for
+
+
+@pytest.mark.parametrize(
+    ("reference", "registry", "repository"),
+    [
+        ("postgres:18.1-bookworm", "docker.io", "postgres"),
+        ("permitio/opal-server:0.9.9", "docker.io", "permitio/opal-server"),
+        ("quay.io/keycloak/keycloak:26.7.4", "quay.io", "quay.io/keycloak/keycloak"),
+        ("localhost:5000/team/redis:7", "localhost:5000", "localhost:5000/team/redis"),
+        ("localhost:5000/redis", "localhost:5000", "localhost:5000/redis"),
+        (f"redis@sha256:{sha256().hexdigest()}", "docker.io", "redis"),
+    ],
+)
+def test_a_reference_is_read_as_docker_reads_it(reference: str, registry: str, repository: str) -> None:
+    assert (images.registry_of(reference), images.repository_of(reference)) == (registry, repository)
+
+
+def test_a_damaged_lock_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = tmp_path / "images.lock"
+    lock.write_text("{")
+    monkeypatch.setattr(images, "LOCK_FILE", lock)
+    with pytest.raises(images.ImageError, match=r"images\.lock: not JSON .*`\./dive images lock`"):
+        images.locked("redis:7")
+
+
+@pytest.fixture
+def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An operator's ~/.docker with a context `remote`."""
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    meta = tmp_path / "contexts/meta" / sha256(b"remote").hexdigest()
+    meta.mkdir(parents=True)
+    endpoint = {"docker": {"Host": "unix:///nowhere/remote.sock", "SkipTLSVerify": False}}
+    (meta / "meta.json").write_text(json.dumps({"Name": "remote", "Metadata": {}, "Endpoints": endpoint}))
+    return tmp_path
+
+
+def test_the_usual_socket_is_meant_when_nothing_else_is_said(docker_config: Path) -> None:
+    assert engine.host() == (engine.SOCKET, "the default socket")
+
+
+def test_the_current_context_is_honoured(docker_config: Path) -> None:
+    (docker_config / "config.json").write_text('{"currentContext": "remote"}')
+    assert engine.host() == ("unix:///nowhere/remote.sock", "docker context 'remote'")
+
+
+def test_docker_host_goes_before_a_context(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "remote")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/here.sock")
+    assert engine.host() == ("unix:///nowhere/here.sock", "DOCKER_HOST")
+
+
+def test_an_unknown_context_is_refused(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
+    with pytest.raises(engine.EngineError, match=r"'elsewhere': not found; expected one of `docker context ls`"):
+        engine.host()
+
+
+def test_an_engine_named_by_the_operator_is_never_replaced_by_another(
+    docker_config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/here.sock")
+    with pytest.raises(
+        engine.EngineError, match=r"no Docker engine answers at unix:///nowhere/here\.sock \(DOCKER_HOST\)"
+    ):
+        engine.ensure(lambda _: pytest.fail("nothing is to be installed or started"))

@@ -110,7 +110,9 @@ class Settings(_Section):
 def _known(key: str, found: Mapping[str, object], known: "tuple[str, ...] | list[str]") -> None:
     for name in found:
         if name not in known:
-            raise ValueError(f"{key}.{name} is not known{_nearest(name, list(known))}; expected one of {', '.join(known)}")
+            raise ValueError(
+                f"{key}.{name} is not known{_nearest(name, list(known))}; expected one of {', '.join(known)}"
+            )
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -132,14 +134,17 @@ def load(stack: str, configuration: Mapping[str, Any]) -> Settings:
     their providers. Raises `SettingsError` with one line per wrong key.
     """
     prefix = f"{PROJECT}:"
-    found = {k.removeprefix(prefix): _plain(v) for k, v in configuration.items() if k.startswith(prefix)}
+    # An empty text is the project file's way to say that a key is not set.
+    found = {k.removeprefix(prefix): _plain(v) for k, v in configuration.items() if k.startswith(prefix) and v != ""}
     found.setdefault("country", stack.upper())
     try:
         return Settings.model_validate(found)
     except ValidationError as error:
         lines = [_line(e) for e in error.errors(include_url=False)]
         raise SettingsError(
-            f"stack {stack}: {len(lines)} wrong setting(s)\n  " + "\n  ".join(lines) + f"\nmend Pulumi.{stack}.yaml, or: "
+            f"stack {stack}: {len(lines)} wrong setting(s)\n  "
+            + "\n  ".join(lines)
+            + f"\nmend Pulumi.{stack}.yaml, or: "
             f"pulumi config set {prefix}<key> <value> -s {stack}"
         ) from None
 

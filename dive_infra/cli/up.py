@@ -20,7 +20,9 @@ DEFAULT = [HUB_CODE, "FRA"]
 
 
 def up(
-    countries: Annotated[list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")] = None,
+    countries: Annotated[
+        list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
+    ] = None,
 ) -> None:
     """Deploy the hub and the given countries, verify them by real logins, and show where to log in."""
     try:

@@ -42,21 +42,10 @@ class Databases(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
         # When the data volume goes, its roles and databases go with it: nothing to ask a server that is gone.
-        child = pulumi.ResourceOptions(parent=self, provider=provider, deleted_with=args.server_data)
+        self._child = pulumi.ResourceOptions(parent=self, provider=provider, deleted_with=args.server_data)
         self.databases: dict[str, postgresql.Database] = {}
         for database, (role_name, password) in args.owners.items():
-            role = postgresql.Role(
-                f"{name}-{database}-role",
-                name=role_name,
-                login=True,
-                password=password,
-                superuser=False,
-                create_database=False,
-                create_role=False,
-                replication=False,
-                bypass_row_level_security=False,
-                opts=child,
-            )
+            role = self.login(f"{database}-role", role_name, password)
             self.databases[database] = postgresql.Database(
                 f"{name}-{database}",
                 name=database,
@@ -66,6 +55,21 @@ class Databases(pulumi.ComponentResource):
                 lc_collate="C.UTF-8",
                 lc_ctype="C.UTF-8",
                 allow_connections=True,
-                opts=child,
+                opts=self._child,
             )
         self.register_outputs({"databases": sorted(args.owners)})
+
+    def login(self, name: str, role: str, password: pulumi.Input[str]) -> postgresql.Role:
+        """A role that may log in and nothing else."""
+        return postgresql.Role(
+            f"{self._name}-{name}",
+            name=role,
+            login=True,
+            password=password,
+            superuser=False,
+            create_database=False,
+            create_role=False,
+            replication=False,
+            bypass_row_level_security=False,
+            opts=self._child,
+        )

@@ -28,7 +28,7 @@ def _same(value: Any) -> Any:
 
 
 def _flag(value: Any) -> bool:
-    return value == "true"
+    return bool(value == "true")
 
 
 def _lines(value: Any) -> list[str]:

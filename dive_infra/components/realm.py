@@ -36,9 +36,8 @@ class Realm(pulumi.ComponentResource):
         realm = keycloak.Realm(name, opts=self._child, **_settings(names))
         self._realm = realm.realm
         self._profile()
-        keycloak.RealmEvents(
-            f"{name}-events", realm_id=self._realm, opts=self._child, **{snake(k): v for k, v in data.EVENTS.items()}
-        )
+        events = _snake_keys(data.EVENTS)
+        keycloak.RealmEvents(f"{name}-events", realm_id=self._realm, opts=self._child, **events)
         self._groups()
         flow = self._first_login_flow()
         defaults = self._scopes()
@@ -168,7 +167,7 @@ def _attribute(row: data.ProfileAttribute) -> keycloak.RealmUserProfileAttribute
         required_for_roles=["user"] if row.required else [],
         validators=[
             keycloak.RealmUserProfileAttributeValidatorArgs(
-                name=name, config={k: v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+                name=name, config={k: v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for k, v in config.items()}
             )
             for name, config in row.validators.items()
         ],

@@ -8,7 +8,11 @@ import pulumi
 
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.components.approval import Grant
+from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.verification import Verification
 from dive_infra.naming import Names
+from dive_infra.orchestration.access import OWNER, Access, deployer
 from dive_infra.settings import Settings
 
 
@@ -18,6 +22,7 @@ class Context:
 
     settings: Settings
     stack: str
+    grant: Grant | None = None  # what the hub gave to a spoke
 
     @cached_property
     def names(self) -> Names:
@@ -35,6 +40,16 @@ class Context:
     def specs(self) -> Sequence[ServiceSpec]:
         return services(self.names, self.hub, self.settings.partners, self.settings.images)
 
+    def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[Access]:
+        """This country's login at the orchestration database, which is the hub's."""
+        hub = self.hub
+        user = OWNER if self.is_hub else deployer(self.names.country.code)
+        return pulumi.Output.secret(
+            pulumi.Output.all(password, ca).apply(
+                lambda found: Access(hub.host("postgres"), hub.port("postgres"), user, found[0], found[1])
+            )
+        )
+
     @property
     def trust_file(self) -> str:
         """Where providers of this stack find the coalition's CA, relative to the program."""
@@ -44,12 +59,17 @@ class Context:
 class Phase(pulumi.ComponentResource):
     """A phase starts when the checkpoint of the one before it is there, and ends with its own."""
 
-    checkpoint: pulumi.Resource
+    checkpoint: Checkpoint | Verification
 
     def __init__(self, context: Context, name: str, after: "Phase | None") -> None:
         waits = pulumi.ResourceOptions(depends_on=[after.checkpoint]) if after else None
         super().__init__(f"dive:phases:{name.capitalize()}", name, None, waits)
         self.context = context
+
+    @property
+    def completed(self) -> pulumi.Output[str]:
+        """When the phase was last completed: changes when it is done again."""
+        return self.checkpoint.completed
 
     def child(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self)

@@ -1,20 +1,28 @@
 """DEPLOYMENT: the containers, each as soon as those that it needs are healthy, and the databases in Postgres."""
 
+from typing import Any
+
 import pulumi
 
-from dive_infra.catalog.databases import databases
+from dive_infra.catalog.databases import ORCHESTRATION, databases
 from dive_infra.catalog.spec import Material
+from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
 from dive_infra.components.service import Service, ServiceArgs
+from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
+from dive_infra.orchestration.access import deployer
+from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.preflight import Preflight
 
 
 class Deployment(Phase):
     """`services`: name -> its component; `databases` of the country's Postgres."""
 
-    def __init__(self, context: Context, after: Initialization) -> None:
+    def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
         super().__init__(context, "deployment", after)
         names = context.names
         material = pulumi.Output.secret(
@@ -28,23 +36,23 @@ class Deployment(Phase):
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
         self.services: dict[str, Service] = {}
         waits: dict[str, list[pulumi.Resource]] = {}
-        for spec in context.specs:
+        for row in context.specs:
             service = Service(
-                spec.name,
+                row.name,
                 ServiceArgs(
-                    spec,
+                    row,
                     names,
                     context.stack,
                     material,
-                    image=after.images[spec.name],
+                    image=after.images[row.name],
                     networks=[network.network for network in after.networks],
-                    data=after.storage.volumes.get(spec.name),
-                    needs=[*(self.services[need].gate for need in spec.needs), *waits.get(spec.name, [])],
+                    data=after.storage.volumes.get(row.name),
+                    needs=[*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])],
                 ),
                 self.child(),
             )
-            self.services[spec.name] = service
-            if spec.name == "postgres":
+            self.services[row.name] = service
+            if row.name == "postgres":
                 owned = databases(context.is_hub)
                 self.databases = Databases(
                     "databases",
@@ -59,3 +67,67 @@ class Deployment(Phase):
                     self.child(),
                 )
                 waits = {d.service: [self.databases.databases[d.name]] for d in owned if d.service}
+        made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
+        if context.is_hub:
+            made += self._orchestration(after)
+        self.specification = self._specification(after)
+        self.checkpoint = Checkpoint(
+            "deployment-checkpoint",
+            Name.DEPLOYMENT,
+            names,
+            self.specification,
+            after.store,
+            earlier=[before.checkpoint.proof, after.checkpoint.proof] if context.is_hub else (),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+        )
+
+    def _orchestration(self, after: Initialization) -> list[pulumi.Resource]:
+        """The orchestration database's schema, and a login in it for each country that the hub approves."""
+        schema = OrchestrationSchema(
+            "orchestration",
+            after.store,
+            pulumi.ResourceOptions(parent=self, depends_on=[self.databases.databases[ORCHESTRATION.name]]),
+        )
+        made: list[pulumi.Resource] = [schema]
+        for code, grant in after.grants.items():
+            role = self.databases.login(
+                f"orchestration-{code.lower()}", deployer(code), grant.secrets["orchestration-deployer"]
+            )
+            made.append(
+                Admission(
+                    f"admission-{code.lower()}",
+                    code,
+                    after.store,
+                    pulumi.ResourceOptions(parent=self, depends_on=[schema, role]),
+                )
+            )
+        return made
+
+    def _specification(self, after: Initialization) -> pulumi.Output[spec.Deployment]:
+        context, names = self.context, self.context.names
+
+        def specification(found: dict[str, Any]) -> spec.Deployment:
+            secrets = found["secrets"]
+            return spec.Deployment(
+                names,
+                tuple(
+                    spec.Container(names.container(s.name), s.name, s.service_class, *found["containers"][s.name])
+                    for s in context.specs
+                ),
+                tuple(spec.Database(d.name, d.role, secrets[d.credential]) for d in databases(context.is_hub)),
+                mongodb=secrets["mongodb"],
+                redis=secrets["redis"],
+                opa=secrets["opa-token"],
+                ca=found["ca"],
+                store=found["store"] if context.is_hub else None,
+            )
+
+        containers = {
+            name: pulumi.Output.all(service.image.image_id, service.probe.declaration)
+            for name, service in self.services.items()
+        }
+        return pulumi.Output.secret(
+            pulumi.Output.all(containers=containers, secrets=after.secrets, ca=after.ca, store=after.store).apply(
+                specification
+            )
+        )

@@ -2,15 +2,19 @@
 
 import pulumi
 
+from dive_infra.checks import spec
 from dive_infra.components.approval import Approval, Grant
-from dive_infra.components.certificates import Authority, CountryCertificate
+from dive_infra.components.certificates import Authority, CountryCertificate, covered_names
 from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
 from dive_infra.credentials import own
+from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.image import Image
 from dive_infra.machine.recipes import recipe_hash
+from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.preflight import Preflight
 
 
 class Initialization(Phase):
@@ -19,9 +23,9 @@ class Initialization(Phase):
     The hub, which has no grant, makes the coalition's authority and the `grants` of the countries it approves.
     """
 
-    def __init__(self, context: Context, after: Phase, grant: Grant | None = None) -> None:
+    def __init__(self, context: Context, after: Preflight) -> None:
         super().__init__(context, "initialization", after)
-        names, stack = context.names, context.stack
+        names, stack, grant = context.names, context.stack, context.grant
         secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
         self.public_keys = secrets.public
         self.grants: dict[str, Grant] = {}
@@ -42,6 +46,32 @@ class Initialization(Phase):
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
         self.certificate = CountryCertificate("tls", names, issuer, self.child())
         self.images = {
-            spec.name: Image(f"image-{spec.name}", spec.name, spec.image, recipe_hash(spec.name), self.child())
-            for spec in context.specs
+            s.name: Image(f"image-{s.name}", s.name, s.image, recipe_hash(s.name), self.child()) for s in context.specs
         }
+        password = self.secrets["orchestration-db" if context.is_hub else "orchestration-deployer"]
+        self.store = context.store(password, self.ca)
+        made = [*self.networks, self.storage, self.certificate, *self.images.values()]
+        self.checkpoint = Checkpoint(
+            "initialization-checkpoint",
+            Name.INITIALIZATION,
+            names,
+            pulumi.Output.all(
+                images=[image.image_id for image in self.images.values()],
+                certificate=self.certificate.chain,
+                ca=self.ca,
+            ).apply(
+                lambda found: spec.Initialization(
+                    names,
+                    stack,
+                    networks=tuple(sorted({names.network, names.shared_network})),
+                    volumes=tuple(names.data_volume(s.name) for s in context.specs if s.data),
+                    images=tuple(found["images"]),
+                    certificate=found["certificate"],
+                    covers=tuple(covered_names(names)),
+                    ca=found["ca"],
+                )
+            ),
+            None if context.is_hub else self.store,
+            bootstrap=context.is_hub,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+        )

@@ -1,0 +1,11 @@
+"""One country is one stack: which one is this, and which of the two programs deploys it?"""
+
+import pulumi
+
+from dive_infra.settings import load
+from dive_infra.stacks.hub import hub
+from dive_infra.stacks.spoke import spoke
+
+settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
+deploy = hub if settings.is_hub else spoke
+deploy(settings, pulumi.get_stack())

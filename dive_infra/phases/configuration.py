@@ -1,0 +1,91 @@
+"""CONFIGURATION: the realm, and the link to the hub or the access that the hub lends for it."""
+
+import pulumi
+import pulumi_keycloak as keycloak
+
+from dive_infra.catalog.keycloak import DEPLOYER
+from dive_infra.checks import spec
+from dive_infra.components.federation_link import FederationLink, LinkArgs
+from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
+from dive_infra.components.realm import Realm, RealmArgs
+from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.orchestration.states import Phase as Name
+from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.deployment import Deployment
+from dive_infra.phases.initialization import Initialization
+
+
+class Configuration(Phase):
+    def __init__(self, context: Context, after: Deployment, base: Initialization) -> None:
+        super().__init__(context, "configuration", after)
+        names = context.names
+        # Known in previews and no sooner than the container: the provider logs in late, and not in previews.
+        server = after.services["keycloak"].gate.container_id.apply(
+            lambda _: f"https://{LOOPBACK}:{names.port('keycloak')}"
+        )
+        own = self._provider("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
+        # What stands in the realm goes with its database: nothing to ask a server that is gone.
+        inside = pulumi.ResourceOptions(parent=self, provider=own, deleted_with=base.storage.volumes["postgres"])
+        self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
+        made: list[pulumi.Resource] = [self.realm]
+        after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
+        if context.is_hub:
+            access = LinkAccessArgs(
+                names,
+                {code: grant.secrets["link-admin"] for code, grant in base.grants.items()},
+                base.secrets["link-gateway"],
+            )
+            made.append(LinkAccess("link-access", access, pulumi.ResourceOptions.merge(inside, after_realm)))
+        else:
+            hub = context.hub
+            partner = self._provider(
+                "hub-link", self._gateway(hub), hub.realm, f"dive-link-{names.country.lower}", base.secrets["link-admin"], base.ca,
+                base_path="/api/link",
+            )  # fmt: skip
+            made.append(
+                FederationLink(
+                    "link",
+                    LinkArgs(names, hub, own, partner),
+                    pulumi.ResourceOptions.merge(self.child(), after_realm),
+                )
+            )
+        self.checkpoint = Checkpoint(
+            "configuration-checkpoint",
+            Name.CONFIGURATION,
+            names,
+            pulumi.Output.secret(
+                pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
+                    lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
+                )
+            ),
+            base.store,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+        )
+
+    @staticmethod
+    def _gateway(hub: Names) -> str:
+        return f"https://{LOOPBACK}:{hub.port('backend')}"
+
+    def _provider(
+        self,
+        name: str,
+        url: pulumi.Input[str],
+        realm: str,
+        client_id: str,
+        secret: pulumi.Input[str],
+        ca: pulumi.Input[str],
+        base_path: str | None = None,
+    ) -> keycloak.Provider:
+        return keycloak.Provider(
+            name,
+            url=url,
+            base_path=base_path,
+            realm=realm,
+            client_id=client_id,
+            client_secret=secret,
+            root_ca_certificate=ca,
+            initial_login=False,
+            client_timeout=60,
+            opts=self.child(),
+        )

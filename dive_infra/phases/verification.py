@@ -1,0 +1,55 @@
+"""VERIFICATION: people of each country log in at the other, and are permitted and denied what the policy says."""
+
+import pulumi
+
+from dive_infra.checks import spec
+from dive_infra.dynamic.verification import Verification as Proof
+from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.deployment import Deployment
+from dive_infra.phases.initialization import Initialization
+
+
+class Verification(Phase):
+    """`proof.report` is what was proven. The hub proves itself; a spoke proves itself and its link, both ways."""
+
+    def __init__(
+        self,
+        context: Context,
+        after: Phase,
+        base: Initialization,
+        deployed: Deployment,
+        before: list[pulumi.Output[str]],
+    ) -> None:
+        super().__init__(context, "verification", after)
+        names, settings, grant = context.names, context.settings, context.grant
+        own = pulumi.Output.all(base.secrets["portal-client"], base.secrets["test-users"]).apply(
+            lambda found: spec.Party(names, *found)
+        )
+        partners: list[pulumi.Output[spec.Party]] = []
+        if grant:
+            partners.append(
+                pulumi.Output.all(grant.secrets["portal-client"], grant.secrets["test-users"]).apply(
+                    lambda found: spec.Party(context.hub, *found)
+                )
+            )
+        self.proof = Proof(
+            "verification-proof",
+            names,
+            pulumi.Output.secret(
+                pulumi.Output.all(own=own, partners=partners, deployment=deployed.specification, ca=base.ca).apply(
+                    lambda found: spec.Verification(
+                        found["own"],
+                        tuple(found["partners"]),
+                        found["deployment"],
+                        found["ca"],
+                        settings.documents,
+                        report=f"verification-report-{names.prefix}.json",
+                        max_age=settings.verification.max_age,
+                    )
+                )
+            ),
+            base.store,
+            after=before,
+            opts=self.child(),
+        )
+        self.checkpoint = self.proof

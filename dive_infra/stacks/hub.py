@@ -1,0 +1,29 @@
+"""The hub's stack, `usa`."""
+
+import pulumi
+
+from dive_infra.phases.base import Context
+from dive_infra.phases.configuration import Configuration
+from dive_infra.phases.deployment import Deployment
+from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.preflight import Preflight
+from dive_infra.phases.seeding import Seeding
+from dive_infra.phases.verification import Verification
+from dive_infra.settings import Settings
+from dive_infra.stacks.outputs import export
+
+
+def hub(settings: Settings, stack: str) -> None:
+    """The six phases of the hub; gives each country it approves its grant."""
+    context = Context(settings, stack)
+    preflight = Preflight(context)
+    initialization = Initialization(context, preflight)
+    deployment = Deployment(context, initialization, preflight)
+    configuration = Configuration(context, deployment, initialization)
+    seeding = Seeding(context, configuration, initialization)
+    phases = [preflight, initialization, deployment, configuration, seeding]
+    verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
+
+    export(context, initialization, deployment, seeding, verification)
+    grants = {code: grant.export() for code, grant in initialization.grants.items()}
+    pulumi.export("grants", pulumi.Output.secret(grants))

@@ -1,0 +1,25 @@
+"""What a stack tells the world: a contract, held by a test."""
+
+import pulumi
+
+from dive_infra.phases.base import Context
+from dive_infra.phases.deployment import Deployment
+from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.seeding import Seeding
+from dive_infra.phases.verification import Verification
+
+_URLS = ("frontend", "backend", "keycloak", "kas", "opa")
+
+
+def export(
+    context: Context, base: Initialization, deployed: Deployment, seeded: Seeding, verified: Verification
+) -> None:
+    names = context.names
+    pulumi.export("instance", names.country.code)
+    pulumi.export("realm", names.realm)
+    pulumi.export("urls", {service: names.url(service) for service in _URLS})
+    pulumi.export("containers", {names.container(n): service.container_id for n, service in deployed.services.items()})
+    pulumi.export("ca_certificate", base.ca)
+    pulumi.export("test_users", seeded.test_users)
+    pulumi.export("test_user_password", pulumi.Output.secret(base.secrets["test-users"]))
+    pulumi.export("verification", verified.proof.report.apply(_parsed))

@@ -1,0 +1,29 @@
+"""A spoke's stack, such as `fra`."""
+
+import pulumi
+
+from dive_infra.components.approval import received
+from dive_infra.phases.base import Context
+from dive_infra.phases.configuration import Configuration
+from dive_infra.phases.deployment import Deployment
+from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.preflight import Preflight
+from dive_infra.phases.seeding import Seeding
+from dive_infra.phases.verification import Verification
+from dive_infra.settings import Settings
+from dive_infra.stacks.outputs import export
+
+
+def spoke(settings: Settings, stack: str) -> None:
+    """The six phases of a spoke, on what the hub granted it; owns both sides of its link."""
+    hub = pulumi.StackReference("hub", stack_name=settings.hub)
+    context = Context(settings, stack, received(hub, settings.names, settings.hub))
+    preflight = Preflight(context)
+    initialization = Initialization(context, preflight)
+    deployment = Deployment(context, initialization, preflight)
+    configuration = Configuration(context, deployment, initialization)
+    seeding = Seeding(context, configuration, initialization)
+    phases = [preflight, initialization, deployment, configuration, seeding]
+    verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
+
+    export(context, initialization, deployment, seeding, verification)

@@ -1,0 +1,33 @@
+"""A country's issuer can sign for its own names, and a verifier refuses what it signs beyond them."""
+
+import pytest
+from cryptography import x509
+from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+
+from dive_infra import pki
+from dive_infra.components.certificates import covered_names
+from dive_infra.countries import parse
+from dive_infra.naming import Names
+
+FRA = Names(parse("FRA"))
+ROOT = pki.issue("root", 30, authority=True)
+ISSUER = pki.issue("FRA", 20, pki.Issuer(ROOT.chain, ROOT.key), [FRA.zone, "127.0.0.1/32"], authority=True)
+
+
+def _verify(leaf: pki.Issued, name: str) -> None:
+    store = Store([pki.leaf(ROOT.chain)])
+    chain = x509.load_pem_x509_certificates(leaf.chain.encode())
+    PolicyBuilder().store(store).build_server_verifier(x509.DNSName(name)).verify(chain[0], chain[1:])
+
+
+def test_a_certificate_covers_every_host_of_its_country() -> None:
+    leaf = pki.issue("fra", 10, pki.Issuer(ISSUER.chain, ISSUER.key), covered_names(FRA))
+    assert pki.covered(leaf.chain) == set(covered_names(FRA))
+    assert 9 < pki.days_left(leaf.chain) <= 10
+    _verify(leaf, FRA.host("keycloak"))
+
+
+def test_a_country_cannot_sign_for_another() -> None:
+    stolen = pki.issue("usa", 10, pki.Issuer(ISSUER.chain, ISSUER.key), ["idp.usa.dive.localhost"])
+    with pytest.raises(VerificationError):
+        _verify(stolen, "idp.usa.dive.localhost")

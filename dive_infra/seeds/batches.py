@@ -1,0 +1,114 @@
+"""All seed data of a country, in batches: what must be in which collection, with stable ids."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from dive_infra.naming import Names
+from dive_infra.seeds import clearances, communities
+from dive_infra.seeds.documents import documents as documents_of
+from dive_infra.seeds.sealing import KeyService, fingerprint
+
+DEFAULT_DOCUMENTS = 200
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents (each with `_id`) that belong into one collection; sealed for `key_service` when there is one."""
+
+    id: str
+    collection: str
+    documents: list[dict[str, Any]]
+    key_service: KeyService | None = None
+
+    @cached_property
+    def wanted(self) -> dict[str, str]:
+        """Document id -> fingerprint of what it must say, and for whom it is sealed."""
+        service = self.key_service
+        recipient = [service.id, service.url, service.kid] if service else []
+        return {d["_id"]: fingerprint([d, *recipient]) for d in self.documents}
+
+    @cached_property
+    def hash(self) -> str:
+        return content_hash(self.wanted)
+
+
+def content_hash(prints: dict[str, str]) -> str:
+    """One fingerprint of a set of documents, from those of each."""
+    return fingerprint(sorted(prints.items()))
+
+
+def batches(
+    names: Names, hub: Names, partners: Sequence[Names], kas_public_key: str, documents: int = DEFAULT_DOCUMENTS
+) -> list[Batch]:
+    """The batches of a country: `partners` are the countries it is linked with (for a spoke, the hub).
+
+    `kas_public_key` (PEM) is the country's own; `documents` is 1 to 5000. On the hub these are the data that the policy
+    engines of all countries work with.
+    """
+    countries = list({n.country.code: n for n in (names, hub, *partners)}.values())
+    key_service = KeyService(names.kas_id, names.url("kas"), kas_public_key)
+    contents: dict[str, list[dict[str, Any]]] = {
+        "coi_definitions": communities.definitions(),
+        "trusted_issuers": [_issuer(n) for n in countries],
+        "federation_matrix": _matrix(hub, countries),
+        "tenant_configs": [_tenant(n) for n in countries],
+        "kas_registry": [_key_service(n) for n in countries],
+        "clearance_equivalency": clearances.equivalency(),
+    }
+    made = [_batch(names, collection, rows) for collection, rows in contents.items()]
+    return [*made, _batch(names, "resources", documents_of(names, documents), key_service)]
+
+
+def _batch(names: Names, collection: str, rows: list[dict[str, Any]], service: KeyService | None = None) -> Batch:
+    batch_id = f"seed-{names.country.lower}-{collection}"
+    return Batch(batch_id, collection, [row | {"seedBatchId": batch_id} for row in rows], service)
+
+
+def _issuer(names: Names) -> dict[str, Any]:
+    return {
+        "_id": names.issuer,
+        "issuerUrl": names.issuer,
+        "tenant": names.country.code,
+        "country": names.country.code,
+        "name": f"{names.country.name} identity provider",
+        "trustLevel": "HIGH",
+        "realm": names.realm,
+        "enabled": True,
+    }
+
+
+def _matrix(hub: Names, countries: Sequence[Names]) -> list[dict[str, Any]]:
+    """Whose people a country's services take: its own, and those on the other end of a link; one end is the hub."""
+
+    def trusted(names: Names) -> list[str]:
+        linked = countries if names.country == hub.country else (names, hub)
+        return sorted({n.country.code for n in linked})
+
+    return [{"_id": n.country.code, "sourceCountry": n.country.code, "trustedCountries": trusted(n)} for n in countries]
+
+
+def _tenant(names: Names) -> dict[str, Any]:
+    return {
+        "_id": names.country.code,
+        "code": names.country.code,
+        "name": names.country.name,
+        "aal_enforced": False,  # people sign in with a password alone as yet
+        "industry_max_classification": "RESTRICTED",
+    }
+
+
+def _key_service(names: Names) -> dict[str, Any]:
+    return {
+        "_id": names.kas_id,
+        "kasId": names.kas_id,
+        "kasUrl": names.url("kas"),
+        "country": names.country.code,
+        "authMethod": "jwt",
+        "trustLevel": "HIGH",
+        "supportedCountries": [names.country.code],
+        "supportedCOIs": [row["coiId"] for row in communities.definitions()],
+        "status": "active",
+        "enabled": True,
+    }

@@ -1,0 +1,174 @@
+"""Loads batches and looks whether they are there unchanged.
+
+Each batch has a row in `seed_manifests` with a ledger: for every document, the fingerprint of what it must say and of
+the bytes that were written for it. A document is right when its live bytes are those of the ledger, and the ledger's
+line is for what is wanted now; so an altered label, ciphertext or wrapped key is found, though sealing is never
+repeatable. The ledger is written before the documents: after an interruption the rest is found missing or altered.
+
+Only documents of the batch are ever changed or removed: those with its `seedBatchId`, or named in its ledger.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from pymongo import DeleteOne, ReplaceOne
+from pymongo.database import Database
+
+from dive_infra.seeds.batches import Batch, content_hash
+from dive_infra.seeds.sealing import fingerprint, seal
+from dive_infra.seeds.store import Document, StoreError
+
+MANIFESTS = "seed_manifests"
+CHUNK = 500  # documents to a write
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]  # documents written, documents to write
+
+
+class SeedConflict(StoreError):
+    """A document that is not ours has the id of a seed; it is left as it is."""
+
+
+@dataclass(frozen=True)
+class BatchState:
+    """How the live documents of a batch differ from it, by id; `hash` equals the batch's when nothing does."""
+
+    missing: tuple[str, ...]
+    altered: tuple[str, ...]
+    extra: tuple[str, ...]
+    hash: str
+    count: int  # documents of the batch that are there
+
+    @property
+    def valid(self) -> bool:
+        return not (self.missing or self.altered or self.extra)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a load did, in documents."""
+
+    inserted: int = 0
+    replaced: int = 0
+    removed: int = 0
+    kept: int = 0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The live bytes of a batch's documents, and its ledger: id -> (wanted, written)."""
+
+    live: dict[str, str]
+    ledger: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+
+
+class Loader:
+    """Works on one open database (`store.connect`)."""
+
+    def __init__(self, database: Database[Document]) -> None:
+        self._database = database
+
+    def inspect(self, batch: Batch) -> BatchState:
+        """Compares every document of the batch with what is stored; changes nothing."""
+        return _compare(batch, self._look(batch))
+
+    def load(self, batch: Batch, progress: Progress = lambda done, total: None) -> Counts:
+        """Writes what is missing or altered and removes what is extra; nothing else. Raises `SeedConflict`."""
+        seen = self._look(batch)
+        state = _compare(batch, seen)
+        kept = len(batch.documents) - len(state.missing) - len(state.altered)
+        if state.valid:
+            return Counts(kept=kept)
+        due = {*state.missing, *state.altered}
+        rows = {d["_id"]: _stored(batch, d) for d in batch.documents if d["_id"] in due}
+        ledger = {i: line for i, line in seen.ledger.items() if i in batch.wanted}
+        ledger |= {i: (batch.wanted[i], fingerprint(row)) for i, row in rows.items()}
+        counts = Counts(len(state.missing), len(state.altered), len(state.extra), kept)
+        self._refuse_strangers(batch, state.missing)
+        self._write_manifest(batch, "loading", counts, ledger)
+        before = len(state.missing)
+        self._insert(batch, [rows[i] for i in state.missing], lambda done: progress(done, len(due)))
+        self._replace(batch, [rows[i] for i in state.altered], lambda done: progress(before + done, len(due)))
+        for part in _chunks(state.extra):
+            self._database[batch.collection].bulk_write([DeleteOne({"_id": i}) for i in part])
+        self._write_manifest(batch, "complete", counts, ledger)
+        return counts
+
+    def _look(self, batch: Batch) -> _Seen:
+        collection = self._database[batch.collection]
+        live = {d["_id"]: fingerprint(d) for d in collection.find({"seedBatchId": batch.id})}
+        manifest = self._database[MANIFESTS].find_one({"_id": batch.id}) or {}
+        ledger = {i: (wanted, written) for i, wanted, written in map(str.split, manifest.get("ledger", ()))}
+        for document in self._find(batch, ledger.keys() - live.keys()):  # ours, though it lost its mark
+            live[document["_id"]] = fingerprint(document)
+        return _Seen(live, ledger)
+
+    def _find(self, batch: Batch, ids: Iterable[str]) -> list[Document]:
+        """The documents with these ids. One scan tells which are there: FerretDB would scan for `$in` as well."""
+        wanted = set(ids)
+        if not wanted:
+            return []
+        collection = self._database[batch.collection]
+        there = wanted & {d["_id"] for d in collection.find({}, {"_id": True})}
+        return [d for d in (collection.find_one({"_id": i}) for i in sorted(there)) if d is not None]
+
+    def _refuse_strangers(self, batch: Batch, ids: Sequence[str]) -> None:
+        if strangers := [d["_id"] for d in self._find(batch, ids)]:
+            raise SeedConflict(
+                f"{', '.join(strangers)} in {batch.collection} was not made by {batch.id} and is left alone: "
+                "rename or remove it, then run again"
+            )
+
+    def _insert(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
+        written = 0
+        for part in _chunks(rows):
+            self._database[batch.collection].insert_many(part)
+            written += len(part)
+            done(written)
+
+    def _replace(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
+        written = 0
+        for part in _chunks(rows):
+            self._database[batch.collection].bulk_write([ReplaceOne({"_id": r["_id"]}, r, upsert=True) for r in part])
+            written += len(part)
+            done(written)
+
+    def _write_manifest(self, batch: Batch, status: str, counts: Counts, ledger: dict[str, tuple[str, str]]) -> None:
+        row = {
+            "_id": batch.id,
+            "collection": batch.collection,
+            "status": status,
+            "hash": batch.hash,
+            "count": len(batch.documents),
+            "last": {"inserted": counts.inserted, "replaced": counts.replaced, "removed": counts.removed},
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ledger": [f"{i} {wanted} {written}" for i, (wanted, written) in sorted(ledger.items())],
+        }
+        self._database[MANIFESTS].replace_one({"_id": batch.id}, row, upsert=True)
+
+
+def _stored(batch: Batch, document: dict[str, Any]) -> dict[str, Any]:
+    return seal(document, batch.key_service) if batch.key_service else document
+
+
+def _compare(batch: Batch, seen: _Seen) -> BatchState:
+    wanted, live = batch.wanted, seen.live
+    # What a live document says: known from the ledger if its bytes are those that were written.
+    says = {i: known if written == seen.live[i] else f"unknown {seen.live[i]}" for i, (known, written) in _lines(seen)}
+    return BatchState(
+        missing=tuple(i for i in wanted if i not in live),
+        altered=tuple(i for i in wanted if i in live and says[i] != wanted[i]),
+        extra=tuple(sorted(live.keys() - wanted.keys())),
+        hash=content_hash(says),
+        count=len(live.keys() & wanted.keys()),
+    )
+
+
+def _lines(seen: _Seen) -> Iterator[tuple[str, tuple[str, str]]]:
+    return ((i, seen.ledger.get(i, ("", ""))) for i in seen.live)
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

@@ -1,0 +1,70 @@
+"""The MongoDB that seeds are loaded into, reached over TLS; its failures told apart."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+
+Document = dict[str, Any]
+
+
+class StoreError(RuntimeError):
+    """The store did not do what it was asked."""
+
+
+class StoreUnreachable(StoreError):
+    """No answer from the store."""
+
+
+class StoreRefused(StoreError):
+    """The store answered that it will not: wrong password, no such right, bad command."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where and as whom; `ca` is the PEM text of the CA that signed the server's certificate."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    database: str
+    ca: str = field(repr=False)
+    patience: float = 5.0  # seconds until an unreachable store is given up
+
+
+@contextmanager
+def connect(target: Target) -> Iterator[Database[Document]]:
+    """The database; whatever fails inside is raised as `StoreUnreachable`, `StoreRefused` or `StoreError`."""
+    where = f"MongoDB at {target.host}:{target.port}"
+    milliseconds = int(target.patience * 1000)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
+        ca.write(target.ca)
+        ca.flush()
+        client: MongoClient[Document] = MongoClient(
+            target.host,
+            target.port,
+            username=target.username,
+            password=target.password,
+            tls=True,
+            tlsCAFile=ca.name,
+            serverSelectionTimeoutMS=milliseconds,
+            connectTimeoutMS=milliseconds,
+            socketTimeoutMS=60_000,
+            retryWrites=False,  # needs a replica set
+        )
+        try:
+            yield client[target.database]
+        except ConnectionFailure as error:
+            raise StoreUnreachable(f"{where} does not answer: {error}") from error
+        except OperationFailure as error:
+            raise StoreRefused(f"{where} refused: {error}") from error
+        except PyMongoError as error:
+            raise StoreError(f"{where}: {error}") from error
+        finally:
+            client.close()

@@ -1,0 +1,173 @@
+"""Seeds against a real server that speaks MongoDB's protocol: loaded, left alone, and mended one document at a time."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from pymongo.database import Database
+
+from dive_infra.catalog.datastores import ROOT_USER, mongodb
+from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.machine import engine
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.seeds.batches import Batch, batches
+from dive_infra.seeds.loader import MANIFESTS, BatchState, Counts, Loader, SeedConflict
+from dive_infra.seeds.sealing import public_key
+from dive_infra.seeds.store import StoreRefused, StoreUnreachable, Target, connect
+from tests.support.lab import lab
+
+Mongo = Database[dict[str, Any]]
+FRA, USA = (Names(country, "h-seeds") for country in (COUNTRIES["FRA"], HUB))
+SECRETS = {"mongodb": "a-password-of-the-tests"}
+
+
+def _public_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return public_key(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode())
+
+
+PUBLIC_KEY = _public_key()
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with lab(engine.client(), FRA, SECRETS) as there:
+        there.start(mongodb(FRA, USA))
+        ca = there.material.ca
+        yield Target(LOOPBACK, FRA.port("mongodb"), ROOT_USER, SECRETS["mongodb"], FRA.mongo_database, ca)
+
+
+@pytest.fixture
+def database(target: Target) -> Iterator[Mongo]:
+    with connect(target) as opened:
+        for name in opened.list_collection_names():
+            opened.drop_collection(name)
+        yield opened
+
+
+def _resources(documents: int = 30, key: str = PUBLIC_KEY) -> Batch:
+    return batches(FRA, USA, [USA], key, documents)[-1]
+
+
+def _snapshot(database: Mongo) -> dict[str, dict[str, Any]]:
+    return {d["_id"]: d for d in database.resources.find({})}
+
+
+def test_loading_twice_changes_nothing(database: Mongo) -> None:
+    loader = Loader(database)
+    made = batches(FRA, USA, [USA], PUBLIC_KEY, 30)
+    assert [loader.load(b).inserted for b in made] == [len(b.documents) for b in made]
+    before, manifests = _snapshot(database), list(database[MANIFESTS].find({}))
+    assert [loader.load(b) for b in made] == [Counts(kept=len(b.documents)) for b in made]
+    assert _snapshot(database) == before
+    assert list(database[MANIFESTS].find({})) == manifests
+    for batch in made:
+        state = loader.inspect(batch)
+        assert state == BatchState((), (), (), batch.hash, len(batch.documents))
+
+
+def _remove(d: Mongo) -> None:
+    d.resources.delete_one({"_id": "doc-fra-000003"})
+
+
+def _set(field: str, value: Any) -> Callable[[Mongo], None]:
+    def change(d: Mongo) -> None:
+        assert d.resources.update_one({"_id": "doc-fra-000003"}, {"$set": {field: value}}).modified_count == 1
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        pytest.param(_remove, ("missing", Counts(inserted=1, kept=29)), id="removed"),
+        pytest.param(_set("classification", "UNCLASSIFIED"), ("altered", Counts(replaced=1, kept=29)), id="label"),
+        pytest.param(_set("ztdf.payload.ciphertext", "QUJD"), ("altered", Counts(replaced=1, kept=29)), id="payload"),
+        pytest.param(_set("ztdf.payload.keyAccess", []), ("altered", Counts(replaced=1, kept=29)), id="key"),
+        pytest.param(_set("added", True), ("altered", Counts(replaced=1, kept=29)), id="field added"),
+        pytest.param(_set("seedBatchId", "somebody"), ("altered", Counts(replaced=1, kept=29)), id="mark lost"),
+    ],
+)
+def test_one_damaged_document_is_found_and_it_alone_is_mended(
+    database: Mongo, damage: Callable[[Mongo], None], expected: tuple[str, Counts]
+) -> None:
+    loader, batch = Loader(database), _resources()
+    loader.load(batch)
+    before = _snapshot(database)
+    damage(database)
+    kind, counts = expected
+    state = loader.inspect(batch)
+    assert getattr(state, kind) == ("doc-fra-000003",)
+    assert not state.valid
+    assert state.hash != batch.hash
+    assert loader.load(batch) == counts
+    after = _snapshot(database)
+    assert {i for i in after if after[i] != before[i]} == {"doc-fra-000003"}
+    assert loader.inspect(batch).valid
+
+
+def test_fewer_documents_remove_the_rest_and_never_a_persons(database: Mongo) -> None:
+    loader = Loader(database)
+    loader.load(_resources(30))
+    database.resources.insert_one({"_id": "written-by-a-person", "title": "Mine"})
+    assert loader.load(_resources(20)) == Counts(removed=10, kept=20)
+    assert loader.inspect(_resources(20)).valid
+    assert set(_snapshot(database)) == {d["_id"] for d in _resources(20).documents} | {"written-by-a-person"}
+
+
+def test_a_persons_document_with_the_id_of_a_seed_stops_the_load_before_it_begins(database: Mongo) -> None:
+    own = {"_id": "doc-fra-000002", "title": "Mine"}
+    database.resources.insert_one(own)
+    with pytest.raises(SeedConflict, match="doc-fra-000002 in resources was not made by seed-fra-resources"):
+        Loader(database).load(_resources())
+    assert _snapshot(database) == {"doc-fra-000002": own}
+
+
+def test_an_interrupted_load_is_finished_by_the_next_one(database: Mongo) -> None:
+    loader, batch = Loader(database), _resources(1200)
+
+    def interrupt(done: int, total: int) -> None:
+        assert total == 1200
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        loader.load(batch, interrupt)
+    written = _snapshot(database)
+    state = loader.inspect(batch)
+    assert (len(state.missing), state.altered, state.extra) == (700, (), ())
+    assert loader.load(batch) == Counts(inserted=700, kept=500)
+    after = _snapshot(database)
+    assert all(after[i] == document for i, document in written.items())
+
+
+def test_another_key_service_key_seals_all_documents_anew(database: Mongo) -> None:
+    loader = Loader(database)
+    loader.load(_resources())
+    assert loader.load(_resources(key=_public_key())) == Counts(replaced=30)
+
+
+def test_five_thousand_documents_load_in_seconds_and_are_checked_in_less(database: Mongo) -> None:
+    loader, batch = Loader(database), _resources(5000)
+    reported: list[int] = []
+    began = time.monotonic()
+    loader.load(batch, lambda done, total: reported.append(done))
+    loaded = time.monotonic()
+    assert loader.inspect(batch).valid
+    inspected = time.monotonic()
+    print(f"5000 documents: loaded in {loaded - began:.1f} s, inspected in {inspected - loaded:.1f} s")
+    assert reported == list(range(500, 5001, 500))
+    assert loaded - began < 60
+    assert inspected - loaded < 15
+
+
+def test_unreachable_and_refused_are_two_answers(target: Target) -> None:
+    nobody = Target(LOOPBACK, 1, ROOT_USER, "x", FRA.mongo_database, target.ca, patience=0.5)
+    with pytest.raises(StoreUnreachable, match=r"MongoDB at 127\.0\.0\.1:1 does not answer"), connect(nobody) as d:
+        d.command("ping")
+    wrong = Target(LOOPBACK, target.port, ROOT_USER, "not the password", FRA.mongo_database, target.ca)
+    with pytest.raises(StoreRefused, match="refused"), connect(wrong) as d:
+        Loader(d).inspect(_resources())

@@ -1,6 +1,7 @@
 """`./dive test`: everything tested, on real services."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -10,10 +11,14 @@ import typer
 
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
-from dive_infra.cli.steps import console
+from dive_infra.cli.steps import console, step
+from dive_infra.machine import debian
 from dive_infra.machine.state import ROOT
 
 PYTHON = ["dive_infra", "tests", "services", "__main__.py"]
+
+# program -> the Debian package that has it
+BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver", "certutil": "libnss3-tools"}
 
 # What needs no engine, in the order in which it fails fastest.
 CHECKS = (
@@ -35,6 +40,9 @@ def test(
     if not fast:
         prepare()
         images.ensure()
+        with step("browser") as progress:
+            if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
+                debian.install(missing, progress)
     wanted = pytest or (["tests/unit"] if fast else ["tests"])
     if not run("tests", [sys.executable, "-m", "pytest", "--durations=15", *wanted]):
         failed.append("tests")

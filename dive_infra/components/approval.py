@@ -8,17 +8,20 @@ import pulumi
 
 from dive_infra.components.certificates import Authority, IssuedBy
 from dive_infra.components.secrets import Secrets
+from dive_infra.components.values import secret
 from dive_infra.credentials import issued
 from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.naming import Names
+
+# The hub's own secrets with which a spoke proves the link by logging in at the hub's portal.
+PROOF = ("test-users", "portal-client")
 
 
 @dataclass
 class Grant:
     """A country's place in the coalition: the coalition's CA, its own issuer, its credentials at the hub.
 
-    `secrets` is keyed as in `dive_infra.credentials`; `test_users` is the password of the hub's test users, with which
-    a spoke proves the link.
+    `secrets` is keyed as in `dive_infra.credentials`.
     """
 
     ca: pulumi.Input[str]
@@ -44,15 +47,15 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
         found: Mapping[str, Any] = grants[code]
         return found
 
-    grant = pulumi.Output.secret(hub.get_output("grants").apply(mine))
+    grant = secret(hub.get_output("grants").apply(mine))
 
-    def secret(name: str) -> pulumi.Output[str]:
+    def of(name: str) -> pulumi.Output[str]:
         return grant.apply(lambda found: str(found["secrets"][name]))
 
     return Grant(
         hub.require_output("ca_certificate"),
         IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
-        {c.name: secret(c.name) for c in issued()} | {"test-users": secret("test-users")},
+        {name: of(name) for name in (*(c.name for c in issued()), *PROOF)},
     )
 
 
@@ -74,7 +77,6 @@ class Approval(pulumi.ComponentResource):
         self.grant = Grant(
             authority.certificate,
             authority.issuer_of(names),
-            made.values
-            | {"opal-token": pulumi.Output.secret(opal_token), "test-users": hub_secrets.values["test-users"]},
+            made.values | {"opal-token": secret(opal_token)} | {name: hub_secrets.values[name] for name in PROOF},
         )
         self.register_outputs({})

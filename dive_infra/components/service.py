@@ -62,7 +62,9 @@ class Service(pulumi.ComponentResource):
             image=self.image.image_id,
             opts=child,
         )
-        volumes = [docker.ContainerVolumeArgs(volume_name=names.files_volume(spec.name), container_path=FILES, read_only=True)]
+        volumes = [
+            docker.ContainerVolumeArgs(volume_name=names.files_volume(spec.name), container_path=FILES, read_only=True)
+        ]
         if args.data is not None:
             volumes.append(docker.ContainerVolumeArgs(volume_name=args.data.name, container_path=spec.data))
 
@@ -85,7 +87,7 @@ class Service(pulumi.ComponentResource):
             envs=[f"{k}={v}" for k, v in sorted(spec.environment.items())],
             user=f"{spec.uid}:{spec.uid}",
             read_only=spec.read_only,
-            tmpfs={path: f"rw,nosuid,nodev,size=256m,uid={spec.uid},gid={spec.uid},mode=0700" for path in spec.tmpfs},
+            tmpfs=dict.fromkeys(spec.tmpfs, f"rw,nosuid,nodev,size=256m,uid={spec.uid},gid={spec.uid},mode=0700"),
             capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
             security_opts=["no-new-privileges:true"],
             memory=spec.memory_mb,
@@ -93,7 +95,9 @@ class Service(pulumi.ComponentResource):
             cpus=str(spec.cpus),
             # The gate limits processes: this provider cannot, and `nproc` would count the whole host's.
             volumes=volumes,
-            ports=[docker.ContainerPortArgs(internal=names.port(spec.name), external=names.port(spec.name), ip=LOOPBACK)],
+            ports=[
+                docker.ContainerPortArgs(internal=names.port(spec.name), external=names.port(spec.name), ip=LOOPBACK)
+            ],
             network_mode="bridge",
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network, aliases=_aliases(spec, names, network))

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pulumi
 
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.components.approval import Grant
+from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import Verification
-from dive_infra.naming import Names
+from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.access import OWNER, Access, deployer
 from dive_infra.settings import Settings
 
@@ -44,9 +46,18 @@ class Context:
         """This country's login at the orchestration database, which is the hub's."""
         hub = self.hub
         user = OWNER if self.is_hub else deployer(self.names.country.code)
-        return pulumi.Output.secret(
+        return secret(
             pulumi.Output.all(password, ca).apply(
                 lambda found: Access(hub.host("postgres"), hub.port("postgres"), user, found[0], found[1])
+            )
+        )
+
+    def administrator(self, client_secret: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
+        """The fields of `identity.admin.Access` to this country's Keycloak."""
+        url = f"https://{LOOPBACK}:{self.names.port('keycloak')}"
+        return secret(
+            pulumi.Output.all(client_secret, ca).apply(
+                lambda found: {"url": url, "client_secret": found[0], "ca": found[1]}
             )
         )
 

@@ -8,6 +8,7 @@ from dive_infra.checks import spec
 from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
+from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.states import Phase as Name
@@ -24,7 +25,7 @@ class Configuration(Phase):
         server = after.services["keycloak"].gate.container_id.apply(
             lambda _: f"https://{LOOPBACK}:{names.port('keycloak')}"
         )
-        own = self._provider("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
+        own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
         inside = pulumi.ResourceOptions(parent=self, provider=own, deleted_with=base.storage.volumes["postgres"])
         self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
@@ -35,11 +36,12 @@ class Configuration(Phase):
                 names,
                 {code: grant.secrets["link-admin"] for code, grant in base.grants.items()},
                 base.secrets["link-gateway"],
+                context.administrator(base.secrets["keycloak-admin"], base.ca),
             )
             made.append(LinkAccess("link-access", access, pulumi.ResourceOptions.merge(inside, after_realm)))
         else:
             hub = context.hub
-            partner = self._provider(
+            partner = self._login(
                 "hub-link", self._gateway(hub), hub.realm, f"dive-link-{names.country.lower}", base.secrets["link-admin"], base.ca,
                 base_path="/api/link",
             )  # fmt: skip
@@ -54,7 +56,7 @@ class Configuration(Phase):
             "configuration-checkpoint",
             Name.CONFIGURATION,
             names,
-            pulumi.Output.secret(
+            secret(
                 pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
                     lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
                 )
@@ -67,7 +69,7 @@ class Configuration(Phase):
     def _gateway(hub: Names) -> str:
         return f"https://{LOOPBACK}:{hub.port('backend')}"
 
-    def _provider(
+    def _login(
         self,
         name: str,
         url: pulumi.Input[str],

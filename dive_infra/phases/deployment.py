@@ -9,6 +9,7 @@ from dive_infra.catalog.spec import Material
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
 from dive_infra.components.service import Service, ServiceArgs
+from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
@@ -25,7 +26,7 @@ class Deployment(Phase):
     def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
         super().__init__(context, "deployment", after)
         names = context.names
-        material = pulumi.Output.secret(
+        material = secret(
             pulumi.Output.all(
                 secrets=pulumi.Output.all(**after.secrets),
                 certificate=after.certificate.chain,
@@ -126,7 +127,7 @@ class Deployment(Phase):
             name: pulumi.Output.all(service.image.image_id, service.probe.declaration)
             for name, service in self.services.items()
         }
-        return pulumi.Output.secret(
+        return secret(
             pulumi.Output.all(containers=containers, secrets=after.secrets, ca=after.ca, store=after.store).apply(
                 specification
             )

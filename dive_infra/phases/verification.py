@@ -3,6 +3,7 @@
 import pulumi
 
 from dive_infra.checks import spec
+from dive_infra.components.values import secret
 from dive_infra.dynamic.verification import Verification as Proof
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.deployment import Deployment
@@ -35,7 +36,7 @@ class Verification(Phase):
         self.proof = Proof(
             "verification-proof",
             names,
-            pulumi.Output.secret(
+            secret(
                 pulumi.Output.all(own=own, partners=partners, deployment=deployed.specification, ca=base.ca).apply(
                     lambda found: spec.Verification(
                         found["own"],

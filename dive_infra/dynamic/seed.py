@@ -1,0 +1,94 @@
+"""The seed data of a country as a resource: every document compared in each diff, only what is off is written."""
+
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.countries import parse
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.seeds.batches import Batch, batches
+from dive_infra.seeds.loader import Loader
+from dive_infra.seeds.store import Target, connect
+
+
+class SeedProvider(Provider):
+    replaces = ("country", "namespace")
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        counts: dict[str, int] = {}
+        with connect(_target(inputs)) as database:
+            loader = Loader(database)
+            for batch in _batches(inputs):
+                done = loader.load(batch)
+                counts[batch.collection] = len(batch.documents)
+                if done.inserted or done.replaced or done.removed:
+                    tell(
+                        f"{batch.collection}: {done.inserted} inserted, {done.replaced} replaced, {done.removed} removed, "
+                        f"{done.kept} kept"
+                    )
+        return f"{inputs['namespace']}/{inputs['country']}", {"counts": counts}
+
+    def drift(self, before: Inputs) -> str | None:
+        off: list[str] = []
+        with connect(_target(before, patience=2)) as database:
+            for batch in _batches(before):
+                state = Loader(database).inspect(batch)
+                if not state.valid:
+                    off.append(
+                        f"{batch.collection}: {len(state.missing)} missing, {len(state.altered)} altered, "
+                        f"{len(state.extra)} extra"
+                    )
+        return "; ".join(off) or None
+
+
+class Seed(Resource, module="dive", name="Seed"):
+    """`counts`: collection -> documents of the seed. `kas_key` is the public key (PEM) that documents are sealed for."""
+
+    counts: pulumi.Output[dict[str, int]]
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        partners: list[Names],
+        documents: int,
+        kas_key: pulumi.Input[str],
+        password: pulumi.Input[str],
+        ca: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "country": names.country.code,
+            "namespace": names.namespace,
+            "domain": names.domain,
+            "ports": {code: dict(ports) for code, ports in names.ports.items()},
+            "partners": [p.country.code for p in partners],
+            "documents": documents,
+            "kas_key": kas_key,
+            "password": pulumi.Output.secret(password),
+            "ca": ca,
+            "counts": None,
+        }
+        super().__init__(SeedProvider(), name, props, opts)
+
+
+def _names(inputs: Inputs) -> Names:
+    ports = {code: {s: int(p) for s, p in own.items()} for code, own in inputs["ports"].items()}
+    return Names(parse(inputs["country"]), inputs["namespace"], inputs["domain"], ports)
+
+
+def _batches(inputs: Inputs) -> list[Batch]:
+    names = _names(inputs)
+    partners = [names.of(parse(code)) for code in inputs["partners"]]
+    hub = names if names.country.is_hub else partners[0]
+    return batches(names, hub, partners, inputs["kas_key"], int(inputs["documents"]))
+
+
+def _target(inputs: Inputs, patience: float = 10) -> Target:
+    names = _names(inputs)
+    return Target(
+        LOOPBACK, names.port("mongodb"), ROOT_USER, inputs["password"], names.mongo_database, inputs["ca"], patience
+    )

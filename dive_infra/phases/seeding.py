@@ -1,0 +1,66 @@
+"""SEEDING: the people of the country, and the data that its services and policies work with."""
+
+import pulumi
+
+from dive_infra.checks import spec
+from dive_infra.components.values import secret
+from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.seed import Seed
+from dive_infra.dynamic.users import TestUsers
+from dive_infra.orchestration.states import Phase as Name
+from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.configuration import Configuration
+from dive_infra.phases.initialization import Initialization
+
+
+class Seeding(Phase):
+    """`test_users`: who can log in."""
+
+    def __init__(self, context: Context, after: Configuration, base: Initialization) -> None:
+        super().__init__(context, "seeding", after)
+        names, settings = context.names, context.settings
+        secrets, volumes = base.secrets, base.storage.volumes
+        users = TestUsers(
+            "test-users",
+            names,
+            context.administrator(secrets["keycloak-admin"], base.ca),
+            secrets["test-users"],
+            pulumi.ResourceOptions(parent=self, deleted_with=volumes["postgres"]),
+        )
+        self.test_users = users.usernames
+        seed = Seed(
+            "seed",
+            names,
+            settings.partners,
+            settings.documents,
+            base.public_keys["kas-key"],
+            secrets["mongodb"],
+            base.ca,
+            pulumi.ResourceOptions(parent=self, deleted_with=volumes["mongodb"]),
+        )
+        self.checkpoint = Checkpoint(
+            "seeding-checkpoint",
+            Name.SEEDING,
+            names,
+            secret(
+                pulumi.Output.all(
+                    key=base.public_keys["kas-key"],
+                    ca=base.ca,
+                    mongodb=secrets["mongodb"],
+                    keycloak=secrets["keycloak-admin"],
+                ).apply(
+                    lambda found: spec.Seeding(
+                        names,
+                        context.hub,
+                        tuple(settings.partners),
+                        settings.documents,
+                        {names.country.code: found["key"]},
+                        found["ca"],
+                        found["mongodb"],
+                        found["keycloak"],
+                    )
+                )
+            ),
+            base.store,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[users, seed]),
+        )

@@ -1,0 +1,130 @@
+"""A coalition of its own for the tests: own namespace, state and passphrase, beside whatever else is on the engine."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dive_infra.countries import HUB_CODE
+from dive_infra.machine.state import ROOT
+from dive_infra.naming import Names
+from dive_infra.settings import Settings, load
+
+NAMESPACE = "divetest"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out."""
+
+    ok: bool
+    changes: Mapping[str, str]
+    messages: str
+    seconds: float
+
+    def changed(self, operation: str) -> set[str]:
+        return {name for name, op in self.changes.items() if op == operation}
+
+
+@dataclass
+class Country:
+    """One stack of the coalition under test."""
+
+    code: str
+    home: Path
+    configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def stack(self) -> str:
+        return self.code.lower()
+
+    @property
+    def settings(self) -> Settings:
+        return load(self.stack, self._all())
+
+    @property
+    def names(self) -> Names:
+        return self.settings.names
+
+    def _all(self) -> dict[str, Any]:
+        always = {"dive:namespace": NAMESPACE, "dive:disposable": True, "dive:verification": {"maxAge": 86400}}
+        own = {"dive:spokes": ["FRA"]} if self.code == HUB_CODE else {}
+        return {**always, **own, **self.configuration}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "PULUMI_BACKEND_URL": (self.home / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+        }
+
+    def _file(self) -> Path:
+        path = self.home / f"Pulumi.{self.stack}.yaml"
+        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**(kept or {}), "config": self._all()}))
+        return path
+
+    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["pulumi", *arguments, "-s", self.stack, "--config-file", str(self._file())]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+        return done
+
+    def init(self) -> None:
+        (self.home / "state").mkdir(parents=True, exist_ok=True)
+        command = ["pulumi", "stack", "init", self.stack, "--no-select"]
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True)
+
+    def run(self, *command: str, **configuration: Any) -> Run:
+        """Runs `up`, `preview` or `destroy` and reads its events; `configuration` is kept for later runs."""
+        self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
+        started = time.monotonic()
+        flags = {"up": ["--yes", "--skip-preview"], "destroy": ["--yes", "--skip-preview"], "preview": []}[command[0]]
+        if command[0] == "preview":
+            done = self.pulumi(*command, *flags, "--json", check=False)
+        else:
+            done = self.pulumi(*command, *flags, "--json", check=False)
+        return _read(done, time.monotonic() - started)
+
+    def up(self, **configuration: Any) -> Run:
+        return self.run("up", **configuration)
+
+    def preview(self, **configuration: Any) -> Run:
+        return self.run("preview", **configuration)
+
+    def destroy(self) -> Run:
+        return self.run("destroy")
+
+    def outputs(self) -> dict[str, Any]:
+        found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").stdout)
+        assert isinstance(found, dict)
+        return found
+
+
+def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
+    changes: dict[str, str] = {}
+    messages: list[str] = [done.stderr] if done.returncode else []
+    for event in _events(done.stdout):
+        step = event.get("resourcePreEvent", {}).get("metadata") or event
+        if step.get("op", "same") not in ("same", "read") and "urn" in step:
+            changes.setdefault(step["urn"].rsplit("::", 1)[-1], step["op"])
+        told = event.get("diagnosticEvent")
+        if told and told["severity"] != "debug":
+            messages.append(told["message"])
+    return Run(done.returncode == 0, changes, "".join(messages), seconds)
+
+
+def _events(text: str) -> list[dict[str, Any]]:
+    """`up` and `destroy` print an event a line, `preview` one document with its steps and diagnostics."""
+    if text.lstrip().startswith("{\n"):
+        document = json.loads(text)
+        told = [{"diagnosticEvent": d} for d in document.get("diagnostics") or []]
+        return [*(document.get("steps") or []), *told]
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]

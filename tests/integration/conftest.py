@@ -1,0 +1,49 @@
+"""One coalition for all integration tests: deployed once, damaged and healed, and taken down to nothing at the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from dive_infra.machine import engine
+from tests.integration.coalition import NAMESPACE, Country
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[docker.DockerClient]:
+    client = engine.client()
+    yield client
+    client.close()
+
+
+def clear(client: docker.DockerClient) -> None:
+    """Removes what an earlier, interrupted run of these tests left."""
+    filters = {"label": f"dive.namespace={NAMESPACE}"}
+    for container in client.containers.list(all=True, filters=filters):
+        container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters=filters):
+        volume.remove(force=True)
+    for network in client.networks.list(filters=filters):
+        network.remove()
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("coalition")
+
+
+@pytest.fixture(scope="session")
+def usa(home: Path, docker_engine: docker.DockerClient) -> Iterator[Country]:
+    clear(docker_engine)
+    country = Country("USA", home)
+    country.init()
+    yield country
+    clear(docker_engine)
+
+
+@pytest.fixture(scope="session")
+def fra(home: Path, usa: Country) -> Country:
+    country = Country("FRA", home)
+    country.init()
+    return country

@@ -1,0 +1,55 @@
+"""Looking at the coalition under test: on the engine, in the state, in its databases and realms."""
+
+import json
+from typing import Any
+
+import docker
+
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.identity.admin import Access, Admin
+from dive_infra.naming import LOOPBACK
+from dive_infra.seeds.store import Target
+from tests.integration.coalition import NAMESPACE, Country, Run
+
+
+def told(run: Run) -> str:
+    return f"{dict(run.changes)}\n{run.messages}"
+
+
+def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
+    """Every running container of the coalition: its id, and when it was started."""
+    found = client.containers.list(filters={"label": f"dive.namespace={NAMESPACE}"})
+    return {c.name or "": (c.attrs["Id"], c.attrs["State"]["StartedAt"]) for c in found}
+
+
+def documents(country: Country) -> Target:
+    secret = resource(country, "secret-mongodb")["outputs"]["value"]
+    found = country.outputs()
+    names = country.names
+    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, secret, names.mongo_database, found["ca_certificate"])
+
+
+def resource(country: Country, name: str) -> dict[str, Any]:
+    """A resource as it stands in the stack's state, secrets in plain text."""
+    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
+    for key, value in found["outputs"].items():
+        if isinstance(value, dict) and "plaintext" in value:
+            found["outputs"][key] = json.loads(value["plaintext"])
+    return found
+
+
+def keycloak(country: Country) -> Admin:
+    """The administrator of the country's Keycloak; use it as a context."""
+    secret = resource(country, "secret-keycloak-admin")["outputs"]["value"]
+    url = f"https://{LOOPBACK}:{country.names.port('keycloak')}"
+    return Admin(Access(url=url, ca=country.outputs()["ca_certificate"], client_secret=secret))
+
+
+def remains(client: docker.DockerClient, *labels: str) -> list[str]:
+    """Everything on the engine that carries the label of the coalition under test (and the given ones)."""
+    filters = {"label": [f"dive.namespace={NAMESPACE}", *labels]}
+    containers = [c.name or "" for c in client.containers.list(all=True, filters=filters)]
+    volumes = [v.name for v in client.volumes.list(filters=filters)]
+    networks = [n.name or "" for n in client.networks.list(filters=filters)]
+    return sorted([*containers, *volumes, *networks])

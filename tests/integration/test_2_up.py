@@ -1,0 +1,82 @@
+"""From nothing to two countries that are linked, seeded and verified."""
+
+import json
+from pathlib import Path
+
+import docker
+import jsonschema
+import pytest
+
+from dive_infra.identity.login import login
+from dive_infra.machine.containers import look
+from dive_infra.machine.state import ROOT
+from tests.integration.coalition import Country
+from tests.integration.live import resource, running, told
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+OUTPUTS = {
+    "instance", "realm", "urls", "containers", "ca_certificate", "test_users", "test_user_password", "verification",
+}  # fmt: skip
+
+
+def test_the_hub_comes_up_from_nothing(usa: Country) -> None:
+    run = usa.up()
+    assert run.ok, told(run)
+    found = usa.outputs()
+    assert found.keys() == OUTPUTS | {"grants"}
+    assert found["urls"].keys() == {"frontend", "backend", "keycloak", "kas", "opa"}
+    assert len(found["containers"]) == 9
+    assert len(found["test_users"]) == 6
+
+
+def test_a_country_that_the_hub_does_not_approve_is_refused(usa: Country, home: Path) -> None:
+    gbr = Country("GBR", home)
+    gbr.init()
+    run = gbr.up()
+    assert not run.ok
+    assert "does not approve GBR; approved: FRA" in run.messages
+    assert "dive:spokes" in run.messages
+
+
+def test_france_comes_up_and_is_verified(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> None:
+    run = fra.up()
+    assert run.ok, told(run)
+    found = fra.outputs()
+    assert found.keys() == OUTPUTS
+    assert len(running(docker_engine)) == 18
+    for name in running(docker_engine):
+        assert look(docker_engine, name).health == "healthy", name
+
+
+def test_the_report_says_what_was_proven(fra: Country) -> None:
+    report = fra.outputs()["verification"]
+    jsonschema.validate(report, json.loads((ROOT / "schemas" / "verification-report.json").read_text()))
+    assert report["status"] == "success"
+    written = json.loads((ROOT / f"verification-report-{fra.names.prefix}.json").read_text())
+    assert written == report
+
+
+@pytest.mark.parametrize("who", ["USA", "FRA"])
+def test_a_second_look_and_a_second_update_find_nothing_to_do(usa: Country, fra: Country, who: str) -> None:
+    country = {"USA": usa, "FRA": fra}[who]
+    for run in (country.preview(), country.up()):
+        assert run.ok, told(run)
+        assert not run.changes, told(run)
+
+
+@pytest.mark.parametrize(("portal", "home_country"), [("USA", "FRA"), ("FRA", "USA")])
+def test_a_person_of_one_country_signs_in_at_the_other(
+    usa: Country, fra: Country, portal: str, home_country: str
+) -> None:
+    countries = {"USA": usa, "FRA": fra}
+    at, of = countries[portal], countries[home_country]
+    user = f"testuser-{of.stack}-4"
+    secret = resource(at, "secret-portal-client")["outputs"]["value"]
+    found = at.outputs()
+    result = login(at.names, of.names, user, of.outputs()["test_user_password"], secret, found["ca_certificate"])
+    assert result.claims["countryOfAffiliation"] == home_country
+    assert result.claims["uniqueID"] == user
+    assert result.claims["clearance"] == "SECRET"
+    assert result.claims["acpCOI"] == ["NATO"]

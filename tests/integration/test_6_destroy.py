@@ -1,0 +1,58 @@
+"""What is protected stays; what is destroyed leaves nothing behind."""
+
+
+import docker
+import pytest
+
+from tests.integration.coalition import Country
+from tests.integration.live import keycloak, remains, running, told
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+def test_a_hub_that_is_down_is_named_before_a_spoke_is_touched(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    for service in ("postgres", "keycloak"):
+        docker_engine.containers.get(usa.names.container(service)).stop()
+    run = fra.up(documents=220)
+    assert not run.ok
+    assert "hub" in run.messages.lower()
+    assert "Traceback" not in run.messages
+    healed = usa.up()
+    assert healed.ok, told(healed)
+    resumed = fra.up()
+    assert resumed.ok, told(resumed)
+
+
+def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    assert fra.up(disposable=False).ok
+    before = running(docker_engine)
+    run = fra.destroy()
+    assert not run.ok
+    assert "protected" in run.messages
+    assert "data-postgres" in run.messages
+    assert running(docker_engine) == before, "nothing was stopped"
+    assert fra.up(disposable=True).ok
+
+
+def test_a_destroyed_spoke_leaves_nothing_behind_and_nothing_at_the_hub(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    run = fra.destroy()
+    assert run.ok, told(run)
+    assert not remains(docker_engine, "dive.country=FRA")
+    with keycloak(usa) as admin:
+        aliases = [i["alias"] for i in admin.get(f"/realms/{usa.names.realm}/identity-provider/instances")]
+        clients = [c["clientId"] for c in admin.get(f"/realms/{usa.names.realm}/clients")]
+    assert "fra-idp" not in aliases
+    assert "dive-v3-broker-fra" not in clients
+    assert not usa.up().changes.keys() & {"postgres-container", "keycloak-container"}
+
+
+def test_the_destroyed_hub_leaves_an_empty_engine(usa: Country, docker_engine: docker.DockerClient) -> None:
+    run = usa.destroy()
+    assert run.ok, told(run)
+    assert not remains(docker_engine)

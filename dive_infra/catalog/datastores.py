@@ -48,6 +48,8 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
         environment={
             "POSTGRES_USER": SUPERUSER,
             "POSTGRES_PASSWORD_FILE": _PASSWORD,
+            # One place for every major version: another one refuses the files, and does not begin anew beside them.
+            "PGDATA": "/var/lib/postgresql/cluster",
             "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8 --data-checksums",
         },
         # By TCP: while the image makes a new cluster, the server listens on its socket only.

@@ -62,6 +62,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
         command=(f"--config-file={_CONFIGURATION}", "start", "--optimized"),
         environment={
             "JAVA_OPTS_KC_HEAP": "-Xms128m -Xmx512m",
+            # On two cores: first start 22 s, not 54; a password login then costs 127 ms, not 99.
             "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
         },
         health=HealthCheck(("bash", "-c", ready), interval=2, retries=60, start_period=120),

@@ -175,7 +175,7 @@ def _ask_registry(reference: str) -> dict[str, dict[str, str]]:
     """The registry's manifest data of a reference, within seconds. A host that is silent once is not asked again."""
     host = registry_of(reference)
     if host in _silent:
-        raise ImageError(f"{reference}: registry {host} does not answer ({_silent[host]})")
+        raise ImageError(f"{reference}: registry {host} does not answer")
     limited = client(REGISTRY_SECONDS).api
     try:
         return limited.inspect_distribution(reference)  # type: ignore[no-untyped-call, no-any-return]

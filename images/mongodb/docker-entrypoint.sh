@@ -39,6 +39,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     initdb -D "$PGDATA.new" --username="$PGUSER" --encoding=UTF8 --locale=C.UTF-8 --data-checksums \
         --auth-local=peer --auth-host=reject
     mv -T "$PGDATA.new" "$PGDATA"
+    # MongoDB itself refuses a directory whose metadata it cannot read, and does not begin anew beside our data.
+    echo 'the data here is kept by FerretDB, in postgres/' >/data/db/storage.bson
 fi
 
 postgres -c listen_addresses= -c shared_buffers=128MB -c jit=off -c log_min_messages=warning &

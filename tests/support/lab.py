@@ -105,7 +105,7 @@ class Lab:
                 start_period=check.start_period * NANOSECONDS,
             ),
         )
-        self._undo.append(lambda: container.remove(force=True))
+        self._undo.append(lambda: container.remove(force=True, v=True))
         network = self.engine.networks.get(names.network)
         network.disconnect(container)
         network.connect(container, aliases=[names.host(spec.name), spec.name])
@@ -129,7 +129,7 @@ class Lab:
         try:
             carrier.put_archive(FILES, packed.getvalue())
         finally:
-            carrier.remove()
+            carrier.remove(v=True)
         return volume
 
     def _volume(self, name: str) -> str:

@@ -4,8 +4,7 @@
 run builds nothing.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,26 +13,18 @@ from pathlib import Path
 from typing import Literal
 
 import docker
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 from docker.models.images import Image
-from requests.exceptions import RequestException
 
-from dive_infra.machine import builder
+from dive_infra.machine import builder, registry
 from dive_infra.machine.debian import Progress
-from dive_infra.machine.engine import client
-from dive_infra.machine.recipes import RECIPES, ROOT, recipe_hash, tag
+from dive_infra.machine.recipes import RECIPES, recipe_hash, tag
+from dive_infra.machine.registry import ImageError, lock
 
 __all__ = ["ImageError", "ResolvedImage", "find", "lock", "recipe_hash", "resolve", "resolve_all"]
 
-LOCK_FILE = ROOT / "images.lock"
-REGISTRY_SECONDS = 8
 OPTIMIZED = {"keycloak": "keycloak-optimized"}  # service -> recipe applied on whatever image it has
 BASE_IMAGE = "debian:bookworm-slim"
-_silent: dict[str, str] = {}  # registry hosts that did not answer this process -> what happened
-
-
-class ImageError(RuntimeError):
-    """No image for a service; the message tells what was tried, what was found and what to do."""
 
 
 @dataclass(frozen=True)
@@ -84,25 +75,9 @@ def resolve_all(
     return {service: future.result() for service, future in done.items()}
 
 
-def lock(references: Iterable[str]) -> dict[str, str]:
-    """Writes the digests of `references` to images.lock and returns them. Raises ImageError, and writes nothing, when
-    a registry does not answer for one of them."""
-    digests: dict[str, str] = {}
-    failed: list[str] = []
-    for reference in sorted({r for r in references if not _ours(r)}):
-        try:
-            digests[reference] = str(_ask_registry(reference)["Descriptor"]["digest"])
-        except ImageError as error:
-            failed.append(str(error))
-    if failed:
-        raise ImageError("images.lock is left as it was:\n" + "\n".join(failed))
-    LOCK_FILE.write_text(json.dumps(digests, indent=2) + "\n")
-    return digests
-
-
 def _find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
     """The configured image, at its locked digest if it has one, else our own under its interface."""
-    names = [] if _ours(reference) else [locked(reference)]
+    names = [] if registry.ours(reference) else [registry.locked(reference)]
     if _buildable(service, reference):
         names.append(tag(service))
     for name in names:
@@ -112,11 +87,11 @@ def _find(engine: docker.DockerClient, service: str, reference: str) -> Resolved
 
 
 def _obtain(engine: docker.DockerClient, service: str, reference: str, progress: Progress) -> ResolvedImage:
-    if not _ours(reference):
-        wanted = locked(reference)
+    if not registry.ours(reference):
+        wanted = registry.locked(reference)
         try:
-            _ask_registry(wanted)
-            return ResolvedImage(_pull(engine, wanted, progress), wanted, "pulled")
+            registry.ask(wanted)
+            return ResolvedImage(registry.pull(engine, wanted, progress), wanted, "pulled")
         except ImageError as error:
             if not _buildable(service, reference):
                 raise ImageError(
@@ -147,8 +122,8 @@ def _base(engine: docker.DockerClient, name: str, progress: Progress) -> str:
     image = _present(engine, BASE_IMAGE)
     if not image:
         try:
-            _ask_registry(BASE_IMAGE)
-            _pull(engine, BASE_IMAGE, progress)
+            registry.ask(BASE_IMAGE)
+            registry.pull(engine, BASE_IMAGE, progress)
             image = _present(engine, BASE_IMAGE)
         except ImageError:
             builder.debootstrap(engine, name, progress)
@@ -159,56 +134,16 @@ def _base(engine: docker.DockerClient, name: str, progress: Progress) -> str:
 
 def _build(engine: docker.DockerClient, service: str, base: str, name: str, progress: Progress) -> str:
     files: dict[str, Path] = {}
-    for file, artifact in RECIPES[service].artifacts.items():
-        if not builder.cached(artifact).exists():
-            with _one_builder("artifact"):
-                builder.fetch(engine, _ensure_built(engine, "maven", progress), artifact, progress)
-        files[file] = builder.cached(artifact)
     try:
+        for file, artifact in RECIPES[service].artifacts.items():
+            if not builder.cached(artifact).exists():
+                with _one_builder("artifact"):
+                    builder.fetch(engine, _ensure_built(engine, "maven", progress), artifact, progress)
+            files[file] = builder.cached(artifact)
         builder.build(engine, service, base, name, files, progress)
     except builder.BuildError as error:
         raise ImageError(str(error)) from error
     return _id(engine.images.get(name))
-
-
-def _ask_registry(reference: str) -> dict[str, dict[str, str]]:
-    """The registry's manifest data of a reference, within seconds. A host that is silent once is not asked again."""
-    host = registry_of(reference)
-    if host in _silent:
-        raise ImageError(f"{reference}: registry {host} does not answer")
-    limited = client(REGISTRY_SECONDS).api
-    try:
-        return limited.inspect_distribution(reference)  # type: ignore[no-untyped-call, no-any-return]
-    except APIError as error:
-        if not error.is_server_error():
-            raise ImageError(f"{reference}: registry {host} refuses it: {error.explanation}") from error
-        _silent[host] = str(error.explanation)
-        raise ImageError(f"{reference}: registry {host} does not answer ({error.explanation})") from error
-    except (RequestException, DockerException) as error:
-        _silent[host] = f"nothing within {REGISTRY_SECONDS} s"
-        raise ImageError(f"{reference}: registry {host} does not answer ({_silent[host]})") from error
-    finally:
-        limited.close()
-
-
-def _pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str:
-    progress(f"pulling {reference}")
-    try:
-        engine.api.pull(reference)
-        return _id(engine.images.get(reference))
-    except (DockerException, RequestException) as error:
-        raise ImageError(f"{reference}: pull failed: {error}") from error
-
-
-def locked(reference: str) -> str:
-    """`repository@digest` where images.lock has it, else the reference itself."""
-    if not LOCK_FILE.exists():
-        return reference
-    try:
-        digests = json.loads(LOCK_FILE.read_text())
-    except ValueError as error:
-        raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it anew with `./dive images lock`") from error
-    return f"{repository_of(reference)}@{digests[reference]}" if reference in digests else reference
 
 
 def _present(engine: docker.DockerClient, name: str) -> Image | None:
@@ -223,28 +158,10 @@ def _id(image: Image) -> str:
     return image.id
 
 
-def _ours(reference: str) -> bool:
-    """`dive/backend`: our own services, which no registry holds."""
-    return reference.startswith("dive/")
-
-
 def _buildable(service: str, reference: str) -> bool:
     """Whether what is built here has the interface of the configured image."""
     recipe = RECIPES.get(service)
-    return recipe is not None and repository_of(reference) in recipe.stands_in_for
-
-
-def registry_of(reference: str) -> str:
-    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io`; without a host it is Docker's."""
-    first, slash, _ = reference.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
-
-
-def repository_of(reference: str) -> str:
-    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io/keycloak/keycloak`, a digest or tag removed."""
-    name = reference.split("@")[0]
-    head, slash, last = name.rpartition("/")
-    return head + slash + last.split(":")[0]
+    return recipe is not None and registry.repository_of(reference) in recipe.stands_in_for
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from dive_infra.catalog.keycloak import DEPLOYER, keycloak
 from dive_infra.countries import COUNTRIES
 from dive_infra.credentials import CREDENTIALS
 from dive_infra.machine import engine, images, recipes
+from dive_infra.machine import registry as machine_registry
 from dive_infra.machine.containers import await_healthy
 from dive_infra.naming import LOOPBACK, Names
 from tests.support.lab import Lab, lab
@@ -228,7 +229,7 @@ def test_an_image_of_another_repository_is_never_replaced_by_ours(docker: Docker
 def test_a_registry_that_answers_is_pulled_from_at_the_locked_digest(
     docker: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "LOCK_FILE", tmp_path / "images.lock")
+    monkeypatch.setattr(machine_registry, "LOCK_FILE", tmp_path / "images.lock")
     with registry("team/redis", "1.0") as published:
         assert images.lock([published.reference, "dive/backend"]) == {published.reference: published.digest}
         assert images.find(docker, "redis", published.reference) is None
@@ -241,7 +242,7 @@ def test_a_registry_that_answers_is_pulled_from_at_the_locked_digest(
             docker.images.remove(locked)
         with pytest.raises(images.ImageError, match="refuses it"):
             images.lock([published.reference.replace("1.0", "2.0")])
-        assert published.digest in images.LOCK_FILE.read_text()
+        assert published.digest in machine_registry.LOCK_FILE.read_text()
 
 
 def test_a_registry_that_is_silent_is_asked_once(docker: DockerClient) -> None:
@@ -253,7 +254,7 @@ def test_a_registry_that_is_silent_is_asked_once(docker: DockerClient) -> None:
         for _ in range(3):
             with pytest.raises(images.ImageError, match="does not answer"):
                 images.resolve(docker, "redis", reference)
-        assert monotonic() - began < 2 * images.REGISTRY_SECONDS
+        assert monotonic() - began < 2 * machine_registry.ANSWER_SECONDS
 
 
 def test_a_failing_build_tells_the_end_of_its_log(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dive_infra.catalog import datastores, keycloak
-from dive_infra.machine import engine, images, recipes
+from dive_infra.machine import engine, recipes, registry
 
 REFERENCES = {
     "postgres": datastores.POSTGRES_IMAGE,
@@ -76,7 +76,7 @@ def test_a_default_reference_is_an_exact_version_that_ours_stands_in_for(service
 
 
 @pytest.mark.parametrize(
-    ("reference", "registry", "repository"),
+    ("reference", "host", "repository"),
     [
         ("postgres:18.1-bookworm", "docker.io", "postgres"),
         ("permitio/opal-server:0.9.9", "docker.io", "permitio/opal-server"),
@@ -86,16 +86,16 @@ def test_a_default_reference_is_an_exact_version_that_ours_stands_in_for(service
         (f"redis@sha256:{sha256().hexdigest()}", "docker.io", "redis"),
     ],
 )
-def test_a_reference_is_read_as_docker_reads_it(reference: str, registry: str, repository: str) -> None:
-    assert (images.registry_of(reference), images.repository_of(reference)) == (registry, repository)
+def test_a_reference_is_read_as_docker_reads_it(reference: str, host: str, repository: str) -> None:
+    assert (registry.registry_of(reference), registry.repository_of(reference)) == (host, repository)
 
 
 def test_a_damaged_lock_is_named_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lock = tmp_path / "images.lock"
     lock.write_text("{")
-    monkeypatch.setattr(images, "LOCK_FILE", lock)
-    with pytest.raises(images.ImageError, match=r"images\.lock: not JSON .*`\./dive images lock`"):
-        images.locked("redis:7")
+    monkeypatch.setattr(registry, "LOCK_FILE", lock)
+    with pytest.raises(registry.ImageError, match=r"images\.lock: not JSON .*`\./dive images lock`"):
+        registry.locked("redis:7")
 
 
 @pytest.fixture

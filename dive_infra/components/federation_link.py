@@ -1,23 +1,29 @@
 """The federation link between a spoke and the hub, both sides of it, owned by the spoke's stack."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_keycloak as keycloak
 
 from dive_infra.components.keycloak_objects import client, identity_provider, identity_provider_mapper
+from dive_infra.dynamic.partner_people import PartnerPeople
 from dive_infra.identity import link_data as data
 from dive_infra.naming import Names
 
 
 @dataclass
 class LinkArgs:
-    """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link."""
+    """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
+
+    `access` is the fields of `identity.admin.Access` to the spoke's server.
+    """
 
     spoke: Names
     hub: Names
     own: keycloak.Provider
     partner: keycloak.Provider
+    access: pulumi.Input[dict[str, Any]]
 
 
 class FederationLink(pulumi.ComponentResource):
@@ -29,14 +35,17 @@ class FederationLink(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
-        self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own)
+        idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own)
+        child = pulumi.ResourceOptions(parent=self)
+        PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub clears its own away
         self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner)
         self.register_outputs({})
 
-    def _side(self, name: str, at: Names, of: Names, provider: keycloak.Provider) -> None:
+    def _side(self, name: str, at: Names, of: Names, provider: keycloak.Provider) -> keycloak.oidc.IdentityProvider:
         """What at's realm holds of the link."""
         child = pulumi.ResourceOptions(parent=self, provider=provider)
         idp = identity_provider(f"{name}-idp", at.realm, data.identity_provider(at, of), data.NO_SECRET, child)
         for mapper in data.identity_provider_mappers(of):
             identity_provider_mapper(f"{name}-idp", at.realm, idp.alias, mapper, child)
         client(f"{name}-broker", at.realm, data.broker_client(at, of), child)
+        return idp

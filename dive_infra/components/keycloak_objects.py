@@ -50,15 +50,22 @@ _CLIENT_ATTRIBUTES: _Table = {
     "backchannel.logout.session.required": ("backchannel_logout_session_required", _flag),
 }
 _PROVIDER: _Table = {"hideOnLogin": ("hide_on_login_page", _same)}
+_SAME_NAME = (
+    "issuer",
+    "authorizationUrl",
+    "tokenUrl",
+    "userInfoUrl",
+    "logoutUrl",
+    "jwksUrl",
+    "clientId",
+    "syncMode",
+    "guiOrder",
+)
 _PROVIDER_CONFIG: _Table = {
     "backchannelSupported": ("backchannel_supported", _flag),
     "validateSignature": ("validate_signature", _flag),
     "defaultScope": ("default_scopes", _same),
-    **{
-        key: (snake(key), _same)
-        for key in ("issuer", "authorizationUrl", "tokenUrl", "userInfoUrl", "logoutUrl", "jwksUrl")
-        + ("clientId", "syncMode", "guiOrder")
-    },
+    **{key: (snake(key), _same) for key in _SAME_NAME},
 }
 
 

@@ -83,6 +83,13 @@ class Realm(pulumi.ComponentResource):
             )
             for role, description in data.ROLES.items()
         }
+        # Instead of Keycloak's own: no offline sessions, no linking of accounts by their owner.
+        keycloak.DefaultRoles(
+            f"{self._name}-default-roles",
+            realm_id=self._realm,
+            default_roles=[roles[role].name for role in data.DEFAULT_ROLES],
+            opts=self._child,
+        )
         for group, role in data.GROUPS.items():
             made = keycloak.Group(f"{self._name}-group-{group}", realm_id=self._realm, name=group, opts=self._child)
             keycloak.GroupRoles(
@@ -133,7 +140,7 @@ class Realm(pulumi.ComponentResource):
 
 def _settings(names: Names) -> dict[str, Any]:
     """The arguments of `keycloak.Realm`."""
-    brute_force = {argument: value for argument, value in data.BRUTE_FORCE.values()}
+    brute_force = dict(data.BRUTE_FORCE.values())
     return {
         "realm": names.realm,
         "display_name": data.display_name(names),
@@ -167,7 +174,10 @@ def _attribute(row: data.ProfileAttribute) -> keycloak.RealmUserProfileAttribute
         required_for_roles=["user"] if row.required else [],
         validators=[
             keycloak.RealmUserProfileAttributeValidatorArgs(
-                name=name, config={k: v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for k, v in config.items()}
+                name=name,
+                config={
+                    k: v if isinstance(v, str) else json.dumps(v, separators=(",", ":")) for k, v in config.items()
+                },
             )
             for name, config in row.validators.items()
         ],

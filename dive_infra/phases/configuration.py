@@ -31,12 +31,13 @@ class Configuration(Phase):
         self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
         made: list[pulumi.Resource] = [self.realm]
         after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
+        administrator = context.administrator(base.secrets["keycloak-admin"], base.ca)
         if context.is_hub:
             access = LinkAccessArgs(
                 names,
                 {code: grant.secrets["link-admin"] for code, grant in base.grants.items()},
                 base.secrets["link-gateway"],
-                context.administrator(base.secrets["keycloak-admin"], base.ca),
+                administrator,
             )
             made.append(LinkAccess("link-access", access, pulumi.ResourceOptions.merge(inside, after_realm)))
         else:
@@ -48,7 +49,7 @@ class Configuration(Phase):
             made.append(
                 FederationLink(
                     "link",
-                    LinkArgs(names, hub, own, partner),
+                    LinkArgs(names, hub, own, partner, administrator),
                     pulumi.ResourceOptions.merge(self.child(), after_realm),
                 )
             )

@@ -1,0 +1,59 @@
+"""At the hub: what lets each approved country manage its link, and nothing else (see `identity.link_policy`)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_keycloak as keycloak
+
+from dive_infra.countries import parse
+from dive_infra.dynamic.service_account_roles import ServiceAccountRoles
+from dive_infra.identity import realm_data as data
+from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
+from dive_infra.naming import Names
+
+
+@dataclass
+class LinkAccessArgs:
+    """`spokes`: code of an approved country -> the secret of its account; `gateway_secret` is the hub backend's own.
+
+    `access` is the fields of `identity.admin.Access` to the hub's Keycloak.
+    """
+
+    hub: Names
+    spokes: Mapping[str, pulumi.Input[str]]
+    gateway_secret: pulumi.Input[str]
+    access: pulumi.Input[dict[str, Any]]
+
+
+class LinkAccess(pulumi.ComponentResource):
+    """For each country an account without any role, and the gateway's with the roles that links take.
+
+    The realm must be there.
+    """
+
+    def __init__(self, name: str, args: LinkAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dive:components:LinkAccess", name, None, opts)
+        self._args, self._child = args, pulumi.ResourceOptions(parent=self)
+        self._account(f"{name}-gateway", GATEWAY, args.gateway_secret, GATEWAY_ROLES)
+        for code, secret in args.spokes.items():
+            self._account(f"{name}-{code.lower()}", link_account(args.hub.of(parse(code))), secret, ())
+        self.register_outputs({})
+
+    def _account(self, name: str, client_id: str, secret: pulumi.Input[str], roles: Sequence[str]) -> None:
+        client = keycloak.openid.Client(
+            name,
+            realm_id=self._args.hub.realm,
+            client_id=client_id,
+            access_type="CONFIDENTIAL",
+            service_accounts_enabled=True,
+            standard_flow_enabled=False,
+            full_scope_allowed=bool(roles),
+            client_secret=secret,
+            access_token_lifespan=data.SHORT,
+            opts=self._child,
+        )
+        ServiceAccountRoles(
+            f"{name}-roles", self._args.hub.realm, client.client_id, roles, self._args.access, self._child
+        )

@@ -1,0 +1,47 @@
+"""The accounts that a link has made here: they go with it, and those it has lost are cleared away."""
+
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+from dive_infra.identity import people
+from dive_infra.identity.admin import Access, Admin
+
+_GLANCE = 2.0  # seconds for each request of a diff
+
+
+class PartnerPeopleProvider(Provider):
+    """Inputs: realm, alias of the identity provider, `access` (see `identity.admin.Access`)."""
+
+    replaces = ("realm", "alias")
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        with Admin(Access(**inputs["access"])) as admin:
+            people.forget(admin, inputs["realm"], people.stranded(admin, inputs["realm"], inputs["alias"]))
+        return f"{inputs['realm']}/{inputs['alias']}", {}
+
+    def remove(self, before: Inputs) -> None:
+        with Admin(Access(**before["access"])) as admin:
+            people.forget(admin, before["realm"], people.known(admin, before["realm"], before["alias"]))
+
+    def drift(self, before: Inputs) -> str | None:
+        with Admin(Access(**before["access"]), _GLANCE) as admin:
+            lost = people.stranded(admin, before["realm"], before["alias"])
+        return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None
+
+
+class PartnerPeople(dynamic.Resource, module="dive", name="PartnerPeople"):
+    """What the identity provider `alias` leaves in `realm`."""
+
+    def __init__(
+        self,
+        name: str,
+        realm: str,
+        alias: pulumi.Input[str],
+        access: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"realm": realm, "alias": alias, "access": pulumi.Output.secret(access)}
+        super().__init__(PartnerPeopleProvider(), name, inputs, opts)

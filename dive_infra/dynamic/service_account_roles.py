@@ -1,0 +1,49 @@
+"""Exactly these administrator's roles for a service account, live; one too many is drift as well."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+from dive_infra.identity.admin import Access, Admin
+from dive_infra.identity.service_accounts import roles, set_roles
+
+_GLANCE = 2.0  # seconds for each request of a diff
+
+
+class ServiceAccountRolesProvider(Provider):
+    """Inputs: realm, client_id, roles (names of `realm-management`), `access` (see `identity.admin.Access`).
+
+    What is given goes with the account, so removal has nothing to do.
+    """
+
+    replaces = ("realm", "client_id")
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        with Admin(Access(**inputs["access"])) as admin:
+            set_roles(admin, inputs["realm"], inputs["client_id"], inputs["roles"])
+        return f"{inputs['realm']}/{inputs['client_id']}", {}
+
+    def drift(self, before: Inputs) -> str | None:
+        with Admin(Access(**before["access"]), _GLANCE) as admin:
+            held = roles(admin, before["realm"], before["client_id"])
+        wanted = set(before["roles"])
+        return None if held == wanted else f"roles are {sorted(held)}, expected {sorted(wanted)}"
+
+
+class ServiceAccountRoles(dynamic.Resource, module="dive", name="ServiceAccountRoles"):
+    """The roles of the service account of client `client_id`."""
+
+    def __init__(
+        self,
+        name: str,
+        realm: str,
+        client_id: pulumi.Input[str],
+        roles: Sequence[str],
+        access: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"realm": realm, "client_id": client_id, "roles": list(roles), "access": pulumi.Output.secret(access)}
+        super().__init__(ServiceAccountRolesProvider(), name, inputs, opts)

@@ -1,0 +1,83 @@
+"""The test users of a country as a resource: made with fixed ids, looked at in each diff, mended where they are off."""
+
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from dive_infra.countries import parse
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.identity import users
+from dive_infra.identity.admin import Access, Admin
+from dive_infra.naming import Names
+
+_GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
+
+
+class TestUsersProvider(Provider):
+    """Inputs: country, namespace, domain; `access` (see `identity.admin.Access`); `password`, one for all six."""
+
+    replaces = ("country", "namespace", "domain")
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        return f"{inputs['namespace']}/{inputs['country']}", self._mended(inputs, reset=True)
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        return self._mended(inputs, reset=inputs["password"] != before.get("password"))
+
+    def remove(self, before: Inputs) -> None:
+        with Admin(Access(**before["access"])) as admin:
+            users.remove(admin, _names(before))
+
+    def drift(self, before: Inputs) -> str | None:
+        with Admin(Access(**before["access"]), _GLANCE) as admin:
+            off = [f for f in users.compare_users(admin, _names(before)) if f.answer != "valid"]
+        return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
+
+    def _mended(self, inputs: Inputs, reset: bool) -> Outputs:
+        names = _names(inputs)
+        if not users.strong(inputs["password"]):
+            raise Refused(
+                "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
+                "upper and lower case, a digit and a special one; next: "
+                "pulumi config set --secret --path dive:secrets.test-users"
+            )
+        with Admin(Access(**inputs["access"])) as admin:
+            for line in users.mend(admin, names, inputs["password"], reset):
+                tell(line)
+        wanted = users.wanted(names)
+        return {"usernames": [u.username for u in wanted], "ids": {u.username: u.id for u in wanted}}
+
+
+class TestUsers(dynamic.Resource, module="dive", name="TestUsers"):
+    """The six test users of `names`. Outputs: `usernames`, and `ids` by user name."""
+
+    usernames: pulumi.Output[list[str]]
+    ids: pulumi.Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        access: pulumi.Input[dict[str, Any]],
+        password: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(
+            TestUsersProvider(),
+            name,
+            {
+                "country": names.country.code,
+                "namespace": names.namespace,
+                "domain": names.domain,
+                "access": pulumi.Output.secret(access),
+                "password": pulumi.Output.secret(password),
+                "usernames": None,
+                "ids": None,
+            },
+            opts,
+        )
+
+
+def _names(inputs: Inputs) -> Names:
+    return Names(parse(inputs["country"]), inputs["namespace"], inputs.get("domain", ""))

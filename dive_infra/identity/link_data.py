@@ -1,0 +1,115 @@
+"""The federation link between two countries, as tables of Keycloak's own representations.
+
+A link is symmetrical. `at` is the country whose realm holds the object, `of` the partner:
+the identity provider `<of>-idp` in at's realm logs people of `of` in; the client `dive-v3-broker-<of>` in at's realm is
+what of's broker uses here. The broker proves who it is with its realm's own key (private_key_jwt), which the other side
+reads from its JWKS address: the two share no secret.
+"""
+
+from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, SHORT, Json, Mapper
+from dive_infra.naming import Names
+
+# The provider demands one, `private_key_jwt` uses none.
+NO_SECRET = "unused"  # noqa: S105
+SCOPES = "openid profile email uniqueID clearance countryOfAffiliation acpCOI affiliation"
+
+
+def certificates(names: Names) -> str:
+    """Where a realm publishes its keys (JWKS)."""
+    return f"{names.issuer}/protocol/openid-connect/certs"
+
+
+def _endpoint(at: Names, of: Names) -> str:
+    """Where at's broker receives people coming back from `of`."""
+    return f"{at.issuer}/broker/{of.idp_alias}/endpoint"
+
+
+def identity_provider(at: Names, of: Names) -> Json:
+    """`<of>-idp` in at's realm. A token that claims another country than `of` is refused by the claim filter."""
+    endpoints = f"{of.issuer}/protocol/openid-connect"
+    return {
+        "alias": of.idp_alias,
+        "displayName": of.country.name,
+        "providerId": "oidc",
+        "enabled": True,
+        "storeToken": False,
+        "trustEmail": False,
+        "linkOnly": False,
+        "hideOnLogin": False,
+        "addReadTokenRoleOnCreate": False,
+        "authenticateByDefault": False,
+        "firstBrokerLoginFlowAlias": FIRST_LOGIN_FLOW,
+        "config": {
+            "issuer": of.issuer,
+            "authorizationUrl": f"{endpoints}/auth",
+            "tokenUrl": f"{endpoints}/token",
+            "userInfoUrl": f"{endpoints}/userinfo",
+            "logoutUrl": f"{endpoints}/logout",
+            "jwksUrl": certificates(of),
+            "useJwksUrl": "true",
+            "validateSignature": "true",
+            "clientId": at.client,
+            "clientAuthMethod": "private_key_jwt",
+            "clientAssertionSigningAlg": "RS256",
+            "pkceEnabled": "true",
+            "pkceMethod": "S256",
+            "defaultScope": SCOPES,
+            "backchannelSupported": "true",
+            "syncMode": "FORCE",
+            "guiOrder": str(of.country.offset),
+            "filteredByClaim": "true",
+            "claimFilterName": "countryOfAffiliation",
+            "claimFilterValue": f"^{of.country.code}$",
+        },
+    }
+
+
+def _import(claim: str, attribute: str = "") -> Mapper:
+    config = {"claim": claim, "user.attribute": attribute or claim, "syncMode": "FORCE"}
+    return Mapper(claim, "oidc-user-attribute-idp-mapper", config)
+
+
+def identity_provider_mappers(of: Names) -> tuple[Mapper, ...]:
+    """What a login through `<of>-idp` writes on the local account, each time. The country is the link's word."""
+    country = {"attribute": "countryOfAffiliation", "attribute.value": of.country.code, "syncMode": "FORCE"}
+    username = {"template": "${ALIAS}.${CLAIM.preferred_username}", "target": "LOCAL", "syncMode": "FORCE"}
+    return (
+        Mapper("countryOfAffiliation", "hardcoded-attribute-idp-mapper", country),
+        Mapper("username", "oidc-username-idp-mapper", username),
+        _import("uniqueID"),
+        _import("clearance"),
+        _import("acpCOI"),
+        _import("organization"),
+        _import("organizationType"),
+        _import("amr"),
+        _import("acr"),
+    )
+
+
+def broker_client(at: Names, of: Names) -> Json:
+    """`dive-v3-broker-<of>` in at's realm: of's broker, which comes back to of's identity provider entry for `at`."""
+    endpoint = _endpoint(of, at)
+    return {
+        "clientId": of.client,
+        "name": f"Broker of {of.country.name}",
+        "enabled": True,
+        "publicClient": False,
+        "standardFlowEnabled": True,
+        "implicitFlowEnabled": False,
+        "directAccessGrantsEnabled": False,
+        "serviceAccountsEnabled": False,
+        "frontchannelLogout": False,
+        "fullScopeAllowed": False,
+        "clientAuthenticatorType": "client-jwt",
+        "redirectUris": [endpoint],
+        "attributes": {
+            "pkce.code.challenge.method": "S256",
+            "use.jwks.url": "true",
+            "jwks.url": certificates(of),
+            "token.endpoint.auth.signing.alg": "RS256",
+            "access.token.lifespan": SHORT,
+            "post.logout.redirect.uris": f"{endpoint}/logout_response",
+            "backchannel.logout.url": f"{of.issuer}/protocol/openid-connect/logout/backchannel-logout",
+            "backchannel.logout.session.required": "true",
+        },
+    }

@@ -1,0 +1,177 @@
+"""The six test users of a country: who they are, whether they are there, and how to bring them back.
+
+Their ids are made from country and name, so that a realm made anew has the same people and no partner's link to them
+is orphaned. Keycloak keeps an id only in a partial import.
+"""
+
+from dataclasses import dataclass
+from uuid import NAMESPACE_URL, uuid5
+
+from dive_infra.checks.finding import Finding
+from dive_infra.identity.admin import Admin, NotThere
+from dive_infra.identity.realm_data import CLEARANCES, Json
+from dive_infra.naming import Names
+
+# Frozen: another namespace would make other people.
+NAMESPACE = uuid5(NAMESPACE_URL, "https://dive.example/users")
+MADE_BY = "dive-seed"
+
+_PSEUDONYMS = ("Coral Tide", "Marina Reef", "Kai Current", "Nerida Shore", "Dylan Wave", "Morgan Ocean")
+_COI: dict[int, tuple[str, ...]] = {4: ("NATO",), 5: ("NATO", "FVEY")}
+
+
+@dataclass(frozen=True)
+class User:
+    """A test user; `group` carries the role, `coi` the communities of interest."""
+
+    username: str
+    country: str
+    clearance: str
+    pseudonym: str
+    email: str
+    organization: str
+    coi: tuple[str, ...] = ()
+    group: str = "users"
+
+    @property
+    def id(self) -> str:
+        return str(uuid5(NAMESPACE, f"{self.country}/{self.username}"))
+
+    @property
+    def attributes(self) -> dict[str, list[str]]:
+        found = {
+            "uniqueID": [self.username],
+            "clearance": [self.clearance],
+            "clearance_level": [str(CLEARANCES.index(self.clearance) + 1)],
+            "countryOfAffiliation": [self.country],
+            "acpCOI": list(self.coi),
+            "organization": [self.organization],
+            "organizationType": ["MIL"],
+            "userType": ["military"],
+            "created_by": [MADE_BY],
+        }
+        return {name: values for name, values in found.items() if values}
+
+    @property
+    def representation(self) -> Json:
+        first, last = self.pseudonym.split()
+        return {
+            "id": self.id,
+            "username": self.username,
+            "email": self.email,
+            "emailVerified": True,
+            "enabled": True,
+            "firstName": first,
+            "lastName": last,
+            "attributes": self.attributes,
+        }
+
+
+def wanted(names: Names) -> list[User]:
+    """`testuser-<c>-1` to `-5`, one for each clearance, and `admin-<c>`."""
+    code, lower = names.country.code, names.country.lower
+
+    def user(username: str, number: int, clearance: str, coi: tuple[str, ...], group: str) -> User:
+        email, organization = f"{username}@{names.zone}", f"{names.country.name} Armed Forces"
+        return User(username, code, clearance, _PSEUDONYMS[number - 1], email, organization, coi, group)
+
+    ordinary = [
+        user(f"testuser-{lower}-{number}", number, clearance, _COI.get(number, ()), "users")
+        for number, clearance in enumerate(CLEARANCES, start=1)
+    ]
+    return [*ordinary, user(f"admin-{lower}", 6, CLEARANCES[-1], ("NATO", "FVEY"), "super_admins")]
+
+
+def strong(password: str) -> bool:
+    """Whether a password meets the realm's policy, which an import does not enforce."""
+    kinds = (str.isupper, str.islower, str.isdigit, lambda c: not c.isalnum())
+    return len(password) >= 16 and all(any(map(kind, password)) for kind in kinds)
+
+
+def differences(admin: Admin, realm: str, user: User) -> dict[str, tuple[object, object]]:
+    """What is off: field -> (wanted, found). A missing user is `{"user": ...}`; the password itself can't be read."""
+    path = f"/realms/{realm}/users/{user.id}"
+    try:
+        found = admin.get(path)
+    except NotThere:
+        return {"user": (user.username, "missing")}
+    off = {k: (v, found.get(k)) for k, v in user.representation.items() if k != "attributes" and found.get(k) != v}
+    live = {k: sorted(v) for k, v in (found.get("attributes") or {}).items()}
+    asked = {k: sorted(v) for k, v in user.attributes.items()}
+    off |= {k: (asked.get(k), live.get(k)) for k in sorted({*asked, *live}) if asked.get(k) != live.get(k)}
+    groups = sorted(g["name"] for g in admin.get(f"{path}/groups"))
+    if groups != [user.group]:
+        off["groups"] = ([user.group], groups)
+    if not any(c["type"] == "password" for c in admin.get(f"{path}/credentials")):
+        off["password"] = ("a password", "none")
+    return off
+
+
+def compare_users(admin: Admin, names: Names) -> list[Finding]:
+    """One finding for each test user."""
+    return [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)]
+
+
+def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
+    check = f"test user {user.username} is as seeded"
+    if not off:
+        return Finding(check, "valid")
+    expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
+    found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
+    return Finding(check, "invalid", expected, found, "pulumi up")
+
+
+def mend(admin: Admin, names: Names, password: str, reset: bool = False) -> list[str]:
+    """Brings back what is off and touches nothing else; returns what it did.
+
+    `reset` gives everybody `password`. A password is set by making the person anew under the same id: the policy's
+    history refuses to set the one that is there already, or an earlier one.
+    """
+    done: list[str] = []
+    for user in wanted(names):
+        off = differences(admin, names.realm, user)
+        if reset or off.keys() & {"user", "password"}:
+            _import(admin, names.realm, user, password)
+            done.append(f"{user.username} made")
+            continue
+        path = f"/realms/{names.realm}/users/{user.id}"
+        if off.keys() - {"groups"}:
+            admin.put(path, user.representation)
+        if "groups" in off:
+            _regroup(admin, names.realm, path, user.group)
+        if off:
+            done.append(f"{user.username}: {', '.join(sorted(off))} mended")
+    return done
+
+
+def remove(admin: Admin, names: Names) -> None:
+    """Removes the test users, those already gone excepted."""
+    for user in wanted(names):
+        _delete(admin, f"/realms/{names.realm}/users/{user.id}")
+
+
+def _import(admin: Admin, realm: str, user: User, password: str) -> None:
+    # An account that holds the name or the mail, ours of old or another's, would make the import fail.
+    for query in ({"username": user.username}, {"email": user.email}):
+        for other in admin.get(f"/realms/{realm}/users", exact=True, **query):
+            _delete(admin, f"/realms/{realm}/users/{other['id']}")
+    credential = {"type": "password", "value": password, "temporary": False}
+    whole = {**user.representation, "groups": [f"/{user.group}"], "credentials": [credential]}
+    admin.post(f"/realms/{realm}/partialImport", {"ifResourceExists": "FAIL", "users": [whole]})
+
+
+def _regroup(admin: Admin, realm: str, path: str, group: str) -> None:
+    for member in admin.get(f"{path}/groups"):
+        if member["name"] != group:
+            admin.delete(f"{path}/groups/{member['id']}")
+    for found in admin.get(f"/realms/{realm}/groups", search=group, exact=True):
+        admin.put(f"{path}/groups/{found['id']}")
+        return
+    raise NotThere(f"group {group!r} is missing in realm {realm}; next: pulumi up --refresh")
+
+
+def _delete(admin: Admin, path: str) -> None:
+    try:
+        admin.delete(path)
+    except NotThere:
+        return

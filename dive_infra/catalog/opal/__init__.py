@@ -1,0 +1,1 @@
+"""Files that run inside the OPAL containers, with what their images hold."""

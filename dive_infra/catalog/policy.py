@@ -1,0 +1,222 @@
+"""The policy engine of a country and what feeds it: OPA everywhere, the OPAL server at the hub, a client at each spoke.
+
+The hub's backend administers policies and data. The hub's OPA polls it; a spoke's OPA is fed by its OPAL client, with
+policies from the hub's OPAL server and data from the hub's backend.
+"""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
+from dive_infra.identity import opal_token
+from dive_infra.naming import LOOPBACK, Names
+
+OPA_IMAGE = "openpolicyagent/opa:1.22.2-static"
+OPAL_SERVER_IMAGE = "permitio/opal-server:0.9.9"
+OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA inside
+
+POLICIES = Path(__file__).resolve().parents[2] / "policies"
+UID = 1000
+_POLL = 4  # seconds between two looks for new policies
+
+_ACCESS = f"{FILES}/access.rego"
+_OPA_CONFIG = f"{FILES}/opa.yaml"
+_OPA_TOKEN = f"{FILES}/opa-token"
+_HUB_TOKEN = f"{FILES}/hub-token"
+_OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
+_OPAL_MASTER = f"{FILES}/opal-master"
+_OPAL_TOKEN = f"{FILES}/opal-token"
+_GUNICORN = f"{FILES}/gunicorn_conf.py"
+
+
+def policies() -> dict[str, str]:
+    """The Rego modules that are distributed, by path below `policies/`."""
+    paths = (path for path in sorted(POLICIES.rglob("*.rego")) if "tests" not in path.relative_to(POLICIES).parts)
+    return {str(path.relative_to(POLICIES)): path.read_text() for path in paths}
+
+
+def distribution_files(material: Material) -> dict[str, str]:
+    """What the hub's backend needs to distribute policies, beside its own files."""
+    public = opal_token.public_key(material.secrets["opal-key"])
+    return {_OPAL_PUBLIC_KEY: public} | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
+
+
+def opa(names: Names, hub: Names) -> ServiceSpec:
+    """OPA; clients show the secret `opa-token`. The hub's own fetches its policies, a spoke's is written by OPAL."""
+    port = names.port("opa")
+    is_hub = names.country.is_hub
+
+    def files(material: Material) -> dict[str, str]:
+        made = material.tls() | {
+            _ACCESS: _access(material.secrets["opa-token"], writable=not is_hub),
+            _OPA_CONFIG: json.dumps(_bundles(hub) if is_hub else {}),
+        }
+        if is_hub:
+            made[_HUB_TOKEN] = opal_token.mint_opal_token(material.secrets["opal-key"], hub.country.code)
+        return made
+
+    # The image holds no shell: OPA asks itself. A refused connection makes the query undefined, which fails.
+    alive = {"method": "GET", "url": f"https://{LOOPBACK}:{port}/health", "tls_ca_cert_file": CA, "timeout": "3s"}
+    query = f"http.send({json.dumps(alive)}).status_code == 200"
+    return ServiceSpec(
+        name="opa",
+        image=OPA_IMAGE,
+        uid=UID,
+        files=files,
+        command=(
+            *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
+            *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
+            *("--authentication=token", "--authorization=basic", "--log-level=error", "--disable-telemetry"),
+            _ACCESS,
+        ),
+        health=HealthCheck(("/opa", "eval", "--fail", query), interval=5),
+        memory_mb=256,
+    )
+
+
+def _access(token: str, *, writable: bool) -> str:
+    """OPA's own authorization: the token opens it, as a hash; where OPAL feeds it, that may write as well."""
+    methods = ["GET", "POST", *(["PUT", "PATCH", "DELETE"] if writable else [])]
+    return f"""package system.authz
+
+default allow := {{"allowed": false, "reason": "expected the bearer token of this country's OPA (opa-token)"}}
+
+allow := {{"allowed": true}} if {{
+	crypto.sha256(input.identity) == "{sha256(token.encode()).hexdigest()}"
+	input.method in {json.dumps(methods)}
+}}
+
+allow := {{"allowed": true}} if {{
+	input.method == "GET"
+	input.path == ["health"]
+}}
+"""
+
+
+def _bundles(hub: Names) -> dict[str, object]:
+    return {
+        "services": {
+            "hub": {
+                "url": hub.url("backend"),
+                "tls": {"ca_cert": CA},
+                "credentials": {"bearer": {"token_path": _HUB_TOKEN}},
+            }
+        },
+        "bundles": {
+            "dive": {
+                "service": "hub",
+                "resource": "api/opal/bundle.tar.gz",
+                "polling": {"min_delay_seconds": 1, "max_delay_seconds": _POLL},
+            }
+        },
+    }
+
+
+def opal_server(names: Names, hub: Names) -> ServiceSpec:
+    """The OPAL server of the hub: it fetches policies from the backend and offers them to the countries' clients."""
+    port = names.port("opal-server")
+    backend = f"{hub.url('backend')}/api/opal"
+
+    def files(material: Material) -> dict[str, str]:
+        key = material.secrets["opal-key"]
+        return material.tls() | {
+            _GUNICORN: _configuration("server"),
+            _OPAL_KEY: key,
+            _OPAL_PUBLIC_KEY: opal_token.public_key(key),
+            _OPAL_MASTER: material.secrets["opal-master"],
+            _HUB_TOKEN: opal_token.mint_opal_token(key, hub.country.code),
+            # OPAL does not see that a module was removed: with other modules it starts afresh.
+            f"{FILES}/modules": "\n".join(policies()),
+        }
+
+    return ServiceSpec(
+        name="opal-server",
+        image=OPAL_SERVER_IMAGE,
+        uid=UID,
+        files=files,
+        service_class="stretch",
+        environment=_opal(port)
+        | {
+            "OPAL_POLICY_SOURCE_TYPE": "API",
+            "OPAL_POLICY_BUNDLE_URL": f"{backend}/policies",
+            "OPAL_POLICY_REPO_POLLING_INTERVAL": str(_POLL),
+            "OPAL_POLICY_REPO_CLONE_PATH": "/tmp/policies",
+            "OPAL_DATA_CONFIG_SOURCES": json.dumps({"external_source_url": f"{backend}/data-sources"}),
+            "OPAL_AUTH_PRIVATE_KEY_FORMAT": "pem",
+            "OPAL_AUTH_PRIVATE_KEY": _OPAL_KEY,
+            "OPAL_AUTH_PUBLIC_KEY_FORMAT": "pem",
+            "OPAL_AUTH_PUBLIC_KEY": _OPAL_PUBLIC_KEY,
+            "OPAL_AUTH_JWT_AUDIENCE": opal_token.AUDIENCE,
+            "OPAL_AUTH_JWT_ISSUER": opal_token.ISSUER,
+        },
+        health=_python_health(port, "/healthcheck"),
+        memory_mb=384,
+        needs=("backend",),
+        shared=True,
+    )
+
+
+def opal_client(names: Names, hub: Names) -> ServiceSpec:
+    """The OPAL client of a spoke, with the secret `opal-token` that the hub has issued."""
+    port = names.port("opal-client")
+
+    def files(material: Material) -> dict[str, str]:
+        return material.tls() | {
+            _GUNICORN: _configuration("client"),
+            _OPAL_TOKEN: material.secrets["opal-token"],
+            _OPA_TOKEN: material.secrets["opa-token"],
+        }
+
+    return ServiceSpec(
+        name="opal-client",
+        image=OPAL_CLIENT_IMAGE,
+        uid=UID,
+        files=files,
+        service_class="optional",
+        environment=_opal(port)
+        | {
+            "OPAL_SERVER_URL": hub.url("opal-server"),
+            "OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL": f"{hub.url('backend')}/api/opal/data-sources",
+            "OPAL_DATA_TOPICS": opal_token.data_topic(names.country.code),
+            "OPAL_INLINE_OPA_ENABLED": "false",
+            "OPAL_POLICY_STORE_URL": names.url("opa"),
+            "OPAL_POLICY_STORE_AUTH_TYPE": "token",
+            "OPAL_POLICY_STORE_TLS_CA": CA,
+            # OPAL removes modules that are not the hub's; this one guards OPA itself.
+            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": _ACCESS.lstrip("/"),
+            "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
+            "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
+        },
+        health=_python_health(port, "/healthy"),
+        memory_mb=384,
+        needs=("opa",),
+        shared=True,
+    )
+
+
+def _opal(port: int) -> dict[str, str]:
+    """What server and client share: one worker, TLS by Gunicorn's configuration, and trust in the coalition's CA."""
+    return {
+        "UVICORN_PORT": str(port),
+        "UVICORN_NUM_WORKERS": "1",
+        "GUNICORN_CONF": _GUNICORN,
+        "SSL_CERT_FILE": CA,
+        "OPAL_LOG_LEVEL": "WARNING",
+        "OPAL_LOG_COLORIZE": "false",
+        "OPAL_LOG_DIAGNOSE": "false",  # it would print the values of variables
+        "HOME": "/tmp",
+    }
+
+
+def _configuration(role: str) -> str:
+    return (Path(__file__).parent / "opal" / f"{role}.py").read_text()
+
+
+def _python_health(port: int, path: str) -> HealthCheck:
+    check = (
+        f"import http.client, ssl, sys; t = ssl.create_default_context(cafile='{CA}'); "
+        f"c = http.client.HTTPSConnection('{LOOPBACK}', {port}, timeout=4, context=t); "
+        f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
+    )
+    return HealthCheck(("python", "-I", "-S", "-c", check), interval=5)

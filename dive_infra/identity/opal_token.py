@@ -1,0 +1,38 @@
+"""The token with which a country takes policies and data from the hub."""
+
+from uuid import NAMESPACE_URL, uuid5
+
+import jwt
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+AUDIENCE = "dive-policy"
+ISSUER = "dive-hub"
+
+
+def data_topic(country: str) -> str:
+    """OPAL's topic for data of one country alone: `policy_data/fra`."""
+    return f"policy_data/{country.lower()}"
+
+
+def mint_opal_token(private_key_pem: str, country: str) -> str:
+    """A JWT for the OPAL client of `country` (code), signed with the hub's `opal-key`.
+
+    Equal input gives an equal token; it does not expire, a new `opal-key` ends all. OPAL lets a client publish to what
+    it may subscribe to: so that is the announcement of new policies, which everybody then takes from the hub, and a
+    topic of its own.
+    """
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex,
+        "peer_type": "client",
+        "country": country,
+        "permitted_topics": ["policy:.", data_topic(country)],
+    }
+    return jwt.encode(claims, private_key_pem, algorithm="RS256")
+
+
+def public_key(private_key_pem: str) -> str:
+    """The public half of `opal-key` (PEM)."""
+    key = load_pem_private_key(private_key_pem.encode(), password=None)
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -1,0 +1,49 @@
+# All that the other checks decide on is there and of the right type.
+package dive.checks.attributes
+
+required := {
+	["subject", "uniqueID"]: "string",
+	["subject", "clearance"]: "string",
+	["subject", "countryOfAffiliation"]: "string",
+	["resource", "resourceId"]: "string",
+	["resource", "classification"]: "string",
+	["resource", "releasabilityTo"]: "array",
+	["action", "operation"]: "string",
+	["context", "tenant"]: "string",
+}
+
+# What may be absent, but nothing else.
+optional := {
+	["subject", "acpCOI"]: "array",
+	["subject", "organizationType"]: "string",
+	["resource", "COI"]: "array",
+}
+
+missing contains concat(".", path) if {
+	some path, type in required
+	value := object.get(input, path, null)
+	not usable(value, type)
+}
+
+missing contains concat(".", path) if {
+	some path, type in optional
+	value := object.get(input, path, absent)
+	value != absent
+	not usable(value, type)
+}
+
+# No input can hold it: JSON has no sets.
+absent := set()
+
+usable(value, "string") if {
+	is_string(value)
+	value != ""
+}
+
+usable(value, "array") if is_array(value)
+
+default pass := false
+
+pass if count(missing) == 0
+
+reason := sprintf("Missing or malformed: %s", [concat(", ", sort(missing))])

@@ -1,0 +1,49 @@
+# The person belongs to the resource's communities of interest: to all of them, or to any where the resource says so.
+# A person without a community is denied a resource that has one.
+package dive.checks.coi
+
+wanted := {tag | some tag in input.resource.COI}
+
+held := {tag | some tag in input.subject.acpCOI}
+
+# A resource with such a tag wants exactly that one tag on the person.
+exclusive := {"US-ONLY"}
+
+operator := object.get(input.resource, "coiOperator", "ALL")
+
+enough if {
+	operator == "ALL"
+	count(wanted - held) == 0
+}
+
+enough if {
+	operator == "ANY"
+	count(wanted & held) > 0
+}
+
+alone if count(wanted & exclusive) == 0
+
+alone if held == wanted & exclusive
+
+default pass := false
+
+pass if count(wanted) == 0
+
+pass if {
+	enough
+	alone
+}
+
+default reason := "Not a member of the resource's communities of interest"
+
+reason := sprintf("Not a member of the resource's communities of interest: %s of %s", [
+	lower(operator),
+	concat(", ", sort(wanted)),
+]) if {
+	not enough
+}
+
+reason := sprintf("%s is for people of this community alone", [concat(", ", sort(wanted & exclusive))]) if {
+	enough
+	not alone
+}

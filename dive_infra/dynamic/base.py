@@ -30,6 +30,7 @@ class Provider(ResourceProvider):
 
     serialize_as_secret_always = False
     replaces: ClassVar[tuple[str, ...]] = ()  # inputs whose change makes another resource
+    ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs nothing
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         """Makes the resource, or adopts it half made; returns its id and the computed outputs."""
@@ -50,25 +51,25 @@ class Provider(ResourceProvider):
 
     def create(self, props: Outputs) -> CreateResult:
         inputs = _inputs(props)
-        with _short_errors():
+        with _ShortErrors():
             name, outputs = self.make(inputs)
         return CreateResult(name, {**props, **outputs})
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
-        # A renamed provider must reach the outputs too, else the next delete looks for the old module.
-        changed = sorted(k for k in _news if _news[k] != _olds.get(k))
-        dropped = [k for k in self.declared(_olds) if k not in _news]
-        if changed or dropped:
-            return DiffResult(changes=True, replaces=[k for k in changed if k in self.replaces], delete_before_replace=True)
-        return DiffResult(changes=self._drifted(_id, _inputs(_olds)))
+        changed = self.changed(_olds, _news)
+        if changed:
+            return DiffResult(
+                changes=True, replaces=[k for k in changed if k in self.replaces], delete_before_replace=True
+            )
+        return DiffResult(changes=self.drifted(_id, _inputs(_olds)))
 
     def update(self, _id: str, _olds: Outputs, _news: Outputs) -> UpdateResult:
-        with _short_errors():
+        with _ShortErrors():
             outputs = self.mend(_inputs(_news), _inputs(_olds))
         return UpdateResult({**_news, **outputs})
 
     def delete(self, _id: str, _props: Outputs) -> None:
-        with _short_errors():
+        with _ShortErrors():
             self.remove(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
@@ -78,10 +79,17 @@ class Provider(ResourceProvider):
         """The inputs that stand in `before`; a provider with optional inputs names them here."""
         return []
 
-    def _drifted(self, name: str, before: Inputs) -> bool:
+    def changed(self, before: Inputs, now: Inputs) -> list[str]:
+        """The inputs that are not what they were, sorted."""
+        # A renamed provider counts: it must reach the outputs, else the next delete looks for the old module.
+        differing = {k for k in now if now[k] != before.get(k) and k not in self.ignores}
+        return sorted(differing | {k for k in self.declared(before) if k not in now})
+
+    def drifted(self, name: str, before: Inputs) -> bool:
+        """Whether the resource must be mended, told with the reason; what can't be checked is kept, and told too."""
         try:
             reason = self.drift(before)
-        except Exception as error:  # an answer of its own: never read as "changed" or as "valid"
+        except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
             tell(f"{name}: could not be checked, kept as it was: {_first_line(error)}")
             return False
         if reason:
@@ -94,7 +102,7 @@ def tell(message: str) -> None:
     print(message, flush=True)
 
 
-class _short_errors:
+class _ShortErrors:
     """Turns any exception into one without a traceback: the engine prints it as it is."""
 
     def __enter__(self) -> None:

@@ -1,0 +1,167 @@
+"""DEPLOYMENT: every declared container runs, is healthy and is the one declared; each datastore answers a login."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import httpx
+import psycopg
+import pymongo
+import pymongo.errors
+import redis as redis_client
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.checks import objects
+from dive_infra.checks.finding import Finding
+from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.spec import Container, Database, Deployment
+from dive_infra.identity import web
+from dive_infra.machine.containers import Condition, look
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
+from dive_infra.orchestration.store import session
+
+DECLARATION = "dive.declaration"  # the label that says which declaration a container was made from
+_UP = "pulumi up"
+_SECONDS = 2
+
+
+def checks(spec: Deployment) -> list[Check]:
+    names = spec.names
+    found = [
+        Check("the declared containers run, healthy", "containers", lambda: containers(spec.containers)),
+        Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca)),
+        Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca)),
+        Check("OPA answers to its token alone", "opa", lambda: opa(names, spec.opa, spec.ca)),
+    ]
+    found += [
+        Check(f"Postgres answers {d.user} in database {d.name}", "postgres", partial(postgres, names, d, spec.ca))
+        for d in spec.databases
+    ]
+    if spec.store:
+        store = spec.store
+        found.append(Check("the orchestration schema is this program's", "schema", lambda: schema(store)))
+    return found
+
+
+def containers(declared: Sequence[Container]) -> list[Finding]:
+    """One finding for each container; one that is not core is a warning when it is down, wrong when it is another."""
+    client = objects.ask()
+    return [_container(c, look(client, c.name)) for c in declared]
+
+
+def _container(declared: Container, now: Condition) -> Finding:
+    sentence = f"{declared.name} runs as declared, healthy"
+
+    def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
+        return Finding(sentence, "invalid", expected, found, _UP, code=1202, topic="containers", advisory=advisory)
+
+    if not now.exists:
+        return wrong("no such container", "a running one")
+    if now.image != declared.image:
+        return wrong(f"image {now.image[:19]}", f"image {declared.image[:19]}")
+    if now.labels.get(DECLARATION) != declared.declaration:
+        return wrong(f"declaration {now.labels.get(DECLARATION, 'none')}", declared.declaration)
+    if not now.healthy:
+        return wrong(now.describe(), "running, healthy", advisory=declared.service_class != "core")
+    return Finding(sentence, "valid", found=now.describe(), topic="containers")
+
+
+def postgres(names: Names, database: Database, ca: str) -> str:
+    """The role logs in, owns its database, and is no superuser."""
+    access = Access(names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name)
+    try:
+        with connection.connect(access, "dive check", _SECONDS) as session_:
+            row = session_.execute(
+                "SELECT r.rolsuper, pg_get_userbyid(d.datdba) FROM pg_roles r, pg_database d"
+                " WHERE r.rolname = current_user AND d.datname = current_database()"
+            ).fetchone()
+    except Unreachable as error:
+        raise Wrong(_cause(error), "an answer", _UP, 1406) from None
+    except Refused as error:
+        raise Wrong(_cause(error), f"a login as {database.user}", f"{_UP} --refresh", 1406) from None
+    except psycopg.Error as error:
+        raise CouldNotTell(" ".join(str(error).split())) from None
+    if row is None or row[0] or row[1] != database.user:
+        raise Wrong(
+            f"superuser {row and row[0]}, owner {row and row[1]}", f"an ordinary role, owner {database.user}", _UP, 1406
+        )
+    return "logged in"
+
+
+def mongodb(names: Names, password: str, ca: str) -> str:
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+        LOOPBACK,
+        names.port("mongodb"),
+        username=ROOT_USER,
+        password=password,
+        directConnection=True,
+        tls=True,
+        tlsCAFile=str(connection.trust(ca)),
+        serverSelectionTimeoutMS=_SECONDS * 1000,
+        connectTimeoutMS=_SECONDS * 1000,
+        socketTimeoutMS=_SECONDS * 1000,
+    )
+    with client:
+        try:
+            collections = client[names.mongo_database].list_collection_names()
+        except pymongo.errors.OperationFailure as error:
+            raise Wrong(str(error), f"a login as {ROOT_USER}", _UP, 1406) from None
+        except pymongo.errors.PyMongoError as error:
+            raise Wrong(_first(error), "an answer", _UP, 1406) from None
+    return f"{len(collections)} collections"
+
+
+def redis(names: Names, password: str, ca: str) -> str:
+    client = redis_client.Redis(
+        LOOPBACK,
+        names.port("redis"),
+        password=password,
+        ssl=True,
+        ssl_ca_data=ca,
+        socket_timeout=_SECONDS,
+        socket_connect_timeout=_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        client.ping()
+    except redis_client.AuthenticationError as error:
+        raise Wrong(str(error), "a login", _UP, 1406) from None
+    except redis_client.RedisError as error:
+        raise Wrong(_first(error), "an answer", _UP, 1406) from None
+    finally:
+        client.close()
+    return "PONG"
+
+
+def opa(names: Names, token: str, ca: str) -> str:
+    """A decision is given to the bearer of the token and to nobody else."""
+    url = f"{names.url('opa')}/v1/data/dive/authz/allow"
+    try:
+        with web.client(ca, _SECONDS) as http:
+            bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
+            nobody = http.post(url, json={"input": {}}).status_code
+    except httpx.HTTPError as error:
+        raise Wrong(f"{url}: {_first(error)}", "an answer", _UP, 1405) from None
+    if bearer != 200 or nobody not in (401, 403):
+        raise Wrong(f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, 1405)
+    return "default deny, token asked"
+
+
+def schema(access: Access) -> str:
+    try:
+        session(access)
+    except (SchemaMismatch, Refused, Unreachable) as error:
+        raise Wrong(str(error), "this program's schema", _UP, 1406) from None
+    return "agrees"
+
+
+def _cause(error: Exception) -> str:
+    return str(error).partition("; ")[0]
+
+
+def _first(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:200]

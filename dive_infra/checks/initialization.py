@@ -1,0 +1,67 @@
+"""INITIALIZATION: networks, volumes, images and the certificate are there and are ours."""
+
+from collections.abc import Callable, Sequence
+
+import docker
+import docker.errors
+
+from dive_infra import pki
+from dive_infra.checks import objects
+from dive_infra.checks.objects import Object
+from dive_infra.checks.runner import Check, Wrong
+from dive_infra.checks.spec import Initialization
+
+_REFRESH = "pulumi up --refresh"
+
+
+def checks(spec: Initialization) -> list[Check]:
+    return [
+        Check("the networks are there and ours", "networks", lambda: present(spec, objects.networks, spec.networks)),
+        Check("the data volumes are there and ours", "volumes", lambda: present(spec, objects.volumes, spec.volumes)),
+        Check("the images are on the engine", "images", lambda: images(spec.images)),
+        Check("the certificate covers every name and has days left", "certificate", lambda: certificate(spec)),
+    ]
+
+
+def present(spec: Initialization, listed: Callable[[docker.DockerClient], list[Object]], wanted: Sequence[str]) -> str:
+    found = {o.name: o for o in listed(objects.ask())}
+    missing = [name for name in wanted if name not in found]
+    foreign = [
+        f"{name} of stack {found[name].labels.get('dive.stack') or '(none)'}"
+        for name in wanted
+        if name in found and name != spec.names.shared_network and found[name].labels.get("dive.stack") != spec.stack
+    ]
+    if missing or foreign:
+        told = [f"{', '.join(missing)} missing"] if missing else []
+        told += [f"{', '.join(foreign)} not ours"] if foreign else []
+        kind = "volume" if listed is objects.volumes else "network"
+        # A lost data volume is lost data: it is never made again in passing.
+        remedy = _REFRESH if kind == "network" else f"restore the volume from a backup, or accept the loss: {_REFRESH}"
+        raise Wrong("; ".join(told), f"{len(wanted)} of stack {spec.stack}", remedy, 1205 if kind == "volume" else 1003)
+    return ", ".join(wanted) or "none declared"
+
+
+def images(wanted: Sequence[str]) -> str:
+    client = objects.ask()
+    missing: list[str] = []
+    for image in wanted:
+        try:
+            client.images.get(image)
+        except docker.errors.ImageNotFound:
+            missing.append(image[:19])
+    if missing:
+        raise Wrong(f"{', '.join(missing)} missing", f"{len(wanted)} images", "./dive up obtains or builds them", 1201)
+    return f"{len(wanted)} images"
+
+
+def certificate(spec: Initialization) -> str:
+    try:
+        left, covered = pki.days_left(spec.certificate), pki.covered(spec.certificate)
+    except ValueError as error:
+        raise Wrong(f"not a certificate: {error}", "a PEM chain", "pulumi up", 1101) from None
+    missing = sorted(set(spec.covers) - covered)
+    if missing:
+        raise Wrong(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", "pulumi up", 1101)
+    if left < spec.days:
+        raise Wrong(f"ends in {left:.0f} days", f"at least {spec.days} days", "pulumi up renews it", 1101)
+    return f"{len(spec.covers)} names, {left:.0f} days left"

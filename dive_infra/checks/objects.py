@@ -1,0 +1,62 @@
+"""Looking at what a country has on the engine, one request a kind of object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+from requests.exceptions import RequestException
+
+from dive_infra.checks.runner import CouldNotTell
+from dive_infra.machine import engine
+from dive_infra.machine.engine import EngineError
+
+ANSWER_SECONDS = 5
+REMEDY = "./dive up starts the engine, or set DOCKER_HOST"
+
+
+def ask() -> docker.DockerClient:
+    """A client with short patience; raises `CouldNotTell` when no engine answers."""
+    try:
+        return engine.client(ANSWER_SECONDS)
+    except EngineError as error:
+        raise CouldNotTell(str(error), REMEDY) from None
+
+
+@dataclass(frozen=True)
+class Object:
+    """A container, network or volume: its kind, name and labels."""
+
+    kind: str
+    name: str
+    labels: Mapping[str, str]
+    ports: tuple[int, ...] = ()
+
+
+def containers(client: docker.DockerClient) -> list[Object]:
+    return [
+        Object("container", c["Names"][0].lstrip("/"), c["Labels"] or {}, _published(c))
+        for c in _asked(lambda: client.api.containers(all=True))
+        if c["Names"]
+    ]
+
+
+def networks(client: docker.DockerClient) -> list[Object]:
+    return [Object("network", n["Name"], n["Labels"] or {}) for n in _asked(client.api.networks)]
+
+
+def volumes(client: docker.DockerClient) -> list[Object]:
+    found = _asked(client.api.volumes)["Volumes"] or []
+    return [Object("volume", v["Name"], v["Labels"] or {}) for v in found]
+
+
+def _published(container: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(sorted({p["PublicPort"] for p in container["Ports"] or [] if "PublicPort" in p}))
+
+
+def _asked(request: Any) -> Any:
+    try:
+        return request()
+    except (docker.errors.DockerException, RequestException) as error:
+        raise CouldNotTell(f"the engine did not answer: {error}", REMEDY) from None

@@ -1,0 +1,190 @@
+"""PREFLIGHT: may this country be deployed here and now?"""
+
+import shutil
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import httpx
+import psutil
+
+from dive_infra.checks import objects
+from dive_infra.checks.objects import Object
+from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.spec import Preflight
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.identity import web
+from dive_infra.machine import engine
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.orchestration.access import Access, Refused
+from dive_infra.orchestration.store import Store, session
+
+_GIB = 1 << 30
+_OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+_WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
+
+
+def checks(spec: Preflight) -> list[Check]:
+    names = spec.names
+    found = [
+        Check("the Docker engine answers and has memory", "engine", lambda: memory(spec.memory)),
+        Check("the engine's disk has room", "disk", lambda: disk(spec.disk)),
+        Check("every port is free or ours", "ports", lambda: ports(names, spec.services)),
+        Check(
+            "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
+        ),
+        Check("secrets are there and strong", "secrets", lambda: secrets(spec.secrets)),
+    ]
+    if spec.hub:
+        hub = spec.hub
+        found.append(Check("the hub is healthy", "hub", lambda: hub_healthy(hub, spec.ca)))
+    if spec.store:
+        store = spec.store
+        found.append(Check(f"the hub approves {names.country.code}", "approval", lambda: approved(store, names)))
+        found.append(Check("nobody else deploys this country", "lock", lambda: unlocked(store, names)))
+    return found
+
+
+def memory(minimum: float) -> str:
+    client = objects.ask()
+    has = client.info()["MemTotal"] / _GIB
+    if has < minimum:
+        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", "give the engine more memory", 1204)
+    return f"version {client.version()['Version']}, {has:.1f} GiB"
+
+
+def disk(minimum: float) -> str:
+    """The file system of the engine's data, when it is on this machine."""
+    root = objects.ask().info()["DockerRootDir"]
+    if not engine.host()[0].startswith("unix:") or not Path(root).exists():
+        return "not on this machine, not looked at"
+    free = shutil.disk_usage(root).free / _GIB
+    if free < minimum:
+        raise Wrong(f"{free:.1f} GiB free below {root}", f"at least {minimum:g} GiB", f"free space on {root}", 1205)
+    return f"{free:.0f} GiB free"
+
+
+def ports(names: Names, services: Iterable[str]) -> str:
+    """All ports that are taken by something else are told at once, each with who has it."""
+    wanted = {names.port(service): service for service in services}
+    on_engine = {port: c for c in objects.containers(objects.ask()) for port in c.ports}
+    listening = {} if not engine.host()[0].startswith("unix:") else _listening()
+    taken: list[str] = []
+    for port, service in sorted(wanted.items()):
+        container = on_engine.get(port)
+        if container:
+            if container.name != names.container(service) or not _ours(container, names):
+                taken.append(f"{port} ({service}) by container {container.name}")
+        elif port in listening:
+            taken.append(f"{port} ({service}) by {listening[port]}")
+    if taken:
+        key = f"dive:ports.{wanted[int(taken[0].split()[0])]}"
+        raise Wrong(
+            "taken: " + "; ".join(taken),
+            f"{len(wanted)} ports free on {LOOPBACK} or held by containers of {names.prefix}",
+            f"end these programs, or choose other ports: pulumi config set --path {key} <port>",
+            1007,
+        )
+    return f"{len(wanted)} ports"
+
+
+def owners(names: Names, stack: str, services: Iterable[str]) -> str:
+    """Nothing that carries our names belongs to another stack, or to nobody we know."""
+    client = objects.ask()
+    kept = [*objects.containers(client), *objects.networks(client), *objects.volumes(client)]
+    own = {names.container(s) for s in services} | {names.network}
+    own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
+    others = [
+        f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}"
+        for o in kept
+        if (_ours(o, names) and o.labels.get("dive.stack") != stack) or (o.name in own and not _ours(o, names))
+    ]
+    if others:
+        raise Wrong(
+            "; ".join(others),
+            f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
+            f"destroy it with the stack it names, or remove it by hand; or use another dive:namespace than "
+            f"{names.namespace}",
+            1007,
+        )
+    return f"{sum(_ours(o, names) for o in kept)} objects, all ours"
+
+
+def secrets(values: Mapping[str, str]) -> str:
+    minimum = {c.name: c.minimum for c in CREDENTIALS if c.kind == "password"}
+    weak: list[str] = []
+    for name, value in sorted(values.items()):
+        if not value:
+            weak.append(f"{name} is empty")
+        elif name in minimum and len(value) < minimum[name]:
+            weak.append(f"{name} has {len(value)} characters, at least {minimum[name]} are needed")
+        elif value.lower().startswith(_WEAK):
+            weak.append(f"{name} starts with a well-known word")
+    if weak:
+        name = weak[0].split()[0]
+        remedy = (
+            f"pulumi config set --secret --path dive:secrets.{name} <value>, or remove it there to have one generated"
+        )
+        raise Wrong("; ".join(weak), "strong secrets", remedy, 1005)
+    return f"{len(values)} secrets"
+
+
+def hub_healthy(hub: Names, ca: str) -> str:
+    remedy = "pulumi up -s usa"
+    urls = [f"{hub.url('backend')}/api/health", f"{hub.issuer}/.well-known/openid-configuration"]
+    with web.client(ca, 2) as http:
+        for url in urls:
+            try:
+                status = http.get(url).status_code
+            except httpx.HTTPError as error:
+                raise Wrong(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
+            if status != 200:
+                raise Wrong(f"{url} answers {status}", "200", remedy, 1002)
+    return f"{len(urls)} answers"
+
+
+def approved(access: Access, names: Names) -> str:
+    code = names.country.code
+    remedy = f"add {code} to dive:spokes of the hub, then: pulumi up -s usa"
+    try:
+        admitted = session(access).whose()
+    except Refused as error:
+        raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
+    if admitted != code.lower():
+        raise Wrong(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, 1302)
+    return f"as {access.user}"
+
+
+def unlocked(access: Access, names: Names) -> str:
+    store: Store = session(access)
+    holder = store.holder(names.country.code)
+    if holder and holder.live and not store.holds(names.country.code):
+        raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end, then: pulumi up", 1007)
+    return "free" if not holder or not holder.live else "ours"
+
+
+def _ours(found: Object, names: Names) -> bool:
+    labels = found.labels
+    return labels.get("dive.namespace") == names.namespace and labels.get("dive.country") == names.country.code
+
+
+def _listening() -> dict[int, str]:
+    """Port -> program that listens on it on this machine's loopback or everywhere."""
+    found: dict[int, str] = {}
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        raise CouldNotTell("no right to list the listening programs of this machine", "run as a user who may") from None
+    for c in connections:
+        if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.ip in _OURS:
+            found[c.laddr.port] = _program(c.pid)
+    return found
+
+
+def _program(pid: int | None) -> str:
+    if pid is None:
+        return f"a program of another user on {socket.gethostname()}"
+    try:
+        return f"{psutil.Process(pid).name()} (pid {pid})"
+    except psutil.Error:
+        return f"pid {pid}"

@@ -1,0 +1,119 @@
+"""The verification report: what was proven, when, for which declaration. It is for people and programs to read; nothing
+here decides by it."""
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dive_infra.checks.finding import Finding
+from dive_infra.checks.runner import Validation
+from dive_infra.checks.spec import Verification, fingerprint
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContainerCounts(_Part):
+    running: int
+    unhealthy: int
+    stopped: int
+    total: int
+
+
+class CheckResult(_Part):
+    """`seconds` is how long the look took."""
+
+    check: str
+    topic: str
+    answer: Literal["valid", "invalid", "unknown"]
+    expected: str
+    found: str
+    remedy: str
+    seconds: float = Field(ge=0)
+    advisory: bool
+
+
+class Report(_Part):
+    """`checks` says for each topic whether all of its results are valid; `timestamp` is UTC."""
+
+    version: Literal[1] = 1
+    instance: str = Field(pattern="^[A-Z]{3}$")
+    status: Literal["success", "failure"]
+    timestamp: datetime
+    run: str
+    fingerprint: str
+    seconds: float = Field(ge=0)
+    containers: ContainerCounts
+    checks: dict[str, bool]
+    results: list[CheckResult]
+    endpoints: dict[str, str]
+
+
+def make(spec: Verification, validation: Validation, run: str) -> Report:
+    names = spec.own.names
+    shown = [f for f in validation.findings if f.topic == "containers"]
+    topics = {f.topic: True for f in validation.findings}
+    for finding in validation.findings:
+        topics[finding.topic] &= finding.answer == "valid" or finding.advisory
+    return Report(
+        instance=names.country.code,
+        status="success" if validation.verdict == "valid" else "failure",
+        timestamp=datetime.now(UTC),
+        run=run,
+        fingerprint=fingerprint(spec),
+        seconds=round(validation.seconds, 3),
+        containers=ContainerCounts(
+            running=sum(f.answer == "valid" or f.found.startswith("running") for f in shown),
+            unhealthy=sum(f.answer != "valid" and f.found.startswith("running") for f in shown),
+            stopped=sum(f.answer != "valid" and not f.found.startswith("running") for f in shown),
+            total=len(shown),
+        ),
+        checks=topics,
+        results=[_result(f) for f in validation.findings],
+        endpoints={service: names.url(service) for service in ("frontend", "backend", "keycloak", "kas", "opa")},
+    )
+
+
+def _result(f: Finding) -> CheckResult:
+    return CheckResult(
+        check=f.check,
+        topic=f.topic,
+        answer=f.answer,
+        expected=f.expected,
+        found=f.found,
+        remedy=f.remedy,
+        seconds=round(f.seconds, 3),
+        advisory=f.advisory,
+    )
+
+
+def write(report: Report, path: Path) -> None:
+    """Writes the report whole or not at all: a reader never sees half of it, also after a loss of power."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(report.model_dump_json(indent=2) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(fresh).chmod(0o644)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON schema of the report as it stands in `schemas/verification-report.json`."""
+    made = Report.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "DIVE verification report"}

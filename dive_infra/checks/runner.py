@@ -1,0 +1,123 @@
+"""Runs the checks of a phase side by side, each bounded in time, and gathers what they find.
+
+A check returns what it found (valid), raises `Wrong` (invalid) or `CouldNotTell` (unknown), or returns findings of its
+own. Any other exception is unknown too: an error is never an answer. A check that has not ended by the deadline is
+unknown, and its thread is left to its own time limits.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from dive_infra.checks.finding import Answer, Finding, evidence, verdict
+
+PAUSE = 0.5  # seconds between two looks at what has not settled
+
+
+class Wrong(Exception):
+    """The thing was looked at and is not as wanted."""
+
+    def __init__(self, found: str, expected: str = "", remedy: str = "", code: int | None = None) -> None:
+        super().__init__(found)
+        self.found, self.expected, self.remedy, self.code = found, expected, remedy, code
+
+
+class CouldNotTell(Exception):
+    """The thing could not be looked at; `remedy` says what makes it visible."""
+
+    def __init__(self, found: str, remedy: str = "") -> None:
+        super().__init__(found)
+        self.found, self.remedy = found, remedy
+
+
+@dataclass(frozen=True)
+class Check:
+    """`sentence` states what is wanted, positively; `topic` groups it in the evidence."""
+
+    sentence: str
+    topic: str
+    look: Callable[[], "str | Sequence[Finding]"]
+    advisory: bool = False
+
+
+@dataclass(frozen=True)
+class Validation:
+    """All findings of one look at a phase; `seconds` from the first check's start to the last one's end."""
+
+    findings: tuple[Finding, ...]
+    seconds: float
+
+    @property
+    def verdict(self) -> Answer:
+        return verdict(self.findings)
+
+    @property
+    def evidence(self) -> str:
+        return evidence(self.findings, self.seconds)
+
+
+def run(checks: Sequence[Check], deadline: float) -> Validation:
+    """Runs all checks at once, for at most `deadline` seconds; findings in the order of the checks."""
+    return settle(checks, deadline, again=())
+
+
+def settle(checks: Sequence[Check], patience: float, again: Sequence[Answer]) -> Validation:
+    """As `run`, and asks those with an answer in `again` once more until there is none or `patience` seconds are over.
+
+    For what needs a moment after its cause is mended: a service that starts, data that travels.
+    """
+    started = time.monotonic()
+    ends = started + patience
+    found: dict[int, list[Finding]] = {}
+    pending = dict(enumerate(checks))
+    while True:
+        found |= _look(pending, ends)
+        pending = {p: c for p, c in pending.items() if any(f.answer in again and not f.advisory for f in found[p])}
+        if not pending or time.monotonic() + PAUSE >= ends:
+            ordered = tuple(finding for _, group in sorted(found.items()) for finding in group)
+            return Validation(ordered, time.monotonic() - started)
+        time.sleep(PAUSE)
+
+
+def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
+    """One look at each, side by side, until the time `ends`."""
+    started = time.monotonic()
+    ended: SimpleQueue[tuple[int, list[Finding]]] = SimpleQueue()
+    for place, check in checks.items():
+        Thread(
+            target=lambda p=place, c=check: ended.put((p, _run(c))), daemon=True, name=f"check {check.topic}"
+        ).start()
+    found: dict[int, list[Finding]] = {}
+    while len(found) < len(checks):
+        try:
+            place, findings = ended.get(timeout=max(0.0, ends - time.monotonic()))
+        except Empty:
+            break
+        found[place] = findings
+    waited = f"no answer within {time.monotonic() - started:.1f} s"
+    for place, check in checks.items():
+        late = Finding(check.sentence, "unknown", found=waited, topic=check.topic, advisory=check.advisory)
+        found.setdefault(place, [late])
+    return found
+
+
+def _run(check: Check) -> list[Finding]:
+    started = time.monotonic()
+    blank = Finding(check.sentence, "valid", topic=check.topic, advisory=check.advisory)
+    try:
+        answer = check.look()
+        findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
+    except Wrong as w:
+        findings = [replace(blank, answer="invalid", found=w.found, expected=w.expected, remedy=w.remedy, code=w.code)]
+    except CouldNotTell as c:
+        findings = [replace(blank, answer="unknown", found=c.found, remedy=c.remedy)]
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is no answer)
+        findings = [replace(blank, answer="unknown", found=_line(error))]
+    seconds = time.monotonic() - started
+    return [replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic) for f in findings]
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

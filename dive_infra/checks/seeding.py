@@ -1,0 +1,76 @@
+"""SEEDING: what was seeded is there and unaltered, by count and content hash of each batch."""
+
+from collections.abc import Sequence
+
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.checks.finding import Finding
+from dive_infra.checks.runner import Check, CouldNotTell
+from dive_infra.checks.spec import Seeding
+from dive_infra.identity.admin import Access, Admin, NoRight, NotThere, OutOfReach
+from dive_infra.identity.users import compare_users
+from dive_infra.naming import LOOPBACK
+from dive_infra.seeds.batches import Batch, batches
+from dive_infra.seeds.loader import BatchState, Loader
+from dive_infra.seeds.store import StoreError, Target, connect
+
+_SECONDS = 2
+_SHOWN = 3  # ids of a batch that are named
+
+
+def checks(spec: Seeding) -> list[Check]:
+    names = spec.names
+    return [
+        Check("the seed batches are there, unaltered", "seed batches", lambda: data(spec)),
+        Check(f"the test users of {names.country.code} are as declared", "test users", lambda: users(spec)),
+    ]
+
+
+def data(spec: Seeding) -> Sequence[Finding]:
+    names = spec.names
+    key = spec.kas_keys[names.country.code]
+    target = Target(
+        LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca, patience=_SECONDS
+    )
+    try:
+        with connect(target) as database:
+            loader = Loader(database)
+            return [
+                _finding(batch, loader.inspect(batch))
+                for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
+            ]
+    except StoreError as error:
+        raise CouldNotTell(
+            " ".join(str(error).split())[:300], "pulumi up starts MongoDB, then it is looked at"
+        ) from None
+
+
+def _finding(batch: Batch, state: BatchState) -> Finding:
+    off = {"missing": state.missing, "altered": state.altered, "extra": state.extra}
+    told = [
+        f"{len(ids)} {kind} ({', '.join(ids[:_SHOWN])}{', …' if ids[_SHOWN:] else ''})"
+        for kind, ids in off.items()
+        if ids
+    ]
+    return Finding(
+        f"batch {batch.id} is there, unaltered",
+        "valid" if state.valid else "invalid",
+        expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
+        found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}",
+        remedy="pulumi up",
+        topic="seed batches",
+    )
+
+
+def users(spec: Seeding) -> Sequence[Finding]:
+    access = Access(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    try:
+        with Admin(access, _SECONDS) as admin:
+            return compare_users(admin, spec.names)
+    except OutOfReach as error:
+        raise CouldNotTell(str(error), "pulumi up starts Keycloak, then the users are looked at") from None
+    except NotThere as error:
+        raise CouldNotTell(
+            str(error), "pulumi up --refresh makes the realm anew, then the users are looked at"
+        ) from None
+    except NoRight as error:
+        raise CouldNotTell(str(error), f"restore the service account {access.client_id} of realm master") from None

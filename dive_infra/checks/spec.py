@@ -1,0 +1,184 @@
+"""What a phase declares, as its validator needs it: plain data that travels as JSON.
+
+A specification is made by the phase (`dump`), travels as a secret input of the checkpoint, and is read again where the
+validator runs (`load`). Its `fingerprint` covers all that is not secret: a changed one makes the phase run again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.states import Phase
+
+
+def _secret() -> Any:
+    return field(repr=False, metadata={"secret": True})
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """`services` are those whose ports are wanted; `secrets` by credential name.
+
+    `hub` and `store` are given for a spoke: the hub must be healthy, and the login at the store proves its approval.
+    The hub gives neither before its Postgres exists. Sizes in GiB.
+    """
+
+    names: Names
+    stack: str
+    services: tuple[str, ...]
+    secrets: Mapping[str, str] = _secret()
+    ca: str = ""
+    hub: Names | None = None
+    store: Access | None = None
+    disk: float = 5
+    memory: float = 4
+
+
+@dataclass(frozen=True)
+class Initialization:
+    """`images` are ids; `certificate` is the PEM chain of the country, valid for every one of `covers`."""
+
+    names: Names
+    stack: str
+    networks: tuple[str, ...]
+    volumes: tuple[str, ...]
+    images: tuple[str, ...]
+    certificate: str
+    covers: tuple[str, ...]
+    ca: str
+    days: int = 30
+
+
+@dataclass(frozen=True)
+class Container:
+    """A declared container: image by id, `declaration` as in its label `dive.declaration`."""
+
+    name: str
+    service: str
+    service_class: str
+    image: str
+    declaration: str
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of the country's Postgres and the role that uses it."""
+
+    name: str
+    user: str
+    password: str = _secret()
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`store` is given at the hub: its schema must be the one of this program."""
+
+    names: Names
+    containers: tuple[Container, ...]
+    databases: tuple[Database, ...]
+    mongodb: str = _secret()
+    redis: str = _secret()
+    opa: str = _secret()
+    ca: str = ""
+    store: Access | None = None
+
+
+@dataclass(frozen=True)
+class Configuration:
+    names: Names
+    partners: tuple[Names, ...]
+    ca: str
+    keycloak: str = _secret()  # of the service account `dive-deployer`
+
+
+@dataclass(frozen=True)
+class Seeding:
+    """`kas_keys`: country code -> public key (PEM) that document keys are wrapped to."""
+
+    names: Names
+    hub: Names
+    partners: tuple[Names, ...]
+    documents: int
+    kas_keys: Mapping[str, str]
+    ca: str
+    mongodb: str = _secret()
+    keycloak: str = _secret()
+
+
+@dataclass(frozen=True)
+class Party:
+    """A country whose people log in: the client secret of its portal, the password of its test users."""
+
+    names: Names
+    portal: str = _secret()
+    password: str = _secret()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """`deployment` is looked at again; people of `own` log in at home and, both ways, at each of `partners`.
+
+    `report`: where the report is written, relative to the program; `max_age` in seconds.
+    """
+
+    own: Party
+    partners: tuple[Party, ...]
+    deployment: Deployment
+    ca: str
+    documents: int
+    report: str = "verification-report.json"
+    max_age: float = 300
+
+
+Spec = Preflight | Initialization | Deployment | Configuration | Seeding | Verification
+
+SPECS: dict[Phase, type[Any]] = {
+    Phase.PREFLIGHT: Preflight,
+    Phase.INITIALIZATION: Initialization,
+    Phase.DEPLOYMENT: Deployment,
+    Phase.CONFIGURATION: Configuration,
+    Phase.SEEDING: Seeding,
+    Phase.VERIFICATION: Verification,
+}
+
+
+@cache
+def _adapter(phase: Phase) -> TypeAdapter[Any]:
+    return TypeAdapter(SPECS[phase])
+
+
+def phase_of(spec: Spec) -> Phase:
+    return next(phase for phase, kind in SPECS.items() if isinstance(spec, kind))
+
+
+def dump(spec: Spec) -> str:
+    """The specification as JSON, secrets included: keep it secret."""
+    return _adapter(phase_of(spec)).dump_json(spec).decode()
+
+
+def load(phase: Phase, text: str) -> Spec:
+    """The specification of `phase` from its JSON; raises pydantic's ValidationError when it is not one."""
+    loaded: Spec = _adapter(phase).validate_json(text)
+    return loaded
+
+
+def fingerprint(spec: Spec) -> str:
+    """16 hex digits over all of the specification but its secrets."""
+    return sha256(json.dumps(_public(spec), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _public(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _public(getattr(value, f.name)) for f in fields(value) if not f.metadata.get("secret")}
+    if isinstance(value, Mapping):
+        return {str(k): _public(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_public(v) for v in value]
+    return value

@@ -1,0 +1,225 @@
+"""Ends a phase: proven by the phase's validator, recorded in the orchestration database, asked again in every diff.
+
+A checkpoint is skipped when the record says COMPLETED for the same declaration and the validator passes now. It is made
+again, and says why, when either does not hold. When that cannot be told (the database, the engine or a service does not
+answer), it is kept, and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import DiffResult, Resource
+
+from dive_infra.checks import runner
+from dive_infra.checks.finding import listing
+from dive_infra.checks.phases import CHECKS
+from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.spec import Spec, dump, fingerprint, load, phase_of
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
+from dive_infra.orchestration.access import Refused as LoginRefused
+from dive_infra.orchestration.records import Proof, this_run
+from dive_infra.orchestration.states import Phase, Status
+from dive_infra.orchestration.store import Store, session
+
+GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
+PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
+
+
+class CheckpointProvider(Provider):
+    replaces = ("country", "phase")
+    ignores = ("earlier",)  # recorded with this phase once; whether they are is asked of the record
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        phase, country = Phase(inputs["phase"]), inputs["country"]
+        store = self.store(inputs)
+        if store:
+            store.hold(country, phase)
+        spec = load(phase, inputs["spec"])
+        validation = self.prove(spec)
+        proof = Proof(
+            phase,
+            fingerprint(spec),
+            validation.evidence,
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+            round(validation.seconds, 3),
+            this_run().id,
+        )
+        self.proven(inputs, spec, validation)
+        if validation.verdict != "valid":
+            told = listing(validation.findings, "invalid", "unknown")
+            if store:
+                codes = [f.code for f in validation.findings if f.answer == "invalid" and f.code]
+                store.fail(country, phase, proof.fingerprint, told, codes[0] if codes else None)
+            raise Refused(f"{phase} of {country} is not valid, so it is not completed:\n{told}")
+        if store:
+            store.complete(country, *_unrecorded(store, inputs), proof)
+            store.measure(country, "validation", validation.seconds, "s", phase=phase)
+            self.recorded(store, inputs, spec, validation)
+        outputs = {
+            "evidence": proof.evidence,
+            "completed": proof.proven_at,
+            "recorded": store is not None,
+            "proof": {**proof.plain(), "recorded": store is not None},
+        }
+        return f"{country.lower()}/{phase}", outputs
+
+    def store(self, inputs: Inputs) -> Store | None:
+        """The record; None where the hub makes its first phases, before the database that records them exists."""
+        if not inputs.get("store"):
+            return None
+        try:
+            return session(access_of(inputs["store"]))
+        except (Unreachable, LoginRefused, OlderSchema) as error:
+            if inputs["bootstrap"]:
+                return None
+            raise Refused(
+                f"{inputs['phase']} of {inputs['country']} can't be recorded, so not continuing: {error}"
+            ) from None
+
+    def prove(self, spec: Spec) -> Validation:
+        """Validates until nothing is unknown any more, at most `PATIENCE` seconds."""
+        return runner.settle(self.checks(spec), PATIENCE, again=("unknown",))
+
+    def checks(self, spec: Spec) -> list[Check]:
+        """What proves the phase."""
+        return CHECKS[phase_of(spec)](spec)
+
+    def glance(self, spec: Spec, before: Inputs) -> list[Check]:
+        """What is asked in a diff beside the record."""
+        return self.checks(spec)
+
+    def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
+        """After the validator has answered, whatever it answered."""
+
+    def recorded(self, store: Store, inputs: Inputs, spec: Spec, validation: Validation) -> None:
+        """After the checkpoint has been written."""
+
+    def remove(self, before: Inputs) -> None:
+        """The record says that the phase is to be done again; a hub that is gone has no record to change."""
+        if not before["recorded"]:
+            return
+        try:
+            store = session(access_of(before["store"]))
+            store.hold(before["country"], before["phase"])
+            store.forget(before["country"], Phase(before["phase"]))
+            if before["phase"] == Phase.PREFLIGHT:
+                store.release(before["country"])
+        except (Unreachable, LoginRefused) as error:
+            tell(f"{before['phase']} of {before['country']}: not recorded as taken back: {error}")
+
+    # Whether the phase is skipped.
+
+    def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
+        changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
+        if changed:
+            tell(f"{_olds.get('phase')} phase runs again: changed is {', '.join(changed)}")
+        elif self.changed(_olds, _news):
+            tell(f"{_olds.get('phase')} phase runs again: its secrets or the program changed")
+        return super().diff(_id, _olds, _news)
+
+    def drifted(self, name: str, before: Inputs) -> bool:
+        phase = before["phase"]
+        try:
+            spec = load(Phase(phase), before["spec"])
+            looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
+        except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
+            tell(f"? {phase} phase could not be checked now, kept as it was: {error}")
+            return False
+        off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
+        if looked.verdict == "invalid":
+            tell(f"{phase} phase runs again, as it is not valid now:\n{off}")
+            return True
+        if looked.verdict == "unknown":
+            tell(f"? {phase} phase could not be checked now, kept as proven at {before['completed']}:\n{dim}")
+            return False
+        tell(f"✓ {phase} phase complete and validated, skipping ({looked.evidence})" + (f"\n{off}" if off else ""))
+        return False
+
+    def _record(self, spec: Spec, before: Inputs) -> list[Check]:
+        if not before.get("store"):
+            return []  # DEPLOYMENT of the hub records it, and asks for it
+        return [Check("the record says COMPLETED for this declaration", "record", lambda: _recorded(spec, before))]
+
+
+class Checkpoint(Resource, module="dive", name="Checkpoint"):
+    """The end of `phase` in the country of `names`.
+
+    `store` is the login at the record. `bootstrap`: the hub's first phases, which may end before the record exists;
+    their `proof` is given to a later phase as `earlier`, which records it with its own.
+
+    `completed` (ISO 8601) changes whenever the phase is done again; `evidence` is what was proven, in one line.
+    """
+
+    evidence: pulumi.Output[str]
+    completed: pulumi.Output[str]
+    recorded: pulumi.Output[bool]
+    proof: pulumi.Output[dict[str, Any]]
+
+    def __init__(
+        self,
+        name: str,
+        phase: Phase,
+        names: Names,
+        spec: pulumi.Input[Any],
+        store: pulumi.Input[Any] | None,
+        earlier: Sequence[pulumi.Input[dict[str, Any]]] = (),
+        bootstrap: bool = False,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = properties(phase, names, spec, store)
+        props |= {"earlier": list(earlier), "bootstrap": bootstrap}
+        super().__init__(CheckpointProvider(), name, props, opts)
+
+
+def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulumi.Input[Any] | None) -> dict[str, Any]:
+    """The inputs and outputs that every checkpoint has."""
+    wanted = pulumi.Output.from_input(spec)
+    return {
+        "phase": str(phase),
+        "country": names.country.code,
+        "spec": pulumi.Output.secret(wanted.apply(dump)),
+        "declaration": pulumi.Output.unsecret(wanted.apply(fingerprint)),
+        "store": plain(store),
+        "evidence": None,
+        "completed": None,
+        "recorded": None,
+        "proof": None,
+    }
+
+
+def _recorded(spec: Spec, before: Inputs) -> str:
+    country, phase = before["country"], Phase(before["phase"])
+    try:
+        store = session(access_of(before["store"]))
+    except (Unreachable, LoginRefused, OlderSchema) as error:
+        if before["bootstrap"] and not before["recorded"]:
+            return "awaits the database"
+        raise CouldNotTell(str(error), "pulumi up -s usa") from None
+    except StoreError as error:
+        raise Wrong(str(error), "a record that this program can read", "see above") from None
+    for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
+        step = store.step(country, wanted)
+        if step is None:
+            raise Wrong(f"no record of {wanted}", Status.COMPLETED, "pulumi up proves and records it anew")
+        if step.status != Status.COMPLETED:
+            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, "pulumi up")
+        if wanted == phase and step.fingerprint != fingerprint(spec):
+            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), "pulumi up")
+    return "COMPLETED"
+
+
+def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
+    """The proofs of earlier phases that the record does not hold yet."""
+    proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
+    steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
+    return [
+        replace(proof, metadata={"recorded_with": inputs["phase"]})
+        for proof, step in steps
+        if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
+    ]

@@ -1,0 +1,82 @@
+"""The schema of the orchestration database, and the rights of the countries that the hub approves."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.orchestration import connection, schema
+from dive_infra.orchestration.access import DATABASE, Access, OlderSchema, deployer
+from dive_infra.orchestration.store import Store
+
+
+def access_of(plain: Inputs) -> Access:
+    """The login that stands in a resource's inputs, where every number is a float."""
+    return Access(**{**plain, "port": int(plain["port"])})
+
+
+def plain(access: pulumi.Input[Access] | None) -> pulumi.Output[dict[str, Any]] | None:
+    """A login as a secret input."""
+    return None if access is None else pulumi.Output.secret(pulumi.Output.from_input(access).apply(asdict))
+
+
+class OrchestrationSchemaProvider(Provider):
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        access = access_of(inputs["access"])
+        with connection.connect(access, "dive migrations") as live, connection.telling():
+            taken = schema.migrate(live)
+            schema.compare(live)
+        if taken:
+            tell(f"orchestration database: {taken} migrations applied, schema version {schema.VERSION}")
+        return DATABASE, {"ready": DATABASE}
+
+    def drift(self, before: Inputs) -> str | None:
+        with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
+            try:
+                schema.compare(live)
+            except OlderSchema as error:
+                return str(error)
+        return None
+
+
+class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
+    """The migrated schema; `ready` is the database's name once it is at this program's version."""
+
+    ready: pulumi.Output[str]
+
+    def __init__(self, name: str, access: pulumi.Input[Access], opts: pulumi.ResourceOptions | None = None) -> None:
+        props = {"access": plain(access), "version": schema.VERSION, "ready": None}
+        super().__init__(OrchestrationSchemaProvider(), name, props, opts)
+
+
+class AdmissionProvider(Provider):
+    replaces = ("country",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        country = inputs["country"].lower()
+        with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.telling():
+            live.execute("SELECT admit(%s, %s)", [country, deployer(country)])
+        return country, {"role": deployer(country)}
+
+    def drift(self, before: Inputs) -> str | None:
+        country = before["country"].lower()
+        with Store(access_of(before["access"])) as store:
+            return None if store.admitted(country) == deployer(country) else "the country's role is not admitted"
+
+    def remove(self, before: Inputs) -> None:
+        with connection.connect(access_of(before["access"]), "dive admission") as live, connection.telling():
+            live.execute("SELECT dismiss(%s)", [before["country"].lower()])
+
+
+class Admission(Resource, module="dive", name="Admission"):
+    """Lets the role `deployer(country)`, which exists, work on the rows of its country; `role` is its name."""
+
+    role: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, country: str, access: pulumi.Input[Access], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props = {"country": country, "access": plain(access), "role": None}
+        super().__init__(AdmissionProvider(), name, props, opts)

@@ -1,0 +1,97 @@
+"""Ends a deployment: real logins and decisions, written to a report and recorded as the checkpoint of VERIFICATION."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.checks import report, runner, verification
+from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.spec import Verification as VerificationSpec
+from dive_infra.checks.spec import load
+from dive_infra.dynamic.base import Inputs, Outputs
+from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
+from dive_infra.dynamic.orchestration import access_of
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.records import this_run
+from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.store import Store, session
+
+SETTLE = 90.0  # seconds in which policy data reaches every policy engine, and identity providers each other's keys
+
+
+class VerificationProvider(CheckpointProvider):
+    ignores = ("bootstrap",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        name, outputs = super().make(inputs)
+        text = Path(_spec(inputs).report).read_text()
+        return name, {**outputs, "report": text, "status": "success"}
+
+    def prove(self, spec: Any) -> Validation:
+        return runner.settle(verification.checks(spec), SETTLE, again=("invalid", "unknown"))
+
+    def glance(self, spec: Any, before: Inputs) -> list[Check]:
+        age = Check(f"proven at most {spec.max_age:g} s ago", "age", lambda: _age(spec, before))
+        return [*verification.quick(spec), age]
+
+    def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
+        report.write(report.make(spec, validation, this_run().id), Path(spec.report))
+
+    def recorded(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
+        for visit in verification.visited(spec, validation):
+            store.link(inputs["country"], *visit)
+        store.release(inputs["country"])  # the last phase: the deployment has ended
+
+    def remove(self, before: Inputs) -> None:
+        Path(_spec(before).report).unlink(missing_ok=True)
+        super().remove(before)
+
+
+class Verification(Resource, module="dive", name="Verification"):
+    """Proves the country of `names` and its links; `after` are the `completed` of the phases before it.
+
+    It is proven again when one of them was done again, when the last proof is older than the specification's `max_age`,
+    and when a cheap look shows something wrong. `report` is the report's JSON text, `completed` the time (ISO 8601).
+    """
+
+    evidence: pulumi.Output[str]
+    completed: pulumi.Output[str]
+    recorded: pulumi.Output[bool]
+    proof: pulumi.Output[dict[str, Any]]
+    report: pulumi.Output[str]
+    status: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        spec: pulumi.Input[VerificationSpec],
+        store: pulumi.Input[Any],
+        after: Sequence[pulumi.Input[str]] = (),
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = properties(Phase.VERIFICATION, names, spec, store)
+        props |= {"after": list(after), "bootstrap": False, "report": None, "status": None}
+        super().__init__(VerificationProvider(), name, props, opts)
+
+
+def _spec(inputs: Inputs) -> VerificationSpec:
+    spec = load(Phase.VERIFICATION, inputs["spec"])
+    assert isinstance(spec, VerificationSpec)  # load() returns the kind of its phase
+    return spec
+
+
+def _age(spec: VerificationSpec, before: Inputs) -> str:
+    """By the database's clock."""
+    try:
+        seconds = session(access_of(before["store"])).age(before["country"], Phase.VERIFICATION)
+    except StoreError as error:
+        raise CouldNotTell(str(error), "pulumi up -s usa") from None
+    if seconds is None or seconds > spec.max_age:
+        told = "never" if seconds is None else f"{seconds:.0f} s ago"
+        raise Wrong(told, f"at most {spec.max_age:g} s ago", "pulumi up proves it anew")
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,78 @@
+"""One deployment of a country at a time: an advisory lock that lives as long as its holder's connection.
+
+The row beside the lock says who it is. Its `fence` grows with every holder, and every write checks it, so that a
+stalled holder that wakes up after another took over cannot write any more.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from psycopg import Connection
+
+from dive_infra.orchestration.access import Fenced, Locked
+from dive_infra.orchestration.records import Holder, Run
+
+_HOLDER = """
+SELECT fence, run_id, acquired_by, hostname, pid, phase, acquired_at,
+    EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (classid::bigint << 32 | objid::bigint) = %s)
+FROM deployment_locks WHERE instance_code = %s AND released_at IS NULL
+"""
+
+
+def key(country: str) -> int:
+    """The advisory lock of a country: 63 bits of a hash."""
+    return int.from_bytes(sha256(f"deployment of {country.lower()}".encode()).digest()[:8]) >> 1
+
+
+def holder(connection: Connection[Any], country: str) -> Holder | None:
+    """Who holds the lock, or held it when it was interrupted; None when the last one released it."""
+    row = connection.execute(_HOLDER, [key(country), country.lower()]).fetchone()
+    return Holder(*row) if row else None
+
+
+def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tuple[int, Holder | None]:
+    """Takes the lock for the life of this connection; returns the fence, and who was interrupted before, if anyone.
+
+    Raises `Locked`, saying who holds it, when that is somebody else. Not for use inside a transaction.
+    """
+    code = country.lower()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(code)]).fetchone()
+    before = holder(connection, code)
+    if not row or not row[0]:
+        who = str(before) if before and before.live else "somebody whose row is not written yet"
+        raise Locked(f"{country} is being deployed by {who}; wait for it to end, or end it; next: pulumi up again")
+    with connection.transaction():
+        connection.execute(
+            "UPDATE deployment_locks SET released_at = clock_timestamp()"
+            " WHERE instance_code = %s AND released_at IS NULL",
+            [code],
+        )
+        made = connection.execute(
+            "INSERT INTO deployment_locks (instance_code, run_id, acquired_by, hostname, pid, phase)"
+            " VALUES (%s, %s, %s, %s, %s, %s) RETURNING fence",
+            [code, run.id, run.actor, run.hostname, run.pid, phase],
+        ).fetchone()
+    assert made is not None  # INSERT ... RETURNING of one row
+    return int(made[0]), before
+
+
+def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> None:
+    """Inside a transaction: holds back later holders until it ends, and raises `Fenced` when there is one already."""
+    row = connection.execute(
+        "UPDATE deployment_locks SET phase = %s"
+        " WHERE instance_code = %s AND fence = %s AND released_at IS NULL RETURNING 1",
+        [phase, country.lower(), fence],
+    ).fetchone()
+    if row is None:
+        raise Fenced(f"{country}: this deployment lost its lock to a later one, nothing was written; next: pulumi up")
+
+
+def release(connection: Connection[Any], country: str, fence: int) -> None:
+    connection.execute(
+        "UPDATE deployment_locks SET released_at = clock_timestamp() WHERE instance_code = %s AND fence = %s"
+        " AND released_at IS NULL",
+        [country.lower(), fence],
+    )
+    connection.execute("SELECT pg_advisory_unlock(%s)", [key(country)])

@@ -1,0 +1,102 @@
+"""The rows of the orchestration database as the program knows them. Times are the database's, with their zone."""
+
+import getpass
+import os
+import socket
+import uuid
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from dive_infra.orchestration.states import Phase, State, Status
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a deploying process: every row says which one wrote it, and as whom."""
+
+    id: str
+    actor: str
+    hostname: str
+    pid: int
+
+
+@cache
+def this_run() -> Run:
+    """The run of this process; `DIVE_RUN_ID` names it when a command line wants to."""
+    host = socket.gethostname()
+    run = os.environ.get("DIVE_RUN_ID") or uuid.uuid4().hex[:12]
+    return Run(run, f"{_user()}@{host}", host, os.getpid())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without an entry in the password file
+        return str(os.getuid())
+
+
+@dataclass(frozen=True)
+class Current:
+    """The state of a country now."""
+
+    state: State
+    previous: State
+    changed_at: datetime
+    reason: str
+    run_id: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """A phase of a country now; `evidence` is of its latest proof."""
+
+    phase: Phase
+    status: Status
+    fingerprint: str
+    completed_at: datetime | None
+    evidence: str
+    run_id: str
+    retries: int
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock of a country, `live` while its connection stands (else the deployment was interrupted)."""
+
+    fence: int
+    run_id: str
+    actor: str
+    hostname: str
+    pid: int
+    phase: str
+    since: datetime
+    live: bool
+
+    def __str__(self) -> str:
+        return f"{self.actor} (pid {self.pid} on {self.hostname}, since {self.since:%H:%M:%S}, phase {self.phase})"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a phase's validator has proven in a run: a checkpoint now, or, before the hub's database exists, later.
+
+    `proven_at` is ISO 8601; `metadata` plain JSON.
+    """
+
+    phase: Phase
+    fingerprint: str
+    evidence: str
+    proven_at: str
+    seconds: float
+    run_id: str
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> "Proof":
+        known = {k: v for k, v in plain.items() if k in cls.__dataclass_fields__}
+        return cls(**{**known, "phase": Phase(plain["phase"])})

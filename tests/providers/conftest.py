@@ -1,0 +1,24 @@
+"""What several provider tests share."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from dive_infra.machine import engine
+from tests.support.lab import lab
+from tests.support.record import HUB_NAMES, SECRETS, Book, Record, book, start
+
+
+@pytest.fixture(scope="session")
+def record() -> Iterator[Record]:
+    """A hub's Postgres, hardened as in a deployment."""
+    with closing(engine.client()) as client, lab(client, HUB_NAMES, SECRETS) as there:
+        yield start(there)
+
+
+@pytest.fixture
+def orchestration(record: Record) -> Iterator[Book]:
+    """A migrated orchestration database of its own, France and Germany admitted."""
+    with book(record) as found:
+        yield found

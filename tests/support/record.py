@@ -1,0 +1,89 @@
+"""A hub's Postgres with the orchestration roles, and a new, migrated orchestration database for each test."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import psycopg
+from docker.models.containers import Container
+
+from dive_infra.catalog import datastores
+from dive_infra.countries import HUB
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.orchestration import connection, schema
+from dive_infra.orchestration.access import OWNER, Access, deployer
+from tests.support.lab import Lab
+
+HUB_NAMES = Names(HUB, "t-record")
+SECRETS = {row.name: f"Secret-of-{row.name}" for row in CREDENTIALS}
+SPOKES = ("FRA", "DEU")
+
+
+@dataclass
+class Record:
+    """The server; `owner` and `spoke` make logins at the database of one test."""
+
+    lab: Lab
+    container: Container
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def superuser(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        return psycopg.connect(
+            host=HUB_NAMES.host("postgres"),
+            hostaddr=LOOPBACK,
+            port=HUB_NAMES.port("postgres"),
+            user="postgres",
+            password=SECRETS["postgres-superuser"],
+            dbname=database,
+            sslmode="require",
+            autocommit=True,
+        )
+
+    def login(self, user: str, database: str) -> Access:
+        host, port = HUB_NAMES.host("postgres"), HUB_NAMES.port("postgres")
+        return Access(host, port, user, SECRETS["orchestration-db"], self.lab.material.ca, database)
+
+
+@dataclass(frozen=True)
+class Book:
+    """The orchestration database of one test."""
+
+    record: Record
+    owner: Access
+
+    def spoke(self, code: str) -> Access:
+        return replace(self.owner, user=deployer(code))
+
+    def sql(self, statement: str) -> "list[tuple[object, ...]]":
+        """As the superuser, whom no policy holds."""
+        with self.record.superuser(self.owner.database) as root:
+            found = root.execute(statement.encode())
+            return found.fetchall() if found.description else []
+
+
+def start(lab: Lab) -> Record:
+    record = Record(lab, lab.start(datastores.postgres(HUB_NAMES, HUB_NAMES), within=60))
+    with record.superuser() as root:
+        for role in (OWNER, *map(deployer, SPOKES)):
+            root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
+    return record
+
+
+@contextmanager
+def book(record: Record, migrated: bool = True) -> Iterator[Book]:
+    name = f"book_{next(record.numbers)}"
+    with record.superuser() as root:
+        root.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE template0".encode())
+    found = Book(record, record.login(OWNER, name))
+    try:
+        if migrated:
+            with connection.connect(found.owner) as live:
+                schema.migrate(live)
+                for code in SPOKES:
+                    live.execute("SELECT admit(%s, %s)", [code.lower(), deployer(code)])
+        yield found
+    finally:
+        with record.superuser() as root:
+            root.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())

@@ -56,9 +56,9 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
             made[_HUB_TOKEN] = opal_token.mint_opal_token(material.secrets["opal-key"], hub.country.code)
         return made
 
-    # The image holds no shell: OPA asks itself. A refused connection makes the query undefined, which fails.
+    # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
     alive = {"method": "GET", "url": f"https://{LOOPBACK}:{port}/health", "tls_ca_cert_file": CA, "timeout": "3s"}
-    query = f"http.send({json.dumps(alive)}).status_code == 200"
+    query = f"answer := http.send({json.dumps(alive)}); answer.status_code == 200"
     return ServiceSpec(
         name="opa",
         image=OPA_IMAGE,
@@ -70,7 +70,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
             *("--authentication=token", "--authorization=basic", "--log-level=error", "--disable-telemetry"),
             _ACCESS,
         ),
-        health=HealthCheck(("/opa", "eval", "--fail", query), interval=5),
+        health=HealthCheck(("/opa", "eval", "--fail", query), interval=2),
         memory_mb=256,
     )
 
@@ -142,6 +142,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_BUNDLE_URL": f"{backend}/policies",
             "OPAL_POLICY_REPO_POLLING_INTERVAL": str(_POLL),
             "OPAL_POLICY_REPO_CLONE_PATH": "/tmp/policies",
+            "OPAL_AUTH_JWKS_STATIC_DIR": "/tmp/jwks",
             "OPAL_DATA_CONFIG_SOURCES": json.dumps({"external_source_url": f"{backend}/data-sources"}),
             "OPAL_AUTH_PRIVATE_KEY_FORMAT": "pem",
             "OPAL_AUTH_PRIVATE_KEY": _OPAL_KEY,
@@ -219,4 +220,4 @@ def _python_health(port: int, path: str) -> HealthCheck:
         f"c = http.client.HTTPSConnection('{LOOPBACK}', {port}, timeout=4, context=t); "
         f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
     )
-    return HealthCheck(("python", "-I", "-S", "-c", check), interval=5)
+    return HealthCheck(("python", "-I", "-S", "-c", check), interval=3)

@@ -27,8 +27,8 @@ MEGABYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
 
 
-def certificates(names: Names) -> tuple[str, str, str]:
-    """A throw-away CA and a certificate of all names of a country: PEM of certificate chain, key, CA."""
+def certificates(*countries: Names) -> tuple[str, str, str]:
+    """A throw-away CA and a certificate of all names of the countries: PEM of certificate chain, key, CA."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test coalition")])
     now = datetime.now(UTC)
@@ -49,10 +49,13 @@ def certificates(names: Names) -> tuple[str, str, str]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    hosts = ["localhost", *map(names.host, SERVICES), *map(names.container, SERVICES)]
+    names = [
+        make(service) for country in countries for make in (country.host, country.container) for service in SERVICES
+    ]
+    hosts = ["localhost", *names]
     alternatives = [*map(x509.DNSName, hosts), x509.IPAddress(ip_address(LOOPBACK))]
     leaf = (
-        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names.zone)]), key.public_key())
+        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, countries[0].zone)]), key.public_key())
         .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -75,7 +78,7 @@ class Lab:
         """Starts the service exactly as the spec says and waits until it is healthy."""
         names = self.names
         image = resolve(self.engine, spec.name, spec.image).id
-        mounts = [Mount(FILES, self._files(spec, image), read_only=True)]
+        mounts = [Mount(FILES, self.write_files(spec, image), read_only=True)]
         if spec.data:
             mounts.append(Mount(spec.data, self._volume(names.data_volume(spec.name))))
         port = names.port(spec.name)
@@ -115,7 +118,7 @@ class Lab:
         self.seconds[spec.name] = round(time.monotonic() - began, 1)
         return container
 
-    def _files(self, spec: ServiceSpec, image: str) -> str:
+    def write_files(self, spec: ServiceSpec, image: str) -> str:
         """A volume with the spec's files, of its user alone. Filled through a container that never runs."""
         volume = self._volume(self.names.files_volume(spec.name))
         packed = BytesIO()

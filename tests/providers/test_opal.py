@@ -1,0 +1,286 @@
+"""Policies and data from the hub's MongoDB to the OPA of another country: real containers, TLS verified everywhere."""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from docker.models.containers import Container
+from pymongo.database import Database
+
+from dive_infra.catalog import applications, policy
+from dive_infra.catalog.datastores import ROOT_USER, mongodb
+from dive_infra.catalog.spec import Material
+from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.identity.opal_token import mint_opal_token
+from dive_infra.machine import engine
+from dive_infra.machine.containers import ContainerFailed
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.seeds.batches import batches
+from dive_infra.seeds.loader import Loader
+from dive_infra.seeds.sealing import public_key
+from dive_infra.seeds.store import Target, connect
+from tests.support.lab import Lab, certificates
+
+Mongo = Database[dict[str, Any]]
+
+
+class Beside(Names):
+    """A country whose containers all stand in the network between countries."""
+
+    @property
+    def network(self) -> str:
+        return self.shared_network
+
+
+USA, FRA, DEU = (Beside(country, "h-opal") for country in (HUB, COUNTRIES["FRA"], COUNTRIES["DEU"]))
+
+
+@cache
+def _key(_: str) -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _secrets(names: Names) -> dict[str, str]:
+    made = {row.name: f"{row.name}-of-{names.country.lower}-for-tests" for row in CREDENTIALS}
+    made |= {row.name: _key(row.name) for row in CREDENTIALS if row.kind == "rsa"}
+    return made | {"opal-token": mint_opal_token(_key("opal-key"), names.country.code)}
+
+
+class Coalition:
+    """Hub and spoke; `ask` puts a question to a country's OPA."""
+
+    def __init__(self, usa: Lab, fra: Lab, database: Mongo) -> None:
+        self.labs = {"USA": usa, "FRA": fra}
+        self.database = database
+        self._trust = ssl.create_default_context(cadata=usa.material.ca)
+
+    def call(self, names: Names, service: str, path: str, token: str, **more: Any) -> httpx.Response:
+        url = f"https://{LOOPBACK}:{names.port(service)}{path}"
+        headers = {"Authorization": f"Bearer {token}".strip()} | more.pop("headers", {})
+        method = more.pop("method", "GET")
+        return httpx.request(method, url, headers=headers, verify=self._trust, timeout=10, trust_env=False, **more)
+
+    def ask(self, names: Names, question: Mapping[str, Any]) -> dict[str, Any]:
+        token = self.labs[names.country.code].material.secrets["opa-token"]
+        answer = self.call(names, "opa", "/v1/data/dive/authz", token, method="POST", json={"input": question})
+        result: dict[str, Any] = answer.raise_for_status().json().get("result", {})
+        return result
+
+    def check(self, names: Names, question: Mapping[str, Any]) -> str | None:
+        """The code of the deciding check, empty when permitted, None while there is no policy."""
+        check: str | None = self.ask(names, question).get("evaluation_details", {}).get("check")
+        return check
+
+
+def _await(condition: Callable[[], object], within: float) -> float:
+    """Seconds until the condition holds; fails after `within`."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within, f"did not come about within {within} s"
+        time.sleep(0.2)
+    return time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def coalition() -> Iterator[Coalition]:
+    with closing(engine.client()) as client, ExitStack() as undo:
+        network = client.networks.create(USA.network)
+        undo.callback(network.remove)
+        certificate, key, ca = certificates(USA, FRA, DEU)
+        usa, fra = (Lab(client, names, Material(_secrets(names), certificate, key, ca)) for names in (USA, FRA))
+        for lab in (usa, fra):
+            undo.callback(lab.close)
+        usa.start(mongodb(USA, USA))
+        password = usa.material.secrets["mongodb"]
+        target = Target(LOOPBACK, USA.port("mongodb"), ROOT_USER, password, USA.mongo_database, ca)
+        database = undo.enter_context(connect(target))
+        for batch in batches(USA, USA, [FRA], public_key(_key("kas-key")), 10):
+            Loader(database).load(batch)
+        usa.start(policy.opa(USA, USA))
+        usa.start(applications.backend(USA, USA, [FRA]))
+        usa.start(policy.opal_server(USA, USA))
+        fra.start(policy.opa(FRA, USA))
+        fra.start(policy.opal_client(FRA, USA))
+        print(f"\nseconds to healthy: hub {usa.seconds}, spoke {fra.seconds}")
+        yield Coalition(usa, fra, database)
+
+
+def question(tenant: Names, **subject: Any) -> dict[str, Any]:
+    """A question that is permitted as it stands: a SECRET document of NATO, read in France by one of France."""
+    return {
+        "subject": {
+            "authenticated": True,
+            "uniqueID": "testuser-fra-4",
+            "clearance": "SECRET",
+            "countryOfAffiliation": "FRA",
+            "acpCOI": ["NATO"],
+            "issuer": tenant.issuer,
+            "mfa_used": False,
+            **subject,
+        },
+        "action": {"operation": "view"},
+        "resource": {
+            "resourceId": "doc-fra-000005",
+            "classification": "SECRET",
+            "originalClassification": "SECRET DÉFENSE",
+            "originalCountry": "FRA",
+            "releasabilityTo": ["FRA", "USA"],
+            "COI": ["NATO"],
+            "coiOperator": "ALL",
+            "encrypted": True,
+            "ztdf": {"policyHash": "a", "computedPolicyHash": "a"},
+        },
+        "context": {"tenant": tenant.country.code, "acr": "1"},
+    }
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_both_decide_with_data_as_delivered(coalition: Coalition, names: Names) -> None:
+    _await(lambda: coalition.check(names, question(names)) == "", within=20)
+    answer = coalition.ask(names, question(names))
+    assert answer["allow"] is True
+    assert answer["obligations"] == [{"type": "release-key", "resourceId": "doc-fra-000005", "policyHash": "a"}]
+    assert coalition.check(names, question(names, acpCOI=[])) == "coi"
+    assert coalition.check(names, question(names, clearance="CONFIDENTIAL")) == "clearance"
+    assert coalition.check(names, question(names, issuer="https://elsewhere")) == "federation"
+
+
+def test_the_spoke_holds_each_feed_as_the_hub_serves_it(coalition: Coalition) -> None:
+    for topic in ("trusted-issuers", "federation-matrix", "coi-definitions", "tenant-configs", "clearance-equivalency"):
+        feed = topic.replace("-", "_")
+        served = coalition.call(USA, "backend", f"/api/opal/{topic}", _secrets(FRA)["opal-token"]).json()
+        held = coalition.call(FRA, "opa", f"/v1/data/dive/{feed}", _secrets(FRA)["opa-token"]).json()["result"]
+        assert served == held
+        assert served["success"] is True
+        assert served["count"] == len(served[feed]) == coalition.database[feed].count_documents({}) > 0
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_a_changed_document_is_in_force_within_seconds(coalition: Coalition, names: Names) -> None:
+    issuers = coalition.database["trusted_issuers"]
+    _await(lambda: coalition.check(names, question(names)) == "", within=20)
+    issuers.update_one({"_id": names.issuer}, {"$set": {"enabled": False}})
+    try:
+        away = _await(lambda: coalition.check(names, question(names)) == "federation", within=15)
+    finally:
+        issuers.update_one({"_id": names.issuer}, {"$set": {"enabled": True}})
+    back = _await(lambda: coalition.check(names, question(names)) == "", within=15)
+    print(f"\n{names.country.code}: refused after {away:.1f} s, permitted again after {back:.1f} s")
+
+
+def test_a_restarted_opa_gets_everything_again(coalition: Coalition) -> None:
+    container = coalition.labs["FRA"].engine.containers.get(FRA.container("opa"))
+    container.restart(timeout=5)
+
+    def restored() -> bool:
+        try:
+            return coalition.check(FRA, question(FRA)) == ""
+        except httpx.TransportError:
+            return False
+
+    print(f"\nwhole again after {_await(restored, within=30):.1f} s")
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_opa_wants_its_token(coalition: Coalition, names: Names) -> None:
+    refused = coalition.call(names, "opa", "/v1/data/dive/authz", "wrong", method="POST", json={"input": {}})
+    assert refused.status_code == 401
+    assert "opa-token" in refused.json()["message"]
+    assert coalition.call(names, "opa", "/v1/policies", "wrong").status_code == 401
+    assert coalition.call(names, "opa", "/health", "").status_code == 200
+
+
+def test_nothing_writes_to_the_hubs_opa(coalition: Coalition) -> None:
+    token = _secrets(USA)["opa-token"]
+    written = coalition.call(USA, "opa", "/v1/data/dive/trusted_issuers", token, method="PUT", json={})
+    assert written.status_code == 401
+    removed = coalition.call(USA, "opa", "/v1/policies/authz.rego", token, method="DELETE")
+    assert removed.status_code == 401
+
+
+def _forged() -> str:
+    return mint_opal_token(_key("forged"), "FRA")
+
+
+@pytest.mark.parametrize(
+    ("token", "says"), [("", "found none"), ("nonsense", "Not enough segments"), (None, "Signature")]
+)
+def test_the_hub_refuses_a_wrong_token(coalition: Coalition, token: str | None, says: str) -> None:
+    for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "data-sources", "trusted-issuers"):
+        refused = coalition.call(USA, "backend", f"/api/opal/{path}", _forged() if token is None else token)
+        assert refused.status_code == 401
+        assert says in refused.json()["reason"]
+    assert coalition.call(USA, "opal-server", "/policy", _forged() if token is None else token).status_code == 401
+
+
+def test_a_bundle_that_one_has_is_not_sent_again(coalition: Coalition) -> None:
+    token = _secrets(FRA)["opal-token"]
+    for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "coi-definitions"):
+        first = coalition.call(USA, "backend", f"/api/opal/{path}", token)
+        tag = first.headers["etag"]
+        assert first.status_code == 200
+        again = coalition.call(USA, "backend", f"/api/opal/{path}", token, headers={"If-None-Match": tag})
+        assert (again.status_code, again.content) == (304, b"")
+    unknown = coalition.call(USA, "backend", "/api/opal/resources", token)
+    assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(("token", "says"), [("", "is empty"), (None, "the hub refuses this country's token")])
+def test_a_client_with_a_wrong_token_ends_at_once(coalition: Coalition, token: str | None, says: str) -> None:
+    lab = coalition.labs["FRA"]
+    secrets = {**lab.material.secrets, "opal-token": _forged() if token is None else token}
+    attempt = Lab(lab.engine, DEU, replace(lab.material, secrets=secrets))
+    try:
+        began = time.monotonic()
+        with pytest.raises(ContainerFailed, match=says):
+            attempt.start(policy.opal_client(DEU, USA), within=30)
+        assert time.monotonic() - began < 15
+    finally:
+        attempt.close()
+
+
+def test_a_country_cannot_publish_to_another(coalition: Coalition) -> None:
+    update = {"entries": [{"url": "", "data": {}, "topics": ["policy_data/deu"], "dst_path": "/dive"}], "reason": "x"}
+    refused = coalition.call(
+        USA, "opal-server", "/data/config", _secrets(FRA)["opal-token"], method="POST", json=update
+    )
+    assert refused.status_code == 401
+
+
+def test_no_secret_is_in_the_environment_or_the_logs(coalition: Coalition) -> None:
+    for lab in coalition.labs.values():
+        own = {secret for name, secret in lab.material.secrets.items() if "BEGIN" not in secret}
+        for service in lab.seconds:
+            container: Container = lab.engine.containers.get(lab.names.container(service))
+            seen = json.dumps(container.attrs["Config"]) + container.logs().decode(errors="replace")
+            assert not [secret for secret in own if secret in seen]
+
+
+def test_a_changed_policy_is_in_force_within_seconds(coalition: Coalition) -> None:
+    lab = coalition.labs["USA"]
+    image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
+    spec = applications.backend(USA, USA, [FRA])
+
+    def edited(material: Material) -> dict[str, str]:
+        return {path: text.replace("Not a member", "Not one") for path, text in spec.files(material).items()}
+
+    def reasons() -> list[str]:
+        return [str(coalition.ask(names, question(names, acpCOI=[]))["reason"])[:7] for names in (USA, FRA)]
+
+    _await(lambda: reasons() == ["Not a m", "Not a m"], within=20)
+    lab.write_files(replace(spec, files=edited), image)
+    there = _await(lambda: reasons() == ["Not one", "Not one"], within=30)
+    lab.write_files(spec, image)
+    back = _await(lambda: reasons() == ["Not a m", "Not a m"], within=30)
+    print(f"\nnew policy everywhere after {there:.1f} s, the old one after {back:.1f} s")

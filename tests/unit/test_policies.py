@@ -1,0 +1,181 @@
+"""The policies' own tests, the seeds under these policies, and what the catalog declares for OPA and OPAL."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from dive_backend import distribution
+from dive_common.decisions import resource_of
+from dive_infra.catalog import policy
+from dive_infra.catalog.spec import Material
+from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.identity import opal_token
+from dive_infra.machine import toolchain
+from dive_infra.naming import Names
+from dive_infra.seeds.batches import Batch, batches
+from dive_infra.seeds.documents import CORNERSTONES, document
+
+USA, FRA, DEU = (Names(country) for country in (HUB, COUNTRIES["FRA"], COUNTRIES["DEU"]))
+
+
+@pytest.fixture(scope="session")
+def opa() -> Path:
+    return toolchain.binary("opa", print)
+
+
+@pytest.fixture(scope="module")
+def key() -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize("command", [("test",), ("check", "--strict"), ("fmt", "--list", "--fail")])
+def test_the_policies_hold(opa: Path, command: tuple[str, ...]) -> None:
+    done = subprocess.run([opa, *command, policy.POLICIES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+class Rows(list[dict[str, Any]]):
+    """A collection."""
+
+    def find(self) -> "Rows":
+        return self
+
+
+class Seeds:
+    """What the hub would read from its database after seeding."""
+
+    def __init__(self, made: list[Batch]) -> None:
+        self._collections = {batch.collection: Rows(batch.documents) for batch in made}
+
+    def database(self) -> Any:
+        return self._collections
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of OPA as the hub delivers them."""
+    seeds: Any = Seeds(batches(USA, USA, [FRA, DEU], "", 1))
+    feeds = {collection: distribution.feed(seeds, collection) for collection in distribution.FEEDS.values()}
+    file = tmp_path_factory.mktemp("opa") / "data.json"
+    file.write_text(json.dumps({"dive": feeds}))
+    return file
+
+
+def _decide(opa: Path, data: Path, subject: Mapping[str, Any], tenant: Names, number: int) -> str:
+    """The code of the check that denies cornerstone `number` of the tenant; empty when it is permitted."""
+    question = {
+        "subject": {
+            "authenticated": True,
+            "uniqueID": "somebody",
+            "issuer": tenant.issuer,
+            "mfa_used": False,
+            **subject,
+        },
+        "action": {"operation": "view"},
+        "resource": resource_of(document(tenant, number)),
+        "context": {"tenant": tenant.country.code, "acr": "1", "currentTime": "2026-06-01T00:00:00Z"},
+    }
+    done = subprocess.run(
+        [opa, "eval", "--format=raw", "--data", policy.POLICIES, "--data", data, "--stdin-input", "data.dive.authz"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(done.stdout)
+    check: str = answer["evaluation_details"]["check"]
+    assert answer["allow"] == (not check), answer
+    return check
+
+
+def _person(country: str, clearance: str, *communities: str) -> dict[str, Any]:
+    return {"countryOfAffiliation": country, "clearance": clearance, "acpCOI": list(communities)}
+
+
+# person, whose documents -> the deciding check of each cornerstone, in their order
+@pytest.mark.parametrize(
+    ("person", "tenant", "checks"),
+    [
+        (
+            _person("FRA", "TOP_SECRET", "NATO", "FVEY"),
+            FRA,
+            ["", "", "", "", "", "", "", "", "country", "embargo"],
+        ),
+        (
+            _person("FRA", "TOP_SECRET", "NATO", "FVEY"),
+            USA,
+            ["", "", "", "", "", "", "country", "country", "country", "embargo"],
+        ),
+        (
+            _person("USA", "SECRET", "NATO"),
+            FRA,
+            ["", "", "", "", "", "clearance", "country", "country", "country", "embargo"],
+        ),
+        (
+            _person("USA", "CONFIDENTIAL"),
+            FRA,
+            ["", "", "", "clearance", "clearance", "clearance", "country", "clearance", "country", "embargo"],
+        ),
+        (
+            _person("USA", "SECRET"),
+            USA,
+            ["", "", "", "", "coi", "clearance", "", "", "country", "embargo"],
+        ),
+        # France has no link with Germany
+        (
+            _person("DEU", "SECRET", "NATO"),
+            FRA,
+            [*(["federation"] * 5), "clearance", "country", "country", "country", "embargo"],
+        ),
+    ],
+)
+def test_the_seeds_are_decided_as_they_were_meant(
+    opa: Path, data: Path, person: Mapping[str, Any], tenant: Names, checks: list[str]
+) -> None:
+    found = [_decide(opa, data, person, tenant, number) for number in range(1, len(CORNERSTONES) + 1)]
+    assert found == checks
+
+
+def test_a_countrys_token_is_stable_and_its_own(key: str) -> None:
+    token = opal_token.mint_opal_token(key, "FRA")
+    assert token == opal_token.mint_opal_token(key, "FRA") != opal_token.mint_opal_token(key, "DEU")
+    claims = jwt.decode(
+        token, opal_token.public_key(key), ["RS256"], audience=distribution.AUDIENCE, issuer=distribution.ISSUER
+    )
+    assert claims["country"] == "FRA"
+    assert claims["permitted_topics"] == ["policy:.", "policy_data/fra"]
+
+
+def test_a_bundle_depends_on_its_content_alone() -> None:
+    files = {"b.rego": b"package b", "a/a.rego": b"package a"}
+    assert distribution.bundle(files) == distribution.bundle(dict(reversed(files.items())))
+    assert distribution.bundle(files) != distribution.bundle(files | {"b.rego": b"package c"})
+
+
+@pytest.mark.parametrize(
+    ("names", "make"),
+    [(USA, policy.opa), (FRA, policy.opa), (USA, policy.opal_server), (FRA, policy.opal_client)],
+)
+def test_secrets_arrive_as_files_alone(names: Names, make: Any, key: str) -> None:
+    secrets = {row.name: key if row.kind == "rsa" else f"secret-of-{row.name}" for row in CREDENTIALS}
+    spec = make(names, USA)
+    seen = json.dumps([spec.command, dict(spec.environment), spec.health.test])
+    assert not [value for value in secrets.values() if value in seen]
+    files = spec.files(Material(secrets, "certificate", "key", "ca"))
+    assert all(path.startswith("/etc/dive/") for path in files)
+    # OPA's own rule knows the token by its hash, so that who may list policies does not read it.
+    assert "secret-of-opa-token" not in files.get("/etc/dive/access.rego", "")
+
+
+def test_tests_are_not_distributed() -> None:
+    assert "authz.rego" in policy.policies()
+    assert not [path for path in policy.policies() if "test" in path]

@@ -63,5 +63,5 @@ def certificate(spec: Initialization) -> str:
     if missing:
         raise Wrong(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", "pulumi up", 1101)
     if left < spec.days:
-        raise Wrong(f"ends in {left:.0f} days", f"at least {spec.days} days", "pulumi up renews it", 1101)
+        raise Wrong(f"ends in {left:.1f} days", f"at least {spec.days} days", "pulumi up renews it", 1101)
     return f"{len(spec.covers)} names, {left:.0f} days left"

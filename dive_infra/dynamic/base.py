@@ -7,6 +7,7 @@ and secrets as plain text; outputs keep the secrecy of the input with the same k
 
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -103,18 +104,33 @@ def tell(message: str) -> None:
 
 
 class _ShortErrors:
-    """Turns any exception into one without a traceback: the engine prints it as it is."""
+    """Turns any exception into a `Refused` with its message, unless `DIVE_TRACEBACK` is set."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
-        if error is None or not isinstance(error, Exception):
-            return
-        if os.environ.get("DIVE_TRACEBACK"):
-            return
-        sys.tracebacklimit = 0
-        raise Refused(str(error) or repr(error)) from None
+        if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
+            raise Refused(str(error) or repr(error)) from None
+
+
+class _Messages:
+    """Stands for `traceback` in the server that runs providers, which answers every error with a whole traceback."""
+
+    @staticmethod
+    def format_exc() -> str:
+        error = sys.exc_info()[1]
+        return str(error) if isinstance(error, Refused) else traceback.format_exc()
+
+
+def _answer_in_short() -> None:
+    server = sys.modules["__main__"]
+    run_as = getattr(server, "__spec__", None)
+    if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
+        vars(server)["traceback"] = _Messages
+
+
+_answer_in_short()
 
 
 def _inputs(props: Outputs) -> Outputs:

@@ -205,7 +205,7 @@ class Store:
     @contextmanager
     def _writing(self, code: str, phase: str) -> Iterator[None]:
         if code not in self._fences:
-            raise Unreachable(f"{code}: the lock is not held, nothing was written; call hold() first")
+            raise Unreachable(f"{code.upper()}: the lock is not held, nothing was written; call hold() first")
         with self._connection.transaction():
             lock.guard(self._connection, code, self._fences[code], phase)
             yield

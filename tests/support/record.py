@@ -14,10 +14,11 @@ from dive_infra.credentials import CREDENTIALS
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import OWNER, Access, deployer
+from dive_infra.pki import rsa_key
 from tests.support.lab import Lab
 
 HUB_NAMES = Names(HUB, "t-record")
-SECRETS = {row.name: f"Secret-of-{row.name}" for row in CREDENTIALS}
+SECRETS = {row.name: rsa_key() if row.kind == "rsa" else f"Secret-of-{row.name}" for row in CREDENTIALS}
 SPOKES = ("FRA", "DEU")
 
 

@@ -1,0 +1,285 @@
+"""Checkpoints against a real engine and a real orchestration database: proven, recorded, skipped, kept, made again."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import pytest
+from docker.models.networks import Network
+from pulumi.dynamic.dynamic import serialize_provider
+
+from dive_infra.checks.runner import Wrong
+from dive_infra.checks.spec import Deployment, Initialization, Party, Spec, Verification, dump, fingerprint, phase_of
+from dive_infra.countries import COUNTRIES
+from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
+from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
+from dive_infra.dynamic.verification import VerificationProvider, _age
+from dive_infra.orchestration.access import Access, deployer
+from dive_infra.orchestration.records import Proof
+from dive_infra.orchestration.states import Phase, State
+from dive_infra.orchestration.store import Store, session
+from tests.support.record import HUB_NAMES, Book, Record, book
+
+FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
+PROVIDER = CheckpointProvider()
+Said = pytest.CaptureFixture[str]
+
+
+@dataclass
+class Place:
+    """A network of France that a phase declares, and the specification that names it."""
+
+    record: Record
+    spec: Initialization
+    network: Network
+
+    def vanish(self) -> None:
+        self.network.remove()
+
+
+def declared(record: Record) -> Initialization:
+    material = record.lab.material
+    hosts = (HUB_NAMES.host("postgres"), "127.0.0.1")
+    return Initialization(FRANCE, "fra", (FRANCE.network,), (), (), material.certificate, hosts, material.ca, days=0)
+
+
+@pytest.fixture
+def place(record: Record) -> Iterator[Place]:
+    labels = FRANCE.labels("network", "core") | {"dive.stack": "fra"}
+    network = record.lab.engine.networks.create(FRANCE.network, labels=labels)
+    yield Place(record, declared(record), network)
+    for left in record.lab.engine.networks.list(names=[FRANCE.network]):
+        left.remove()
+
+
+def inputs(spec: Spec, store: Access | None, **more: Any) -> dict[str, Any]:
+    """As the engine hands them over: numbers are floats, and there is a provider."""
+    plain = {**asdict(store), "port": float(store.port)} if store else None
+    found = {"phase": str(phase_of(spec)), "country": "FRA", "spec": dump(spec), "declaration": fingerprint(spec)}
+    rest = {"earlier": [], "bootstrap": False, "__provider": "by reference", **more}
+    return {**found, **({"store": plain} if plain else {}), **rest}
+
+
+def made(given: dict[str, Any]) -> dict[str, Any]:
+    outs = PROVIDER.create(given).outs
+    assert outs
+    return outs
+
+
+def changes(outs: dict[str, Any], now: dict[str, Any]) -> bool | None:
+    started = time.monotonic()
+    found = PROVIDER.diff("fra/INITIALIZATION", outs, now).changes
+    assert time.monotonic() - started < GLANCE + 0.5
+    return found
+
+
+def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
+    place: Place, orchestration: Book, capsys: Said
+) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    assert outs["recorded"] is True
+    written = orchestration.sql("SELECT count(*) FROM audit_log")
+    capsys.readouterr()
+    assert changes(outs, given) is False
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "✓ INITIALIZATION phase complete and validated, skipping (networks, volumes, images, certificate, record;"
+    )
+    assert orchestration.sql("SELECT count(*) FROM audit_log") == written  # a preview writes nothing
+    assert orchestration.sql("SELECT status, fingerprint FROM deployment_steps") == [
+        ("COMPLETED", fingerprint(place.spec))
+    ]
+
+
+def test_an_invalid_phase_is_refused_with_the_remedy_and_recorded_as_failed(place: Place, orchestration: Book) -> None:
+    place.vanish()
+    with pytest.raises(Refused) as caught:
+        made(inputs(place.spec, orchestration.spoke("FRA")))
+    told = str(caught.value)
+    assert told.startswith("INITIALIZATION of FRA is not valid, so it is not completed:")
+    assert "expected 1 of stack fra, found t-record-fra missing; next: pulumi up --refresh" in told
+    assert orchestration.sql("SELECT status, checkpoint_id FROM deployment_steps") == [("FAILED", None)]
+    assert orchestration.sql("SELECT state FROM deployment_states") == [("FAILED",)]
+    assert orchestration.sql("SELECT error_code FROM orchestration_errors") == [("1003",)]
+
+
+def test_damage_makes_the_phase_run_again_and_says_why(place: Place, orchestration: Book, capsys: Said) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    place.vanish()
+    capsys.readouterr()
+    assert changes(outs, given) is True
+    said = capsys.readouterr().out
+    assert "INITIALIZATION phase runs again, as it is not valid now" in said
+    assert "t-record-fra missing" in said
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("DELETE FROM deployment_steps", "no record of INITIALIZATION"),
+        ("UPDATE deployment_steps SET fingerprint = 'other'", "declaration other"),
+        (
+            "UPDATE deployment_steps SET status = 'FAILED', checkpoint_id = NULL, completed_at = NULL",
+            "INITIALIZATION is FAILED",
+        ),
+    ],
+)
+def test_a_record_that_does_not_say_completed_is_proven_anew(
+    place: Place, orchestration: Book, capsys: Said, damage: str, told: str
+) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    orchestration.sql(damage)
+    capsys.readouterr()
+    assert changes(outs, given) is True
+    assert told in capsys.readouterr().out
+    again = PROVIDER.update("fra/INITIALIZATION", outs, given).outs
+    assert again
+    assert changes(again, given) is False
+
+
+def test_another_declaration_runs_the_phase_again(place: Place, orchestration: Book, capsys: Said) -> None:
+    outs = made(inputs(place.spec, orchestration.spoke("FRA")))
+    capsys.readouterr()
+    assert changes(outs, inputs(replace(place.spec, covers=("127.0.0.1",)), orchestration.spoke("FRA"))) is True
+    assert "INITIALIZATION phase runs again: changed is declaration" in capsys.readouterr().out
+
+
+def test_another_schema_stops_the_deployment_and_never_reads_as_a_missing_row(
+    place: Place, orchestration: Book
+) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")
+    session(orchestration.spoke("FRA")).close()
+    assert changes(outs, given) is True
+    with pytest.raises(Refused, match=r"deployment_steps.step_name \(phase\): expected, found only phase"):
+        PROVIDER.update("fra/INITIALIZATION", outs, given)
+
+
+def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestration: Book, capsys: Said) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")  # under the open session
+    capsys.readouterr()
+    assert changes(outs, given) is False
+    said = capsys.readouterr().out
+    assert "? INITIALIZATION phase could not be checked now, kept as proven at" in said
+    assert "step_name" in said
+
+
+def test_what_cannot_be_told_is_kept(
+    place: Place, orchestration: Book, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    unreachable = {**outs, "store": {**outs["store"], "port": 1.0}}
+    capsys.readouterr()
+    assert changes(unreachable, {**given, "store": unreachable["store"]}) is False
+    assert "does not answer" in capsys.readouterr().out
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    assert changes(outs, given) is False
+    assert "no Docker engine answers" in capsys.readouterr().out
+    assert changes({**outs, "spec": "{"}, {**given, "spec": "{"}) is False  # nothing escapes a diff
+
+
+def test_what_cannot_be_recorded_does_not_continue(place: Place, orchestration: Book) -> None:
+    with pytest.raises(Refused, match=r"can't be recorded, so not continuing: .*does not answer"):
+        made(inputs(place.spec, replace(orchestration.spoke("FRA"), port=1)))
+
+
+def test_the_hub_records_its_first_phases_once_its_database_is_there(
+    place: Place, orchestration: Book, capsys: Said
+) -> None:
+    early = inputs(place.spec, None, bootstrap=True)
+    first = made(early)
+    assert first["recorded"] is False
+    assert changes(first, early) is False
+    preflight = {**first["proof"], "phase": "PREFLIGHT"}
+    later = replace(place.spec, covers=("127.0.0.1",))
+    outs = made(inputs(later, orchestration.owner, earlier=[preflight]))
+    assert orchestration.sql("SELECT step_name, status FROM deployment_steps ORDER BY step_name") == [
+        ("INITIALIZATION", "COMPLETED"),
+        ("PREFLIGHT", "COMPLETED"),
+    ]
+    now = inputs(later, orchestration.owner, earlier=[{**preflight, "proven_at": "later"}])
+    assert changes(outs, now) is False  # an earlier phase that is done again is not this one's affair
+    orchestration.sql("DELETE FROM deployment_steps WHERE step_name = 'PREFLIGHT'")
+    capsys.readouterr()
+    assert changes(outs, now) is True
+    assert "no record of PREFLIGHT" in capsys.readouterr().out
+
+
+def test_a_bootstrap_with_a_database_that_is_not_there_yet(place: Place, record: Record, orchestration: Book) -> None:
+    for access in (replace(orchestration.owner, port=1), replace(orchestration.owner, database="not_yet")):
+        given = inputs(place.spec, access, bootstrap=True)
+        outs = made(given)
+        assert outs["recorded"] is False
+        assert changes(outs, given) is False
+    with book(record, migrated=False) as blank:
+        assert made(inputs(place.spec, blank.owner, bootstrap=True))["recorded"] is False
+
+
+def test_a_second_deployment_is_refused(place: Place, orchestration: Book) -> None:
+    with Store(orchestration.owner) as other:
+        other.hold("FRA", "SEEDING")
+        with pytest.raises(Refused, match=r"FRA is being deployed by .*phase SEEDING"):
+            made(inputs(place.spec, orchestration.spoke("FRA")))
+    assert orchestration.sql("SELECT count(*) FROM deployment_steps") == [(0,)]
+
+
+def test_a_destroyed_phase_is_to_be_done_again(place: Place, orchestration: Book) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    PROVIDER.delete("fra/INITIALIZATION", outs)
+    assert orchestration.sql("SELECT status FROM deployment_steps") == [("PENDING",)]
+    assert orchestration.sql("SELECT state FROM deployment_states") == [("CLEANUP",)]
+    PROVIDER.delete("fra/INITIALIZATION", {**outs, "store": {**outs["store"], "port": 1.0}})  # a hub that is gone
+
+
+def test_verification_is_too_old_by_the_database_clock(place: Place, orchestration: Book) -> None:
+    party = Party(FRANCE, "", "")
+    deployment = Deployment(FRANCE, (), (), "", "", "")
+    spec = Verification(party, (), deployment, "", 10, max_age=60)
+    before = inputs(spec, orchestration.spoke("FRA"))
+    with pytest.raises(Wrong, match="never"):
+        _age(spec, before)
+    store = session(orchestration.spoke("FRA"))
+    store.hold("FRA", "VERIFICATION")
+    store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
+    assert _age(spec, before).endswith("s ago")
+    with pytest.raises(Wrong, match="s ago"):
+        _age(replace(spec, max_age=0), before)
+    current = store.current("FRA")
+    assert current
+    assert current.state == State.COMPLETE
+
+
+def test_the_hub_migrates_and_admits(record: Record) -> None:
+    schema, admission = OrchestrationSchemaProvider(), AdmissionProvider()
+    with book(record, migrated=False) as blank:
+        access = {**asdict(blank.owner), "port": float(blank.owner.port)}
+        assert schema.drift({"access": access})
+        schema.create({"access": access, "version": 2.0, "__provider": ""})
+        assert schema.drift({"access": access}) is None
+        given = {"country": "DEU", "access": access, "__provider": ""}
+        assert admission.drift(given) == "the country's role is not admitted"
+        outs = admission.create(given).outs
+        assert outs
+        assert outs["role"] == deployer("DEU")
+        assert admission.drift(outs) is None
+        with Store(blank.spoke("DEU")) as germany:
+            assert germany.whose() == "deu"
+        admission.delete("deu", outs)
+        assert admission.drift(outs)
+
+
+@pytest.mark.parametrize(
+    "provider", [CheckpointProvider, VerificationProvider, OrchestrationSchemaProvider, AdmissionProvider]
+)
+def test_providers_travel_by_reference(provider: Callable[[], Any]) -> None:
+    assert len(serialize_provider(provider())) < 140

@@ -1,0 +1,301 @@
+"""Each validator against real things: green when they are well, red when one of them is damaged."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import psutil
+import pytest
+from docker.models.containers import Container as Running
+from docker.types import Healthcheck
+
+from dive_infra.catalog import datastores, policy
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.checks import deployment, initialization, preflight, seeding, verification
+from dive_infra.checks.phases import validate
+from dive_infra.checks.runner import Wrong
+from dive_infra.checks.spec import Configuration, Container, Database, Deployment, Initialization, Preflight, Seeding
+from dive_infra.countries import COUNTRIES
+from dive_infra.machine.containers import look
+from dive_infra.naming import LOOPBACK, Names
+from dive_infra.orchestration.store import Store, session
+from dive_infra.pki import public_key, rsa_key
+from dive_infra.seeds.batches import batches
+from dive_infra.seeds.loader import Loader
+from dive_infra.seeds.store import Target, connect
+from tests.support.record import HUB_NAMES, SECRETS, Book, Record
+
+FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
+SECOND = 1_000_000_000
+STACK = {"dive.stack": "fra"}
+
+
+@pytest.fixture(scope="module")
+def services(record: Record) -> Record:
+    """The hub's Postgres, with what else DEPLOYMENT asks."""
+    for make in (datastores.redis, datastores.mongodb, policy.opa):
+        record.lab.start(make(HUB_NAMES, HUB_NAMES), within=60)
+    return record
+
+
+@contextmanager
+def container(record: Record, service: str, healthy: bool = True, **more: Any) -> Iterator[tuple[Running, Container]]:
+    """A labelled container of France that sleeps, and its declaration."""
+    name = FRANCE.container(service)
+    labels = FRANCE.labels(service, "core") | STACK | {deployment.DECLARATION: "d1"}
+    test = ["CMD", "true" if healthy else "false"]
+    image = record.container.attrs["Image"]
+    running = record.lab.engine.containers.run(
+        image,
+        ["600"],
+        entrypoint=["sleep"],
+        name=name,
+        labels=labels,
+        healthcheck=Healthcheck(test=test, interval=SECOND // 5, timeout=SECOND, retries=1),
+        detach=True,
+        **more,
+    )
+    try:
+        ends = time.monotonic() + 20
+        while look(record.lab.engine, name).health == "starting" and time.monotonic() < ends:
+            time.sleep(0.1)
+        yield running, Container(name, service, "core", image, "d1")
+    finally:
+        running.remove(force=True, v=True)
+
+
+@contextmanager
+def listening(port: int) -> Iterator[None]:
+    with closing(socket.create_server((LOOPBACK, port))):
+        yield
+
+
+# PREFLIGHT
+
+
+def test_free_ports_are_green_and_all_taken_ones_are_told_at_once_with_their_programs(record: Record) -> None:
+    me = f"{psutil.Process().name()} (pid {psutil.Process().pid})"
+    services = ("keycloak", "backend", "frontend")
+    assert preflight.ports(FRANCE, services) == "3 ports"
+    with listening(FRANCE.port("keycloak")), listening(FRANCE.port("frontend")), pytest.raises(Wrong) as caught:
+        preflight.ports(FRANCE, services)
+    assert f"{FRANCE.port('keycloak')} (keycloak) by {me}" in caught.value.found
+    assert f"{FRANCE.port('frontend')} (frontend) by {me}" in caught.value.found
+    assert "dive:ports." in caught.value.remedy
+
+
+def test_our_own_container_is_no_conflict_and_another_one_is_named(record: Record) -> None:
+    port = FRANCE.port("kas")
+    with container(record, "kas", ports={f"{port}/tcp": (LOOPBACK, port)}):
+        assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
+        other = Names(COUNTRIES["DEU"], HUB_NAMES.namespace, ports={"DEU": {"kas": port}})
+        with pytest.raises(Wrong, match=f"{port} \\(kas\\) by container t-record-fra-kas"):
+            preflight.ports(other, ("kas",))
+
+
+def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
+    with container(record, "kas"):
+        assert preflight.owners(FRANCE, "fra", ("kas",)) == "1 objects, all ours"
+        with pytest.raises(Wrong, match="container t-record-fra-kas of stack fra"):
+            preflight.owners(FRANCE, "france-2", ("kas",))
+    stranger = record.lab.engine.volumes.create(FRANCE.data_volume("kas"))
+    try:
+        with pytest.raises(Wrong, match=r"volume t-record-fra-kas-data of stack \(none\)"):
+            preflight.owners(FRANCE, "fra", ("kas",))
+    finally:
+        stranger.remove()
+
+
+def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
+    assert "GiB" in preflight.memory(0.1)
+    assert "free" in preflight.disk(0.01)
+    with pytest.raises(Wrong, match="GiB"):
+        preflight.memory(10_000)
+    with pytest.raises(Wrong, match="GiB free below"):
+        preflight.disk(10_000_000)
+
+
+def test_an_engine_that_does_not_answer_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    spec = Preflight(FRANCE, "fra", ("kas",), {})
+    validation = validate(spec, 2)
+    assert validation.verdict == "unknown"
+    assert {f.answer for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}
+
+
+def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
+    with pytest.raises(Wrong) as caught:
+        preflight.hub_healthy(HUB_NAMES, record.lab.material.ca)
+    assert HUB_NAMES.url("backend") in caught.value.found
+    assert caught.value.remedy == "pulumi up -s usa"
+
+
+def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
+    assert preflight.approved(orchestration.spoke("FRA"), FRANCE) == "as orchestration_fra"
+    with pytest.raises(Wrong, match="is of fra"):
+        preflight.approved(orchestration.spoke("FRA"), HUB_NAMES.of(COUNTRIES["DEU"]))
+    with pytest.raises(Wrong, match="refused") as caught:
+        preflight.approved(orchestration.spoke("ITA"), HUB_NAMES.of(COUNTRIES["ITA"]))
+    assert "add ITA to dive:spokes" in caught.value.remedy
+
+
+def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
+    mine = orchestration.spoke("FRA")
+    assert preflight.unlocked(mine, FRANCE) == "free"
+    with Store(orchestration.owner) as other:
+        other.hold("FRA", "SEEDING")
+        with pytest.raises(Wrong, match=r"phase SEEDING.* deploys it"):
+            preflight.unlocked(mine, FRANCE)
+    assert preflight.unlocked(mine, FRANCE) == "free"
+
+
+# INITIALIZATION
+
+
+def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> None:
+    labels = FRANCE.labels("network", "core") | STACK
+    spec = Initialization(
+        FRANCE,
+        "fra",
+        (FRANCE.network, FRANCE.shared_network),
+        (FRANCE.data_volume("redis"),),
+        (record.container.attrs["Image"],),
+        record.lab.material.certificate,
+        (HUB_NAMES.host("postgres"),),
+        record.lab.material.ca,
+        days=0,
+    )
+    with ExitStack() as undo:
+        engine = record.lab.engine
+        undo.callback(engine.networks.create(FRANCE.network, labels=labels).remove)
+        undo.callback(engine.networks.create(FRANCE.shared_network, labels={"dive.stack": "usa"}).remove)
+        volume = engine.volumes.create(FRANCE.data_volume("redis"), labels=labels)
+        assert validate(spec, 5).verdict == "valid"
+        volume.remove()
+        lost = [f for f in validate(spec, 5).findings if f.answer == "invalid"]
+        assert [f.topic for f in lost] == ["volumes"]
+        assert "restore the volume from a backup" in lost[0].remedy
+    gone = [f.topic for f in validate(spec, 5).findings if f.answer == "invalid"]
+    assert gone == ["networks", "volumes"]
+    with pytest.raises(Wrong, match="sha256:0000"):
+        initialization.images((f"sha256:{'0' * 64}",))
+
+
+# DEPLOYMENT
+
+
+def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Record) -> None:
+    with container(record, "kas") as (running, declared):
+
+        def answer(wanted: Container) -> tuple[str, str]:
+            (finding,) = deployment.containers([wanted])
+            return finding.answer, finding.found
+
+        assert answer(declared) == ("valid", "running, healthy")
+        assert answer(replace(declared, declaration="d2")) == ("invalid", "declaration d1")
+        assert answer(replace(declared, image="sha256:other"))[0] == "invalid"
+        running.stop(timeout=0)
+        assert answer(declared) == ("invalid", look(record.lab.engine, declared.name).describe())
+        (warning,) = deployment.containers([replace(declared, service_class="optional")])
+        assert (warning.answer, warning.advisory) == ("invalid", True)
+    assert answer(declared) == ("invalid", "no such container")
+
+
+def test_an_unhealthy_container_is_red_though_it_runs(record: Record) -> None:
+    with container(record, "kas", healthy=False) as (_, declared):
+        (finding,) = deployment.containers([declared])
+        assert (finding.answer, finding.found) == ("invalid", "running, unhealthy")
+
+
+def test_every_datastore_answers_a_login_and_refuses_another(services: Record, orchestration: Book) -> None:
+    ca = services.lab.material.ca
+    spec = Deployment(
+        HUB_NAMES,
+        (),
+        (Database(orchestration.owner.database, "orchestration", SECRETS["orchestration-db"]),),
+        SECRETS["mongodb"],
+        SECRETS["redis"],
+        SECRETS["opa-token"],
+        ca,
+        orchestration.owner,
+    )
+    validation = validate(spec, 10)
+    assert [str(f) for f in validation.findings if f.answer != "valid"] == []
+    assert {f.topic for f in validation.findings} == {"mongodb", "redis", "opa", "postgres", "schema"}
+    wrong = replace(spec, mongodb="x", redis="x", opa="x", databases=(replace(spec.databases[0], password="x"),))
+    red = {f.topic: f for f in validate(wrong, 10).findings if f.answer == "invalid"}
+    assert set(red) == {"mongodb", "redis", "opa", "postgres"}
+    assert "x" not in {f.found for f in red.values()}
+    elsewhere = replace(spec, names=FRANCE)
+    assert {f.topic for f in validate(elsewhere, 10).findings if f.answer == "invalid"} == set(red)
+
+
+def test_a_superuser_or_a_stranger_is_no_ordinary_role(services: Record, orchestration: Book) -> None:
+    ca = services.lab.material.ca
+    name = orchestration.owner.database
+    with pytest.raises(Wrong, match="superuser True"):
+        deployment.postgres(HUB_NAMES, Database(name, "postgres", SECRETS["postgres-superuser"]), ca)
+    with pytest.raises(Wrong, match="owner orchestration"):
+        deployment.postgres(HUB_NAMES, Database(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
+
+
+def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
+    redis = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
+    redis.stop(timeout=5)
+    try:
+        with pytest.raises(Wrong, match=r"refused|connect|closed"):
+            deployment.redis(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
+    finally:
+        redis.start()
+
+
+def test_a_renamed_column_is_red(orchestration: Book) -> None:
+    assert deployment.schema(orchestration.owner) == "agrees"
+    session(orchestration.owner).close()
+    orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
+    with pytest.raises(Wrong, match=r"checkpoints\.evidence"):
+        deployment.schema(orchestration.owner)
+
+
+# CONFIGURATION, SEEDING, VERIFICATION
+
+
+def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None:
+    ca = record.lab.material.ca
+    spec = Configuration(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"])
+    validation = validate(spec, 5)
+    assert validation.verdict == "unknown"
+    assert "is out of reach" in validation.findings[0].found
+    seeding_spec = Seeding(FRANCE, HUB_NAMES, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
+    assert {f.answer for f in validate(seeding_spec, 5).findings} == {"unknown"}
+
+
+def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) -> None:
+    names, ca = HUB_NAMES, services.lab.material.ca
+    key = public_key(rsa_key())
+    spec = Seeding(names, names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
+    target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
+
+    def red() -> dict[str, str]:
+        return {f.check: f.found for f in seeding.data(spec) if f.answer != "valid"}
+
+    assert len(red()) == 7  # nothing is there yet
+    with connect(target) as database:
+        for batch in batches(names, names, (FRANCE,), key, 200):
+            Loader(database).load(batch)
+        started = time.monotonic()
+        assert red() == {}
+        assert time.monotonic() - started < 2
+        database["resources"].delete_one({"_id": "doc-usa-000007"})
+        database["resources"].update_one({"_id": "doc-usa-000003"}, {"$set": {"classification": "UNCLASSIFIED"}})
+    resources = "batch seed-usa-resources is there, unaltered"
+    assert red() == {resources: "1 missing (doc-usa-000007); 1 altered (doc-usa-000003)"}
+
+
+def test_a_country_whose_realm_is_not_served_is_told_with_the_command(record: Record) -> None:
+    with pytest.raises(Wrong) as caught:
+        verification.discovery(FRANCE, record.lab.material.ca)
+    assert (caught.value.expected, caught.value.remedy) == (FRANCE.issuer, "pulumi up -s fra")

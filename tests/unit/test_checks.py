@@ -1,0 +1,301 @@
+"""Findings, the runner, specifications, states and the report: what needs neither an engine nor a database."""
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from dive_infra import pki
+from dive_infra.checks import initialization, preflight, report, runner
+from dive_infra.checks.finding import Answer, Finding, evidence, listing, verdict
+from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.spec import (
+    Configuration,
+    Container,
+    Database,
+    Deployment,
+    Initialization,
+    Party,
+    Preflight,
+    Seeding,
+    Spec,
+    Verification,
+    dump,
+    fingerprint,
+    load,
+    phase_of,
+)
+from dive_infra.checks.verification import cases
+from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import Access, TransitionRefused, deployer
+from dive_infra.orchestration.records import Proof
+from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
+
+FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
+SECRET = "canary-of-a-secret"
+ACCESS = Access("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
+DEPLOYMENT = Deployment(
+    FRANCE,
+    (Container("t-unit-fra-opa", "opa", "core", "sha256:1", "d1"),),
+    (Database("portal", "portal", SECRET),),
+    SECRET,
+    SECRET,
+    SECRET,
+    "CA",
+    ACCESS,
+)
+SPECS: tuple[Spec, ...] = (
+    Preflight(FRANCE, "fra", ("opa",), {"redis": SECRET}, "CA", USA, ACCESS, disk=5),
+    Initialization(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
+    DEPLOYMENT,
+    Configuration(FRANCE, (USA,), "CA", SECRET),
+    Seeding(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
+    Verification(Party(FRANCE, SECRET, SECRET), (Party(USA, SECRET, SECRET),), DEPLOYMENT, "CA", 200),
+)
+
+
+def found(*answers: Answer) -> list[Finding]:
+    return [Finding(f"check {n}", answer) for n, answer in enumerate(answers)]
+
+
+# Findings
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        (("valid", "valid"), "valid"),
+        (("valid", "unknown"), "unknown"),
+        (("valid", "unknown", "invalid"), "invalid"),
+        ((), "unknown"),  # nothing looked at is nothing known
+    ],
+)
+def test_there_are_three_verdicts(answers: Sequence[Answer], told: Answer) -> None:
+    assert verdict(found(*answers)) == told
+
+
+def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
+    findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", "pulumi up", advisory=True)]
+    assert verdict(findings) == "valid"
+    assert listing(findings, "invalid") == "  ‼ the portal is up: expected up, found down; next: pulumi up"
+
+
+def test_a_long_list_is_cut_with_its_count() -> None:
+    assert listing(found(*["invalid"] * 30), "invalid").endswith("… and 18 more")
+
+
+def test_evidence_counts_by_topic() -> None:
+    findings = [Finding("a", "valid", topic="containers"), Finding("b", "valid", topic="containers"), *found("valid")]
+    assert evidence(findings, 0.314) == "2 containers, check 0; 0.31 s"
+
+
+# Runner
+
+
+def _wrong() -> str:
+    raise Wrong("3", "4", "count again", 1201)
+
+
+def _dark() -> str:
+    raise CouldNotTell("no light")
+
+
+def _broken() -> str:
+    raise KeyError("oops")
+
+
+def test_checks_run_side_by_side_and_in_order() -> None:
+    together = threading.Barrier(4, timeout=5)
+
+    def look() -> str:
+        together.wait()
+        return "seen"
+
+    validation = runner.run([Check(f"check {n}", "t", look) for n in range(4)], 10)
+    assert [f.check for f in validation.findings] == [f"check {n}" for n in range(4)]
+    assert validation.verdict == "valid"
+
+
+def test_an_error_is_never_an_answer() -> None:
+    checks = [Check("a", "t", _wrong), Check("b", "t", _dark), Check("c", "t", _broken), Check("d", "t", list)]
+    findings = runner.run(checks, 5).findings
+    assert [(f.answer, f.found) for f in findings] == [
+        ("invalid", "3"),
+        ("unknown", "no light"),
+        ("unknown", "KeyError: 'oops'"),
+    ]
+    assert findings[0].code == 1201
+
+
+def test_a_check_that_hangs_is_unknown_at_the_deadline() -> None:
+    never = threading.Event()
+    started = time.monotonic()
+    validation = runner.run([Check("slow", "t", lambda: str(never.wait(30))), Check("quick", "t", lambda: "ok")], 0.3)
+    never.set()
+    assert time.monotonic() - started < 2
+    assert [f.answer for f in validation.findings] == ["unknown", "valid"]
+    assert "no answer within 0.3 s" in validation.findings[0].found
+
+
+def test_what_settles_is_asked_again_and_what_is_well_is_not() -> None:
+    asked = {"late": 0, "well": 0}
+
+    def late() -> str:
+        asked["late"] += 1
+        if asked["late"] < 3:
+            raise Wrong("not yet")
+        return "there"
+
+    def well() -> str:
+        asked["well"] += 1
+        return "fine"
+
+    validation = runner.settle([Check("late", "t", late), Check("well", "t", well)], 20, again=("invalid",))
+    assert validation.verdict == "valid"
+    assert asked == {"late": 3, "well": 1}
+
+
+# Specifications
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+def test_a_specification_survives_its_journey(spec: Spec) -> None:
+    again = load(phase_of(spec), dump(spec))
+    assert again == spec
+    assert fingerprint(again) == fingerprint(spec)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+def test_secrets_are_neither_shown_nor_part_of_the_fingerprint(spec: Spec) -> None:
+    assert SECRET not in repr(spec)
+    other = load(phase_of(spec), dump(spec).replace(SECRET, "another"))
+    assert fingerprint(other) == fingerprint(spec)
+
+
+def test_a_changed_declaration_changes_the_fingerprint() -> None:
+    changed = replace(DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], image="sha256:2"),))
+    assert fingerprint(changed) != fingerprint(DEPLOYMENT)
+
+
+# States
+
+
+def test_every_state_is_reachable_and_every_phase_reaches_one() -> None:
+    assert set(TRANSITIONS) == set(State)
+    assert {s for followers in TRANSITIONS.values() for s in followers} == set(State)
+    assert set(REACHED) == set(Phase)
+
+
+@given(st.sampled_from(list(State)), st.sampled_from(list(State)))
+def test_check_refuses_exactly_what_the_table_does_not_hold(current: State, wanted: State) -> None:
+    if wanted in TRANSITIONS[current]:
+        check(current, wanted)
+    else:
+        with pytest.raises(TransitionRefused, match=f"{current} does not lead to {wanted}"):
+            check(current, wanted)
+
+
+@given(st.sampled_from(list(State)), st.sampled_from(list(REACHED.values())))
+def test_a_walk_takes_allowed_steps_and_calls_nothing_complete_in_passing(current: State, wanted: State) -> None:
+    try:
+        route = walk(current, wanted)
+    except TransitionRefused:
+        assert current not in (State.UNKNOWN, State.COMPLETE, State.FAILED)
+        return
+    for before, after in zip([current, *route], route, strict=False):
+        check(before, after)
+    assert State.COMPLETE not in route[:-1]
+
+
+def test_a_proof_survives_its_journey() -> None:
+    proof = Proof(Phase.PREFLIGHT, "f", "e", "2026-01-01T00:00:00+00:00", 0.5, "r")
+    assert Proof.of({**proof.plain(), "recorded": False}) == proof
+
+
+# What needs no engine to be looked at
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("", "is empty"), ("short", "has 5 characters"), ("changeme-1234567890", "well-known word")]
+)
+def test_a_weak_secret_is_refused_by_name_and_not_by_value(value: str, told: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        preflight.secrets({"redis": value})
+    assert told in caught.value.found
+    assert "dive:secrets.redis" in caught.value.remedy
+    assert not value or value not in caught.value.found
+
+
+def test_strong_secrets_pass() -> None:
+    assert preflight.secrets({"redis": "x9" * 16, "mongodb": "y8" * 16}) == "2 secrets"
+
+
+def _certified(days: int, *names: str) -> Initialization:
+    issuer = pki.issue("test", 100, authority=True)
+    made = pki.issue("leaf", days, pki.Issuer(issuer.chain, issuer.key), names)
+    return Initialization(FRANCE, "fra", (), (), (), made.chain, ("a.fra", "127.0.0.1"), issuer.chain)
+
+
+def test_a_certificate_is_proven_by_its_names_and_days() -> None:
+    assert initialization.certificate(_certified(90, "a.fra", "127.0.0.1")).startswith("2 names")
+    with pytest.raises(Wrong, match=r"127.0.0.1 not covered"):
+        initialization.certificate(_certified(90, "a.fra"))
+    with pytest.raises(Wrong, match=r"ends in (9|10)\.\d days"):
+        initialization.certificate(_certified(10, "a.fra", "127.0.0.1"))
+    with pytest.raises(Wrong, match="not a certificate"):
+        initialization.certificate(replace(SPECS[1], certificate="nonsense"))  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize("where", [FRANCE, USA])
+@pytest.mark.parametrize("home", ["FRA", "USA"])
+def test_the_seeds_hold_a_case_for_every_pair_of_countries(where: Names, home: str) -> None:
+    kinds = [denied_by for _, denied_by in cases(where, home, 10)]
+    assert kinds == ["", "clearance", "country"]
+
+
+# Report
+
+
+def _report() -> report.Report:
+    findings = (
+        Finding("t-unit-fra-opa runs", "valid", found="running, healthy", topic="containers"),
+        Finding("t-unit-fra-portal runs", "invalid", "healthy", "exited with 1", topic="containers", advisory=True),
+        Finding("a user of FRA logs in at USA", "valid", seconds=1.2, topic="logins"),
+    )
+    spec = SPECS[5]
+    assert isinstance(spec, Verification)
+    return report.make(spec, runner.Validation(findings, 1.5), "run-1")
+
+
+def test_the_report_is_what_its_schema_says() -> None:
+    schema = json.loads(Path("schemas/verification-report.json").read_text())
+    assert schema == report.json_schema()
+    made = json.loads(_report().model_dump_json())
+    Draft202012Validator(schema).validate(made)
+    assert made["status"] == "success"
+    assert made["containers"] == {"running": 1, "unhealthy": 0, "stopped": 1, "total": 2}
+    assert SECRET not in json.dumps(made)
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.json"
+    report.write(_report(), path)
+    before = path.read_text()
+    assert json.loads(before)["instance"] == "FRA"
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        report.write(_report(), path)
+    assert path.read_text() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report.json"]

@@ -1,0 +1,399 @@
+"""Realms, people, links and logins on a real Keycloak: two countries' realms on one server, each at its own public URL.
+
+What is declared is declared by Pulumi; the link's hub side goes through the gateway, as a spoke's stack does it.
+"""
+
+import copy
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from dive_backend import links
+from dive_common import problems
+from dive_infra import pki
+from dive_infra.catalog.datastores import postgres
+from dive_infra.catalog.keycloak import keycloak
+from dive_infra.catalog.spec import Material
+from dive_infra.cli.environment import prepare
+from dive_infra.countries import COUNTRIES
+from dive_infra.credentials import CREDENTIALS
+from dive_infra.identity import link_data, people, users, web
+from dive_infra.identity.admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
+from dive_infra.identity.inspect import compare
+from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
+from dive_infra.identity.login import LoginFailed, LoginResult, login
+from dive_infra.machine import engine
+from dive_infra.naming import LOOPBACK, Names
+from tests.support.lab import Lab
+
+NAMESPACE = "tident"
+# Both realms are on the hub's server: the realm's own address makes it two.
+PORTS = {"FRA": {"keycloak": Names(COUNTRIES["USA"], NAMESPACE).port("keycloak")}}
+USA, FRA, DEU = (Names(COUNTRIES[code], NAMESPACE, "", PORTS) for code in ("USA", "FRA", "DEU"))
+SECRETS = {row.name: f"Secret-of-{row.name}-1" for row in CREDENTIALS}
+PASSWORD = "A-long-Passphrase-1"
+PROGRAM = Path(__file__).parents[1] / "support" / "identity"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class Coalition:
+    """The two countries under test; `admin` administers the server, `fra` and `deu` hold what the hub lends them."""
+
+    home: Path
+    ca: str
+    admin: Admin
+    fra: Admin
+    deu: Admin
+
+    def declare(self, *arguments: str, linked: bool = True) -> None:
+        """`pulumi up` of the test's program; fails with Pulumi's own words."""
+        told = {
+            "namespace": NAMESPACE,
+            "ports": PORTS,
+            "ca": self.ca,
+            "deployer": SECRETS["keycloak-admin"],
+            "portal": SECRETS["portal-client"],
+            "link": SECRETS["link-admin"],
+            "gateway": SECRETS["link-gateway"],
+            "users": PASSWORD,
+            "linked": linked,
+        }
+        (self.home / "told.json").write_text(json.dumps(told))
+        self.pulumi("up", "--yes", "--skip-preview", "--non-interactive", *arguments)
+
+    def pulumi(self, *arguments: str) -> None:
+        environment = os.environ | {
+            "PULUMI_BACKEND_URL": self.home.as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "IDENTITY_TEST": str(self.home / "told.json"),
+            "PYTHONPATH": str(ROOT),
+        }
+        command = ["pulumi", *arguments, "-s", "test"]
+        done = subprocess.run(command, cwd=self.home / "program", env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+    def login(self, portal: Names, via: Names, username: str, password: str = PASSWORD, **more: Any) -> LoginResult:
+        return login(portal, via, username, password, SECRETS["portal-client"], self.ca, **more)
+
+    def off(self, names: Names, partner: Names) -> list[str]:
+        """What the inspection finds, without what is as it should be."""
+        # The other country of this server's hub, which has an account and no link.
+        partners = [partner, DEU] if names is USA else [partner]
+        return [f"{f.check}: {f.found}" for f in compare(self.admin, names, partners) if f.answer != "valid"]
+
+
+@pytest.fixture(scope="module")
+def coalition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coalition]:
+    home = tmp_path_factory.mktemp("identity")
+    prepare()
+    root = pki.issue("test coalition", 1, authority=True)
+    hosts = [n.host(s) for n in (USA, FRA) for s in ("keycloak", "backend", "postgres")]
+    leaf = pki.issue("tident", 1, pki.Issuer(root.chain, root.key), [*hosts, "localhost", LOOPBACK])
+    material = Material(SECRETS, leaf.chain, leaf.key, root.chain)
+    with closing(engine.client()) as client, _server(client, material), _gateway(home, material):
+        at_server = Access(USA.url("keycloak"), root.chain, SECRETS["keycloak-admin"])
+        fra, deu = (_lent(names, root.chain) for names in (FRA, DEU))
+        shutil.copytree(PROGRAM, home / "program")  # Pulumi writes beside it
+        with Admin(at_server) as admin, Admin(fra) as at_fra, Admin(deu) as at_deu:
+            there = Coalition(home, root.chain, admin, at_fra, at_deu)
+            there.pulumi("stack", "init")
+            there.declare()
+            yield there
+
+
+def _lent(names: Names, ca: str) -> Access:
+    url = f"https://localhost:{USA.port('backend')}{BASE_PATH}"
+    return Access(url, ca, SECRETS["link-admin"], link_account(names), USA.realm)
+
+
+@contextmanager
+def _server(client: Any, material: Material) -> Iterator[None]:
+    """The hub's Keycloak in its container, reachable under the names of both countries."""
+    networks = [client.networks.create(names.network) for names in (USA, FRA)]
+    there = Lab(client, USA, material)
+    try:
+        there.start(postgres(USA, USA), within=60)
+        with psycopg.connect(
+            host=LOOPBACK,
+            port=USA.port("postgres"),
+            user="postgres",
+            password=SECRETS["postgres-superuser"],
+            sslmode="require",
+            autocommit=True,
+        ) as superuser:
+            superuser.execute(f"CREATE ROLE keycloak LOGIN PASSWORD '{SECRETS['keycloak-db']}'")
+            superuser.execute("CREATE DATABASE keycloak OWNER keycloak")
+        server = there.start(keycloak(USA, USA), within=180)
+        networks[1].connect(server, aliases=[FRA.host("keycloak")])
+        yield
+    finally:
+        there.close()
+        for network in networks:
+            network.remove()
+
+
+@contextmanager
+def _gateway(home: Path, material: Material) -> Iterator[None]:
+    """The hub backend's link routes, served over TLS."""
+    (home / "links.json").write_text(policy(USA, [FRA, DEU]))
+    (home / "tls.crt").write_text(material.certificate)
+    (home / "tls.key").write_text(material.key)
+    paths = SimpleNamespace(secret=lambda _: SECRETS["link-gateway"], http=lambda: web.client(material.ca))
+    routes = links.routes(SimpleNamespace(files=home, paths=paths))  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers={problems.Problem: problems.answer})
+    tls = {"ssl_certfile": str(home / "tls.crt"), "ssl_keyfile": str(home / "tls.key")}
+    server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, USA.port("backend"), log_level="warning", **tls))  # type: ignore[arg-type]
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_live_realms_are_what_is_declared_and_a_refresh_changes_nothing(coalition: Coalition) -> None:
+    assert coalition.off(USA, FRA) == []
+    assert coalition.off(FRA, USA) == []
+    coalition.declare("--refresh", "--expect-no-changes")
+
+
+@pytest.mark.parametrize(
+    ("portal", "via", "username"),
+    [(USA, FRA, "testuser-fra-4"), (FRA, USA, "testuser-usa-5"), (FRA, FRA, "admin-fra")],
+    ids=["French at the USA", "American in France", "French at home"],
+)
+def test_people_log_in_and_bring_their_attributes(
+    coalition: Coalition, portal: Names, via: Names, username: str
+) -> None:
+    result = coalition.login(portal, via, username)
+    user = next(u for u in users.wanted(via) if u.username == username)
+    away = () if portal is via else (via.host("keycloak"), portal.host("keycloak"))
+    assert result.hosts == (portal.host("keycloak"), *away, portal.host("frontend"))
+    for claims in (result.claims, result.identity):
+        assert claims["uniqueID"] == username
+        assert claims["clearance"] == user.clearance
+        assert claims["countryOfAffiliation"] == via.country.code
+        assert sorted(claims["acpCOI"]) == sorted(user.coi)
+        assert claims["organization"] == user.organization
+        assert claims["organizationType"] == "MIL"
+        roles = {role for role in claims["realm_access"]["roles"] if not role.startswith("default-roles-")}
+        assert roles == {"super_admin" if username.startswith("admin") else "user"}
+    known_as = username if portal is via else f"{via.idp_alias}.{username}"
+    assert result.claims["preferred_username"] == known_as
+    assert result.claims["aud"] == "dive-v3-backend"
+    assert result.claims["exp"] - result.claims["iat"] == 900
+
+
+@pytest.mark.parametrize(
+    ("more", "step", "found"),
+    [
+        ({"password": "wrong"}, "login", "Invalid username or password."),
+        ({"override": {"code_challenge": None, "code_challenge_method": None}}, "redirect", "code_challenge_method"),
+        ({"override": {"redirect_uri": "https://evil.localhost/callback"}}, "authorization request", "redirect_uri"),
+        ({"override": {"kc_idp_hint": "deu-idp"}}, "authorization request", "a login form of its own"),
+    ],
+    ids=["wrong password", "no PKCE", "redirect not listed", "unknown country"],
+)
+def test_a_login_that_must_fail_says_where_and_why(
+    coalition: Coalition, more: dict[str, Any], step: str, found: str
+) -> None:
+    with pytest.raises(LoginFailed) as failed:
+        coalition.login(USA, FRA, "testuser-fra-1", **more)
+    assert failed.value.step == step
+    assert found in failed.value.found
+
+
+def test_a_wrong_client_secret_is_told_from_a_wrong_password(coalition: Coalition) -> None:
+    with pytest.raises(LoginFailed, match=r"token request.*401"):
+        login(USA, FRA, "testuser-fra-1", PASSWORD, "wrong", coalition.ca)
+
+
+def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) -> None:
+    user = users.wanted(FRA)[2]
+    path = f"/realms/{FRA.realm}/users/{user.id}"
+    changed = coalition.admin.get(path)
+    changed["attributes"]["countryOfAffiliation"] = ["USA"]
+    coalition.admin.put(path, changed)
+    with pytest.raises(LoginFailed) as failed:
+        coalition.login(USA, FRA, user.username)
+    assert failed.value.host == USA.host("keycloak")
+    assert people.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
+    assert users.mend(coalition.admin, FRA, PASSWORD) == [f"{user.username}: countryOfAffiliation mended"]
+    assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
+
+
+@pytest.mark.parametrize("same", ["username", "email"])
+def test_an_account_that_exists_is_an_error_and_never_a_link(coalition: Coalition, same: str) -> None:
+    user = users.wanted(FRA)[1]
+    taken = {"username": {"username": f"fra-idp.{user.username}"}, "email": {"username": "other", "email": user.email}}
+    local = coalition.admin.post(f"/realms/{USA.realm}/users", {"enabled": True, **taken[same]})
+    try:
+        with pytest.raises(LoginFailed, match="already exists"):
+            coalition.login(USA, FRA, user.username)
+        assert coalition.admin.get(f"/realms/{USA.realm}/users/{local}/federated-identity") == []
+    finally:
+        coalition.admin.delete(f"/realms/{USA.realm}/users/{local}")
+
+
+def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coalition) -> None:
+    first, second, third, *rest = users.wanted(USA)
+    path = f"/realms/{USA.realm}/users"
+    coalition.admin.delete(f"{path}/{first.id}")
+    coalition.admin.post(path, {"username": first.username, "enabled": True})  # the name with another id
+    changed = coalition.admin.get(f"{path}/{second.id}")
+    changed["attributes"]["clearance"] = ["TOP_SECRET"]
+    coalition.admin.put(f"{path}/{second.id}", changed)
+    group = coalition.admin.get(f"{path}/{third.id}/groups")[0]
+    coalition.admin.delete(f"{path}/{third.id}/groups/{group['id']}")
+    wrong = [f for f in users.compare_users(coalition.admin, USA) if f.answer == "invalid"]
+    assert [f.found for f in wrong] == ["user: missing", "clearance: ['TOP_SECRET']", "groups: []"]
+    coalition.declare()  # without a refresh: the resource looks for itself
+    assert all(f.answer == "valid" for f in users.compare_users(coalition.admin, USA))
+    assert {u["id"] for u in coalition.admin.get(path) if u["username"] in {first.username, rest[0].username}} == {
+        first.id,
+        rest[0].id,
+    }
+
+
+def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coalition: Coalition) -> None:
+    realm = f"/realms/{USA.realm}"
+    provider = coalition.admin.get(f"{realm}/identity-provider/instances/fra-idp")
+    provider["config"]["filteredByClaim"] = "false"
+    coalition.admin.put(f"{realm}/identity-provider/instances/fra-idp", provider)
+    mappers = {m["name"]: m for m in coalition.admin.get(f"{realm}/identity-provider/instances/fra-idp/mappers")}
+    coalition.admin.delete(f"{realm}/identity-provider/instances/fra-idp/mappers/{mappers['acpCOI']['id']}")
+    changed = coalition.admin.get(realm)
+    coalition.admin.put(realm, changed | {"accessTokenLifespan": 36000})
+    coalition.admin.delete(f"{realm}/roles/admin")
+    coalition.admin.post(f"{realm}/clients", {"clientId": "stranger"})
+    found = "\n".join(coalition.off(USA, FRA))
+    assert "accessTokenLifespan: 36000" in found
+    assert "config.filteredByClaim: false; mappers.acpCOI: None" in found
+    assert "role admin exists: missing" in found
+    assert "client stranger is declared: it is there" in found
+    coalition.admin.delete(f"{realm}/clients/{coalition.admin.get(f'{realm}/clients', clientId='stranger')[0]['id']}")
+    coalition.declare("--refresh")
+    assert coalition.off(USA, FRA) == []
+
+
+def _instances(alias: str = "") -> str:
+    return f"/realms/{USA.realm}/identity-provider/instances" + (f"/{alias}" if alias else "")
+
+
+def _client_id(coalition: Coalition, client_id: str) -> str:
+    return str(coalition.admin.get(f"/realms/{USA.realm}/clients", clientId=client_id)[0]["id"])
+
+
+def _altered(representation: dict[str, Any], **config: str) -> dict[str, Any]:
+    changed = copy.deepcopy(representation)
+    changed["config"].update(config)
+    return changed
+
+
+_Attempt = Callable[[Coalition], object]
+_ROLE = {
+    "name": "clearance",
+    "identityProviderAlias": "fra-idp",
+    "identityProviderMapper": "oidc-hardcoded-role-idp-mapper",
+    "config": {"syncMode": "FORCE", "role": "realm-management.realm-admin"},
+}
+_PROVIDER: dict[str, Any] = link_data.identity_provider(USA, FRA)
+_CLIENT: dict[str, Any] = link_data.broker_client(USA, FRA)
+_ATTEMPTS: dict[str, _Attempt] = {
+    "point the own provider to other keys": lambda c: c.fra.put(
+        _instances("fra-idp"), _altered(_PROVIDER, jwksUrl="https://evil.localhost")
+    ),
+    "drop the country filter": lambda c: c.fra.put(_instances("fra-idp"), _altered(_PROVIDER, filteredByClaim="false")),
+    "add a setting": lambda c: c.fra.put(_instances("fra-idp"), _altered(_PROVIDER, allowClientIdAsAudience="true")),
+    "link by mail": lambda c: c.fra.put(
+        _instances("fra-idp"), {**_PROVIDER, "firstBrokerLoginFlowAlias": "first broker login"}
+    ),
+    "hand out the administrator's role": lambda c: c.fra.post(f"{_instances('fra-idp')}/mappers", _ROLE),
+    "list all providers": lambda c: c.fra.get(_instances()),
+    "make another country's provider": lambda c: c.fra.post(_instances(), link_data.identity_provider(USA, DEU)),
+    "read another country's provider": lambda c: c.deu.get(_instances("fra-idp")),
+    "remove another country's provider": lambda c: c.deu.delete(_instances("fra-idp")),
+    "reach another country's mapper by its id": lambda c: c.deu.delete(
+        f"{_instances('deu-idp')}/mappers/{c.fra.get(_instances('fra-idp') + '/mappers')[0]['id']}"
+    ),
+    "read the portal's client": lambda c: c.fra.get(f"/realms/{USA.realm}/clients/{_client_id(c, USA.client)}"),
+    "list clients": lambda c: c.fra.get(f"/realms/{USA.realm}/clients"),
+    "make a client": lambda c: c.fra.post(f"/realms/{USA.realm}/clients", {"clientId": "stranger"}),
+    "turn its client into an account": lambda c: c.fra.put(
+        f"/realms/{USA.realm}/clients/{_client_id(c, FRA.client)}", {**_CLIENT, "serviceAccountsEnabled": True}
+    ),
+    "mint claims with its client": lambda c: c.fra.post(
+        f"/realms/{USA.realm}/clients/{_client_id(c, FRA.client)}/protocol-mappers/models", {"name": "x"}
+    ),
+    "list people": lambda c: c.fra.get(f"/realms/{USA.realm}/users"),
+    "climb out of the path": lambda c: c.fra.get(f"{_instances('fra-idp')}/../../../users"),
+    "climb out of the path, encoded": lambda c: c.fra.get(f"{_instances('fra-idp%2F..%2F..%2Fusers')}"),
+    "read the realm": lambda c: c.fra.get(f"/realms/{USA.realm}"),
+    "read realm master": lambda c: c.fra.get("/realms/master"),
+    "be the gateway": lambda c: Admin(Access(c.fra.access.url, c.ca, SECRETS["link-gateway"], GATEWAY, USA.realm)).get(
+        _instances("fra-idp")
+    ),
+}
+
+
+@pytest.mark.parametrize("attempt", _ATTEMPTS)
+def test_a_countrys_credential_can_not(coalition: Coalition, attempt: str) -> None:
+    with pytest.raises(AdminError, match=r": (403|404|307|401|400) |refused service account"):
+        _ATTEMPTS[attempt](coalition)
+    assert coalition.off(USA, FRA) == []
+
+
+@pytest.mark.parametrize("path", [_instances(), f"/realms/{USA.realm}/clients", f"/realms/{USA.realm}/users"])
+def test_a_countrys_credential_can_do_nothing_at_keycloak_itself(coalition: Coalition, path: str) -> None:
+    lent = _lent(FRA, coalition.ca)
+    direct = Access(USA.url("keycloak"), coalition.ca, lent.client_secret, lent.client_id, lent.realm)
+    with Admin(direct) as admin, pytest.raises(NoRight):
+        admin.get(path)
+
+
+def test_three_different_answers(coalition: Coalition) -> None:
+    with pytest.raises(NotThere, match="Realm not found"):
+        coalition.admin.get("/realms/nowhere")
+    at_server = coalition.admin.access
+    with Admin(Access(at_server.url, coalition.ca, "wrong")) as admin, pytest.raises(NoRight, match="dive-deployer"):
+        admin.get(f"/realms/{USA.realm}")
+    nobody = f"https://{LOOPBACK}:{USA.port('kas')}"
+    with Admin(Access(nobody, coalition.ca, "x")) as admin, pytest.raises(OutOfReach, match="refused"):
+        admin.get("/realms/master")
+    other = pki.issue("another", 1, authority=True)
+    with Admin(Access(at_server.url, other.chain, "x")) as admin, pytest.raises(OutOfReach, match="CERTIFICATE"):
+        admin.get("/realms/master")
+
+
+def test_a_removed_link_leaves_nothing_behind_and_a_new_one_works(coalition: Coalition) -> None:
+    coalition.login(USA, FRA, "testuser-fra-1")
+    coalition.login(FRA, USA, "testuser-usa-1")
+    coalition.declare(linked=False)
+    for names, partner in ((USA, FRA), (FRA, USA)):
+        realm = f"/realms/{names.realm}"
+        assert coalition.admin.get(f"{realm}/identity-provider/instances") == []
+        assert coalition.admin.get(f"{realm}/clients", clientId=partner.client) == []
+        assert people.known(coalition.admin, names.realm, partner.idp_alias) == {}
+    coalition.declare()
+    assert coalition.login(USA, FRA, "testuser-fra-1").claims["uniqueID"] == "testuser-fra-1"
+    assert coalition.login(FRA, USA, "testuser-usa-1").claims["uniqueID"] == "testuser-usa-1"

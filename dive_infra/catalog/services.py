@@ -10,13 +10,15 @@ from dive_infra.catalog.policy import opa, opal_client, opal_server
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.naming import Names
 
-_COMMON = (postgres, mongodb, redis, keycloak, opa, backend, kas)
+_ALONE = (postgres, mongodb, redis, keycloak, opa, kas)
+_AMONG_PARTNERS = (backend, frontend)
 
 
 def services(names: Names, hub: Names, partners: Sequence[Names], images: Mapping[str, str]) -> list[ServiceSpec]:
     """The nine services of a country, each after those that it needs; `images` replaces single image references."""
     distributor = opal_server if names.country.is_hub else opal_client
-    specs = [*(make(names, hub) for make in (*_COMMON, distributor)), frontend(names, hub, partners)]
+    specs = [make(names, hub) for make in (*_ALONE, distributor)]
+    specs += [make(names, hub, partners) for make in _AMONG_PARTNERS]
     return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
 
 

@@ -89,7 +89,7 @@ def summary(seconds: dict[str, float]) -> None:
         table.add_row("containers", f"{len(containers)} healthy")
         verification = found.get("verification")
         assert isinstance(verification, dict)
-        table.add_row("verified", str(verification["summary"]))
+        table.add_row("verified", f"{verification['proven']}, at {verification['at']}")
         users = found["test_users"]
         assert isinstance(users, list)
         table.add_row("log in as", ", ".join(map(str, users)))

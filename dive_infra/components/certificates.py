@@ -23,7 +23,10 @@ class Authority(pulumi.ComponentResource):
         super().__init__("dive:components:Authority", name, None, opts)
         # What renews itself must not drop the old key while certificates of it are in use: protected like data.
         self.root = Certificate(
-            f"{name}-root", f"DIVE coalition {names.namespace}", authority=True, opts=pulumi.ResourceOptions(parent=self)
+            f"{name}-root",
+            f"DIVE coalition {names.namespace}",
+            authority=True,
+            opts=pulumi.ResourceOptions(parent=self),
         )
         self.certificate = self.root.chain
         self.register_outputs({"certificate": self.certificate})

@@ -33,7 +33,7 @@ class FilesProvider(Provider):
         try:
             carrier.put_archive("/", _archive(inputs["contents"], int(inputs["owner"])))
         finally:
-            carrier.remove()
+            carrier.remove(v=True)  # what the image declares as volumes, too
         return inputs["volume"], {}
 
     def drift(self, before: Inputs) -> str | None:

@@ -1,0 +1,138 @@
+"""Our own services: backend, key access service and portal. Each is replaceable by an image with the same interface:
+these variables, these files, this port and health path."""
+
+from collections.abc import Sequence
+
+from dive_infra.catalog import policy
+from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.catalog.spec import CA, FILES, HealthCheck, Material, ServiceSpec
+from dive_infra.identity import link_policy
+from dive_infra.naming import LOOPBACK, Names
+
+UID = 1000
+
+# The standard library alone, without site-packages: it runs every few seconds. The certificate names the address.
+_PROBE = (
+    "import http.client, ssl, sys; "
+    f"c = http.client.HTTPSConnection('{LOOPBACK}', %d, timeout=4, context=ssl.create_default_context(cafile='{CA}')); "
+    "c.request('GET', '%s'); sys.exit(c.getresponse().status != 200)"
+)
+
+
+def _health(port: int, path: str) -> HealthCheck:
+    return HealthCheck(("python", "-I", "-S", "-c", _PROBE % (port, path)), interval=5)
+
+
+def _identity(names: Names) -> dict[str, str]:
+    """Which country a service belongs to and whose tokens it takes: its own realm's alone, which brokers the others."""
+    return {
+        "INSTANCE_CODE": names.country.code,
+        "INSTANCE_NAME": names.country.name,
+        "INSTANCE_REALM": names.realm,
+        "TRUSTED_ISSUERS": names.issuer,
+    }
+
+
+def _mongodb(names: Names) -> dict[str, str]:
+    return {
+        "MONGODB_URL": f"mongodb://{names.host('mongodb')}:{names.port('mongodb')}/",
+        "MONGODB_USERNAME": ROOT_USER,
+        "MONGODB_DATABASE": names.mongo_database,
+    }
+
+
+def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
+    """The API. On the hub it also distributes policies and lets `partners` manage their side of their links."""
+
+    def files(material: Material) -> dict[str, str]:
+        secret = material.secrets
+        own = {
+            f"{FILES}/mongodb-password": secret["mongodb"],
+            f"{FILES}/redis-password": secret["redis"],
+            f"{FILES}/opa-token": secret["opa-token"],
+        }
+        if names.country.is_hub:
+            own |= policy.distribution_files(material)
+            own[f"{FILES}/links.json"] = link_policy.policy(names, partners)
+            own[f"{FILES}/link-gateway"] = secret["link-gateway"]
+        return material.tls() | own
+
+    port = names.port("backend")
+    return ServiceSpec(
+        name="backend",
+        image="dive/backend",
+        uid=UID,
+        files=files,
+        environment={
+            **_identity(names),
+            **_mongodb(names),
+            "PORT": str(port),
+            "IS_HUB": str(names.country.is_hub).lower(),
+            "REDIS_URL": f"rediss://{names.host('redis')}:{names.port('redis')}/0",
+            "KEYCLOAK_URL": names.url("keycloak"),
+            "OPA_URL": names.url("opa"),
+            "KAS_URL": names.url("kas"),
+            "API_URL": names.url("backend"),
+        },
+        health=_health(port, "/api/health"),
+        needs=("mongodb", "redis", "opa"),
+        shared=names.country.is_hub,  # spokes fetch policies and manage their links here
+    )
+
+
+def kas(names: Names, hub: Names) -> ServiceSpec:
+    """The key access service; the secret `kas-key` is its private key."""
+
+    def files(material: Material) -> dict[str, str]:
+        return material.tls() | {
+            f"{FILES}/mongodb-password": material.secrets["mongodb"],
+            f"{FILES}/opa-token": material.secrets["opa-token"],
+            f"{FILES}/kas.key": material.secrets["kas-key"],
+        }
+
+    port = names.port("kas")
+    return ServiceSpec(
+        name="kas",
+        image="dive/kas",
+        uid=UID,
+        files=files,
+        environment={
+            **_identity(names),
+            **_mongodb(names),
+            "KAS_PORT": str(port),
+            "KAS_ID": names.kas_id,
+            "OPA_URL": names.url("opa"),
+        },
+        health=_health(port, "/health"),
+        needs=("mongodb", "opa"),
+        shared=True,
+    )
+
+
+def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
+    """The portal, where people of this country and of `partners` sign in. Sessions live in the database `portal`."""
+
+    def files(material: Material) -> dict[str, str]:
+        own = ("portal-db", "portal-client", "portal-session")
+        return material.tls() | {f"{FILES}/{name}": material.secrets[name] for name in own}
+
+    port = names.port("frontend")
+    return ServiceSpec(
+        name="frontend",
+        image="dive/frontend",
+        uid=UID,
+        files=files,
+        environment={
+            **_identity(names),
+            "PORT": str(port),
+            "PORTAL_URL": names.url("frontend"),
+            "BACKEND_URL": names.url("backend"),
+            "KEYCLOAK_ISSUER": names.issuer,
+            "KEYCLOAK_CLIENT_ID": names.client,
+            "DATABASE_URL": f"postgresql://portal@{names.host('postgres')}:{names.port('postgres')}/portal",
+            "PARTNERS": ",".join(f"{p.country.code}={p.idp_alias}={p.country.name}" for p in partners),
+            "IDENTITY_ORIGINS": ",".join(n.url("keycloak") for n in (names, *partners)),
+        },
+        health=_health(port, "/health"),
+        needs=("postgres", "backend"),
+    )

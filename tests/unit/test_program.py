@@ -1,0 +1,219 @@
+"""The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi.runtime import mocks
+
+from dive_infra import pki
+from dive_infra.settings import load
+from dive_infra.stacks.hub import hub
+from dive_infra.stacks.spoke import spoke
+
+# A contract: a renamed type would replace what is deployed.
+TOKENS = {
+    "dive:components:Approval",
+    "dive:components:Authority",
+    "dive:components:CountryCertificate",
+    "dive:components:Databases",
+    "dive:components:FederationLink",
+    "dive:components:LinkAccess",
+    "dive:components:Network",
+    "dive:components:Realm",
+    "dive:components:Secrets",
+    "dive:components:Service",
+    "dive:components:Storage",
+    "dive:phases:Configuration",
+    "dive:phases:Deployment",
+    "dive:phases:Initialization",
+    "dive:phases:Preflight",
+    "dive:phases:Seeding",
+    "dive:phases:Verification",
+    "pulumi-python:dynamic/dive:Admission",
+    "pulumi-python:dynamic/dive:Certificate",
+    "pulumi-python:dynamic/dive:Checkpoint",
+    "pulumi-python:dynamic/dive:Files",
+    "pulumi-python:dynamic/dive:Gate",
+    "pulumi-python:dynamic/dive:Image",
+    "pulumi-python:dynamic/dive:OrchestrationSchema",
+    "pulumi-python:dynamic/dive:PartnerPeople",
+    "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:Secret",
+    "pulumi-python:dynamic/dive:Seed",
+    "pulumi-python:dynamic/dive:ServiceAccountRoles",
+    "pulumi-python:dynamic/dive:TestUsers",
+    "pulumi-python:dynamic/dive:TrustFile",
+    "pulumi-python:dynamic/dive:Verification",
+}
+
+CA = pki.issue("root", 30, authority=True)
+KEY = pki.rsa_key()
+
+
+class Mocks(mocks.Mocks):
+    """Answers each resource with its inputs and what a provider would compute."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        kind = args.typ.rsplit(":", 1)[-1]
+        computed: dict[str, Any] = {
+            "Secret": {"value": KEY if args.inputs.get("kind") == "rsa" else "x" * 32, "public": pki.public_key(KEY)},
+            "Certificate": {"chain": CA.chain, "key": CA.key},
+            "Image": {"image_id": f"sha256:{args.name}", "source": "present"},
+            "Probe": {"generation": 0},
+            "Gate": {"ready": "127.0.0.1", "degraded": ""},
+            "TrustFile": {"file": "ca.pem"},
+            "TestUsers": {"usernames": ["u"], "ids": {}},
+            "Seed": {"counts": {}},
+            "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
+            "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
+            "StackReference": {"outputs": GRANTED},
+        }.get(kind, {})
+        return f"{args.name}-id", {**args.inputs, **computed}
+
+    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        return {}
+
+
+GRANTED = {
+    "ca_certificate": CA.chain,
+    "grants": {
+        "FRA": {
+            "issuerChain": CA.chain,
+            "issuerKey": CA.key,
+            "secrets": dict.fromkeys(
+                ("opal-token", "link-admin", "orchestration-deployer", "test-users", "portal-client"), "y" * 32
+            ),
+        }
+    },
+}
+
+
+class Monitor(mocks.MockMonitor):
+    """Keeps every registration whole: mocks alone see neither parents nor dependencies nor protection."""
+
+    def __init__(self) -> None:
+        super().__init__(Mocks())
+        self.requests: dict[str, Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        answer = super().RegisterResource(request)
+        self.requests[answer.urn] = request
+        return answer
+
+
+def register(program: Callable[..., None], stack: str, **configuration: Any) -> dict[str, Any]:
+    """Runs a stack's program; returns URN -> what it asked the engine to register."""
+    monitor = Monitor()
+    mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
+    settings = load(stack, {f"dive:{k}": v for k, v in configuration.items()})
+
+    @pulumi.runtime.test
+    def run() -> None:
+        program(settings, stack)
+
+    run()
+    return monitor.requests
+
+
+def short(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]
+
+
+def of_kind(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Logical name -> resource, for the resources of one type."""
+    return {short(urn): r for urn, r in resources.items() if r.type == kind}
+
+
+def waits(resource: Any) -> set[str]:
+    return {short(urn) for urn in resource.dependencies}
+
+
+CONTAINER = "docker:index/container:Container"
+
+
+@pytest.fixture(scope="module")
+def usa() -> dict[str, Any]:
+    return register(hub, "usa", spokes=["FRA"])
+
+
+@pytest.fixture(scope="module")
+def fra() -> dict[str, Any]:
+    return register(spoke, "fra")
+
+
+def test_the_type_tokens_are_those_of_the_contract(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    ours = {r.type for r in [*usa.values(), *fra.values()] if r.type.startswith(("dive:", "pulumi-python:dynamic/"))}
+    assert ours == TOKENS
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_everything_has_a_phase_above_it(country: str, request: pytest.FixtureRequest) -> None:
+    resources = request.getfixturevalue(country)
+    for urn, resource in resources.items():
+        if resource.type in ("pulumi:pulumi:Stack", "pulumi:pulumi:StackReference"):
+            continue
+        above = resource
+        while above is not None and not above.type.startswith("dive:phases:"):
+            above = resources.get(above.parent)
+        assert above is not None, f"{urn} is not in a phase"
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_each_phase_waits_for_the_checkpoint_before_it(country: str, request: pytest.FixtureRequest) -> None:
+    phases = {short(u): r for u, r in request.getfixturevalue(country).items() if r.type.startswith("dive:phases:")}
+    order = ["preflight", "initialization", "deployment", "configuration", "seeding", "verification"]
+    assert set(phases) == set(order)
+    for before, phase in pairwise(order):
+        assert f"{before}-checkpoint" in waits(phases[phase]), phase
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_data_is_protected_and_nothing_else(country: str, request: pytest.FixtureRequest) -> None:
+    protected = {short(urn) for urn, r in request.getfixturevalue(country).items() if r.protect}
+    assert protected == {"data-postgres", "data-mongodb", "data-redis"}
+
+
+def test_a_disposable_country_protects_nothing() -> None:
+    assert not [urn for urn, r in register(spoke, "fra", disposable=True).items() if r.protect]
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_every_container_stands_between_a_probe_and_a_gate(country: str, request: pytest.FixtureRequest) -> None:
+    resources = request.getfixturevalue(country)
+    gates = of_kind(resources, "pulumi-python:dynamic/dive:Gate")
+    containers = of_kind(resources, CONTAINER)
+    assert len(containers) == 9
+    for name, container in containers.items():
+        service = name.removesuffix("-container")
+        assert {f"{service}-probe", f"{service}-files"} <= waits(container), name
+        assert name in waits(gates[f"{service}-gate"])
+        assert container.replacement_trigger.ByteSize(), f"{name}: the probe must be able to replace it"
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_every_container_is_hardened(country: str, request: pytest.FixtureRequest) -> None:
+    for name, resource in of_kind(request.getfixturevalue(country), CONTAINER).items():
+        inputs = dict(resource.object)
+        assert inputs["capabilities"]["drops"] == ["ALL"], name
+        assert list(inputs["securityOpts"]) == ["no-new-privileges:true"], name
+        assert inputs["readOnly"], name
+        assert not inputs.get("privileged"), name
+        assert inputs["user"].split(":")[0] not in ("", "0", "root"), name
+        assert inputs["memory"] > 0
+        assert float(inputs["cpus"]) > 0
+        assert all(p["ip"] == "127.0.0.1" for p in inputs["ports"]), name
+        assert inputs["healthcheck"]["tests"], name
+        assert inputs["image"].startswith("sha256:"), f"{name}: by id, not by a name that moves"
+        assert not [v for v in inputs["volumes"] if "hostPath" in v], f"{name}: no folder of the host"
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_no_environment_variable_command_or_label_holds_a_secret(country: str, request: pytest.FixtureRequest) -> None:
+    for name, resource in of_kind(request.getfixturevalue(country), CONTAINER).items():
+        inputs = dict(resource.object)
+        text = " ".join(str(inputs[k]) for k in ("envs", "command", "labels") if k in inputs)
+        assert "x" * 32 not in text, name
+        assert "PRIVATE KEY" not in text, name

@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
+from dive_infra.dynamic import lifeline
+
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
 
@@ -123,14 +125,17 @@ class _Messages:
         return str(error) if isinstance(error, Refused) else traceback.format_exc()
 
 
-def _answer_in_short() -> None:
+def _serve() -> None:
+    """In the engine's server of providers: errors are answered in short, and the server ends with its engine."""
     server = sys.modules["__main__"]
     run_as = getattr(server, "__spec__", None)
     if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
         vars(server)["traceback"] = _Messages
+        if len(sys.argv) > 1:
+            lifeline.watch(sys.argv[1])
 
 
-_answer_in_short()
+_serve()
 
 
 def _inputs(props: Outputs) -> Outputs:

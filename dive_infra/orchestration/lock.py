@@ -42,7 +42,7 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tup
     before = holder(connection, code)
     if not row or not row[0]:
         who = str(before) if before and before.live else "somebody whose row is not written yet"
-        raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, or end it; next: pulumi up again")
+        raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, then: pulumi up")
     with connection.transaction():
         connection.execute(
             "UPDATE deployment_locks SET released_at = clock_timestamp()"
@@ -66,7 +66,9 @@ def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> 
         [phase, country.lower(), fence],
     ).fetchone()
     if row is None:
-        raise Fenced(f"{country.upper()}: this deployment lost its lock to a later one, nothing was written; next: pulumi up")
+        raise Fenced(
+            f"{country.upper()}: the lock was lost to a later deployment, nothing was written; next: pulumi up"
+        )
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:

@@ -308,7 +308,7 @@ def test_a_stalled_owner_that_wakes_up_cannot_write(orchestration: Book) -> None
             "INSERT INTO deployment_locks (instance_code, run_id, acquired_by, hostname, pid, phase)"
             " VALUES ('fra', 'run-2', 'other', 'other', 1, 'SEEDING')"
         )
-        with pytest.raises(Fenced, match="lost its lock to a later one"):
+        with pytest.raises(Fenced, match="lock was lost to a later deployment"):
             stalled.complete("FRA", proof(Phase.SEEDING))
     assert orchestration.sql("SELECT count(*) FROM checkpoints") == [(0,)]
 

@@ -7,8 +7,8 @@ state. How it reaches a container stands in the catalog: as a file wherever the 
 from dataclasses import dataclass
 from typing import Literal
 
-# 32 URL-safe characters; the same with one of every class that a realm's password policy asks for; a 2048-bit key (PEM);
-# made from another secret
+# 32 URL-safe characters; the same with one of every class that a realm's password policy asks for;
+# a 2048-bit key (PEM); made from another secret
 Kind = Literal["password", "login", "rsa", "derived"]
 Owner = Literal["country", "hub", "issued"]  # each country; the hub alone; the hub for each country it approves
 
@@ -39,7 +39,9 @@ CREDENTIALS = (
     Credential("test-users", "password of the test users", kind="login", minimum=16),
     Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
     Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
-    Credential("link-gateway", "secret of the service account through which the hub's backend manages links", owner="hub"),
+    Credential(
+        "link-gateway", "secret of the service account through which the hub's backend manages links", owner="hub"
+    ),
     Credential("opal-token", "a country's token at the hub's OPAL server and policy endpoints", "derived", "issued"),
     Credential("link-admin", "secret of the service account that manages a country's link at the hub", owner="issued"),
     Credential("orchestration-deployer", "a country's role in the orchestration database", owner="issued"),

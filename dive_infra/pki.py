@@ -1,4 +1,4 @@
-"""The coalition's certificates: a root at the hub, an issuer for each country limited to its names, one leaf a country."""
+"""The coalition's certificates: a root at the hub, for each country an issuer limited to its names, and a leaf."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -51,7 +51,9 @@ def issue(
     sign for `names` and what is below them, and for nothing else (RFC 5280 name constraints).
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")])
+    subject = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")]
+    )
     signer: CertificateIssuerPrivateKeyTypes = key
     issued_by = subject
     if issuer:

@@ -1,4 +1,4 @@
-"""`./dive`: prepares a machine and does the work of day two. What is deployed is decided by the Pulumi program alone."""
+"""`./dive`: prepares a machine and deploys. What is deployed is decided by the Pulumi program alone."""
 
 import typer
 

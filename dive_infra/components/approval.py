@@ -41,8 +41,8 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
         if not grants or code not in grants:
             approved = ", ".join(grants or {}) or "none"
             raise ValueError(
-                f"the hub ({hub_stack}) does not approve {code}; approved: {approved}; next: add {code} to dive:spokes of the "
-                "hub's stack and run `pulumi up` there"
+                f"the hub ({hub_stack}) does not approve {code}; approved: {approved}; next: add {code} to dive:spokes "
+                "of the hub's stack and run `pulumi up` there"
             )
         found: Mapping[str, Any] = grants[code]
         return found

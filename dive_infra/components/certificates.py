@@ -1,4 +1,4 @@
-"""Trust in the coalition: a root at the hub, for each country an issuer limited to its names, one certificate a country."""
+"""Trust in the coalition: a root at the hub, for each country an issuer limited to its names and one certificate."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The roles and databases of a country's Postgres: one of each for every service that uses it, no superuser among them."""
+"""The roles and databases of a country's Postgres: one of each for every service that uses it, and no superuser."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

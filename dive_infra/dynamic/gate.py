@@ -43,7 +43,7 @@ class GateProvider(Provider):
 
 
 class Gate(Resource, module="dive", name="Gate"):
-    """`ready` is the address of the healthy container's published port; `degraded` why an optional service is not healthy.
+    """`ready` is the address of the container's published port; `degraded` why an optional service is not healthy.
 
     `deadline`: seconds to become healthy. A core service that fails fails the update, with its last log lines.
     """

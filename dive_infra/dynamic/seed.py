@@ -26,8 +26,8 @@ class SeedProvider(Provider):
                 counts[batch.collection] = len(batch.documents)
                 if done.inserted or done.replaced or done.removed:
                     tell(
-                        f"{batch.collection}: {done.inserted} inserted, {done.replaced} replaced, {done.removed} removed, "
-                        f"{done.kept} kept"
+                        f"{batch.collection}: {done.inserted} inserted, {done.replaced} replaced, "
+                        f"{done.removed} removed, {done.kept} kept"
                     )
         return f"{inputs['namespace']}/{inputs['country']}", {"counts": counts}
 
@@ -45,7 +45,7 @@ class SeedProvider(Provider):
 
 
 class Seed(Resource, module="dive", name="Seed"):
-    """`counts`: collection -> documents of the seed. `kas_key` is the public key (PEM) that documents are sealed for."""
+    """`counts`: collection -> documents of the seed. `kas_key` (PEM, public) is what documents are sealed for."""
 
     counts: pulumi.Output[dict[str, int]]
 

@@ -1,6 +1,5 @@
 """The coalition's CA as a file beside the state, for providers that take a path (Postgres)."""
 
-import os
 from pathlib import Path
 
 import pulumi
@@ -17,7 +16,7 @@ class TrustProvider(Provider):
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text(inputs["certificate"])
-        os.replace(fresh, path)
+        fresh.replace(path)
         return str(path), {"file": str(path)}
 
     def drift(self, before: Inputs) -> str | None:

@@ -13,7 +13,7 @@ LOG_LINES = 20
 
 
 class ContainerFailed(RuntimeError):
-    """A container is not there, has exited, or did not become healthy in time; the message ends with its last log lines."""
+    """A container is not there, has exited or did not become healthy; the message ends with its last log lines."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
         if not now.exists or seen_down >= 2:
             raise ContainerFailed(f"{name}: {now.describe()}, expected running and healthy{_tail(engine, name)}")
         if time.monotonic() > ends:
-            raise ContainerFailed(f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}")
+            raise ContainerFailed(
+                f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}"
+            )
         time.sleep(POLL)
 
 
@@ -107,7 +109,7 @@ def limit_processes(engine: docker.DockerClient, name: str, processes: int) -> N
 
 def of_country(engine: docker.DockerClient, namespace: str, code: str) -> Iterable[Container]:
     """All containers of a country, stopped ones too."""
-    filters = {"label": [f"dive.namespace={namespace}", f"dive.country={code}"]}
+    filters: dict[str, str | list[str] | bool] = {"label": [f"dive.namespace={namespace}", f"dive.country={code}"]}
     return engine.containers.list(all=True, filters=filters)
 
 

@@ -10,7 +10,8 @@ from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
-from dive_infra.naming import LOOPBACK, Names
+from dive_infra.identity.link_policy import BASE_PATH, link_account
+from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.deployment import Deployment
@@ -43,9 +44,14 @@ class Configuration(Phase):
         else:
             hub = context.hub
             partner = self._login(
-                "hub-link", self._gateway(hub), hub.realm, f"dive-link-{names.country.lower}", base.secrets["link-admin"], base.ca,
-                base_path="/api/link",
-            )  # fmt: skip
+                "hub-link",
+                f"https://{LOOPBACK}:{hub.port('backend')}",
+                hub.realm,
+                link_account(names),
+                base.secrets["link-admin"],
+                base.ca,
+                base_path=BASE_PATH,
+            )
             made.append(
                 FederationLink(
                     "link",
@@ -65,10 +71,6 @@ class Configuration(Phase):
             base.store,
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )
-
-    @staticmethod
-    def _gateway(hub: Names) -> str:
-        return f"https://{LOOPBACK}:{hub.port('backend')}"
 
     def _login(
         self,

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from dive_infra.countries import HUB_CODE
 from dive_infra.naming import Names
 from dive_infra.seeds import clearances
 from dive_infra.seeds.communities import EVERYBODY, FVEY, NATO
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Label:
-    """`recipients` names a row of `_RECIPIENTS`; `communities` must all be held by a reader."""
+    """`recipients` names a row of `_RECIPIENTS`, or is `some` or `nobody`; a reader holds all `communities`."""
 
     classification: str
     recipients: str
@@ -45,7 +46,7 @@ _RECIPIENTS: dict[str, Sequence[str]] = {
     "everybody": EVERYBODY,
     "nato": NATO,
     "fvey": FVEY,
-    "hub": ("USA",),
+    "hub": (HUB_CODE,),
     "own": (),
 }
 _LEVELS = (
@@ -55,7 +56,8 @@ _LEVELS = (
     *(3 * ("SECRET",)),
     "TOP_SECRET",
 )
-_SPREAD = ("everybody", "everybody", "everybody", "nato", "nato", "fvey", "hub", "own")
+_SPREAD = (*(6 * ("some",)), "nato", "fvey", "hub", "own")
+_SOME = 6  # partners of a document for "some", beside its own country and the hub
 _COMMUNITIES: dict[str, Sequence[tuple[str, ...]]] = {
     "UNCLASSIFIED": ((),),
     "RESTRICTED": ((),),
@@ -98,6 +100,15 @@ def _pick(seed: str, options: Sequence[T]) -> T:
     return options[int.from_bytes(sha256(seed.encode()).digest()[:8]) % len(options)]
 
 
+def _released_to(seed: str, own: str, recipients: str) -> list[str]:
+    if recipients == "nobody":
+        return []
+    if recipients == "some":
+        partners = (_pick(f"{seed} partner {n}", EVERYBODY) for n in range(_SOME))
+        return sorted({own, HUB_CODE, *partners})
+    return sorted({own, *_RECIPIENTS[recipients]})
+
+
 def _label(seed: str, number: int) -> Label:
     if number <= len(CORNERSTONES):
         return CORNERSTONES[number - 1]
@@ -124,7 +135,6 @@ def document(names: Names, number: int) -> dict[str, Any]:
     seed = f"{code} {number}"
     label = _label(seed, number)
     title = f"{_pick(f'{seed} kind', _KINDS)}: {_pick(f'{seed} topic', _TOPICS)}, {_pick(f'{seed} area', _AREAS)}"
-    nobody = label.recipients == "nobody"
     return {
         "_id": identifier(names, number),
         "resourceId": identifier(names, number),
@@ -133,7 +143,7 @@ def document(names: Names, number: int) -> dict[str, Any]:
         "originalClassification": clearances.national(code, label.classification),
         "originalCountry": code,
         "natoEquivalent": clearances.nato(label.classification),
-        "releasabilityTo": [] if nobody else sorted({code, *_RECIPIENTS[label.recipients]}),
+        "releasabilityTo": _released_to(seed, code, label.recipients),
         "COI": list(label.communities),
         "coiOperator": "ALL",
         "creationDate": f"{label.created}T08:00:00Z",

@@ -1,6 +1,5 @@
 """What preview announces is what the update does."""
 
-
 import pytest
 
 from dive_infra.seeds.store import connect

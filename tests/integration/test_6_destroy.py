@@ -1,6 +1,5 @@
 """What is protected stays; what is destroyed leaves nothing behind."""
 
-
 import docker
 import pytest
 

@@ -20,7 +20,7 @@ from dive_infra.seeds.store import StoreRefused, StoreUnreachable, Target, conne
 from tests.support.lab import lab
 
 Mongo = Database[dict[str, Any]]
-FRA, USA = (Names(country, "h-seeds") for country in (COUNTRIES["FRA"], HUB))
+FRA, USA = (Names(country, "t-seeds") for country in (COUNTRIES["FRA"], HUB))
 SECRETS = {"mongodb": "a-password-of-the-tests"}
 
 

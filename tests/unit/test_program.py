@@ -98,7 +98,7 @@ class Monitor(mocks.MockMonitor):
         super().__init__(Mocks())
         self.requests: dict[str, Any] = {}
 
-    def RegisterResource(self, request: Any) -> Any:
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the engine's name)
         answer = super().RegisterResource(request)
         self.requests[answer.urn] = request
         return answer

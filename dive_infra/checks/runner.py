@@ -13,7 +13,7 @@ from threading import Thread
 
 from dive_infra.checks.finding import Answer, Finding, evidence, verdict
 
-PAUSE = 0.5  # seconds between two looks at what has not settled
+PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before
 
 
 class Wrong(Exception):
@@ -72,13 +72,15 @@ def settle(checks: Sequence[Check], patience: float, again: Sequence[Answer]) ->
     ends = started + patience
     found: dict[int, list[Finding]] = {}
     pending = dict(enumerate(checks))
+    pause = PAUSE
     while True:
         found |= _look(pending, ends)
         pending = {p: c for p, c in pending.items() if any(f.answer in again and not f.advisory for f in found[p])}
-        if not pending or time.monotonic() + PAUSE >= ends:
+        if not pending or time.monotonic() + pause >= ends:
             ordered = tuple(finding for _, group in sorted(found.items()) for finding in group)
             return Validation(ordered, time.monotonic() - started)
-        time.sleep(PAUSE)
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST)
 
 
 def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:

@@ -104,12 +104,13 @@ class CheckpointProvider(Provider):
         """The record says that the phase is to be done again; a hub that is gone has no record to change."""
         if not before["recorded"]:
             return
+        country, phase = before["country"], Phase(before["phase"])
         try:
-            store = session(access_of(before["store"]))
-            store.hold(before["country"], before["phase"])
-            store.forget(before["country"], Phase(before["phase"]))
-            if before["phase"] == Phase.PREFLIGHT:
-                store.release(before["country"])
+            # Closed at the end: the hub's database is dropped soon after, and an open session would hold it.
+            with session(access_of(before["store"])) as store:
+                store.hold(country, phase)
+                store.forget(country, phase)
+                store.release(country)
         except (Unreachable, LoginRefused) as error:
             tell(f"{before['phase']} of {before['country']}: not recorded as taken back: {error}")
 

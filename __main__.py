@@ -2,10 +2,13 @@
 
 import pulumi
 
-from dive_infra.settings import load
+from dive_infra.settings import SettingsError, load
 from dive_infra.stacks.hub import hub
 from dive_infra.stacks.spoke import spoke
 
-settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
+try:
+    settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
+except SettingsError as error:
+    raise pulumi.RunError(str(error)) from None
 deploy = hub if settings.is_hub else spoke
 deploy(settings, pulumi.get_stack())

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.timeout(1500)
 def test_a_spoke_without_its_hub_says_which_hub_it_misses(fra: Country) -> None:
     run = fra.preview()
     assert not run.ok
-    assert "organization/dive/usa" in run.messages
+    assert "the hub (organization/dive/usa) is not deployed" in run.messages
+    assert "Traceback" not in run.messages
 
 
 def test_a_wrong_setting_stops_before_anything_is_touched(fra: Country, docker_engine: docker.DockerClient) -> None:

@@ -1,0 +1,1 @@
+"""What the reference services have in common: settings, TLS, tokens, decisions, stores and errors."""

@@ -1,0 +1,122 @@
+"""Decisions: what is asked of OPA, and how its answer is read. Whatever is not a clear yes is a no."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from dive_common import ztdf
+from dive_common.problems import unavailable
+from dive_common.tokens import Claims
+
+LABEL = (
+    "classification",
+    "originalClassification",
+    "originalCountry",
+    "natoEquivalent",
+    "releasabilityTo",
+    "COI",
+    "coiOperator",
+)
+SECOND_FACTORS = frozenset({"otp", "hwk", "swk", "mfa", "sms"})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """OPA's answer: `reason` is a sentence, `check` the code of the rule that refused, `details` all it evaluated."""
+
+    allow: bool
+    reason: str
+    check: str = ""
+    obligations: list[Any] = field(default_factory=list[Any])
+    details: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def now() -> str:
+    """The time as RFC 3339 in UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def subject_of(claims: Claims) -> dict[str, Any]:
+    """The subject of the question. An absent claim stays absent: the policy refuses it by name."""
+    plain = ("uniqueID", "clearance", "countryOfAffiliation", "organizationType")
+    return {
+        "authenticated": True,
+        "issuer": claims["iss"],
+        "acpCOI": _listed(claims.get("acpCOI")),
+        "mfa_used": bool(SECOND_FACTORS & set(_listed(claims.get("amr")))),
+        **{name: claims[name] for name in plain if claims.get(name)},
+    }
+
+
+def resource_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The resource of the question. The label of a protected document is the one that its payload is bound to."""
+    sealed = document.get("ztdf")
+    policy: Mapping[str, Any] = sealed["policy"] if sealed else document
+    label: Mapping[str, Any] = policy["securityLabel"] if sealed else document
+    resource = {
+        "resourceId": document["_id"],
+        "encrypted": bool(sealed),
+        "creationDate": policy.get("creationDate"),
+        **{name: label[name] for name in LABEL if name in label},
+    }
+    if sealed:
+        found = ztdf.policy_hash(policy)
+        resource["ztdf"] = {
+            "policyHash": sealed.get("policyHash"),
+            "computedPolicyHash": found,
+            "integrityValid": found == sealed.get("policyHash") and policy.get("resourceId") == document["_id"],
+        }
+    return resource
+
+
+def context_of(claims: Claims, tenant: str, source_ip: str, request_id: str) -> dict[str, Any]:
+    """The circumstances: time, strength of the login, and the country whose service asks."""
+    return {
+        "currentTime": now(),
+        "sourceIP": source_ip,
+        "requestId": request_id,
+        "tenant": tenant,
+        "acr": str(claims.get("acr", "")),
+        "amr": _listed(claims.get("amr")),
+        **({"auth_time": claims["auth_time"]} if "auth_time" in claims else {}),
+    }
+
+
+class DecisionPoint:
+    """OPA at `/v1/data/dive/authz`."""
+
+    def __init__(self, url: str, token: str, http: httpx.Client) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._http = http
+
+    def decide(self, question: Mapping[str, Any]) -> Decision:
+        """OPA's decision; raises `Problem` 503 when there is none (out of reach, refused, no policy loaded yet)."""
+        try:
+            response = self._http.post(
+                f"{self._url}/v1/data/dive/authz", json={"input": question}, headers=self._headers
+            )
+            result = response.raise_for_status().json().get("result")
+        except (httpx.HTTPError, ValueError) as error:
+            raise unavailable("policy engine", error) from error
+        if not isinstance(result, dict) or not isinstance(result.get("allow"), bool):
+            raise unavailable("policy engine", "it has no policy for this question yet")
+        details = result.get("evaluation_details") or {}
+        return Decision(
+            allow=result["allow"],
+            reason=str(result.get("reason", "")),
+            check=str(details.get("check", "")),
+            obligations=_listed(result.get("obligations")),
+            details=details,
+        )
+
+    def ping(self) -> None:
+        """Raises `httpx.HTTPError` when OPA is not up."""
+        self._http.get(f"{self._url}/health", timeout=2.0).raise_for_status()

@@ -1,0 +1,107 @@
+"""Tokens of OpenID Connect issuers, verified by the keys that the issuer publishes.
+
+Keys are fetched when a token first needs them, so a service starts before its realm exists.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+import jwt
+
+from dive_common.problems import unauthorized, unavailable
+
+Claims = Mapping[str, Any]
+
+ALGORITHMS = ("RS256", "PS256", "ES256")
+REFETCH_SECONDS = 10.0  # an unknown key id asks the issuer again, but not more often than this
+LEEWAY_SECONDS = 10
+
+
+class Issuer:
+    """One issuer: its discovery document and its signing keys."""
+
+    def __init__(self, url: str, http: httpx.Client) -> None:
+        self.url = url
+        self._http = http
+        self._lock = threading.Lock()
+        self._metadata: dict[str, Any] = {}
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched = float("-inf")
+
+    def _get(self, url: str) -> dict[str, Any]:
+        try:
+            response = self._http.get(url).raise_for_status()
+            body: dict[str, Any] = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise unavailable("identity provider", f"{url}: {error}") from error
+        return body
+
+    def metadata(self) -> Mapping[str, Any]:
+        """The discovery document; its `issuer` is the very URL that was asked for."""
+        if not self._metadata:
+            found = self._get(f"{self.url}/.well-known/openid-configuration")
+            if found.get("issuer") != self.url:
+                raise unavailable("identity provider", f"issuer is {found.get('issuer')!r}, expected {self.url!r}")
+            self._metadata = found
+        return self._metadata
+
+    def _key(self, kid: str) -> jwt.PyJWK:
+        with self._lock:
+            if kid not in self._keys and time.monotonic() - self._fetched > REFETCH_SECONDS:
+                keys = self._get(self.metadata()["jwks_uri"]).get("keys", [])
+                signing = [key for key in keys if key.get("use", "sig") == "sig"]
+                self._keys = {key["kid"]: jwt.PyJWK(key) for key in signing}
+                self._fetched = time.monotonic()
+            if kid not in self._keys:
+                raise unauthorized("the token is signed with a key that its issuer does not publish")
+            return self._keys[kid]
+
+    def decode(self, token: str, audience: str | None = None) -> Claims:
+        """The claims of a token of this issuer: signature, times and, when given, the audience hold.
+
+        Raises `Problem` 401 for a token that does not hold, 503 when the keys cannot be fetched.
+        """
+        try:
+            header = jwt.get_unverified_header(token)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                self._key(str(header.get("kid"))),
+                algorithms=ALGORITHMS,
+                issuer=self.url,
+                audience=audience,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "iss", "sub"], "verify_aud": audience is not None},
+            )
+        except jwt.InvalidTokenError as error:
+            raise unauthorized(f"the token does not hold: {error}") from error
+        return claims
+
+
+class AccessTokens:
+    """Verifies bearer tokens meant for this country's services."""
+
+    def __init__(self, issuers: Sequence[str], audience: str, http: httpx.Client) -> None:
+        self._issuers = {url: Issuer(url, http) for url in issuers}
+        self._audience = audience
+
+    def verify(self, authorization: str | None) -> tuple[str, Claims]:
+        """Of an `Authorization` header, the token and its claims; raises `Problem` 401 or 503.
+
+        The token's issuer is one that is trusted here, its audience is ours, and it is no ID token.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise unauthorized("a bearer token is needed")
+        try:
+            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        except jwt.InvalidTokenError as error:
+            raise unauthorized(f"the token cannot be read: {error}") from error
+        if issuer not in self._issuers:
+            raise unauthorized(f"issuer {issuer!r} is not trusted here")
+        claims = self._issuers[issuer].decode(token, self._audience)
+        if claims.get("typ") != "Bearer":
+            raise unauthorized(f"an access token is needed, found one of type {claims.get('typ')!r}")
+        return token, claims

@@ -1,0 +1,39 @@
+"""Pages from templates, with the headers that keep them harmless."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from dive_frontend import wording
+from dive_frontend.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """Renders `templates/`; everything from outside is escaped, no script runs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._environment.globals.update(portal=settings, words=wording.of)
+        # A sign-out is a form that the realm may pass on to the partner where the person signed in.
+        targets = " ".join(("'self'", *settings.identity_origins))
+        self._headers = {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": (
+                "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+                f"form-action {targets}"
+            ),
+            "Referrer-Policy": "same-origin",
+            "Strict-Transport-Security": "max-age=31536000",
+            "X-Content-Type-Options": "nosniff",
+        }
+
+    def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        html = self._environment.get_template(template).render(values)
+        return HTMLResponse(html, status, self._headers)

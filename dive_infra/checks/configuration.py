@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from dive_infra.checks.finding import Finding
 from dive_infra.checks.runner import Check, CouldNotTell
 from dive_infra.checks.spec import Configuration
+from dive_infra.findings import Finding
 from dive_infra.identity.admin import Access, Admin, NoRight, OutOfReach
 from dive_infra.identity.inspect import compare
 

@@ -14,9 +14,9 @@ from redis.retry import Retry
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks import objects
-from dive_infra.checks.finding import Finding
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
+from dive_infra.findings import Finding
 from dive_infra.identity import web
 from dive_infra.machine.containers import Condition, look
 from dive_infra.naming import LOOPBACK, Names

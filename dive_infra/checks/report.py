@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dive_infra.checks.finding import Finding
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import Verification, fingerprint
+from dive_infra.findings import Finding
 
 
 class _Part(BaseModel):

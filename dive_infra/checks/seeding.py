@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.checks.finding import Finding
 from dive_infra.checks.runner import Check, CouldNotTell
 from dive_infra.checks.spec import Seeding
+from dive_infra.findings import Finding
 from dive_infra.identity.admin import Access, Admin, NoRight, NotThere, OutOfReach
 from dive_infra.identity.users import compare_users
 from dive_infra.naming import LOOPBACK

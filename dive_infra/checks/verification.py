@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 
 from dive_infra.checks import deployment
-from dive_infra.checks.finding import Finding
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Party, Verification
+from dive_infra.findings import Finding
 from dive_infra.identity import web
 from dive_infra.identity.login import LoginFailed, login
 from dive_infra.naming import Names

@@ -44,8 +44,8 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
             )
         if code not in grants:
             raise pulumi.RunError(
-                f"the hub ({hub_stack}) does not approve {code}; approved: {', '.join(grants) or 'none'}; next: add {code} "
-                "to dive:spokes of the hub's stack and run `pulumi up` there"
+                f"the hub ({hub_stack}) does not approve {code}; approved: {', '.join(grants) or 'none'}; "
+                f"next: add {code} to dive:spokes of the hub's stack and run `pulumi up` there"
             )
         found: Mapping[str, Any] = grants[code]
         return found

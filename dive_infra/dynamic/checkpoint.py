@@ -14,12 +14,12 @@ import pulumi
 from pulumi.dynamic import DiffResult, Resource
 
 from dive_infra.checks import runner
-from dive_infra.checks.finding import listing
 from dive_infra.checks.phases import CHECKS
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, dump, fingerprint, load, phase_of
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.findings import listing
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
 from dive_infra.orchestration.access import Refused as LoginRefused

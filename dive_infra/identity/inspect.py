@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dive_infra.checks.finding import Finding
+from dive_infra.findings import Finding
 from dive_infra.identity import link_data, realm_data
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.link_policy import GATEWAY, link_account

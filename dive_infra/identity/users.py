@@ -7,7 +7,7 @@ is orphaned. Keycloak keeps an id only in a partial import.
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from dive_infra.checks.finding import Finding
+from dive_infra.findings import Finding
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.realm_data import CLEARANCES, Json
 from dive_infra.naming import Names

@@ -14,7 +14,6 @@ from jsonschema import Draft202012Validator
 
 from dive_infra import pki
 from dive_infra.checks import initialization, preflight, report, runner
-from dive_infra.checks.finding import Answer, Finding, evidence, listing, verdict
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import (
     Configuration,
@@ -34,6 +33,7 @@ from dive_infra.checks.spec import (
 )
 from dive_infra.checks.verification import cases
 from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.findings import Answer, Finding, evidence, listing, verdict
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof

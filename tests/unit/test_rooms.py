@@ -1,0 +1,75 @@
+"""The rooms of the package: imports go downwards only, and providers are found by name alone."""
+
+import ast
+import base64
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import pytest
+from pulumi.dynamic import ResourceProvider
+from pulumi.dynamic.dynamic import serialize_provider
+
+import dive_infra.dynamic
+
+PACKAGE = Path(dive_infra.dynamic.__file__).parents[1]
+
+# From the top: a room may import those after it (and its own). Rooms in one row may not import each other.
+ORDER = (
+    {"stacks", "cli"},
+    {"phases"},
+    {"components"},
+    {"dynamic"},
+    {"checks"},
+    {"orchestration", "seeds", "machine"},
+    {"catalog"},
+    {"identity"},
+)
+DECLARING = {"stacks", "phases", "components", "dynamic"}
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{a.name}" for a in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_only_downwards(path: Path) -> None:
+    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    rank = {name: place for place, row in enumerate(ORDER) for name in row}
+    for module in imports(path):
+        if module.split(".")[0] == "pulumi" or module.startswith("pulumi_"):
+            assert here in DECLARING, f"{here} stands below the line and must not import pulumi"
+        there = room(module) if module.startswith("dive_infra") else ""
+        if there in rank and here in rank and there != here:
+            assert rank[there] > rank[here], f"{here} must not import {there}"
+
+
+def providers() -> list[type[ResourceProvider]]:
+    found: list[type[ResourceProvider]] = []
+    for info in pkgutil.iter_modules(dive_infra.dynamic.__path__):
+        module = importlib.import_module(f"dive_infra.dynamic.{info.name}")
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            if issubclass(kind, ResourceProvider) and kind.__module__ == module.__name__:
+                found.append(kind)
+    return found
+
+
+@pytest.mark.parametrize("kind", providers(), ids=lambda k: k.__name__)
+def test_a_provider_is_pickled_by_its_name(kind: type[ResourceProvider]) -> None:
+    pickled = base64.b64decode(serialize_provider(kind()))
+    assert len(pickled) < 150, "by value: an edit of the code would be a change of every resource"
+    assert kind.__module__.encode() in pickled
+    assert kind.serialize_as_secret_always is False

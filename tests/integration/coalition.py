@@ -72,7 +72,8 @@ class Country:
         return path
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        command = ["pulumi", *arguments, "-s", self.stack, "--config-file", str(self._file())]
+        file = [] if arguments[0] == "stack" else ["--config-file", str(self._file())]
+        command = ["pulumi", *arguments, "-s", self.stack, *file]
         done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
@@ -87,10 +88,7 @@ class Country:
         self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
         started = time.monotonic()
         flags = {"up": ["--yes", "--skip-preview"], "destroy": ["--yes", "--skip-preview"], "preview": []}[command[0]]
-        if command[0] == "preview":
-            done = self.pulumi(*command, *flags, "--json", check=False)
-        else:
-            done = self.pulumi(*command, *flags, "--json", check=False)
+        done = self.pulumi(*command, *flags, "--json", check=False)
         return _read(done, time.monotonic() - started)
 
     def up(self, **configuration: Any) -> Run:

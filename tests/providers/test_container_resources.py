@@ -81,7 +81,7 @@ def test_a_container_that_exits_fails_within_seconds_and_shows_its_last_words(ru
     started = time.monotonic()
     with pytest.raises(Refused, match=r"stopped \(exit code 7\)(.|\n)*cannot open the vault"):
         GateProvider().create(gate(container, deadline=60))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20, "not at its deadline"
 
 
 def test_an_optional_service_that_fails_is_a_warning_that_stays(run: Any, capsys: pytest.CaptureFixture[str]) -> None:

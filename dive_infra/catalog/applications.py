@@ -20,7 +20,7 @@ _PROBE = (
 
 
 def _health(port: int, path: str) -> HealthCheck:
-    return HealthCheck(("python", "-I", "-S", "-c", _PROBE % (port, path)), interval=5)
+    return HealthCheck(("python", "-I", "-S", "-c", _PROBE % (port, path)))
 
 
 def _identity(names: Names) -> dict[str, str]:

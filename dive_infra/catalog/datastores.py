@@ -53,7 +53,7 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
             "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8 --data-checksums",
         },
         # By TCP: while the image makes a new cluster, the server listens on its socket only.
-        health=HealthCheck(("pg_isready", "-q", "-h", "localhost", "-p", str(port), "-U", SUPERUSER), interval=2),
+        health=HealthCheck(("pg_isready", "-q", "-h", "localhost", "-p", str(port), "-U", SUPERUSER)),
         data="/var/lib/postgresql",
         tmpfs=("/tmp", "/var/run/postgresql"),
         memory_mb=512,
@@ -81,7 +81,7 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
         ),
         environment={"MONGO_INITDB_ROOT_USERNAME": ROOT_USER, "MONGO_INITDB_ROOT_PASSWORD_FILE": _PASSWORD},
         # By the container's address: while the image makes its root user, the server listens on loopback only.
-        health=HealthCheck(("bash", "-c", f"exec 3<>/dev/tcp/$HOSTNAME/{port}"), interval=2),
+        health=HealthCheck(("bash", "-c", f"exec 3<>/dev/tcp/$HOSTNAME/{port}")),
         data="/data/db",
         tmpfs=("/tmp", "/var/run/postgresql", "/data/configdb"),
         memory_mb=768,
@@ -123,7 +123,7 @@ def redis(names: Names, hub: Names) -> ServiceSpec:
         uid=999,
         files=files,
         command=("redis-server", _REDIS_CONF),
-        health=HealthCheck(("sh", "-c", ping), interval=2),
+        health=HealthCheck(("sh", "-c", ping)),
         data="/data",
         memory_mb=256,
     )

@@ -65,7 +65,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
             # On two cores: first start 22 s, not 54; a password login then costs 127 ms, not 99.
             "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC",
         },
-        health=HealthCheck(("bash", "-c", ready), interval=2, retries=60, start_period=120),
+        health=HealthCheck(("bash", "-c", ready), start_period=180),
         tmpfs=("/tmp", "/opt/keycloak/data"),
         memory_mb=1024,
         cpus=2.0,

@@ -70,7 +70,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
             *("--authentication=token", "--authorization=basic", "--log-level=error", "--disable-telemetry"),
             _ACCESS,
         ),
-        health=HealthCheck(("/opa", "eval", "--fail", query), interval=2),
+        health=HealthCheck(("/opa", "eval", "--fail", query)),
         memory_mb=256,
     )
 
@@ -220,4 +220,4 @@ def _python_health(port: int, path: str) -> HealthCheck:
         f"c = http.client.HTTPSConnection('{LOOPBACK}', {port}, timeout=4, context=t); "
         f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
     )
-    return HealthCheck(("python", "-I", "-S", "-c", check), interval=3)
+    return HealthCheck(("python", "-I", "-S", "-c", check))

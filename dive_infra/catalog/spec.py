@@ -28,13 +28,16 @@ class Material:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """Docker's health check; times in seconds. `test` is run without a shell unless it starts with one."""
+    """Docker's health check; times in seconds. `test` is run without a shell unless it starts with one.
+
+    The interval is that of a running service; a starting one is asked more often (`machine.containers`).
+    """
 
     test: tuple[str, ...]
-    interval: int = 3
+    interval: int = 15
     timeout: int = 5
-    retries: int = 20
-    start_period: int = 30
+    retries: int = 3
+    start_period: int = 60
 
 
 @dataclass(frozen=True)

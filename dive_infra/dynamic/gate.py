@@ -24,8 +24,8 @@ class GateProvider(Provider):
         try:
             if not look(client, name).running:
                 start(client, name)
-            limit_processes(client, name, int(inputs["processes"]))
             await_healthy(client, name, float(inputs["deadline"]))
+            limit_processes(client, name, int(inputs["processes"]))
         except ContainerFailed as error:
             if inputs["service_class"] == "core":
                 raise

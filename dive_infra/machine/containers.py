@@ -46,18 +46,26 @@ class Condition:
 
 
 def look(engine: docker.DockerClient, name: str) -> Condition:
-    """The container called `name` as it is now; an engine out of reach raises docker's own error."""
+    """The container called `name` as it is now; an engine out of reach raises docker's own error.
+
+    Docker asks a started container only after the interval of its health check, which is long, as each question costs.
+    So a starting one is asked here, by the same test.
+    """
     try:
-        attributes = engine.containers.get(name).attrs
+        container = engine.containers.get(name)
     except docker.errors.NotFound:
         return Condition(exists=False)
+    attributes = container.attrs
     state = attributes["State"]
+    health = state.get("Health", {}).get("Status", "none")
+    if health == "starting" and _passes(container):
+        health = "healthy"
     return Condition(
         exists=True,
         id=attributes["Id"],
         # A container that Docker restarts again and again does not run.
         running=bool(state["Running"]) and not state.get("Restarting", False),
-        health=state.get("Health", {}).get("Status", "none"),
+        health=health,
         image=attributes["Image"],
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
@@ -66,6 +74,14 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
         labels=attributes["Config"]["Labels"] or {},
         networks=tuple(attributes["NetworkSettings"]["Networks"]),
     )
+
+
+def _passes(container: Container) -> bool:
+    test = container.attrs["Config"]["Healthcheck"]["Test"]
+    try:
+        return bool(container.exec_run(test[1:]).exit_code == 0)
+    except docker.errors.APIError:
+        return False  # it has stopped meanwhile
 
 
 def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Condition:

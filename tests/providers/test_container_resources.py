@@ -15,6 +15,7 @@ from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import DECLARATION, ProbeProvider
 from dive_infra.machine import engine, images
+from dive_infra.machine.containers import look
 
 PREFIX = "divetest-resource"
 LABELS = {"dive.namespace": "divetest-resources"}
@@ -65,13 +66,15 @@ def gate(container: Container, service_class: str = "core", deadline: float = 20
 # Gate.
 
 
-def test_a_gate_opens_when_the_container_is_healthy_and_limits_its_processes(run: Any) -> None:
+def test_a_gate_opens_when_the_container_is_healthy_and_limits_its_processes(
+    run: Any, client: docker.DockerClient
+) -> None:
     container = run("sleep 1; touch /tmp/ready; sleep 600", health="test -e /tmp/ready")
     made = GateProvider().create(gate(container))
     assert made.outs
     assert made.outs["ready"] == "127.0.0.1"
     container.reload()
-    assert container.attrs["State"]["Health"]["Status"] == "healthy"
+    assert look(client, container.name).healthy
     assert container.attrs["HostConfig"]["PidsLimit"] == 50
     assert not GateProvider().diff(made.id, made.outs, gate(container)).changes, "the next look finds nothing to do"
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -41,7 +42,7 @@ def step(title: str) -> Iterator[Progress]:
     console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
 
 
-def fail(message: str, code: int = 1) -> None:
+def fail(message: str, code: int = 1) -> NoReturn:
     """Ends the command: the message says what was found, what was expected and what to do next."""
     sys.stderr.write(f"dive: {message}\n")
     raise typer.Exit(code)

@@ -11,6 +11,7 @@ import typer
 
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, step
 from dive_infra.machine import debian
 from dive_infra.machine.state import ROOT
@@ -39,7 +40,7 @@ def test(
             failed.append(name)
     if not fast:
         prepare()
-        images.ensure()
+        images.ensure(chosen(images.DEFAULT))
         with step("browser") as progress:
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)

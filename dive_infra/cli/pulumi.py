@@ -1,0 +1,50 @@
+"""Running Pulumi from the command: in full view to deploy, quietly to ask."""
+
+import json
+import subprocess
+from typing import Any
+
+from dive_infra.cli.steps import console, fail
+from dive_infra.machine.state import ROOT
+
+
+def deploy(stack: str) -> None:
+    """One `pulumi up`, in full view; ends the command when it fails."""
+    stacks = {s["name"] for s in json.loads(pulumi("stack", "ls", "--json"))}
+    if stack not in stacks:
+        pulumi("stack", "init", stack, "--no-select")
+    console.rule(f"pulumi up -s {stack}")
+    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview"])
+    if interrupted:
+        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: ./dive up {stack.upper()}", 130)
+    if code:
+        fail(f"`pulumi up -s {stack}` failed; its message above names the cause; next: ./dive up {stack.upper()}", 1)
+
+
+def _to_its_end(command: list[str]) -> tuple[int, bool]:
+    """Runs a command in the foreground; its exit code, and whether Ctrl+C was pressed.
+
+    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun: it must not be killed before.
+    """
+    interrupted = False
+    with subprocess.Popen(command, cwd=ROOT) as running:
+        while True:
+            try:
+                return running.wait(), interrupted
+            except KeyboardInterrupt:
+                interrupted = True
+
+
+def pulumi(*arguments: str) -> str:
+    """The standard output of a pulumi command; a failing one ends this command with its message."""
+    done = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        fail(f"`pulumi {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def outputs(stack: str, secrets: bool = False) -> dict[str, Any]:
+    shown = ["--show-secrets"] if secrets else []
+    found = json.loads(pulumi("stack", "output", "-s", stack, "--json", *shown))
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,70 @@
+"""The command: wrong use ends with 2 and says what was found, before anything is prepared."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dive_infra.cli import pulumi, stacks
+from dive_infra.cli.__main__ import app
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["up", "FRR"], "country 'FRR' is not known: expected three capital letters such as FRA; did you mean FRA?"),
+        (["up", "GBR"], "Pulumi.gbr.yaml is not there, so GBR is not a country of this coalition"),
+    ],
+)
+def test_wrong_use_is_told_and_ends_with_2(arguments: list[str], told: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("config:\n  dive:documents: 3\n", "dive:documents: found 3, expected"),
+        ("config: [\n", "Pulumi.usa.yaml is not YAML"),
+    ],
+)
+def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").write_text(text)
+    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    result = CliRunner().invoke(app, ["up", "USA"])
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
+    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
+
+
+def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> None:
+    done = tmp_path / "done"
+    child = (
+        "import signal, time, pathlib; signal.signal(2, lambda *_: None); print('go', flush=True); time.sleep(2); "
+        f"pathlib.Path({str(done)!r}).touch()"
+    )
+    code = f"from dive_infra.cli.pulumi import _to_its_end; print(_to_its_end([{sys.executable!r}, '-c', {child!r}]))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=pulumi.ROOT, start_new_session=True
+    ) as command:
+        assert command.stdout
+        assert command.stdout.readline() == "go\n"
+        time.sleep(0.1)
+        os.killpg(command.pid, signal.SIGINT)
+        assert command.stdout.read() == "(0, True)\n"
+    assert done.exists()

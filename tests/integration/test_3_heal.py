@@ -73,10 +73,10 @@ def test_a_deleted_and_an_altered_document_are_mended_alone(fra: Country) -> Non
 def test_a_deleted_user_is_made_again_with_the_same_id(fra: Country) -> None:
     realm = fra.names.realm
     with keycloak(fra) as admin:
-        user = admin.get(f"/realms/{realm}/users?username=testuser-fra-1&exact=true")[0]
+        user = admin.get(f"/realms/{realm}/users", username="testuser-fra-1", exact=True)[0]
         admin.delete(f"/realms/{realm}/users/{user['id']}")
         run = fra.up()
         assert run.ok, told(run)
         assert run.changes.get("test-users") == "update", told(run)
-        again = admin.get(f"/realms/{realm}/users?username=testuser-fra-1&exact=true")[0]
+        again = admin.get(f"/realms/{realm}/users", username="testuser-fra-1", exact=True)[0]
     assert again["id"] == user["id"]

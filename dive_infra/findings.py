@@ -15,7 +15,7 @@ class Finding:
     """`check` is a positive sentence of the wanted state; `remedy` the next command; `code` an error code of DIVE V3.
 
     `topic` groups findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service
-    that is down is a warning, not a failed phase.
+    that is down is a warning, not a failed phase. A `final` one is not asked again: it would be the same, or do harm.
     """
 
     check: str
@@ -27,6 +27,7 @@ class Finding:
     code: int | None = None
     topic: str = ""
     advisory: bool = False
+    final: bool = False
 
     def __str__(self) -> str:
         mark = {"valid": "✓", "invalid": "‼" if self.advisory else "✗", "unknown": "?"}[self.answer]

@@ -17,11 +17,13 @@ PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each
 
 
 class Wrong(Exception):
-    """The thing was looked at and is not as wanted."""
+    """The thing was looked at and is not as wanted; `final` as in `Finding`."""
 
-    def __init__(self, found: str, expected: str = "", remedy: str = "", code: int | None = None) -> None:
+    def __init__(
+        self, found: str, expected: str = "", remedy: str = "", code: int | None = None, final: bool = False
+    ) -> None:
         super().__init__(found)
-        self.found, self.expected, self.remedy, self.code = found, expected, remedy, code
+        self.found, self.expected, self.remedy, self.code, self.final = found, expected, remedy, code, final
 
 
 class CouldNotTell(Exception):
@@ -75,12 +77,16 @@ def settle(checks: Sequence[Check], patience: float, again: Sequence[Answer]) ->
     pause = PAUSE
     while True:
         found |= _look(pending, ends)
-        pending = {p: c for p, c in pending.items() if any(f.answer in again and not f.advisory for f in found[p])}
+        pending = {p: c for p, c in pending.items() if any(_unsettled(f, again) for f in found[p])}
         if not pending or time.monotonic() + pause >= ends:
             ordered = tuple(finding for _, group in sorted(found.items()) for finding in group)
             return Validation(ordered, time.monotonic() - started)
         time.sleep(pause)
         pause = min(2 * pause, LONGEST)
+
+
+def _unsettled(finding: Finding, again: Sequence[Answer]) -> bool:
+    return finding.answer in again and not finding.advisory and not finding.final
 
 
 def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
@@ -112,7 +118,8 @@ def _run(check: Check) -> list[Finding]:
         answer = check.look()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
     except Wrong as w:
-        findings = [replace(blank, answer="invalid", found=w.found, expected=w.expected, remedy=w.remedy, code=w.code)]
+        told = replace(blank, answer="invalid", found=w.found, expected=w.expected, remedy=w.remedy)
+        findings = [replace(told, code=w.code, final=w.final)]
     except CouldNotTell as c:
         findings = [replace(blank, answer="unknown", found=c.found, remedy=c.remedy)]
     except Exception as error:  # noqa: BLE001 (whatever it is, it is no answer)

@@ -114,10 +114,9 @@ class Seeding:
 
 @dataclass(frozen=True)
 class Party:
-    """A country whose people log in: the client secret of its portal, the password of its test users."""
+    """A country whose people log in, and the password of its test users."""
 
     names: Names
-    portal: str = _secret()
     password: str = _secret()
 
 

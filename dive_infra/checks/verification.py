@@ -1,7 +1,8 @@
 """VERIFICATION: people of each country log in at the other, and are permitted and denied what the policy says."""
 
-from collections.abc import Sequence
+from collections import defaultdict
 from functools import partial
+from threading import Lock
 from typing import Any
 
 import httpx
@@ -11,20 +12,30 @@ from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Party, Verification
 from dive_infra.findings import Finding
 from dive_infra.identity import web
-from dive_infra.identity.login import LoginFailed, login
+from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.login import PortalSession, login
 from dive_infra.naming import Names
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 
 _LEVELS = ("UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET", "TOP_SECRET")
 _USER, _CLEARANCE = 3, "CONFIDENTIAL"  # testuser-<c>-3 has no community of interest
-_SECONDS = 10
+_REFUSALS = 3
 _UP = "pulumi up"
 
 
 def checks(spec: Verification) -> list[Check]:
     """Everything, the real logins included: some seconds a direction."""
-    return [*quick(spec), *deployment.checks(spec.deployment)[1:], *(_visit(spec, *pair) for pair in _visits(spec))]
+    people = defaultdict[str, _Person](_Person)
+    logins = [
+        Check(
+            _sentence(where.names, whose.names),
+            "logins",
+            partial(people[whose.names.country.code].visit, spec, where, whose),
+        )
+        for where, whose in _visits(spec)
+    ]
+    return [*quick(spec), *deployment.checks(spec.deployment)[1:], *logins]
 
 
 def quick(spec: Verification) -> list[Check]:
@@ -75,43 +86,84 @@ def visited(spec: Verification, validation: Validation) -> list[tuple[str, str, 
             where.names.country.code,
             whose.names.idp_alias,
             where.names.client,
-            seconds[_sentence(where, whose)],
+            seconds[_sentence(where.names, whose.names)],
         )
         for where, whose in _visits(spec)
-        if where != whose and _sentence(where, whose) in seconds
+        if where != whose and _sentence(where.names, whose.names) in seconds
     ]
 
 
-def _sentence(where: Party, whose: Party) -> str:
-    return f"a user of {whose.names.country.code} logs in at {where.names.country.code}"
+def _sentence(where: Names, whose: Names) -> str:
+    return f"a user of {whose.country.code} logs in at {where.country.code}"
 
 
-def _visit(spec: Verification, where: Party, whose: Party) -> Check:
-    return Check(_sentence(where, whose), "logins", lambda: visit(where, whose, spec.ca, spec.documents))
+class _Person:
+    """The logins of one person in one validation.
+
+    One at a time: while one is going on, a realm refuses the next in the words for a wrong password. And after
+    `_REFUSALS` no more: it locks the person out after five.
+    """
+
+    def __init__(self) -> None:
+        self._turn = Lock()
+        self._refused: list[LoginFailed] = []
+
+    def visit(self, spec: Verification, where: Party, whose: Party) -> list[Finding]:
+        with self._turn:
+            try:
+                if self._given_up:
+                    raise self._refused[-1]
+                return visit(where.names, whose, spec.ca, spec.documents)
+            except LoginFailed as error:
+                if not error.away:
+                    self._refused.append(error)
+                home, here = whose.names.country, where.names.country
+                remedy = f"pulumi up --refresh -s {home.lower if here.is_hub else here.lower}"
+                wanted = f"{_user(whose.names)} logged in at {where.names.url('frontend')}"
+                raise Wrong(str(error), wanted, remedy, 1403, final=not error.away and self._given_up) from None
+
+    @property
+    def _given_up(self) -> bool:
+        return len(self._refused) >= _REFUSALS
 
 
-def visit(where: Party, whose: Party, ca: str, documents: int) -> Sequence[Finding]:
-    """The brokered login, the token's claims, one document permitted and others denied, each for the right reason."""
-    home, here = whose.names.country, where.names.country
-    user = f"testuser-{home.lower}-{_USER}"
-    try:
-        result = login(where.names, whose.names, user, whose.password, where.portal, ca)
-    except LoginFailed as error:
-        remedy = f"pulumi up --refresh -s {home.lower if here.is_hub else here.lower}"
-        raise Wrong(str(error), f"{user} logged in at {where.names.url('frontend')}", remedy, 1403) from None
-    wanted = {"uniqueID": user, "countryOfAffiliation": home.code, "clearance": _CLEARANCE}
-    differing = {k: result.claims.get(k) for k, v in wanted.items() if result.claims.get(k) != v}
-    if differing:
-        raise Wrong(f"claims {differing}", f"claims {wanted}", f"pulumi up --refresh -s {here.lower}", 1404)
-    path = " > ".join(result.hosts)
-    signed_in = Finding(_sentence(where, whose), "valid", found=f"{user} by {path}", seconds=result.seconds)
-    return [signed_in, *_decisions(where.names, home.code, result.access_token, ca, documents)]
+def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
+    """The brokered login, its way, its claims, one document permitted and others denied, each for the right reason.
+
+    Raises `LoginFailed`, and `Wrong` where the session is not the one that was wanted.
+    """
+    home, user = whose.names, _user(whose.names)
+    with login(here, home, user, whose.password, ca) as session:
+        remedy = f"pulumi up --refresh -s {here.country.lower}"
+        told = {name: session.claims.get(name) for name in ("uniqueID", "countryOfAffiliation", "clearance")}
+        found = {**told, "acpCOI": session.claims.get("acpCOI", []), "issuer": session.issuer, "path": session.hosts}
+        wanted = {
+            "uniqueID": user,
+            "countryOfAffiliation": home.country.code,
+            "clearance": _CLEARANCE,
+            "acpCOI": [],
+            "issuer": here.issuer,
+            "path": path(here, home),
+        }
+        differing = [name for name in wanted if found[name] != wanted[name]]
+        if differing:
+            was, should = ({name: values[name] for name in differing} for values in (found, wanted))
+            raise Wrong(f"session {was}", f"session {should}", remedy, 1404)
+        way = f"{user} by {' > '.join(session.hosts)}"
+        signed_in = Finding(_sentence(here, home), "valid", found=way, seconds=session.seconds)
+        decided = [_decision(session, here, home.country.code, *c) for c in cases(here, home.country.code, documents)]
+        return [signed_in, *decided]
 
 
-def _decisions(where: Names, home: str, token: str, ca: str, documents: int) -> list[Finding]:
-    with web.client(ca, _SECONDS) as http:
-        http.headers["authorization"] = f"Bearer {token}"
-        return [_decision(http, where, home, *case) for case in cases(where, home, documents)]
+def _user(home: Names) -> str:
+    return f"testuser-{home.country.lower}-{_USER}"
+
+
+def path(here: Names, home: Names) -> tuple[str, ...]:
+    """The hosts that a login passes: the portal sends to its own realm, and that one to the person's, and back."""
+    own, portal = here.host("keycloak"), here.host("frontend")
+    there = () if here == home else (home.host("keycloak"), own)
+    return (portal, own, *there, portal)
 
 
 def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
@@ -134,19 +186,18 @@ def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
     return [(document, kind) for kind, document in sorted(found.items())]
 
 
-def _decision(http: httpx.Client, where: Names, home: str, document: str, denied_by: str) -> Finding:
-    url = f"{where.url('backend')}/api/resources/{document}"
+def _decision(session: PortalSession, here: Names, home: str, document: str, denied_by: str) -> Finding:
     expected = f"403 by check {denied_by}" if denied_by else "200 with content"
-    sentence = f"{where.country.code} {'denies' if denied_by else 'permits'} {document} to a user of {home}"
-    response = http.get(url)
+    sentence = f"{here.country.code} {'denies' if denied_by else 'permits'} {document} to a user of {home}"
+    response = session.document(document)
     body = response.json() if "json" in response.headers.get("content-type", "") else {}
     if response.status_code == 403:
-        found = f"403 by check {body.get('details', {}).get('check')}"
+        found = f"403 by check {body.get('check')}"
     else:
         found = (
             f"{response.status_code} {'with content' if body.get('content') else body.get('error', 'without content')}"
         )
-    remedy = f"{_UP} -s {where.country.lower}"
+    remedy = f"{_UP} -s {here.country.lower}"
     return Finding(
         sentence, "valid" if found == expected else "invalid", expected, found, remedy, code=1405, topic="decisions"
     )

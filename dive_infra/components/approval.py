@@ -13,8 +13,8 @@ from dive_infra.credentials import issued
 from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.naming import Names
 
-# The hub's own secrets with which a spoke proves the link by logging in at the hub's portal.
-PROOF = ("test-users", "portal-client")
+# The hub's own secret with which a spoke proves the link: the password of the people that log in at the spoke's portal.
+PROOF = ("test-users",)
 
 
 @dataclass

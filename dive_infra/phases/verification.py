@@ -23,16 +23,10 @@ class Verification(Phase):
     ) -> None:
         super().__init__(context, "verification", after)
         names, settings, grant = context.names, context.settings, context.grant
-        own = pulumi.Output.all(base.secrets["portal-client"], base.secrets["test-users"]).apply(
-            lambda found: spec.Party(names, *found)
-        )
+        own = base.secrets["test-users"].apply(lambda password: spec.Party(names, password))
         partners: list[pulumi.Output[spec.Party]] = []
         if grant:
-            partners.append(
-                pulumi.Output.all(grant.secrets["portal-client"], grant.secrets["test-users"]).apply(
-                    lambda found: spec.Party(context.hub, *found)
-                )
-            )
+            partners.append(grant.secrets["test-users"].apply(lambda password: spec.Party(context.hub, password)))
         self.proof = Proof(
             "verification-proof",
             names,

@@ -7,6 +7,7 @@ import docker
 import jsonschema
 import pytest
 
+from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
 from dive_infra.machine.containers import look
 from dive_infra.machine.state import ROOT
@@ -78,10 +79,15 @@ def test_a_person_of_one_country_signs_in_at_the_other(
     countries = {"USA": usa, "FRA": fra}
     at, of = countries[portal], countries[home_country]
     user = f"testuser-{of.stack}-4"
-    secret = resource(at, "secret-portal-client")["outputs"]["value"]
-    found = at.outputs()
-    result = login(at.names, of.names, user, of.outputs()["test_user_password"], secret, found["ca_certificate"])
-    assert result.claims["countryOfAffiliation"] == home_country
-    assert result.claims["uniqueID"] == user
-    assert result.claims["clearance"] == "SECRET"
-    assert result.claims["acpCOI"] == ["NATO"]
+    password, ca = of.outputs()["test_user_password"], at.outputs()["ca_certificate"]
+    with login(at.names, of.names, user, password, ca) as session:
+        assert session.hosts == path(at.names, of.names)
+        assert session.claims["countryOfAffiliation"] == home_country
+        assert session.claims["uniqueID"] == user
+        assert session.claims["clearance"] == "SECRET"
+        assert session.claims["acpCOI"] == ["NATO"]
+
+
+def test_a_spoke_never_holds_the_secret_of_the_hubs_portal(usa: Country, fra: Country) -> None:
+    secret = resource(usa, "secret-portal-client")["outputs"]["value"]
+    assert secret not in fra.pulumi("stack", "export", "--show-secrets").stdout

@@ -242,7 +242,7 @@ def test_a_destroyed_phase_is_to_be_done_again(place: Place, orchestration: Book
 
 
 def test_verification_is_too_old_by_the_database_clock(place: Place, orchestration: Book) -> None:
-    party = Party(FRANCE, "", "")
+    party = Party(FRANCE, "")
     deployment = Deployment(FRANCE, (), (), "", "", "")
     spec = Verification(party, (), deployment, "", 10, max_age=60)
     before = inputs(spec, orchestration.spoke("FRA"))

@@ -33,11 +33,12 @@ from dive_infra.countries import COUNTRIES
 from dive_infra.credentials import CREDENTIALS
 from dive_infra.identity import link_data, people, users, web
 from dive_infra.identity.admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
+from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.inspect import compare
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
-from dive_infra.identity.login import LoginFailed, LoginResult, login
 from dive_infra.machine import engine
 from dive_infra.naming import LOOPBACK, Names
+from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
 
 NAMESPACE = "tident"
@@ -221,6 +222,7 @@ def test_a_login_that_must_fail_says_where_and_why(
         coalition.login(USA, FRA, "testuser-fra-1", **more)
     assert failed.value.step == step
     assert found in failed.value.found
+    assert not failed.value.away
 
 
 def test_a_wrong_client_secret_is_told_from_a_wrong_password(coalition: Coalition) -> None:

@@ -83,9 +83,7 @@ GRANTED = {
         "FRA": {
             "issuerChain": CA.chain,
             "issuerKey": CA.key,
-            "secrets": dict.fromkeys(
-                ("opal-token", "link-admin", "orchestration-deployer", "test-users", "portal-client"), "y" * 32
-            ),
+            "secrets": dict.fromkeys(("opal-token", "link-admin", "orchestration-deployer", "test-users"), "y" * 32),
         }
     },
 }

@@ -1,4 +1,7 @@
-"""The portal's application: sign in, home, a document, sign out."""
+"""The portal's application: sign in, home, a document, sign out.
+
+A program that holds a session reads `/session`, and documents with `Accept: application/json`. Tokens stay here.
+"""
 
 import secrets
 import time
@@ -24,6 +27,7 @@ from dive_frontend.sessions import LIFETIME, Session, Sessions, pool
 from dive_frontend.settings import Settings
 
 SESSION, ATTEMPT = "__Host-dive-session", "__Host-dive-sign-in"
+SESSION_PATH = "/session"
 ATTEMPT_SECONDS = 600
 FRESH_SECONDS = 30  # an access token that ends sooner is renewed first
 PAGE = 25
@@ -57,17 +61,30 @@ class Portal:
         page = self._api.documents(session.access_token, request.query_params.get("after", ""), PAGE)
         return self._pages.show("home.html", person=person, documents=page["resources"], following=page["next"])
 
-    def document(self, request: Request) -> Response:
+    def session(self, request: Request) -> Response:
+        """{claims, issuer, expires}: who is signed in, as this country's services see it, and until when."""
         session = self._session(request)
         if session is None:
+            raise problems.unauthorized("nobody is signed in here")
+        claims = self._api.whoami(session.access_token)
+        issuer, expires = claims.pop("iss"), claims.pop("exp")
+        return self._pages.data({"claims": claims, "issuer": issuer, "expires": expires})
+
+    def document(self, request: Request) -> Response:
+        session, plain = self._session(request), _by_program(request)
+        if session is None:
+            if plain:
+                raise problems.unauthorized("nobody is signed in here")
             return RedirectResponse("/", 303)
         try:
             document = self._api.document(session.access_token, request.path_params["id"])
         except Problem as problem:
             if problem.status != 403:
                 raise
+            if plain:
+                return self._pages.data({"reason": problem.reason, "check": problem.details.get("check", "")}, 403)
             return self._pages.show("refused.html", 403, problem=problem, id=request.path_params["id"])
-        return self._pages.show("document.html", document=document)
+        return self._pages.data(document) if plain else self._pages.show("document.html", document=document)
 
     def sign_in(self, request: Request) -> Response:
         attempt = Attempt.new()
@@ -123,7 +140,11 @@ class Portal:
     def problem(self, request: Request, error: Exception) -> Response:
         """Any `Problem` as a page; a session that the backend no longer accepts ends here."""
         assert isinstance(error, Problem)
-        response = self._pages.show("problem.html", error.status, problem=error)
+        response: Response
+        if _by_program(request):
+            response = self._pages.data({"error": error.error, "reason": error.reason}, error.status)
+        else:
+            response = self._pages.show("problem.html", error.status, problem=error)
         if error.status == 401:
             response.delete_cookie(SESSION, secure=True, httponly=True)
         return response
@@ -156,6 +177,7 @@ def create(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             Route("/", portal.home),
+            Route(SESSION_PATH, portal.session),
             Route("/login", portal.sign_in),
             Route("/callback", portal.callback),
             Route("/documents/{id}", portal.document),
@@ -166,6 +188,12 @@ def create(settings: Settings) -> Starlette:
         exception_handlers=handlers,
         lifespan=lifespan,
     )
+
+
+def _by_program(request: Request) -> bool:
+    """Whether a program asks: a browser always takes HTML, and this page has none."""
+    accepted = request.headers.get("Accept", "")
+    return request.url.path == SESSION_PATH or ("application/json" in accepted and "text/html" not in accepted)
 
 
 def _set_cookie(response: Response, name: str, value: str, seconds: int) -> None:

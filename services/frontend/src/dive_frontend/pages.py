@@ -1,10 +1,11 @@
 """Pages from templates, with the headers that keep them harmless."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse
 
 from dive_frontend import wording
 from dive_frontend.settings import Settings
@@ -37,3 +38,7 @@ class Pages:
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         html = self._environment.get_template(template).render(values)
         return HTMLResponse(html, status, self._headers)
+
+    def data(self, body: Mapping[str, Any], status: int = 200) -> JSONResponse:
+        """The same for a program."""
+        return JSONResponse(body, status, self._headers)

@@ -14,7 +14,8 @@ def prepare() -> dict[str, str]:
         toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
     with step("Docker engine") as progress:
         docker_host = engine.ensure(progress)
-    added = state.environment(tools, docker_host)
+    with step("state"):
+        added = state.environment(tools, docker_host)
     os.environ.update(added)
     return added
 

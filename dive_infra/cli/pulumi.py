@@ -18,7 +18,10 @@ def deploy(stack: str) -> None:
     if interrupted:
         fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: ./dive up {stack.upper()}", 130)
     if code:
-        fail(f"`pulumi up -s {stack}` failed; its message above names the cause; next: ./dive up {stack.upper()}", 1)
+        fail(
+            f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then "
+            f"./dive up {stack.upper()} (where the stack is locked and nobody deploys: pulumi cancel -s {stack})"
+        )
 
 
 def _to_its_end(command: list[str]) -> tuple[int, bool]:

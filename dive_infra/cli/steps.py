@@ -12,6 +12,7 @@ from rich.console import Console
 from dive_infra.machine.debian import PackageError
 from dive_infra.machine.engine import EngineError
 from dive_infra.machine.images import ImageError
+from dive_infra.machine.state import StateError
 from dive_infra.machine.toolchain import ToolchainError
 from dive_infra.settings import SettingsError
 
@@ -20,7 +21,7 @@ console = Console(stderr=True, highlight=False)
 Progress = Callable[[str], None]
 
 # What an operator can mend; anything else is a defect of ours and shows its traceback.
-EXPECTED = (EngineError, ImageError, PackageError, SettingsError, ToolchainError)
+EXPECTED = (EngineError, ImageError, PackageError, SettingsError, StateError, ToolchainError)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def up(
         list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
     ] = None,
 ) -> None:
-    """Deploy the hub and the given countries, verify them by real logins, and show where to log in."""
+    """Deploy the given countries (the hub first), verify them by real logins, and show where to log in."""
     wanted = chosen(countries or images.DEFAULT)
     prepare()
     images.ensure(wanted)

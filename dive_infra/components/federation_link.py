@@ -16,7 +16,7 @@ from dive_infra.naming import Names
 class LinkArgs:
     """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
 
-    `access` is the fields of `identity.admin.Access` to the spoke's server.
+    `access` is the fields of `identity.admin.Access` to the spoke's server; with its data, `own_data`, its side goes.
     """
 
     spoke: Names
@@ -24,6 +24,7 @@ class LinkArgs:
     own: keycloak.Provider
     partner: keycloak.Provider
     access: pulumi.Input[dict[str, Any]]
+    own_data: pulumi.Resource
 
 
 class FederationLink(pulumi.ComponentResource):
@@ -35,15 +36,19 @@ class FederationLink(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
-        idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own)
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=args.own_data)
+        idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own, child)
         PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub clears its own away
-        self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner)
+        there = pulumi.ResourceOptions(parent=self)
+        self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner, there)
         self.register_outputs({})
 
-    def _side(self, name: str, at: Names, of: Names, provider: keycloak.Provider) -> keycloak.oidc.IdentityProvider:
+    @staticmethod
+    def _side(
+        name: str, at: Names, of: Names, provider: keycloak.Provider, opts: pulumi.ResourceOptions
+    ) -> keycloak.oidc.IdentityProvider:
         """What at's realm holds of the link."""
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=provider))
         idp = identity_provider(f"{name}-idp", at.realm, data.identity_provider(at, of), data.NO_SECRET, child)
         for mapper in data.identity_provider_mappers(of):
             identity_provider_mapper(f"{name}-idp", at.realm, idp.alias, mapper, child)

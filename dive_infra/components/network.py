@@ -10,7 +10,12 @@ class Network(pulumi.ComponentResource):
     """A bridge with its physical name and the labels that say whose it is."""
 
     def __init__(
-        self, name: str, network: str, names: Names, stack: str, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        network: str,
+        names: Names,
+        stack: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dive:components:Network", name, None, opts)
         labels = names.labels("network", "core") | {"dive.stack": stack}

@@ -26,12 +26,12 @@ from dive_infra.naming import LOOPBACK, Names
 class ServiceArgs:
     """What a service is made of; `needs` are the gates that must be open before its container starts.
 
-    `stack` is the name of the owning stack, written on every object so that two stacks of one country are noticed.
+    `stack` is the mark of the owning stack, written on every object so that two stacks of one country are noticed.
     """
 
     spec: ServiceSpec
     names: Names
-    stack: str
+    stack: pulumi.Input[str]
     material: pulumi.Input[Material]
     image: Image
     networks: Sequence[pulumi.Resource]
@@ -62,9 +62,7 @@ class Service(pulumi.ComponentResource):
             image=self.image.image_id,
             opts=child,
         )
-        volumes = [
-            docker.ContainerVolumeArgs(volume_name=names.files_volume(spec.name), container_path=FILES, read_only=True)
-        ]
+        volumes = [docker.ContainerVolumeArgs(volume_name=self.files.volume, container_path=FILES, read_only=True)]
         if args.data is not None:
             volumes.append(docker.ContainerVolumeArgs(volume_name=args.data.name, container_path=spec.data))
 

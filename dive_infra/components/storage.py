@@ -16,7 +16,7 @@ class Storage(pulumi.ComponentResource):
         self,
         name: str,
         names: Names,
-        stack: str,
+        stack: pulumi.Input[str],
         specs: Sequence[ServiceSpec],
         disposable: bool,
         opts: pulumi.ResourceOptions | None = None,

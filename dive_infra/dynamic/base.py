@@ -33,6 +33,7 @@ class Provider(ResourceProvider):
 
     serialize_as_secret_always = False
     replaces: ClassVar[tuple[str, ...]] = ()  # inputs whose change makes another resource
+    delete_before_replace: ClassVar[bool] = True
     ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs nothing
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -62,7 +63,9 @@ class Provider(ResourceProvider):
         changed = self.changed(_olds, _news)
         if changed:
             return DiffResult(
-                changes=True, replaces=[k for k in changed if k in self.replaces], delete_before_replace=True
+                changes=True,
+                replaces=[k for k in changed if k in self.replaces],
+                delete_before_replace=self.delete_before_replace,
             )
         return DiffResult(changes=self.drifted(_id, _inputs(_olds)))
 

@@ -4,6 +4,7 @@ The Docker provider's uploads cannot reach a container with a read-only root, an
 container that is never started carries the files into the volume.
 """
 
+import contextlib
 import io
 import tarfile
 from collections.abc import Mapping
@@ -22,13 +23,21 @@ from dive_infra.machine import engine
 
 class FilesProvider(Provider):
     replaces = ("volume",)
+    delete_before_replace = False  # the old one is in use until its container is replaced
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         client = engine.client()
         # Creating a volume that is there already answers with it.
         client.volumes.create(inputs["volume"], labels=inputs["labels"])
+        carrier_name = f"{inputs['volume']}-carrier"
+        with contextlib.suppress(NotFound):  # of an interrupted run
+            client.containers.get(carrier_name).remove(v=True)
         carrier = client.containers.create(
-            inputs["image"], entrypoint=["/none"], mounts=[Mount(FILES, inputs["volume"])], labels=inputs["labels"]
+            inputs["image"],
+            name=carrier_name,
+            entrypoint=["/none"],
+            mounts=[Mount(FILES, inputs["volume"])],
+            labels=inputs["labels"],
         )
         try:
             carrier.put_archive("/", _archive(inputs["contents"], int(inputs["owner"])))
@@ -75,13 +84,18 @@ def _entry(path: PurePosixPath, owner: int, mode: int, kind: bytes) -> tarfile.T
 
 
 class Files(Resource, module="dive", name="Files"):
-    """Writes `contents` (absolute path below `/etc/dive` -> text) to `volume`; `fingerprint` is their hash."""
+    """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, `volume`, named after their hash.
+
+    Other contents are another volume, so nothing of the old ones stays.
+    """
+
+    volume: pulumi.Output[str]
 
     def __init__(
         self,
         name: str,
         volume: str,
-        labels: Mapping[str, str],
+        labels: Mapping[str, pulumi.Input[str]],
         owner: int,
         contents: pulumi.Input[Mapping[str, str]],
         fingerprint: pulumi.Input[str],
@@ -89,11 +103,10 @@ class Files(Resource, module="dive", name="Files"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, Any] = {
-            "volume": volume,
+            "volume": pulumi.Output.from_input(fingerprint).apply(lambda digest: f"{volume}-{digest[:8]}"),
             "labels": dict(labels),
             "owner": owner,
             "contents": contents,
-            "fingerprint": fingerprint,
             "image": image,
         }
         super().__init__(FilesProvider(), name, props, opts)

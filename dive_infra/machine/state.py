@@ -16,10 +16,23 @@ def pulumi_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
+class StateError(RuntimeError):
+    """The passphrase of a state is gone; the message says what to do."""
+
+
 def passphrase_file() -> Path:
-    """The file with this checkout's passphrase, made with mode 0600 when it is not there."""
+    """The file with this checkout's passphrase, made with mode 0600 when it is not there.
+
+    Raises `StateError` when it is gone although something is encrypted with it.
+    """
     path = HOME / "passphrase"
     if not path.exists():
+        salted = [p.name for p in ROOT.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
+        if salted:
+            raise StateError(
+                f"{path.relative_to(ROOT)} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
+                "set PULUMI_CONFIG_PASSPHRASE; to begin anew, remove the line `encryptionsalt` there"
+            )
         HOME.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
@@ -32,7 +45,8 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
     added: dict[str, str] = {}
     if not given.get("PULUMI_BACKEND_URL"):
         state = HOME / "state"
-        state.mkdir(parents=True, exist_ok=True)
+        HOME.mkdir(mode=0o700, exist_ok=True)
+        state.mkdir(exist_ok=True)
         added["PULUMI_BACKEND_URL"] = state.as_uri()
     if "PULUMI_CONFIG_PASSPHRASE" not in given and not given.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
         added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())

@@ -55,7 +55,7 @@ class Configuration(Phase):
             made.append(
                 FederationLink(
                     "link",
-                    LinkArgs(names, hub, own, partner, administrator),
+                    LinkArgs(names, hub, own, partner, administrator, base.storage.volumes["postgres"]),
                     pulumi.ResourceOptions.merge(self.child(), after_realm),
                 )
             )

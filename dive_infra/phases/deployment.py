@@ -43,7 +43,7 @@ class Deployment(Phase):
                 ServiceArgs(
                     row,
                     names,
-                    context.stack,
+                    before.mark,
                     material,
                     image=after.images[row.name],
                     networks=[network.network for network in after.networks],
@@ -87,7 +87,7 @@ class Deployment(Phase):
         schema = OrchestrationSchema(
             "orchestration",
             after.store,
-            pulumi.ResourceOptions(parent=self, depends_on=[self.databases.databases[ORCHESTRATION.name]]),
+            self.inside(after, self.databases.databases[ORCHESTRATION.name]),
         )
         made: list[pulumi.Resource] = [schema]
         for code, grant in after.grants.items():
@@ -99,10 +99,16 @@ class Deployment(Phase):
                     f"admission-{code.lower()}",
                     code,
                     after.store,
-                    pulumi.ResourceOptions(parent=self, depends_on=[schema, role]),
+                    self.inside(after, schema, role),
                 )
             )
         return made
+
+    def inside(self, after: Initialization, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
+        """Options of what stands in this country's Postgres: it goes with its volume, nobody has to be asked."""
+        return pulumi.ResourceOptions(
+            parent=self, depends_on=list(depends_on), deleted_with=after.storage.volumes["postgres"]
+        )
 
     def _specification(self, after: Initialization) -> pulumi.Output[spec.Deployment]:
         context, names = self.context, self.context.names

@@ -12,6 +12,7 @@ from dive_infra.credentials import own
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.image import Image
 from dive_infra.machine.recipes import recipe_hash
+from dive_infra.machine.registry import locked
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.preflight import Preflight
@@ -25,7 +26,7 @@ class Initialization(Phase):
 
     def __init__(self, context: Context, after: Preflight) -> None:
         super().__init__(context, "initialization", after)
-        names, stack, grant = context.names, context.stack, context.grant
+        names, stack, grant = context.names, after.mark, context.grant
         secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
         self.public_keys = secrets.public
         self.grants: dict[str, Grant] = {}
@@ -46,7 +47,8 @@ class Initialization(Phase):
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
         self.certificate = CountryCertificate("tls", names, issuer, self.child())
         self.images = {
-            s.name: Image(f"image-{s.name}", s.name, s.image, recipe_hash(s.name), self.child()) for s in context.specs
+            s.name: Image(f"image-{s.name}", s.name, locked(s.image), recipe_hash(s.name), self.child())
+            for s in context.specs
         }
         password = self.secrets["orchestration-db" if context.is_hub else "orchestration-deployer"]
         self.store = context.store(password, self.ca)
@@ -59,10 +61,11 @@ class Initialization(Phase):
                 images=[image.image_id for image in self.images.values()],
                 certificate=self.certificate.chain,
                 ca=self.ca,
+                stack=stack,
             ).apply(
                 lambda found: spec.Initialization(
                     names,
-                    stack,
+                    found["stack"],
                     networks=tuple(sorted({names.network, names.shared_network})),
                     volumes=tuple(names.data_volume(s.name) for s in context.specs if s.data),
                     images=tuple(found["images"]),

@@ -1,9 +1,12 @@
 """PREFLIGHT: may this country be deployed here and now? Declares nothing that lasts."""
 
+from typing import Any
+
 import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.stack_identity import StackIdentity
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
@@ -14,23 +17,26 @@ class Preflight(Phase):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, "preflight", None)
+        # Read by every phase: the label of all that this stack owns.
+        self.mark = StackIdentity("identity", context.stack, self.child()).mark
         given = {name: value.get_secret_value() for name, value in context.settings.secrets.items()}
 
-        def specification(ca: str = "", store: Access | None = None) -> spec.Preflight:
-            services = tuple(s.name for s in context.specs)
-            hub = None if context.is_hub else context.hub
-            return spec.Preflight(context.names, context.stack, services, given, ca, hub, store)
-
-        wanted: pulumi.Input[spec.Preflight] = specification()
+        granted: list[pulumi.Output[Any]] = []
         store: pulumi.Output[Access] | None = None
         if context.grant:
             store = context.store(context.grant.secrets["orchestration-deployer"], context.grant.ca)
-            wanted = pulumi.Output.all(context.grant.ca, store).apply(lambda found: specification(*found))
+            granted = [pulumi.Output.from_input(context.grant.ca), store]
+
+        def specification(mark: str, ca: str = "", store: Access | None = None) -> spec.Preflight:
+            services = tuple(s.name for s in context.specs)
+            hub = None if context.is_hub else context.hub
+            return spec.Preflight(context.names, mark, services, given, ca, hub, store)
+
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",
             Name.PREFLIGHT,
             context.names,
-            wanted,
+            pulumi.Output.all(self.mark, *granted).apply(lambda found: specification(*found)),
             store,
             bootstrap=context.is_hub,
             opts=self.child(),

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from dive_infra.dynamic.guard import HubGuard
 from dive_infra.phases.base import Context
 from dive_infra.phases.configuration import Configuration
 from dive_infra.phases.deployment import Deployment
@@ -23,6 +24,13 @@ def hub(settings: Settings, stack: str) -> None:
     seeding = Seeding(context, configuration, initialization)
     phases = [preflight, initialization, deployment, configuration, seeding]
     verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
+
+    HubGuard(
+        "guard",
+        context.names.shared_network,
+        context.names.country.code,
+        pulumi.ResourceOptions(parent=verification, depends_on=[*phases, verification.proof]),
+    )
 
     export(context, initialization, deployment, seeding, verification)
     grants = {code: grant.export() for code, grant in initialization.grants.items()}

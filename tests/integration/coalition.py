@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -72,16 +73,21 @@ class Country:
         return path
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        # `pulumi stack` takes no configuration file, but finds it beside the project's.
         file = [] if arguments[0] == "stack" else ["--config-file", str(self._file())]
+        place = self.home if arguments[0] == "stack" else ROOT
         command = ["pulumi", *arguments, "-s", self.stack, *file]
-        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
 
     def init(self) -> None:
+        """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / "Pulumi.yaml", self.home)
+        self._file()
         command = ["pulumi", "stack", "init", self.stack, "--no-select"]
-        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True)
+        subprocess.run(command, cwd=self.home, env=self.environment, check=True, capture_output=True)
 
     def run(self, *command: str, **configuration: Any) -> Run:
         """Runs `up`, `preview` or `destroy` and reads its events; `configuration` is kept for later runs."""

@@ -1,11 +1,12 @@
 """What is wrong is refused before anything is touched."""
 
 import socket
+from contextlib import ExitStack
 
 import docker
 import pytest
 
-from dive_infra.naming import LOOPBACK
+from dive_infra.naming import LOOPBACK, SERVICES
 from tests.integration.coalition import Country
 from tests.integration.live import remains, running
 
@@ -47,3 +48,33 @@ def test_a_port_held_by_another_program_is_told_with_the_program(
     assert str(usa.names.port("keycloak")) in run.messages
     assert "python" in run.messages
     assert not running(docker_engine), "nothing was started"
+
+
+def test_a_full_port_range_is_told_whole(usa: Country, docker_engine: docker.DockerClient) -> None:
+    """Every port of the country is taken: all are told at once, not one at a time."""
+    services = [s for s in SERVICES if s != "opal-client"]
+    with ExitStack() as taken:
+        for service in services:
+            other = taken.enter_context(socket.socket())
+            other.bind((LOOPBACK, usa.names.port(service)))
+            other.listen()
+        run = usa.up()
+    assert not run.ok
+    assert all(str(usa.names.port(service)) in run.messages for service in services), run.messages
+    assert not running(docker_engine)
+
+
+def test_a_second_checkout_does_not_take_over_what_another_deployed(
+    usa: Country, docker_engine: docker.DockerClient
+) -> None:
+    """A volume of the country that another state owns: refused, and left as it is."""
+    name = usa.names.data_volume("postgres")
+    labels = usa.names.labels("postgres", "core") | {"dive.stack": "usa-of-another-checkout"}
+    volume = docker_engine.volumes.create(name, labels=labels)
+    try:
+        run = usa.up()
+        assert not run.ok
+        assert "usa-of-another-checkout" in run.messages
+        assert not running(docker_engine)
+    finally:
+        volume.remove()

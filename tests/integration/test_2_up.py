@@ -91,3 +91,32 @@ def test_a_person_of_one_country_signs_in_at_the_other(
 def test_a_spoke_never_holds_the_secret_of_the_hubs_portal(usa: Country, fra: Country) -> None:
     secret = resource(usa, "secret-portal-client")["outputs"]["value"]
     assert secret not in fra.pulumi("stack", "export", "--show-secrets").stdout
+
+
+@pytest.mark.parametrize("who", ["USA", "FRA"])
+def test_no_secret_stands_in_the_state_or_in_the_outputs(usa: Country, fra: Country, who: str) -> None:
+    country = {"USA": usa, "FRA": fra}[who]
+    open_state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    secrets = {
+        json.loads(r["outputs"]["value"]["plaintext"])
+        for r in open_state["deployment"]["resources"]
+        if r["type"].endswith("dynamic/dive:Secret")
+    }
+    assert len(secrets) > 10
+    shown = country.pulumi("stack", "export").stdout + country.pulumi("stack", "output", "--json").stdout
+    assert not [secret for secret in secrets if json.dumps(secret)[1:-1] in shown]
+    outputs = json.loads(country.pulumi("stack", "output", "--json").stdout)
+    assert outputs["test_user_password"] == "[secret]"
+
+
+def test_nothing_on_the_engine_shows_a_secret(usa: Country, docker_engine: docker.DockerClient) -> None:
+    state = json.loads(usa.pulumi("stack", "export", "--show-secrets").stdout)
+    secrets = {
+        json.loads(r["outputs"]["value"]["plaintext"])
+        for r in state["deployment"]["resources"]
+        if r["type"].endswith("dynamic/dive:Secret")
+    }
+    for name in running(docker_engine):
+        container = docker_engine.containers.get(name)
+        seen = json.dumps(container.attrs) + container.logs().decode(errors="replace")
+        assert not [secret for secret in secrets if json.dumps(secret)[1:-1] in seen], name

@@ -22,6 +22,8 @@ HEALS: list[tuple[str, str, Callable[[Any], None], set[str]]] = [
     ("FRA", "opa", lambda c: c.remove(force=True), {"opa-probe", "opa-container", "opa-gate"}),
     ("FRA", "mongodb", lambda c: c.remove(force=True), {"mongodb-probe", "mongodb-container", "mongodb-gate"}),
     ("USA", "backend", lambda c: c.remove(force=True), {"backend-probe", "backend-container", "backend-gate"}),
+    ("FRA", "kas", lambda c: c.kill(), {"kas-gate"}),
+    ("FRA", "opal-client", lambda c: c.stop(), {"opal-client-gate"}),
     ("USA", "opal-server", lambda c: c.stop(), {"opal-server-gate"}),
 ]
 

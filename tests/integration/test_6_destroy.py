@@ -37,18 +37,35 @@ def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
     assert fra.up(disposable=True).ok
 
 
+def test_a_hub_in_use_is_not_destroyed(usa: Country, docker_engine: docker.DockerClient) -> None:
+    before = running(docker_engine)
+    run = usa.destroy()
+    assert not run.ok
+    assert "the hub is still in use" in run.messages
+    assert "pulumi destroy -s fra" in run.messages
+    assert running(docker_engine) == before, "nothing was stopped"
+    healed = usa.up()
+    assert healed.ok, told(healed)
+
+
 def test_a_destroyed_spoke_leaves_nothing_behind_and_nothing_at_the_hub(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
+    for service in ("keycloak", "postgres", "mongodb"):  # what is stopped need not be asked
+        docker_engine.containers.get(fra.names.container(service)).stop()
     run = fra.destroy()
     assert run.ok, told(run)
     assert not remains(docker_engine, "dive.country=FRA")
     with keycloak(usa) as admin:
         aliases = [i["alias"] for i in admin.get(f"/realms/{usa.names.realm}/identity-provider/instances")]
         clients = [c["clientId"] for c in admin.get(f"/realms/{usa.names.realm}/clients")]
+        people = [u["username"] for u in admin.get(f"/realms/{usa.names.realm}/users", max=1000)]
     assert "fra-idp" not in aliases
     assert "dive-v3-broker-fra" not in clients
-    assert not usa.up().changes.keys() & {"postgres-container", "keycloak-container"}
+    assert not [name for name in people if "-fra-" in name]
+    again = usa.up()
+    assert again.ok, told(again)
+    assert not any(name.endswith("-container") for name in again.changes), told(again)
 
 
 def test_the_destroyed_hub_leaves_an_empty_engine(usa: Country, docker_engine: docker.DockerClient) -> None:

@@ -1,0 +1,29 @@
+"""What tells this deployment from another of the same country: an id that lives in the stack's state alone."""
+
+import secrets
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+
+
+class StackIdentityProvider(Provider):
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        name = f"{inputs['stack']}-{secrets.token_hex(4)}"
+        return name, {"mark": name}
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        return {"mark": before["mark"]}
+
+
+class StackIdentity(Resource, module="dive", name="StackIdentity"):
+    """`mark` (`fra-1b2c3d4e`) stands on everything on the engine that this stack owns, as the label `dive.stack`.
+
+    A second checkout with a state of its own has another one, and is refused by PREFLIGHT.
+    """
+
+    mark: pulumi.Output[str]
+
+    def __init__(self, name: str, stack: str, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(StackIdentityProvider(), name, {"stack": stack, "mark": None}, opts)

@@ -1,8 +1,12 @@
-"""Stands at the end of the hub's stack, so it is the first to go: refuses while countries still depend on the hub.
+"""Stands at the end of a stack, so it is the first to go: refuses a destroy before anything is removed.
 
-Without it a destroyed hub would leave its spokes with link objects that nobody can remove any more.
+Pulumi's own protection of a volume stops a destroy only when everything in front of the volume is gone. And a hub that
+is destroyed before its spokes would leave them with link objects that nobody can remove any more.
 """
 
+from collections.abc import Sequence
+
+import docker
 import pulumi
 from docker.errors import NotFound
 from pulumi.dynamic import Resource
@@ -11,26 +15,49 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
 from dive_infra.machine import engine
 
 
-class HubGuardProvider(Provider):
+class GuardProvider(Provider):
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        return inputs["network"], {}
+        return inputs["country"], {}
 
     def remove(self, before: Inputs) -> None:
-        client = engine.client()
-        try:
-            attached = client.networks.get(before["network"]).containers
-        except NotFound:
-            return
-        others = sorted({c.labels.get("dive.country", c.name or "") for c in attached} - {before["country"]})
+        stack = before["country"].lower()
+        if before["protected"]:
+            raise Refused(
+                f"the data of {before['country']} is protected: {', '.join(before['protected'])}; nothing was removed; "
+                f"to give it up: pulumi config set dive:disposable true -s {stack}, pulumi up -s {stack}, destroy again"
+            )
+        others = _others(engine.client(), before)
         if others:
             raise Refused(
-                f"the hub is still in use on {before['network']} by {', '.join(others)}; nothing was removed; next: "
+                f"the hub is still in use by {', '.join(others)}; nothing was removed; next: "
                 + ", ".join(f"pulumi destroy -s {code.lower()}" for code in others)
             )
 
 
-class HubGuard(Resource, module="dive", name="HubGuard"):
-    """`network` is the one between countries; depends on everything that must stay while they use it."""
+def _others(client: docker.DockerClient, before: Inputs) -> list[str]:
+    """The countries, other than its owner, on the network between countries."""
+    if not before.get("network"):
+        return []
+    try:
+        attached = client.networks.get(before["network"]).containers
+    except NotFound:
+        return []
+    return sorted({c.labels.get("dive.country", c.name or "") for c in attached} - {before["country"]})
 
-    def __init__(self, name: str, network: str, country: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(HubGuardProvider(), name, {"network": network, "country": country}, opts)
+
+class Guard(Resource, module="dive", name="Guard"):
+    """`protected` are data volumes; `network` is, at the hub, the one between countries.
+
+    Must depend on all phases.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        country: str,
+        protected: Sequence[str],
+        network: str | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"country": country, "protected": list(protected), "network": network}
+        super().__init__(GuardProvider(), name, props, opts)

@@ -30,7 +30,7 @@ def passphrase_file() -> Path:
         salted = [p.name for p in ROOT.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
-                f"{path.relative_to(ROOT)} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
+                f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
                 "set PULUMI_CONFIG_PASSPHRASE; to begin anew, remove the line `encryptionsalt` there"
             )
         HOME.mkdir(mode=0o700, exist_ok=True)

@@ -2,7 +2,6 @@
 
 import pulumi
 
-from dive_infra.dynamic.guard import HubGuard
 from dive_infra.phases.base import Context
 from dive_infra.phases.configuration import Configuration
 from dive_infra.phases.deployment import Deployment
@@ -11,6 +10,7 @@ from dive_infra.phases.preflight import Preflight
 from dive_infra.phases.seeding import Seeding
 from dive_infra.phases.verification import Verification
 from dive_infra.settings import Settings
+from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 
 
@@ -25,13 +25,7 @@ def hub(settings: Settings, stack: str) -> None:
     phases = [preflight, initialization, deployment, configuration, seeding]
     verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
 
-    HubGuard(
-        "guard",
-        context.names.shared_network,
-        context.names.country.code,
-        pulumi.ResourceOptions(parent=verification, depends_on=[*phases, verification.proof]),
-    )
-
+    guard(context, [*phases, verification])
     export(context, initialization, deployment, seeding, verification)
     grants = {code: grant.export() for code, grant in initialization.grants.items()}
     pulumi.export("grants", pulumi.Output.secret(grants))

@@ -11,6 +11,7 @@ from dive_infra.phases.preflight import Preflight
 from dive_infra.phases.seeding import Seeding
 from dive_infra.phases.verification import Verification
 from dive_infra.settings import Settings
+from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 
 
@@ -26,4 +27,5 @@ def spoke(settings: Settings, stack: str) -> None:
     phases = [preflight, initialization, deployment, configuration, seeding]
     verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
 
+    guard(context, [*phases, verification])
     export(context, initialization, deployment, seeding, verification)

@@ -31,8 +31,8 @@ def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
     before = running(docker_engine)
     run = fra.destroy()
     assert not run.ok
-    assert "protected" in run.messages
-    assert "data-postgres" in run.messages
+    assert "the data of FRA is protected" in run.messages
+    assert all(fra.names.data_volume(s) in run.messages for s in ("postgres", "mongodb", "redis"))
     assert running(docker_engine) == before, "nothing was stopped"
     assert fra.up(disposable=True).ok
 

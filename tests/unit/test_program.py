@@ -37,7 +37,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Files",
     "pulumi-python:dynamic/dive:Gate",
-    "pulumi-python:dynamic/dive:HubGuard",
+    "pulumi-python:dynamic/dive:Guard",
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
     "pulumi-python:dynamic/dive:PartnerPeople",
@@ -175,6 +175,21 @@ def test_each_phase_waits_for_the_checkpoint_before_it(country: str, request: py
 def test_data_is_protected_and_nothing_else(country: str, request: pytest.FixtureRequest) -> None:
     protected = {short(urn) for urn, r in request.getfixturevalue(country).items() if r.protect}
     assert protected == {"data-postgres", "data-mongodb", "data-redis"}
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_the_guard_is_the_first_to_go(country: str, request: pytest.FixtureRequest) -> None:
+    """Everything that is more than a name stands behind it, so that a refused destroy has removed nothing."""
+    resources = request.getfixturevalue(country)
+    [guard] = of_kind(resources, "pulumi-python:dynamic/dive:Guard").values()
+    behind, todo = set[str](), list(guard.dependencies)
+    while todo:
+        urn = todo.pop()
+        if urn not in behind:
+            behind.add(urn)
+            todo += [*resources[urn].dependencies, resources[urn].parent] if urn in resources else []
+    lasting = {u for u, r in resources.items() if r.custom and not r.type.startswith("pulumi:")}
+    assert {short(u) for u in lasting - behind} == {"guard"}
 
 
 def test_a_disposable_country_protects_nothing() -> None:

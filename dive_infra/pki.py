@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
@@ -40,6 +41,15 @@ def public_key(private: str) -> str:
     key = serialization.load_pem_private_key(private.encode(), None)
     found = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return found.decode()
+
+
+def is_rsa_key(private: str, bits: int = 2048) -> bool:
+    """Whether this is an RSA private key (PEM, without a passphrase) of at least so many bits."""
+    try:
+        key = serialization.load_pem_private_key(private.encode(), None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, rsa.RSAPrivateKey) and key.key_size >= bits
 
 
 def issue(

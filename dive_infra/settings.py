@@ -5,6 +5,7 @@ Everything else about a country follows from its code (`naming`, `catalog`).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -12,12 +13,16 @@ from typing import Annotated, Any
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from dive_infra import pki
 from dive_infra.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
-from dive_infra.credentials import CREDENTIALS
+from dive_infra.credentials import Credential, own
+from dive_infra.identity import users
 from dive_infra.naming import DEFAULT_NAMESPACE, SERVICES, Names
 
 PROJECT = "dive"
 
+# What every file, URL and header can hold as it is: printable ASCII without space, quotes and backslash.
+_ACCEPTED = re.compile(r"[!#-&(-\[\]-~]*")
 _WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
 
 
@@ -73,16 +78,17 @@ class Settings(_Section):
         for code, ports in self.partner_ports.items():
             parse(code)
             _known(f"partnerPorts.{code}", ports, SERVICES)
-        _known("secrets", self.secrets, [c.name for c in CREDENTIALS])
+        credentials = {c.name: c for c in own(self.is_hub)}
+        _known("secrets", self.secrets, list(credentials))
         taken: dict[int, str] = {}
         for service in SERVICES:
             port = self.names.port(service)
             if port in taken:
                 raise ValueError(f"ports: {service} and {taken[port]} both have {port}")
             taken[port] = service
-        for credential in CREDENTIALS:
-            if credential.name in self.secrets:
-                _strong(credential.name, self.secrets[credential.name].get_secret_value(), credential.minimum)
+        for name, value in self.secrets.items():
+            if flaw := _flaw(credentials[name], value.get_secret_value()):
+                raise ValueError(f"secrets.{name} {flaw}")
         return self
 
     @property
@@ -120,11 +126,20 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _strong(name: str, value: str, minimum: int) -> None:
-    if len(value) < minimum:
-        raise ValueError(f"secrets.{name} has {len(value)} characters, expected at least {minimum}")
+def _flaw(credential: Credential, value: str) -> str | None:
+    """Why a given secret is refused and what is expected, without the value."""
+    if credential.kind == "rsa":
+        is_one = pki.is_rsa_key(value)
+        return None if is_one else "is not one, expected a private RSA key of 2048 bits or more (PEM, no passphrase)"
+    if not _ACCEPTED.fullmatch(value):
+        return "has a character that is not accepted, expected printable ASCII without space, quotes and backslash"
+    if len(value) < credential.minimum:
+        return f"has {len(value)} characters, expected at least {credential.minimum}"
     if value.lower().startswith(_WEAK):
-        raise ValueError(f"secrets.{name} starts with a well-known word, expected a random value")
+        return "starts with a well-known word, expected a random value"
+    if credential.kind == "login" and not users.strong(value):
+        return "does not meet the realm's password policy, expected upper and lower case, a digit and a special one"
+    return None
 
 
 def load(stack: str, configuration: Mapping[str, Any]) -> Settings:

@@ -18,13 +18,12 @@ from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
 from dive_infra.findings import Finding
 from dive_infra.identity import web
-from dive_infra.machine.containers import Condition, look
+from dive_infra.machine.containers import DECLARATION, Condition, look
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
 
-DECLARATION = "dive.declaration"  # the label that says which declaration a container was made from
 _UP = "pulumi up"
 _SECONDS = 2
 

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from dive_infra.checks import configuration, deployment, initialization, preflight, runner, seeding, verification
-from dive_infra.checks.runner import Check, Validation
-from dive_infra.checks.spec import Spec, phase_of
+from dive_infra.checks import configuration, deployment, initialization, preflight, seeding, verification
+from dive_infra.checks.runner import Check
 from dive_infra.orchestration.states import Phase
 
 CHECKS: dict[Phase, Callable[[Any], list[Check]]] = {
@@ -16,8 +15,3 @@ CHECKS: dict[Phase, Callable[[Any], list[Check]]] = {
     Phase.SEEDING: seeding.checks,
     Phase.VERIFICATION: verification.checks,
 }
-
-
-def validate(spec: Spec, deadline: float) -> Validation:
-    """Looks at the live system of `spec` for at most `deadline` seconds."""
-    return runner.run(CHECKS[phase_of(spec)](spec), deadline)

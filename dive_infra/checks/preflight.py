@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
@@ -12,28 +12,27 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
-from dive_infra.credentials import CREDENTIALS
 from dive_infra.identity import web
 from dive_infra.machine import engine
+from dive_infra.machine.engine import SOCKET, EngineError
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.access import Access, Refused
 from dive_infra.orchestration.store import Store, session
 
 _GIB = 1 << 30
 _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
-_WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
 
 
 def checks(spec: Preflight) -> list[Check]:
     names = spec.names
     found = [
+        Check("the Docker engine is on this machine", "endpoint", endpoint),
         Check("the Docker engine answers and has memory", "engine", lambda: memory(spec.memory)),
         Check("the engine's disk has room", "disk", lambda: disk(spec.disk)),
         Check("every port is free or ours", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
         ),
-        Check("secrets are there and strong", "secrets", lambda: secrets(spec.secrets)),
     ]
     if spec.hub:
         hub = spec.hub
@@ -42,6 +41,22 @@ def checks(spec: Preflight) -> list[Check]:
         store = spec.store
         found.append(Check(f"the hub approves {names.country.code}", "approval", lambda: approved(store, names)))
         found.append(Check("nobody else deploys this country", "lock", lambda: unlocked(store, names)))
+    return found
+
+
+def endpoint() -> str:
+    """A local socket: ports are published on the engine's own loopback, where nobody else would find them."""
+    try:
+        found, said_by = engine.host()
+    except EngineError as error:
+        raise CouldNotTell(str(error), objects.REMEDY) from None
+    if not found.startswith("unix:"):
+        raise Wrong(
+            f"{found} ({said_by})",
+            f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
+            f"DOCKER_HOST={SOCKET} pulumi up",
+            final=True,
+        )
     return found
 
 
@@ -54,10 +69,10 @@ def memory(minimum: float) -> str:
 
 
 def disk(minimum: float) -> str:
-    """The file system of the engine's data, when it is on this machine."""
+    """The file system of the engine's data, when it is not inside a virtual machine."""
     root = objects.ask().info()["DockerRootDir"]
-    if not engine.host()[0].startswith("unix:") or not Path(root).exists():
-        return "not on this machine, not looked at"
+    if not Path(root).exists():
+        return "in a virtual machine, not looked at"
     free = shutil.disk_usage(root).free / _GIB
     if free < minimum:
         raise Wrong(f"{free:.1f} GiB free below {root}", f"at least {minimum:g} GiB", f"free space on {root}", 1205)
@@ -68,7 +83,7 @@ def ports(names: Names, services: Iterable[str]) -> str:
     """All ports that are taken by something else are told at once, each with who has it."""
     wanted = {names.port(service): service for service in services}
     on_engine = {port: c for c in objects.containers(objects.ask()) for port in c.ports}
-    listening = {} if not engine.host()[0].startswith("unix:") else _listening()
+    listening = _listening()
     taken: list[str] = []
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
@@ -108,25 +123,6 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
             1007,
         )
     return f"{sum(_ours(o, names) for o in kept)} objects, all ours"
-
-
-def secrets(values: Mapping[str, str]) -> str:
-    minimum = {c.name: c.minimum for c in CREDENTIALS if c.kind == "password"}
-    weak: list[str] = []
-    for name, value in sorted(values.items()):
-        if not value:
-            weak.append(f"{name} is empty")
-        elif name in minimum and len(value) < minimum[name]:
-            weak.append(f"{name} has {len(value)} characters, at least {minimum[name]} are needed")
-        elif value.lower().startswith(_WEAK):
-            weak.append(f"{name} starts with a well-known word")
-    if weak:
-        name = weak[0].split()[0]
-        remedy = (
-            f"pulumi config set --secret --path dive:secrets.{name} <value>, or remove it there to have one generated"
-        )
-        raise Wrong("; ".join(weak), "strong secrets", remedy, 1005)
-    return f"{len(values)} secrets"
 
 
 def hub_healthy(hub: Names, ca: str) -> str:

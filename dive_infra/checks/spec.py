@@ -11,11 +11,15 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
+
+
+class Unreadable(ValueError):
+    """A specification that this program cannot read; the message names its fields and never what they hold."""
 
 
 def _secret() -> Any:
@@ -24,7 +28,7 @@ def _secret() -> Any:
 
 @dataclass(frozen=True)
 class Preflight:
-    """`services` are those whose ports are wanted; `secrets` by credential name.
+    """`services` are those whose ports are wanted.
 
     `hub` and `store` are given for a spoke: the hub must be healthy, and the login at the store proves its approval.
     The hub gives neither before its Postgres exists. Sizes in GiB.
@@ -33,7 +37,6 @@ class Preflight:
     names: Names
     stack: str
     services: tuple[str, ...]
-    secrets: Mapping[str, str] = _secret()
     ca: str = ""
     hub: Names | None = None
     store: Access | None = None
@@ -163,8 +166,14 @@ def dump(spec: Spec) -> str:
 
 
 def load(phase: Phase, text: str) -> Spec:
-    """The specification of `phase` from its JSON; raises pydantic's ValidationError when it is not one."""
-    loaded: Spec = _adapter(phase).validate_json(text)
+    """The specification of `phase` from its JSON; raises `Unreadable` when it is not one."""
+    try:
+        loaded: Spec = _adapter(phase).validate_json(text)
+    except ValidationError as error:
+        # Its own message shows what it was given, secrets included.
+        off = error.errors(include_input=False, include_url=False, include_context=False)
+        told = ", ".join(f"{'.'.join(map(str, e['loc']))} ({e['type']})".strip() for e in off)
+        raise Unreadable(f"the specification of {phase} is of another program: {told}") from None
     return loaded
 
 

@@ -6,8 +6,9 @@ import typer
 
 from dive_infra.catalog.services import services
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import console, step
+from dive_infra.cli.steps import console, fail, step
 from dive_infra.machine import engine, images
+from dive_infra.machine.engine import EngineError
 from dive_infra.settings import Settings
 
 app = typer.Typer(help="The images of the services.", no_args_is_help=True)
@@ -33,8 +34,15 @@ def ensure(countries: Sequence[Settings]) -> None:
 @app.command("list")
 def list_images() -> None:
     """Show the configured reference of each service and what is on the engine for it."""
-    for service, reference in sorted(references(chosen(DEFAULT)).items()):
-        console.print(f"{service:12} {reference}")
+    wanted = references(chosen(DEFAULT))
+    try:
+        client = engine.client()
+    except EngineError as error:
+        fail(str(error))
+    for service, reference in sorted(wanted.items()):
+        there = images.find(client, service, reference)
+        found = f"{there.reference}  {there.id.removeprefix('sha256:')[:12]}" if there else "not on the engine"
+        console.print(f"{service:12} {reference:48} {found}", soft_wrap=True)
 
 
 @app.command()

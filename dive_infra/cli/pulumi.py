@@ -46,8 +46,7 @@ def pulumi(*arguments: str) -> str:
     return done.stdout
 
 
-def outputs(stack: str, secrets: bool = False) -> dict[str, Any]:
-    shown = ["--show-secrets"] if secrets else []
-    found = json.loads(pulumi("stack", "output", "-s", stack, "--json", *shown))
+def outputs(stack: str) -> dict[str, Any]:
+    found = json.loads(pulumi("stack", "output", "-s", stack, "--json"))
     assert isinstance(found, dict)
     return found

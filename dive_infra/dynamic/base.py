@@ -81,15 +81,10 @@ class Provider(ResourceProvider):
     def read(self, id_: str, props: Outputs) -> ReadResult:
         return ReadResult(id_, props)
 
-    def declared(self, before: Inputs) -> list[str]:
-        """The inputs that stand in `before`; a provider with optional inputs names them here."""
-        return []
-
     def changed(self, before: Inputs, now: Inputs) -> list[str]:
         """The inputs that are not what they were, sorted."""
         # A renamed provider counts: it must reach the outputs, else the next delete looks for the old module.
-        differing = {k for k in now if now[k] != before.get(k) and k not in self.ignores}
-        return sorted(differing | {k for k in self.declared(before) if k not in now})
+        return sorted(k for k in now if now[k] != before.get(k) and k not in self.ignores)
 
     def drifted(self, name: str, before: Inputs) -> bool:
         """Whether the resource must be mended, told with the reason; what can't be checked is kept, and told too."""

@@ -16,7 +16,7 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.checks import runner
 from dive_infra.checks.phases import CHECKS
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
-from dive_infra.checks.spec import Spec, dump, fingerprint, load, phase_of
+from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import listing
@@ -127,7 +127,11 @@ class CheckpointProvider(Provider):
     def drifted(self, name: str, before: Inputs) -> bool:
         phase = before["phase"]
         try:
-            spec = load(Phase(phase), before["spec"])
+            try:
+                spec = load(Phase(phase), before["spec"])
+            except Unreadable:
+                tell(f"{phase} phase runs again: the program changed")
+                return True
             looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(f"? {phase} phase could not be checked now, kept as it was: {error}")

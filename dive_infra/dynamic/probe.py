@@ -12,9 +12,9 @@ from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.machine import engine
-from dive_infra.machine.containers import look
+from dive_infra.machine.containers import DECLARATION, look
 
-DECLARATION = "dive.declaration"
+__all__ = ["DECLARATION", "Probe", "ProbeProvider"]
 
 
 class ProbeProvider(Provider):

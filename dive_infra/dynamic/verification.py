@@ -10,7 +10,6 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import report, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Verification as VerificationSpec
-from dive_infra.checks.spec import load
 from dive_infra.dynamic.base import Inputs, Outputs
 from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
@@ -28,7 +27,7 @@ class VerificationProvider(CheckpointProvider):
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         name, outputs = super().make(inputs)
-        text = Path(_spec(inputs).report).read_text()
+        text = Path(inputs["path"]).read_text()
         return name, {**outputs, "report": text, "status": "success"}
 
     def prove(self, spec: Any) -> Validation:
@@ -47,7 +46,9 @@ class VerificationProvider(CheckpointProvider):
         store.release(inputs["country"])  # the last phase: the deployment has ended
 
     def remove(self, before: Inputs) -> None:
-        Path(_spec(before).report).unlink(missing_ok=True)
+        # By itself: the specification may be of an older program, as may be a state without this.
+        if path := before.get("path"):
+            Path(path).unlink(missing_ok=True)
         super().remove(before)
 
 
@@ -75,14 +76,9 @@ class Verification(Resource, module="dive", name="Verification"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = properties(Phase.VERIFICATION, names, spec, store)
-        props |= {"after": list(after), "bootstrap": False, "report": None, "status": None}
+        path = pulumi.Output.unsecret(pulumi.Output.from_input(spec).apply(lambda found: found.report))
+        props |= {"after": list(after), "bootstrap": False, "path": path, "report": None, "status": None}
         super().__init__(VerificationProvider(), name, props, opts)
-
-
-def _spec(inputs: Inputs) -> VerificationSpec:
-    spec = load(Phase.VERIFICATION, inputs["spec"])
-    assert isinstance(spec, VerificationSpec)  # load() returns the kind of its phase
-    return spec
 
 
 def _age(spec: VerificationSpec, before: Inputs) -> str:

@@ -1,13 +1,13 @@
 """Looking at and starting containers through the engine: what the probe, the gate and the checks share."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import docker
 import docker.errors
 from docker.models.containers import Container
 
+DECLARATION = "dive.declaration"  # the label that says which declaration a container was made from
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
 
@@ -121,12 +121,6 @@ def limit_processes(engine: docker.DockerClient, name: str, processes: int) -> N
     response = api.post(f"{api.base_url}/v{api.api_version}/containers/{name}/update", json={"PidsLimit": processes})
     if not response.ok:
         raise ContainerFailed(f"{name}: cannot limit its processes to {processes}: {response.text.strip()}")
-
-
-def of_country(engine: docker.DockerClient, namespace: str, code: str) -> Iterable[Container]:
-    """All containers of a country, stopped ones too."""
-    filters: dict[str, str | list[str] | bool] = {"label": [f"dive.namespace={namespace}", f"dive.country={code}"]}
-    return engine.containers.list(all=True, filters=filters)
 
 
 def _tail(engine: docker.DockerClient, name: str) -> str:

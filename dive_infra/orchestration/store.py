@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from dive_infra.orchestration import connection, lock, schema
 from dive_infra.orchestration import statements as sql
-from dive_infra.orchestration.access import Access, TransitionRefused, Unreachable
+from dive_infra.orchestration.access import Access, Unreachable
 from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
 from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
 
@@ -147,22 +147,6 @@ class Store:
             state = self._state(country)
             if state != State.FAILED:
                 self._enter(country, state, State.FAILED, f"{phase} is not valid")
-
-    @_one_at_a_time
-    def enter(self, country: str, state: State, reason: str) -> None:
-        """One transition by the table of states (the same state is none). A refused one is recorded, then raised."""
-        code = country.lower()
-        current = self._state(code)
-        if current == state:
-            return
-        try:
-            check(current, state)
-        except TransitionRefused as refused:
-            with self._writing(code, state):
-                self._error(code, "INVALID_STATE_TRANSITION", 2, "states", str(refused))
-            raise TransitionRefused(f"{country}: {refused}") from None
-        with self._writing(code, state):
-            self._enter(code, current, state, reason)
 
     @_one_at_a_time
     def forget(self, country: str, phase: Phase) -> None:

@@ -19,7 +19,6 @@ class Preflight(Phase):
         super().__init__(context, "preflight", None)
         # Read by every phase: the label of all that this stack owns.
         self.mark = StackIdentity("identity", context.stack, self.child()).mark
-        given = {name: value.get_secret_value() for name, value in context.settings.secrets.items()}
 
         granted: list[pulumi.Output[Any]] = []
         store: pulumi.Output[Access] | None = None
@@ -30,7 +29,7 @@ class Preflight(Phase):
         def specification(mark: str, ca: str = "", store: Access | None = None) -> spec.Preflight:
             services = tuple(s.name for s in context.specs)
             hub = None if context.is_hub else context.hub
-            return spec.Preflight(context.names, mark, services, given, ca, hub, store)
+            return spec.Preflight(context.names, mark, services, ca, hub, store)
 
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",

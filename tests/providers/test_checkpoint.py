@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -184,7 +185,30 @@ def test_what_cannot_be_told_is_kept(
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     assert changes(outs, given) is False
     assert "no Docker engine answers" in capsys.readouterr().out
-    assert changes({**outs, "spec": "{"}, {**given, "spec": "{"}) is False  # nothing escapes a diff
+
+
+def test_a_specification_of_an_older_program_runs_the_phase_again_and_leaks_nothing(
+    place: Place, orchestration: Book, capsys: Said
+) -> None:
+    given = inputs(place.spec, orchestration.spoke("FRA"))
+    outs = made(given)
+    capsys.readouterr()
+    old = '{"names": {"country": "canary"}, "password": "canary"}'
+    assert changes({**outs, "spec": old}, {**given, "spec": old}) is True
+    said = capsys.readouterr().out
+    assert "INITIALIZATION phase runs again: the program changed" in said
+    assert "canary" not in said
+
+
+def test_a_verification_of_an_older_program_is_removed_with_its_report(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.touch()
+    before = {"phase": "VERIFICATION", "country": "FRA", "spec": '{"password": "canary"}', "recorded": False}
+    provider = VerificationProvider()
+    provider.delete("fra/VERIFICATION", {**before, "path": str(path)})
+    assert not path.exists()
+    provider.delete("fra/VERIFICATION", {**before, "path": str(path)})  # gone already
+    provider.delete("fra/VERIFICATION", before)  # of a program that did not say where its report is
 
 
 def test_what_cannot_be_recorded_does_not_continue(place: Place, orchestration: Book) -> None:

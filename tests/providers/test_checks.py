@@ -14,12 +14,22 @@ from docker.types import Healthcheck
 
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.checks import deployment, initialization, preflight, seeding, verification
-from dive_infra.checks.phases import validate
-from dive_infra.checks.runner import Wrong
-from dive_infra.checks.spec import Configuration, Container, Database, Deployment, Initialization, Preflight, Seeding
+from dive_infra.checks import deployment, initialization, preflight, runner, seeding, verification
+from dive_infra.checks.phases import CHECKS
+from dive_infra.checks.runner import Validation, Wrong
+from dive_infra.checks.spec import (
+    Configuration,
+    Container,
+    Database,
+    Deployment,
+    Initialization,
+    Preflight,
+    Seeding,
+    Spec,
+    phase_of,
+)
 from dive_infra.countries import COUNTRIES
-from dive_infra.machine.containers import look
+from dive_infra.machine.containers import DECLARATION, look
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.store import Store, session
 from dive_infra.pki import public_key, rsa_key
@@ -41,11 +51,15 @@ def services(record: Record) -> Record:
     return record
 
 
+def validate(spec: Spec, deadline: float) -> Validation:
+    return runner.run(CHECKS[phase_of(spec)](spec), deadline)
+
+
 @contextmanager
 def container(record: Record, service: str, healthy: bool = True, **more: Any) -> Iterator[tuple[Running, Container]]:
     """A labelled container of France that sleeps, and its declaration."""
     name = FRANCE.container(service)
-    labels = FRANCE.labels(service, "core") | STACK | {deployment.DECLARATION: "d1"}
+    labels = FRANCE.labels(service, "core") | STACK | {DECLARATION: "d1"}
     test = ["CMD", "true" if healthy else "false"]
     image = record.container.attrs["Image"]
     running = record.lab.engine.containers.run(
@@ -119,8 +133,8 @@ def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -
 
 
 def test_an_engine_that_does_not_answer_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    spec = Preflight(FRANCE, "fra", ("kas",), {})
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    spec = Preflight(FRANCE, "fra", ("kas",))
     validation = validate(spec, 2)
     assert validation.verdict == "unknown"
     assert {f.answer for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}

@@ -13,9 +13,9 @@ from docker.models.containers import Container
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
-from dive_infra.dynamic.probe import DECLARATION, ProbeProvider
+from dive_infra.dynamic.probe import ProbeProvider
 from dive_infra.machine import engine, images
-from dive_infra.machine.containers import look
+from dive_infra.machine.containers import DECLARATION, look
 
 PREFIX = "divetest-resource"
 LABELS = {"dive.namespace": "divetest-resources"}

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from dive_infra.checks.spec import (
     Preflight,
     Seeding,
     Spec,
+    Unreadable,
     Verification,
     dump,
     fingerprint,
@@ -54,7 +56,7 @@ DEPLOYMENT = Deployment(
     ACCESS,
 )
 SPECS: tuple[Spec, ...] = (
-    Preflight(FRANCE, "fra", ("opa",), {"redis": SECRET}, "CA", USA, ACCESS, disk=5),
+    Preflight(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
     Initialization(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
     DEPLOYMENT,
     Configuration(FRANCE, (USA,), "CA", SECRET),
@@ -181,6 +183,19 @@ def test_secrets_are_neither_shown_nor_part_of_the_fingerprint(spec: Spec) -> No
     assert fingerprint(other) == fingerprint(spec)
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+@pytest.mark.parametrize("broken", ['"code"', None], ids=["a field is gone", "not JSON"])
+def test_a_specification_of_another_program_is_told_by_its_fields_alone(spec: Spec, broken: str | None) -> None:
+    text = dump(spec).replace(broken, '"renamed"') if broken else dump(spec)[:-1]
+    with pytest.raises(Unreadable) as caught:
+        load(phase_of(spec), text)
+    told = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in told
+    assert "pydantic" not in told.splitlines()[-1]
+    assert str(caught.value).startswith(f"the specification of {phase_of(spec)} is of another program: ")
+    assert ("code (missing)" if broken else "(json_invalid)") in str(caught.value)
+
+
 def test_a_changed_declaration_changes_the_fingerprint() -> None:
     changed = replace(DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], image="sha256:2"),))
     assert fingerprint(changed) != fingerprint(DEPLOYMENT)
@@ -224,19 +239,21 @@ def test_a_proof_survives_its_journey() -> None:
 # What needs no engine to be looked at
 
 
-@pytest.mark.parametrize(
-    ("value", "told"), [("", "is empty"), ("short", "has 5 characters"), ("changeme-1234567890", "well-known word")]
-)
-def test_a_weak_secret_is_refused_by_name_and_not_by_value(value: str, told: str) -> None:
-    with pytest.raises(Wrong) as caught:
-        preflight.secrets({"redis": value})
-    assert told in caught.value.found
-    assert "dive:secrets.redis" in caught.value.remedy
-    assert not value or value not in caught.value.found
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:2375", "ssh://somebody@elsewhere", "npipe:////./pipe/docker"])
+def test_an_engine_elsewhere_is_refused_by_its_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("DOCKER_HOST", endpoint)
+    looked = [c for c in preflight.checks(SPECS[0]) if c.topic == "endpoint"]  # type: ignore[arg-type]
+    (refused,) = runner.run(looked, 5).findings
+    assert refused.answer == "invalid"
+    assert f"{endpoint} (DOCKER_HOST)" in refused.found
+    assert "an engine on this machine" in refused.expected
+    assert "127.0.0.1" in refused.expected
+    assert refused.remedy == "DOCKER_HOST=unix:///var/run/docker.sock pulumi up"
 
 
-def test_strong_secrets_pass() -> None:
-    assert preflight.secrets({"redis": "x9" * 16, "mongodb": "y8" * 16}) == "2 secrets"
+def test_an_engine_at_a_socket_of_this_machine_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
+    assert preflight.endpoint() == "unix:///run/user/1000/docker.sock"
 
 
 def _certified(days: int, *names: str) -> Initialization:

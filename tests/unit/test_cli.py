@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from dive_infra.cli import pulumi, stacks
 from dive_infra.cli.__main__ import app
+from dive_infra.machine import engine, images
+from dive_infra.machine.images import ResolvedImage
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,28 @@ def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
     monkeypatch.setattr(stacks, "ROOT", tmp_path)
     assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
+
+
+def test_the_list_of_images_says_what_is_on_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for country in ("usa", "fra"):
+        (tmp_path / f"Pulumi.{country}.yaml").touch()
+    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+
+    def find(_: object, service: str, __: str) -> ResolvedImage | None:
+        return ResolvedImage("sha256:" + "a" * 64, "dive/redis:1", "present") if service == "redis" else None
+
+    monkeypatch.setattr(images, "find", find)
+    monkeypatch.setattr(engine, "client", object)
+    listed = {line.split()[0]: line for line in CliRunner().invoke(app, ["images", "list"]).stderr.splitlines()}
+    assert listed["redis"].split()[2:] == ["dive/redis:1", "a" * 12]
+    assert listed["mongodb"].endswith("not on the engine")
+
+
+def test_the_list_of_images_names_an_engine_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    result = CliRunner().invoke(app, ["images", "list"])
+    assert result.exit_code == 1
+    assert "no Docker engine answers at unix:///nonexistent/docker.sock (DOCKER_HOST)" in result.stderr
 
 
 def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> None:

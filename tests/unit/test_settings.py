@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic.alias_generators import to_camel
 
+from dive_infra import pki
 from dive_infra.settings import Settings, SettingsError, load
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +75,50 @@ def test_a_weak_secret_is_refused_and_never_shown(value: str) -> None:
         load("fra", {"dive:secrets": json.dumps({"redis": value})})
     assert "secrets.redis" in str(refused.value)
     assert value not in str(refused.value)
+
+
+EC_KEY = (
+    ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
+RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
+
+
+@pytest.mark.parametrize(
+    ("stack", "name", "value", "told"),
+    [
+        ("fra", "opal-key", RSA_KEY, "secrets.opal-key is not known"),  # the hub's alone
+        ("fra", "orchestration-deployer", WORD * 2, "secrets.orchestration-deployer is not known"),  # the hub issues it
+        ("usa", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # made from another
+        ("fra", "kas-key", WORD * 2, "secrets.kas-key is not one, expected a private RSA key of 2048 bits or more"),
+        ("fra", "kas-key", EC_KEY, "secrets.kas-key is not one, expected a private RSA key"),
+        ("fra", "kas-key", pki.public_key(RSA_KEY), "secrets.kas-key is not one, expected a private RSA key"),
+        ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not one, expected a private RSA key"),
+        ("usa", "opal-key", "-----BEGIN PRIVATE KEY-----", "secrets.opal-key is not one, expected a private RSA key"),
+        ("fra", "test-users", "only-lower-canary-x", "secrets.test-users does not meet the realm's password policy"),
+        ("fra", "redis", WORD + " x", "secrets.redis has a character that is not accepted, expected printable ASCII"),
+        ("fra", "redis", WORD + "'", "secrets.redis has a character"),
+        ("fra", "redis", WORD + '"', "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\\", "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\n", "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\x7f", "secrets.redis has a character"),
+        ("fra", "test-users", WORD + "\t", "secrets.test-users has a character"),
+        ("fra", "redis", "", "secrets.redis has 0 characters, expected at least 16"),
+        ("fra", "portal-session", WORD, "secrets.portal-session has 16 characters, expected at least 32"),
+    ],
+)
+def test_a_secret_that_would_fail_later_is_refused_and_never_shown(
+    stack: str, name: str, value: str, told: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(stack, {"dive:secrets": json.dumps({name: value})})
+    assert told in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert not value or value not in str(refused.value)
+
+
+def test_good_secrets_are_taken() -> None:
+    given = {"kas-key": RSA_KEY, "opal-key": RSA_KEY, "test-users": "A-long-Passphrase-1", "redis": WORD + "!#$%&~"}
+    assert set(load("usa", {"dive:secrets": json.dumps(given)}).secrets) == set(given)
 
 
 def test_the_schema_of_the_project_file_is_that_of_the_settings() -> None:

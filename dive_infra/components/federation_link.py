@@ -16,7 +16,7 @@ from dive_infra.naming import Names
 class LinkArgs:
     """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
 
-    `access` is the fields of `identity.admin.Access` to the spoke's server; with its data, `own_data`, its side goes.
+    `access` is the fields of `identity.admin.Access` to the spoke's server; its side goes with `own_data`, if given.
     """
 
     spoke: Names
@@ -24,7 +24,7 @@ class LinkArgs:
     own: keycloak.Provider
     partner: keycloak.Provider
     access: pulumi.Input[dict[str, Any]]
-    own_data: pulumi.Resource
+    own_data: pulumi.Resource | None = None
 
 
 class FederationLink(pulumi.ComponentResource):

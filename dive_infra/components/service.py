@@ -18,7 +18,8 @@ from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.dynamic.files import Files
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
-from dive_infra.dynamic.probe import DECLARATION, Probe
+from dive_infra.dynamic.probe import Probe
+from dive_infra.machine.containers import DECLARATION
 from dive_infra.naming import LOOPBACK, Names
 
 

@@ -14,8 +14,6 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.machine import engine
 from dive_infra.machine.containers import DECLARATION, look
 
-__all__ = ["DECLARATION", "Probe", "ProbeProvider"]
-
 
 class ProbeProvider(Provider):
     replaces = ("container",)

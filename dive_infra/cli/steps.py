@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dive_infra.machine.debian import PackageError
 from dive_infra.machine.engine import EngineError
@@ -33,7 +34,7 @@ def step(title: str) -> Iterator[Progress]:
         return f"{time.monotonic() - started:.1f} s"
 
     def progress(line: str) -> None:
-        console.print(f"  [dim]{elapsed():>8}[/]  {line}", markup=True)
+        console.print(f"  [dim]{elapsed():>8}[/]  {escape(line)}", soft_wrap=True)
 
     try:
         yield progress

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import pulumi, stacks
+from dive_infra.cli import pulumi, stacks, steps
 from dive_infra.cli.__main__ import app
 from dive_infra.machine import engine, images
 from dive_infra.machine.images import ResolvedImage
@@ -92,3 +92,9 @@ def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> 
         os.killpg(command.pid, signal.SIGINT)
         assert command.stdout.read() == "(0, True)\n"
     assert done.exists()
+
+
+def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with steps.console.capture() as shown, steps.step("images") as progress:
+        progress("Step 3: RUN echo [/tmp] [red] done")
+    assert "RUN echo [/tmp] [red] done" in shown.get()

@@ -44,7 +44,7 @@ def test(
         with step("browser") as progress:
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)
-    wanted = pytest or (["tests/unit"] if fast else ["tests"])
+    wanted = pytest or (["tests/unit"] if fast else ["tests/unit", "tests/providers", "tests/integration"])
     if not run("tests", [sys.executable, "-m", "pytest", "--durations=15", *wanted]):
         failed.append("tests")
     if failed:

@@ -45,7 +45,7 @@ def test(
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)
     wanted = pytest or (["tests/unit"] if fast else ["tests/unit", "tests/providers", "tests/integration"])
-    if not run("tests", [sys.executable, "-m", "pytest", "--durations=15", *wanted]):
+    if not run("tests", [sys.executable, "-m", "pytest", "-v", "--durations=15", *wanted]):
         failed.append("tests")
     if failed:
         console.print(f"[red]✗[/] failed: {', '.join(failed)}")

@@ -4,17 +4,23 @@ import json
 import subprocess
 from typing import Any
 
+from dive_infra.cli.drift import unseen
 from dive_infra.cli.steps import console, fail
+from dive_infra.findings import listing
 from dive_infra.machine.state import ROOT
 
 
 def deploy(stack: str) -> None:
-    """One `pulumi up`, in full view; ends the command when it fails."""
+    """One `pulumi up`, in full view, with a refresh where only that sees a change; ends the command when it fails."""
     stacks = {s["name"] for s in json.loads(pulumi("stack", "ls", "--json"))}
     if stack not in stacks:
         pulumi("stack", "init", stack, "--no-select")
-    console.rule(f"pulumi up -s {stack}")
-    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview"])
+    refresh: list[str] = []
+    if stack in stacks and (findings := unseen(json.loads(pulumi("stack", "export", "--show-secrets", "-s", stack)))):
+        console.print(listing(findings, "invalid"), markup=False)
+        refresh = ["--refresh"]
+    console.rule(" ".join(["pulumi up -s", stack, *refresh]))
+    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
     if interrupted:
         fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: ./dive up {stack.upper()}", 130)
     if code:

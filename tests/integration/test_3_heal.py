@@ -1,11 +1,13 @@
 """What is damaged is healed by a plain update, and nothing else is touched."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import docker
 import pytest
 
+from dive_infra.cli.drift import unseen
 from dive_infra.machine.containers import look
 from dive_infra.seeds.store import connect
 from tests.integration.coalition import Country
@@ -82,3 +84,24 @@ def test_a_deleted_user_is_made_again_with_the_same_id(fra: Country) -> None:
         assert run.changes.get("test-users") == "update", told(run)
         again = admin.get(f"/realms/{realm}/users", username="testuser-fra-1", exact=True)[0]
     assert again["id"] == user["id"]
+
+
+def test_what_was_changed_inside_keycloak_is_found_and_mended_by_a_refresh(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    """A mapper of the portal's client is deleted by hand: `./dive up` finds it, and a refresh mends that alone."""
+    before = running(docker_engine)
+    state = json.loads(fra.pulumi("stack", "export", "--show-secrets").stdout)
+    assert not unseen(state)
+    with keycloak(fra) as admin:
+        realm = f"/realms/{fra.names.realm}"
+        client = admin.get(f"{realm}/clients", clientId=fra.names.client)[0]
+        mapper = next(m for m in client["protocolMappers"] if m["name"] == "realm_roles")
+        admin.delete(f"{realm}/clients/{client['id']}/protocol-mappers/models/{mapper['id']}")
+    found = unseen(state)
+    assert found
+    assert all("--refresh" in f.remedy for f in found)
+    run = fra.run("up", "--refresh")
+    assert run.ok, told(run)
+    assert not unseen(json.loads(fra.pulumi("stack", "export", "--show-secrets").stdout))
+    assert running(docker_engine) == before

@@ -29,6 +29,7 @@ from dive_infra.orchestration.store import Store, session
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
+IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
 
 class CheckpointProvider(Provider):
@@ -84,7 +85,8 @@ class CheckpointProvider(Provider):
 
     def prove(self, spec: Spec) -> Validation:
         """Validates until nothing is unknown any more, at most `PATIENCE` seconds."""
-        return runner.settle(self.checks(spec), PATIENCE, again=("unknown",))
+        patience = IMPATIENCE if phase_of(spec) == Phase.PREFLIGHT else PATIENCE
+        return runner.settle(self.checks(spec), patience, again=("unknown",))
 
     def checks(self, spec: Spec) -> list[Check]:
         """What proves the phase."""

@@ -1,12 +1,12 @@
 """Connections to the orchestration database: TLS with the name checked, bounded in time, failures told apart."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -79,6 +79,9 @@ def _words(error: psycopg.Error) -> str:
     return (error.diag.message_primary or " ".join(str(error).split())).strip()
 
 
+_ONE_AT_A_TIME = Lock()
+
+
 @cache
 def _directory() -> "tempfile.TemporaryDirectory[str]":
     return tempfile.TemporaryDirectory(prefix="dive-ca-")
@@ -86,9 +89,8 @@ def _directory() -> "tempfile.TemporaryDirectory[str]":
 
 def trust(ca: str) -> Path:
     """The CA as a file of this process: libpq takes nothing else."""
-    path = Path(_directory().name) / f"{sha256(ca.encode()).hexdigest()[:16]}.pem"
-    if not path.exists():
-        fresh = path.with_suffix(f".{os.urandom(4).hex()}")
-        fresh.write_text(ca)
-        fresh.replace(path)
+    with _ONE_AT_A_TIME:  # else two threads make two folders, and one is removed under the other's feet
+        path = Path(_directory().name) / f"{sha256(ca.encode()).hexdigest()[:16]}.pem"
+        if not path.exists():
+            path.write_text(ca)
     return path

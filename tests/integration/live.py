@@ -39,6 +39,15 @@ def resource(country: Country, name: str) -> dict[str, Any]:
     return found
 
 
+def secrets(country: Country) -> set[str]:
+    """Every secret that the stack generated, in plain text."""
+    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
+    found = {json.loads(r["outputs"]["value"]["plaintext"]) for r in made}
+    assert len(found) > 10, "else nothing would be looked for"
+    return found
+
+
 def keycloak(country: Country) -> Admin:
     """The administrator of the country's Keycloak; use it as a context."""
     secret = resource(country, "secret-keycloak-admin")["outputs"]["value"]

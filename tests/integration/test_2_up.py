@@ -12,7 +12,7 @@ from dive_infra.identity.login import login
 from dive_infra.machine.containers import look
 from dive_infra.machine.state import ROOT
 from tests.integration.coalition import Country
-from tests.integration.live import resource, running, told
+from tests.integration.live import resource, running, secrets, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -96,27 +96,16 @@ def test_a_spoke_never_holds_the_secret_of_the_hubs_portal(usa: Country, fra: Co
 @pytest.mark.parametrize("who", ["USA", "FRA"])
 def test_no_secret_stands_in_the_state_or_in_the_outputs(usa: Country, fra: Country, who: str) -> None:
     country = {"USA": usa, "FRA": fra}[who]
-    open_state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
-    secrets = {
-        json.loads(r["outputs"]["value"]["plaintext"])
-        for r in open_state["deployment"]["resources"]
-        if r["type"].endswith("dynamic/dive:Secret")
-    }
-    assert len(secrets) > 10
+    known = secrets(country)
     shown = country.pulumi("stack", "export").stdout + country.pulumi("stack", "output", "--json").stdout
-    assert not [secret for secret in secrets if json.dumps(secret)[1:-1] in shown]
+    assert not [secret for secret in known if json.dumps(secret)[1:-1] in shown]
     outputs = json.loads(country.pulumi("stack", "output", "--json").stdout)
     assert outputs["test_user_password"] == "[secret]"
 
 
 def test_nothing_on_the_engine_shows_a_secret(usa: Country, docker_engine: docker.DockerClient) -> None:
-    state = json.loads(usa.pulumi("stack", "export", "--show-secrets").stdout)
-    secrets = {
-        json.loads(r["outputs"]["value"]["plaintext"])
-        for r in state["deployment"]["resources"]
-        if r["type"].endswith("dynamic/dive:Secret")
-    }
+    known = secrets(usa)
     for name in running(docker_engine):
         container = docker_engine.containers.get(name)
         seen = json.dumps(container.attrs) + container.logs().decode(errors="replace")
-        assert not [secret for secret in secrets if json.dumps(secret)[1:-1] in seen], name
+        assert not [secret for secret in known if json.dumps(secret)[1:-1] in seen], name

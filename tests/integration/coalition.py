@@ -17,7 +17,8 @@ from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
 from dive_infra.settings import Settings, load
 
-NAMESPACE = "divetest"
+# Another one where a second run of these tests shares the engine.
+NAMESPACE = os.environ.get("DIVE_TEST_NAMESPACE", "divetest")
 
 
 @dataclass(frozen=True)

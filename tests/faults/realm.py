@@ -1,0 +1,5 @@
+"""Faults inside Keycloak."""
+
+from tests.faults.fault import Fault
+
+FAULTS: tuple[Fault, ...] = ()

@@ -8,12 +8,13 @@ and secrets as plain text; outputs keep the secrecy of the input with the same k
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra.dynamic import lifeline
+from dive_infra.dynamic import deploying, lifeline
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -35,6 +36,7 @@ class Provider(ResourceProvider):
     replaces: ClassVar[tuple[str, ...]] = ()  # inputs whose change makes another resource
     delete_before_replace: ClassVar[bool] = True
     ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs nothing
+    deploys: ClassVar[bool] = True  # whether a change of it is a deployment, which is locked, recorded and proven
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         """Makes the resource, or adopts it half made; returns its id and the computed outputs."""
@@ -55,7 +57,7 @@ class Provider(ResourceProvider):
 
     def create(self, props: Outputs) -> CreateResult:
         inputs = _inputs(props)
-        with _ShortErrors():
+        with self._deploying():
             name, outputs = self.make(inputs)
         return CreateResult(name, {**props, **outputs})
 
@@ -70,7 +72,7 @@ class Provider(ResourceProvider):
         return DiffResult(changes=self.drifted(_id, _inputs(_olds)))
 
     def update(self, _id: str, _olds: Outputs, _news: Outputs) -> UpdateResult:
-        with _ShortErrors():
+        with self._deploying():
             outputs = self.mend(_inputs(_news), _inputs(_olds))
         return UpdateResult({**_news, **outputs})
 
@@ -80,6 +82,19 @@ class Provider(ResourceProvider):
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
         return ReadResult(id_, props)
+
+    @contextmanager
+    def _deploying(self) -> Iterator[None]:
+        with _ShortErrors():
+            if not self.deploys:
+                yield
+                return
+            deploying.begin()
+            try:
+                yield
+            except Exception as error:
+                deploying.failed(type(self).__name__.removesuffix("Provider"), _first_line(error))
+                raise
 
     def changed(self, before: Inputs, now: Inputs) -> list[str]:
         """The inputs that are not what they were, sorted."""

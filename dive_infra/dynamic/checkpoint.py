@@ -17,6 +17,7 @@ from dive_infra.checks import runner
 from dive_infra.checks.phases import CHECKS
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.dynamic import deploying
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import listing
@@ -40,6 +41,7 @@ class CheckpointProvider(Provider):
         phase, country = Phase(inputs["phase"]), inputs["country"]
         store = self.store(inputs)
         if store:
+            deploying.reached(country, access_of(inputs["store"]), phase)
             store.hold(country, phase)
         spec = load(phase, inputs["spec"])
         validation = self.prove(spec)
@@ -201,9 +203,10 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:
-    country, phase = before["country"], Phase(before["phase"])
+    country, phase, access = before["country"], Phase(before["phase"]), access_of(before["store"])
+    deploying.reached(country, access, phase)
     try:
-        store = session(access_of(before["store"]))
+        store = session(access)
     except (Unreachable, LoginRefused, OlderSchema) as error:
         if before["bootstrap"] and not before["recorded"]:
             return "awaits the database"

@@ -16,6 +16,8 @@ from dive_infra.machine import engine
 
 
 class GuardProvider(Provider):
+    deploys = False  # it refuses, and changes nothing
+
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["country"], {}
 

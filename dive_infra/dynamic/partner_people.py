@@ -15,6 +15,7 @@ _GLANCE = 2.0  # seconds for each request of a diff
 class PartnerPeopleProvider(Provider):
     """Inputs: realm, alias of the identity provider, `access` (see `identity.admin.Access`)."""
 
+    deploys = False  # clears away what nobody uses
     replaces = ("realm", "alias")
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:

@@ -9,6 +9,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 
 class TrustProvider(Provider):
+    deploys = False  # a file for tools, of no country
     replaces = ("path",)
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:

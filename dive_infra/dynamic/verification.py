@@ -1,8 +1,8 @@
 """Ends a deployment: real logins and decisions, written to a report and recorded as the checkpoint of VERIFICATION."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -16,8 +16,10 @@ from dive_infra.dynamic.orchestration import access_of
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import StoreError
 from dive_infra.orchestration.records import this_run
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
+
+Answered = TypeVar("Answered")
 
 SETTLE = 90.0  # seconds in which policy data reaches every policy engine, and identity providers each other's keys
 
@@ -35,7 +37,8 @@ class VerificationProvider(CheckpointProvider):
 
     def glance(self, spec: Any, before: Inputs) -> list[Check]:
         age = Check(f"proven at most {spec.max_age:g} s ago", "age", lambda: _age(spec, before))
-        return [*verification.quick(spec), age]
+        state = Check("the record says COMPLETE", "state", lambda: _complete(before))
+        return [*verification.quick(spec), age, state]
 
     def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
         report.write(report.make(spec, validation, this_run().id), Path(spec.report))
@@ -81,12 +84,24 @@ class Verification(Resource, module="dive", name="Verification"):
         super().__init__(VerificationProvider(), name, props, opts)
 
 
-def _age(spec: VerificationSpec, before: Inputs) -> str:
-    """By the database's clock."""
+def _complete(before: Inputs) -> str:
+    """What was changed without reaching the end, by a run that was interrupted or failed, is proven anew."""
+    current = _ask(before, lambda store: store.current(before["country"]))
+    if current is None or current.state != State.COMPLETE:
+        raise Wrong(current.state if current else "no record", State.COMPLETE, "pulumi up proves it anew")
+    return "COMPLETE"
+
+
+def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
     try:
-        seconds = session(access_of(before["store"])).age(before["country"], Phase.VERIFICATION)
+        return question(session(access_of(before["store"])))
     except StoreError as error:
         raise CouldNotTell(str(error), "pulumi up -s usa") from None
+
+
+def _age(spec: VerificationSpec, before: Inputs) -> str:
+    """By the database's clock."""
+    seconds = _ask(before, lambda store: store.age(before["country"], Phase.VERIFICATION))
     if seconds is None or seconds > spec.max_age:
         told = "never" if seconds is None else f"{seconds:.0f} s ago"
         raise Wrong(told, f"at most {spec.max_age:g} s ago", "pulumi up proves it anew")

@@ -119,6 +119,29 @@ class Store:
                 self._enter(code, state, State.FAILED, f"interrupted: {interrupted}")
 
     @_one_at_a_time
+    def begin(self, country: str, phase: str) -> None:
+        """Before the first change of a run: takes the lock and enters INITIALIZING; nothing when it is held already."""
+        code = country.lower()
+        if code in self._fences:
+            return
+        self.hold(code, phase)
+        state = self._state(code)
+        if State.INITIALIZING in TRANSITIONS[state]:
+            with self._writing(code, phase):
+                self._enter(code, state, State.INITIALIZING, f"{phase} is changed")
+
+    @_one_at_a_time
+    def broke(self, country: str, phase: str, component: str, message: str) -> None:
+        """Records that a change failed, with the state FAILED; what fails after it follows from it."""
+        code = country.lower()
+        state = self._state(code)
+        if code not in self._fences or state == State.FAILED:
+            return
+        with self._writing(code, phase):
+            self._error(code, "CHANGE_FAILED", 2, component, message)
+            self._enter(code, state, State.FAILED, f"{component}: {message}")
+
+    @_one_at_a_time
     def release(self, country: str) -> None:
         fence = self._fences.pop(country.lower(), None)
         if fence is not None:

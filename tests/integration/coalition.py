@@ -5,9 +5,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from signal import Signals
 from typing import Any
 
 import yaml
@@ -101,6 +102,28 @@ class Country:
     def up(self, **configuration: Any) -> Run:
         return self.run("up", **configuration)
 
+    def up_until(self, reached: Callable[[str], bool], signals: Sequence[Signals], **configuration: Any) -> Run:
+        """As `up`, and sends the signals to Pulumi once a resource whose name is `reached` begins to be changed."""
+        self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
+        started = time.monotonic()
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
+        command += ["--config-file", str(self._file())]
+        lines: list[str] = []
+        sent = False
+        with subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running:
+            assert running.stdout
+            for line in running.stdout:
+                lines.append(line)
+                if not sent and any(reached(name) for name in _begun(line)):
+                    sent = True
+                    for signal in signals:
+                        running.send_signal(signal)
+        assert sent, f"never got there: {''.join(lines)[-6000:]}"
+        done = subprocess.CompletedProcess(command, running.returncode, "".join(lines), "")
+        return _read(done, time.monotonic() - started)
+
     def preview(self, **configuration: Any) -> Run:
         return self.run("preview", **configuration)
 
@@ -124,6 +147,12 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
         if told and told["severity"] != "debug":
             messages.append(told["message"])
     return Run(done.returncode == 0, changes, "".join(messages), seconds)
+
+
+def _begun(line: str) -> list[str]:
+    """The logical name of the resource whose change this event announces; none for other events."""
+    step = (_events(line) or [{}])[0].get("resourcePreEvent", {}).get("metadata", {})
+    return [step["urn"].rsplit("::", 1)[-1]] if step.get("op", "same") != "same" else []
 
 
 def _events(text: str) -> list[dict[str, Any]]:

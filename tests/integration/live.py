@@ -6,8 +6,11 @@ from typing import Any
 import docker
 
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.cli.drift import declared
 from dive_infra.identity.admin import Access, Admin
 from dive_infra.naming import LOOPBACK
+from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.store import Store
 from dive_infra.seeds.store import Target
 from tests.integration.coalition import NAMESPACE, Country, Run
 
@@ -37,6 +40,16 @@ def resource(country: Country, name: str) -> dict[str, Any]:
         if isinstance(value, dict) and "plaintext" in value:
             found["outputs"][key] = json.loads(value["plaintext"])
     return found
+
+
+def specification(country: Country, phase: Phase) -> Any:
+    """What the phase last declared, secrets included."""
+    return declared(json.loads(country.pulumi("stack", "export", "--show-secrets").stdout))[phase]
+
+
+def record(hub: Country) -> Store:
+    """The orchestration database, as its owner sees it; use it as a context."""
+    return Store(specification(hub, Phase.DEPLOYMENT).store)
 
 
 def secrets(country: Country) -> set[str]:

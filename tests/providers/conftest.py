@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from dive_infra.dynamic import deploying
 from dive_infra.machine import engine
 from tests.support.lab import lab
 from tests.support.record import HUB_NAMES, SECRETS, Book, Record, book, start
@@ -22,3 +23,9 @@ def orchestration(record: Record) -> Iterator[Book]:
     """A migrated orchestration database of its own, France and Germany admitted."""
     with book(record) as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process deploys one country; these tests do it in turn."""
+    monkeypatch.setattr(deploying, "_known", {})

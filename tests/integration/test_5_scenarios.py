@@ -1,0 +1,111 @@
+"""The five scenarios of a resilient deployment: from clean rows through an interrupt and a failure to all skipped."""
+
+from signal import SIGINT
+
+import docker
+import pytest
+
+from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.seeds.store import connect
+from tests.integration.coalition import Country, Run
+from tests.integration.live import documents, record, running, told
+
+pytestmark = pytest.mark.timeout(1500)
+
+BEFORE_CONFIGURATION = [Phase.PREFLIGHT, Phase.INITIALIZATION, Phase.DEPLOYMENT]
+
+
+def skipped(run: Run) -> list[Phase]:
+    """The phases that the run said to be valid, in their order."""
+    return [phase for phase in Phase if f"✓ {phase} phase complete and validated, skipping (" in run.messages]
+
+
+def runs(hub: Country, country: Country) -> dict[Phase, str]:
+    """By which run each completed phase was proven."""
+    with record(hub) as store:
+        steps = [store.step(country.code, phase) for phase in Phase]
+    return {step.phase: step.run_id for step in steps if step and step.status == Status.COMPLETED}
+
+
+def test_a_destroyed_country_leaves_clean_rows(usa: Country, fra: Country) -> None:
+    run = fra.destroy()
+    assert run.ok, told(run)
+    with record(usa) as store:
+        current = store.current("FRA")
+        assert current
+        assert current.state == State.UNKNOWN
+        assert [p for p in Phase if (step := store.step("FRA", p)) and step.status != Status.PENDING] == []
+        holder = store.holder("FRA")
+        assert holder is None or not holder.live
+
+
+def test_a_deployment_interrupted_in_configuration_resumes_there(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    first = fra.up_until(lambda name: name.startswith("realm"), [SIGINT])
+    assert not first.ok
+    assert list(runs(usa, fra)) == BEFORE_CONFIGURATION
+    before, proven = running(docker_engine), runs(usa, fra)
+
+    resumed = fra.up()
+    assert resumed.ok, told(resumed)
+    assert skipped(resumed) == BEFORE_CONFIGURATION, told(resumed)
+    assert running(docker_engine) == before, "what was deployed is left alone"
+    after = runs(usa, fra)
+    assert list(after) == list(Phase)
+    assert {phase: after[phase] for phase in proven} == proven
+    with record(usa) as store:
+        current = store.current("FRA")
+        assert current
+        assert current.state == State.COMPLETE
+
+
+def test_a_second_deployment_skips_every_phase(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> None:
+    before, proven = running(docker_engine), runs(usa, fra)
+    run = fra.up()
+    assert run.ok, told(run)
+    assert skipped(run) == list(Phase), told(run)
+    assert not run.changes
+    assert running(docker_engine) == before
+    assert runs(usa, fra) == proven, "nothing was written"
+
+
+def test_one_invalid_phase_runs_again_among_valid_ones(usa: Country, fra: Country) -> None:
+    proven = runs(usa, fra)
+    with connect(documents(fra)) as database:
+        database["resources"].delete_one({"_id": min(d["_id"] for d in database["resources"].find({}, {"_id": True}))})
+    run = fra.up()
+    assert run.ok, told(run)
+    again = {Phase.SEEDING, Phase.VERIFICATION}  # the latter depends on all others
+    assert skipped(run) == [phase for phase in Phase if phase not in again], told(run)
+    after = runs(usa, fra)
+    assert {phase for phase in Phase if after[phase] != proven[phase]} == again
+
+
+def test_a_failed_deployment_is_continued_once_its_cause_is_mended(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    """The backend is given the image of another service, with which it cannot start."""
+    before = running(docker_engine)
+    backend = fra.names.container("backend")
+    wrong = docker_engine.containers.get(fra.names.container("opa")).attrs["Image"]
+    failed = fra.up(images={"backend": wrong})
+    assert not failed.ok
+    assert backend in failed.messages
+    assert "Traceback" not in failed.messages
+    with record(usa) as store:
+        current = store.current("FRA")
+        assert current
+        assert current.state != State.COMPLETE
+
+    del fra.configuration["dive:images"]
+    run = fra.up()
+    assert run.ok, told(run)
+    after = running(docker_engine)
+    assert {n: v for n, v in after.items() if n != backend} == {n: v for n, v in before.items() if n != backend}
+    with record(usa) as store:
+        current = store.current("FRA")
+        assert current
+        assert current.state == State.COMPLETE
+        holder = store.holder("FRA")
+        assert holder is None or not holder.live

@@ -34,14 +34,15 @@ IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything wa
 
 
 class CheckpointProvider(Provider):
+    deploys = False  # it locks and records by itself
     replaces = ("country", "phase")
     ignores = ("earlier",)  # recorded with this phase once; whether they are is asked of the record
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
         store = self.store(inputs)
+        deploying.reached(country, phase, store.access if store else None)
         if store:
-            deploying.reached(country, access_of(inputs["store"]), phase)
             store.hold(country, phase)
         spec = load(phase, inputs["spec"])
         validation = self.prove(spec)
@@ -129,10 +130,15 @@ class CheckpointProvider(Provider):
         return super().diff(_id, _olds, _news)
 
     def drifted(self, name: str, before: Inputs) -> bool:
-        phase = before["phase"]
+        phase = Phase(before["phase"])
+        again = deploying.changed(phase)
+        deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
+        if again:
+            tell(f"{phase} phase runs again, as something of it was changed")
+            return True
         try:
             try:
-                spec = load(Phase(phase), before["spec"])
+                spec = load(phase, before["spec"])
             except Unreadable:
                 tell(f"{phase} phase runs again: the program changed")
                 return True
@@ -203,10 +209,9 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:
-    country, phase, access = before["country"], Phase(before["phase"]), access_of(before["store"])
-    deploying.reached(country, access, phase)
+    country, phase = before["country"], Phase(before["phase"])
     try:
-        store = session(access)
+        store = session(access_of(before["store"]))
     except (Unreachable, LoginRefused, OlderSchema) as error:
         if before["bootstrap"] and not before["recorded"]:
             return "awaits the database"

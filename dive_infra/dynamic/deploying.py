@@ -1,44 +1,61 @@
-"""The deployment that this process carries out: its lock is taken before the first change, whatever that is.
+"""The deployment that this process carries out: where it is, what it has changed, and its lock.
 
-Which country it is, and where its record is, is known once its first checkpoint was asked; in an update of a deployed
-country that comes before any change. Looking takes nothing, so previews stay without a trace.
+The lock is taken before the first change, whatever that is. Which country it is, and where its record is, is known once
+its first checkpoint was asked, which in an update comes before any change. Looking takes nothing: previews leave no
+trace.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Lock
 
 from dive_infra.orchestration.access import Access, OlderSchema, Refused, Unreachable
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store, session
 
-_known: dict[str, tuple[Access, Phase]] = {}  # country -> its login at the record, the phase it is in
+
+@dataclass
+class _Deployment:
+    country: str = ""
+    phase: Phase = Phase.PREFLIGHT
+    access: Access | None = None  # the hub has none before its database exists
+    changed: set[Phase] = field(default_factory=set[Phase])
+
+
+_this = _Deployment()  # one process deploys one country
 _one_at_a_time = Lock()
 
 
-def reached(country: str, access: Access, phase: Phase) -> None:
+def reached(country: str, phase: Phase, access: Access | None) -> None:
     """The checkpoint of `phase` is asked now; what changes after it is of the next phase."""
-    following = [*Phase][[*Phase].index(phase) :][:2][-1]
     with _one_at_a_time:
-        _known[country] = access, following
+        _this.country = country
+        _this.phase = [*Phase][[*Phase].index(phase) :][:2][-1]
+        _this.access = access or _this.access
+
+
+def changed(phase: Phase) -> bool:
+    """Whether this process has changed something of the phase: then it is to be proven and recorded anew."""
+    return phase in _this.changed
 
 
 def begin() -> None:
-    """Takes the lock and enters INITIALIZING, once; raises `Locked` when somebody else deploys the country.
+    """Before each change. Takes the lock and enters INITIALIZING, once; raises `Locked` when somebody else deploys.
 
     A record that is out of reach holds nothing up: what is down may be what is being mended, and no phase completes
     without it.
     """
-    _tell(lambda store, country, phase: store.begin(country, phase))
+    _tell(lambda store: store.begin(_this.country, _this.phase))
+    _this.changed.add(_this.phase)
 
 
 def failed(component: str, message: str) -> None:
     """Records that a change failed, so that nothing is called complete that is not."""
-    _tell(lambda store, country, phase: store.broke(country, phase, component, message))
+    _tell(lambda store: store.broke(_this.country, _this.phase, component, message))
 
 
-def _tell(write: Callable[[Store, str, Phase], None]) -> None:
-    with _one_at_a_time:
-        for country, (access, phase) in _known.items():
-            with suppress(Unreachable, Refused, OlderSchema):
-                write(session(access), country, phase)
+def _tell(write: Callable[[Store], None]) -> None:
+    with _one_at_a_time, suppress(Unreachable, Refused, OlderSchema):
+        if _this.access:
+            write(session(_this.access))

@@ -28,4 +28,4 @@ def orchestration(record: Record) -> Iterator[Book]:
 @pytest.fixture(autouse=True)
 def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process deploys one country; these tests do it in turn."""
-    monkeypatch.setattr(deploying, "_known", {})
+    monkeypatch.setattr(deploying, "_this", deploying._Deployment())

@@ -37,7 +37,7 @@ def state(book: Book) -> Any:
 
 
 def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book) -> None:
-    deploying.reached("FRA", orchestration.spoke("FRA"), Phase.PREFLIGHT)
+    deploying.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     Light().diff("light", {"a": 1}, {"a": 2})
     with Store(orchestration.owner) as store:
         assert store.holder("FRA") is None
@@ -45,7 +45,7 @@ def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book) -> None:
 
 
 def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: Book) -> None:
-    deploying.reached("FRA", orchestration.spoke("FRA"), Phase.INITIALIZATION)
+    deploying.reached("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
     with Store(orchestration.owner) as store:
@@ -60,14 +60,14 @@ def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestratio
     access = orchestration.spoke("FRA")
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
-        deploying.reached("FRA", access, Phase.PREFLIGHT)
+        deploying.reached("FRA", Phase.PREFLIGHT, access)
         with pytest.raises(Refused, match=r"FRA is being deployed by somebody@else \(pid 7"):
             Light().create({})
     assert Light.done == []
 
 
 def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchestration: Book) -> None:
-    deploying.reached("FRA", orchestration.spoke("FRA"), Phase.PREFLIGHT)
+    deploying.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     with pytest.raises(Refused, match="no bulb"):
         Light().create({"broken": True})
     assert state(orchestration) == State.FAILED
@@ -79,6 +79,15 @@ def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchest
 
 
 def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book) -> None:
-    deploying.reached("FRA", replace(orchestration.spoke("FRA"), port=9), Phase.PREFLIGHT)
+    deploying.reached("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
     Light().create({})
     assert Light.done == ["made"]
+
+
+def test_what_is_changed_makes_its_phase_run_again(orchestration: Book) -> None:
+    deploying.reached("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
+    assert not deploying.changed(Phase.SEEDING)
+    Light().create({})
+    assert deploying.changed(Phase.SEEDING)
+    assert not deploying.changed(Phase.CONFIGURATION)
+    session(orchestration.spoke("FRA")).close()

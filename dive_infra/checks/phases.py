@@ -1,17 +1,15 @@
 """Which checks prove which phase: one validator for the skip, for the proof and for `status`."""
 
-from collections.abc import Callable
-from typing import Any
+from importlib import import_module
 
-from dive_infra.checks import configuration, deployment, initialization, preflight, seeding, verification
 from dive_infra.checks.runner import Check
-from dive_infra.orchestration.states import Phase
+from dive_infra.checks.spec import Spec, phase_of
 
-CHECKS: dict[Phase, Callable[[Any], list[Check]]] = {
-    Phase.PREFLIGHT: preflight.checks,
-    Phase.INITIALIZATION: initialization.checks,
-    Phase.DEPLOYMENT: deployment.checks,
-    Phase.CONFIGURATION: configuration.checks,
-    Phase.SEEDING: seeding.checks,
-    Phase.VERIFICATION: verification.checks,
-}
+
+def checks(spec: Spec) -> list[Check]:
+    """The checks that prove the phase of `spec`: those of the module with that phase's name.
+
+    It is loaded when it is asked: together they load every client library, of which a program that declares needs none.
+    """
+    found: list[Check] = import_module(f"dive_infra.checks.{phase_of(spec).lower()}").checks(spec)
+    return found

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from dive_infra.checks import runner
-from dive_infra.checks.phases import CHECKS
+from dive_infra.checks.phases import checks
 from dive_infra.checks.spec import Spec, Unreadable, load
 from dive_infra.findings import Finding
 from dive_infra.orchestration.states import Phase
@@ -32,5 +32,5 @@ def declared(state: dict[str, Any]) -> dict[Phase, Spec]:
 def unseen(state: dict[str, Any]) -> list[Finding]:
     """The invalid findings whose remedy is a refresh; empty when there are none, or when it cannot be told now."""
     specs = declared(state)
-    looked = [runner.run(CHECKS[phase](specs[phase]), _GLANCE) for phase in _LOOKED_AT if phase in specs]
+    looked = [runner.run(checks(specs[phase]), _GLANCE) for phase in _LOOKED_AT if phase in specs]
     return [f for validation in looked for f in validation.findings if f.answer == "invalid" and _REFRESH in f.remedy]

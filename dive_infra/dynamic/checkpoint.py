@@ -13,8 +13,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import DiffResult, Resource
 
-from dive_infra.checks import runner
-from dive_infra.checks.phases import CHECKS
+from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic import deploying
@@ -93,7 +92,7 @@ class CheckpointProvider(Provider):
 
     def checks(self, spec: Spec) -> list[Check]:
         """What proves the phase."""
-        return CHECKS[phase_of(spec)](spec)
+        return phases.checks(spec)
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""

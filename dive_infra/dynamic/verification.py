@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra.checks import report, runner, verification
+from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Verification as VerificationSpec
 from dive_infra.dynamic.base import Inputs, Outputs
@@ -33,9 +33,11 @@ class VerificationProvider(CheckpointProvider):
         return name, {**outputs, "report": text, "status": "success"}
 
     def prove(self, spec: Any) -> Validation:
-        return runner.settle(verification.checks(spec), SETTLE, again=("invalid", "unknown"))
+        return runner.settle(self.checks(spec), SETTLE, again=("invalid", "unknown"))
 
     def glance(self, spec: Any, before: Inputs) -> list[Check]:
+        from dive_infra.checks import verification  # with every client library: only where it acts
+
         age = Check(f"proven at most {spec.max_age:g} s ago", "age", lambda: _age(spec, before))
         state = Check("the record says COMPLETE", "state", lambda: _complete(before))
         return [*verification.quick(spec), age, state]
@@ -44,6 +46,8 @@ class VerificationProvider(CheckpointProvider):
         report.write(report.make(spec, validation, this_run().id), Path(spec.report))
 
     def recorded(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
+        from dive_infra.checks import verification
+
         for visit in verification.visited(spec, validation):
             store.link(inputs["country"], *visit)
         store.release(inputs["country"])  # the last phase: the deployment has ended

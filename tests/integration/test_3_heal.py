@@ -7,7 +7,7 @@ import docker
 import pytest
 
 from dive_infra.checks import runner
-from dive_infra.checks.phases import CHECKS
+from dive_infra.checks.phases import checks
 from dive_infra.cli.drift import declared
 from dive_infra.findings import Finding
 from dive_infra.machine.state import ROOT
@@ -32,7 +32,7 @@ def healed(request: pytest.FixtureRequest) -> Iterator[list[Healed]]:
 def wrong(country: Country, phase: Phase) -> list[Finding]:
     """What the phase's validator finds off now."""
     spec = declared(json.loads(country.pulumi("stack", "export", "--show-secrets").stdout))[phase]
-    return [f for f in runner.run(CHECKS[phase](spec), 20).findings if f.answer != "valid"]
+    return [f for f in runner.run(checks(spec), 20).findings if f.answer != "valid"]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{f.country}-{f.title.replace(' ', '-')}" for f in FAULTS])

@@ -15,7 +15,7 @@ from docker.types import Healthcheck
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks import deployment, initialization, preflight, runner, seeding, verification
-from dive_infra.checks.phases import CHECKS
+from dive_infra.checks.phases import checks
 from dive_infra.checks.runner import Validation, Wrong
 from dive_infra.checks.spec import (
     Configuration,
@@ -26,7 +26,6 @@ from dive_infra.checks.spec import (
     Preflight,
     Seeding,
     Spec,
-    phase_of,
 )
 from dive_infra.countries import COUNTRIES
 from dive_infra.machine.containers import DECLARATION, look
@@ -52,7 +51,7 @@ def services(record: Record) -> Record:
 
 
 def validate(spec: Spec, deadline: float) -> Validation:
-    return runner.run(CHECKS[phase_of(spec)](spec), deadline)
+    return runner.run(checks(spec), deadline)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import Verification, fingerprint
 from dive_infra.findings import Finding
+from dive_infra.steps import step
 
 
 class _Part(BaseModel):
@@ -102,7 +103,8 @@ def write(report: Report, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(fresh).chmod(0o644)
-        Path(fresh).replace(path)
+        with step("write report"):
+            Path(fresh).replace(path)
     except BaseException:
         Path(fresh).unlink(missing_ok=True)
         raise

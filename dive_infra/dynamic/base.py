@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
 from dive_infra.dynamic import deploying, lifeline
+from dive_infra.steps import step
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -57,7 +58,7 @@ class Provider(ResourceProvider):
 
     def create(self, props: Outputs) -> CreateResult:
         inputs = _inputs(props)
-        with self._deploying():
+        with self._deploying("create"):
             name, outputs = self.make(inputs)
         return CreateResult(name, {**props, **outputs})
 
@@ -72,29 +73,33 @@ class Provider(ResourceProvider):
         return DiffResult(changes=self.drifted(_id, _inputs(_olds)))
 
     def update(self, _id: str, _olds: Outputs, _news: Outputs) -> UpdateResult:
-        with self._deploying():
+        with self._deploying("update"):
             outputs = self.mend(_inputs(_news), _inputs(_olds))
         return UpdateResult({**_news, **outputs})
 
     def delete(self, _id: str, _props: Outputs) -> None:
-        with _ShortErrors():
+        with _ShortErrors(), step(f"delete {self._kind}"):
             self.remove(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
         return ReadResult(id_, props)
 
     @contextmanager
-    def _deploying(self) -> Iterator[None]:
+    def _deploying(self, verb: str) -> Iterator[None]:
         with _ShortErrors():
-            if not self.deploys:
-                yield
-                return
-            deploying.begin()
+            if self.deploys:
+                deploying.begin()
             try:
-                yield
+                with step(f"{verb} {self._kind}"):
+                    yield
             except Exception as error:
-                deploying.failed(type(self).__name__.removesuffix("Provider"), _first_line(error))
+                if self.deploys:
+                    deploying.failed(self._kind, _first_line(error))
                 raise
+
+    @property
+    def _kind(self) -> str:
+        return type(self).__name__.removesuffix("Provider")
 
     def changed(self, before: Inputs, now: Inputs) -> list[str]:
         """The inputs that are not what they were, sorted."""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from dive_infra.identity import web
+from dive_infra.steps import step
 
 DEPLOYER = "dive-deployer"
 
@@ -69,14 +70,18 @@ class Admin:
 
     def post(self, path: str, body: object) -> str:
         """The id of what was created, from the Location header ("" when there is none)."""
-        location: str = self._send("POST", path, json=body).headers.get("location", "")
+        location: str = self._write("POST", path, body).headers.get("location", "")
         return location.rsplit("/", 1)[-1]
 
     def put(self, path: str, body: object | None = None) -> None:
-        self._send("PUT", path, json=body)
+        self._write("PUT", path, body)
 
     def delete(self, path: str, body: object | None = None) -> None:
-        self._send("DELETE", path, json=body)
+        self._write("DELETE", path, body)
+
+    def _write(self, method: str, path: str, body: object | None) -> httpx.Response:
+        with step(f"{method} at Keycloak"):
+            return self._send(method, path, json=body)
 
     def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
         url = f"{self.access.url}/admin{quote(path, safe='/')}"

@@ -11,6 +11,7 @@ from psycopg import Connection
 
 from dive_infra.orchestration.access import Fenced, Locked
 from dive_infra.orchestration.records import Holder, Run
+from dive_infra.steps import step
 
 _HOLDER = """
 SELECT fence, run_id, acquired_by, hostname, pid, phase, acquired_at,
@@ -38,12 +39,13 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tup
     Raises `Locked`, saying who holds it, when that is somebody else. Not for use inside a transaction.
     """
     code = country.lower()
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(code)]).fetchone()
+    with step("take lock"):
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(code)]).fetchone()
     before = holder(connection, code)
     if not row or not row[0]:
         who = str(before) if before and before.live else "somebody whose row is not written yet"
         raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, then: pulumi up")
-    with connection.transaction():
+    with step("write lock"), connection.transaction():
         connection.execute(
             "UPDATE deployment_locks SET released_at = clock_timestamp()"
             " WHERE instance_code = %s AND released_at IS NULL",
@@ -72,9 +74,10 @@ def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> 
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:
-    connection.execute(
-        "UPDATE deployment_locks SET released_at = clock_timestamp() WHERE instance_code = %s AND fence = %s"
-        " AND released_at IS NULL",
-        [country.lower(), fence],
-    )
+    with step("release lock"):
+        connection.execute(
+            "UPDATE deployment_locks SET released_at = clock_timestamp() WHERE instance_code = %s AND fence = %s"
+            " AND released_at IS NULL",
+            [country.lower(), fence],
+        )
     connection.execute("SELECT pg_advisory_unlock(%s)", [key(country)])

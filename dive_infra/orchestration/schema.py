@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
+from dive_infra.steps import step
 
 _TIME, _CODE, _STATE, _PHASE = "timestamp with time zone", "country_code", "deployment_state", "phase"
 _RUN = {"run_id": "text"}
@@ -159,7 +160,7 @@ def migrate(connection: Connection[TupleRow]) -> int:
 
     Raises `NewerSchema` when the database is ahead, `SchemaMismatch` when an applied migration was another text.
     """
-    with connection.transaction():
+    with step("migrate schema"), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"

@@ -18,6 +18,7 @@ from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import Access, Unreachable
 from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
 from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
+from dive_infra.steps import step
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -213,7 +214,7 @@ class Store:
     def _writing(self, code: str, phase: str) -> Iterator[None]:
         if code not in self._fences:
             raise Unreachable(f"{code.upper()}: the lock is not held, nothing was written; call hold() first")
-        with self._connection.transaction():
+        with step(f"record {phase}"), self._connection.transaction():
             lock.guard(self._connection, code, self._fences[code], phase)
             yield
 

@@ -19,6 +19,7 @@ from pymongo.database import Database
 from dive_infra.seeds.batches import Batch, content_hash
 from dive_infra.seeds.sealing import fingerprint, seal
 from dive_infra.seeds.store import Document, StoreError
+from dive_infra.steps import step
 
 MANIFESTS = "seed_manifests"
 CHUNK = 500  # documents to a write
@@ -92,7 +93,8 @@ class Loader:
         self._insert(batch, [rows[i] for i in state.missing], lambda done: progress(done, len(due)))
         self._replace(batch, [rows[i] for i in state.altered], lambda done: progress(before + done, len(due)))
         for part in _chunks(state.extra):
-            self._database[batch.collection].bulk_write([DeleteOne({"_id": i}) for i in part])
+            with step("delete documents"):
+                self._database[batch.collection].bulk_write([DeleteOne({"_id": i}) for i in part])
         self._write_manifest(batch, "complete", counts, ledger)
         return counts
 
@@ -124,14 +126,18 @@ class Loader:
     def _insert(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
         written = 0
         for part in _chunks(rows):
-            self._database[batch.collection].insert_many(part)
+            with step("insert documents"):
+                self._database[batch.collection].insert_many(part)
             written += len(part)
             done(written)
 
     def _replace(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
         written = 0
         for part in _chunks(rows):
-            self._database[batch.collection].bulk_write([ReplaceOne({"_id": r["_id"]}, r, upsert=True) for r in part])
+            with step("replace documents"):
+                self._database[batch.collection].bulk_write(
+                    [ReplaceOne({"_id": r["_id"]}, r, upsert=True) for r in part]
+                )
             written += len(part)
             done(written)
 
@@ -146,7 +152,8 @@ class Loader:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "ledger": [f"{i} {wanted} {written}" for i, (wanted, written) in sorted(ledger.items())],
         }
-        self._database[MANIFESTS].replace_one({"_id": batch.id}, row, upsert=True)
+        with step(f"write manifest {status}"):
+            self._database[MANIFESTS].replace_one({"_id": batch.id}, row, upsert=True)
 
 
 def _stored(batch: Batch, document: dict[str, Any]) -> dict[str, Any]:

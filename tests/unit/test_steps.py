@@ -1,0 +1,74 @@
+"""Side effects are steps: each is told before and after, to whoever listens, and none escapes."""
+
+import ast
+import re
+import socket
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+import dive_infra
+from dive_infra.steps import VARIABLE, step
+
+PACKAGE = Path(dive_infra.__file__).parent
+
+# How something outside is changed, in the rooms that providers act through.
+WRITES = re.compile(
+    r"""\.insert_many\(|\.bulk_write\(|\.replace_one\(|\.delete_many\(|\.update_one\(
+    |\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
+    re.VERBOSE,
+)
+ROOMS = ("seeds", "identity", "orchestration")
+
+
+def test_without_a_listener_a_step_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    with step("make tea"):
+        pass
+
+
+def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "steps"
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        monkeypatch.setenv(VARIABLE, str(path))
+
+        def answer() -> None:
+            for _ in range(2):
+                line, _ = server.accept()
+                with line:
+                    told.append(line.recv(100).decode())
+                    line.sendall(b".")
+
+        listener = Thread(target=answer)
+        listener.start()
+        with step("make tea"):
+            assert told == ["before make tea\n"]
+        listener.join(5)
+    assert told == ["before make tea\n", "after make tea\n"]
+
+
+def test_a_step_that_fails_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    with pytest.raises(ZeroDivisionError), step("make tea"):
+        _ = 1 / 0
+
+
+def functions(path: Path) -> list[tuple[str, ast.FunctionDef]]:
+    tree = ast.parse(path.read_text())
+    return [(n.name, n) for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_write_escapes_the_steps(room: str) -> None:
+    seen = 0
+    for path in sorted((PACKAGE / room).rglob("*.py")):
+        for name, function in functions(path):
+            text = ast.unparse(function)
+            if WRITES.search(text.replace("'", '"')):
+                seen += 1
+                assert "with step(" in text, f"{path.name}: {name} changes something outside a step"
+    assert seen, "else nothing was looked at"

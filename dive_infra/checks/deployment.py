@@ -1,9 +1,11 @@
 """DEPLOYMENT: every declared container runs, is healthy and is the one declared; each datastore answers a login."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import docker
 import httpx
 import psycopg
 import pymongo
@@ -13,12 +15,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
 from dive_infra.findings import Finding
 from dive_infra.identity import web
-from dive_infra.machine.containers import DECLARATION, Condition, look
+from dive_infra.machine import files
+from dive_infra.machine.containers import look
+from dive_infra.machine.differences import differences
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
@@ -49,10 +54,13 @@ def checks(spec: Deployment) -> list[Check]:
 def containers(declared: Sequence[Container]) -> list[Finding]:
     """One finding for each container; one that is not core is a warning when it is down, wrong when it is another."""
     client = objects.ask()
-    return [_container(c, look(client, c.name)) for c in declared]
+    with ThreadPoolExecutor(max_workers=len(declared) or 1) as side_by_side:
+        return list(side_by_side.map(partial(_container, client), declared))
 
 
-def _container(declared: Container, now: Condition) -> Finding:
+def _container(client: docker.DockerClient, container: Container) -> Finding:
+    declared = container.declared
+    now = look(client, declared.name)
     sentence = f"{declared.name} runs as declared, healthy"
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
@@ -60,12 +68,15 @@ def _container(declared: Container, now: Condition) -> Finding:
 
     if not now.exists:
         return wrong("no such container", "a running one")
-    if now.image != declared.image:
-        return wrong(f"image {now.image[:19]}", f"image {declared.image[:19]}")
-    if now.labels.get(DECLARATION) != declared.declaration:
-        return wrong(f"declaration {now.labels.get(DECLARATION, 'none')}", declared.declaration)
+    other = differences(client, now.attributes, declared)
+    if other:
+        return wrong(
+            "; ".join(f"{d.key}: {d.found}" for d in other), "; ".join(f"{d.key}: {d.expected}" for d in other)
+        )
+    if files.digest(files.read(client.containers.get(declared.name))) != container.files:
+        return wrong(f"other files in {FILES}", "those that were written")
     if not now.healthy:
-        return wrong(now.describe(), "running, healthy", advisory=declared.service_class != "core")
+        return wrong(now.describe(), "running, healthy", advisory=container.service_class != "core")
     return Finding(sentence, "valid", found=now.describe(), topic="containers")
 
 

@@ -11,7 +11,7 @@ from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, Wrong
 from dive_infra.checks.spec import Initialization
 
-_REFRESH = "pulumi up --refresh"
+_UP = "pulumi up"
 
 
 def checks(spec: Initialization) -> list[Check]:
@@ -35,8 +35,8 @@ def present(spec: Initialization, listed: Callable[[docker.DockerClient], list[O
         told = [f"{', '.join(missing)} missing"] if missing else []
         told += [f"{', '.join(foreign)} not ours"] if foreign else []
         kind = "volume" if listed is objects.volumes else "network"
-        # A lost data volume is lost data: it is never made again in passing.
-        remedy = _REFRESH if kind == "network" else f"restore the volume from a backup, or accept the loss: {_REFRESH}"
+        # A lost data volume is lost data: the update refuses to make it again in passing, and tells the choice.
+        remedy = _UP if kind == "network" else f"{_UP} tells how to restore the data or to accept its loss"
         raise Wrong("; ".join(told), f"{len(wanted)} of stack {spec.stack}", remedy, 1205 if kind == "volume" else 1003)
     return ", ".join(wanted) or "none declared"
 

@@ -15,6 +15,7 @@ from dive_infra.checks.spec import Preflight
 from dive_infra.identity import web
 from dive_infra.machine import engine
 from dive_infra.machine.engine import SOCKET, EngineError
+from dive_infra.machine.networks import called, ours_by_use
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.access import Access, Refused
 from dive_infra.orchestration.store import Store, session
@@ -33,6 +34,7 @@ def checks(spec: Preflight) -> list[Check]:
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
         ),
+        Check("nothing is left over", "leftovers", lambda: leftovers(names, spec.stack, spec.services), advisory=True),
     ]
     if spec.hub:
         hub = spec.hub
@@ -104,11 +106,16 @@ def ports(names: Names, services: Iterable[str]) -> str:
 
 
 def owners(names: Names, stack: str, services: Iterable[str]) -> str:
-    """Nothing that carries our names belongs to another stack, or to nobody we know."""
+    """Nothing that carries our names belongs to another stack, or to nobody we know.
+
+    A network that nobody but our containers uses was made anew by hand in place of ours, and is ours to replace.
+    """
     client = objects.ask()
     kept = [*objects.containers(client), *objects.networks(client), *objects.volumes(client)]
     own = {names.container(s) for s in services} | {names.network}
     own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
+    replaced = {o.name for o in kept if o.kind == "network" and not _ours(o, names) and o.name in own}
+    own -= {name for name in replaced if all(ours_by_use(n, stack) for n in called(client, name))}
     others = [
         f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}"
         for o in kept
@@ -123,6 +130,26 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
             1007,
         )
     return f"{sum(_ours(o, names) for o in kept)} objects, all ours"
+
+
+def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
+    """What carries the mark of this stack and is not declared: shown, and left to the operator."""
+    declared = set(services)
+    client = objects.ask()
+    left = [
+        *(o for o in objects.containers(client) if o.name not in map(names.container, declared)),
+        *(o for o in objects.networks(client) if o.name not in (names.network, names.shared_network)),
+        *(o for o in objects.volumes(client) if o.labels.get("dive.service") not in declared),
+    ]
+    ours = [o for o in left if o.labels.get("dive.stack") == stack]
+    if ours:
+        raise Wrong(
+            "; ".join(f"{o.kind} {o.name}" for o in ours),
+            f"only what stack {stack} declares",
+            "a run that removes a service removes its own; any other: "
+            + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours),
+        )
+    return "nothing"
 
 
 def hub_healthy(hub: Names, ca: str) -> str:

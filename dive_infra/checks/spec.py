@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from dive_infra.machine.declaration import Declared
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
@@ -61,13 +62,12 @@ class Initialization:
 
 @dataclass(frozen=True)
 class Container:
-    """A declared container: image by id, `declaration` as in its label `dive.declaration`."""
+    """A declared container; `files` is the hash over its files (`machine.files`)."""
 
-    name: str
     service: str
     service_class: str
-    image: str
-    declaration: str
+    declared: Declared
+    files: str
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ class DatabasesArgs:
     trust_file: pulumi.Input[str]
     superuser_password: pulumi.Input[str]
     owners: Mapping[str, tuple[str, pulumi.Input[str]]]
-    server_data: pulumi.Resource
 
 
 class Databases(pulumi.ComponentResource):
@@ -41,8 +40,7 @@ class Databases(pulumi.ComponentResource):
             expected_version="15.0.0",
             opts=pulumi.ResourceOptions(parent=self),
         )
-        # When the data volume goes, its roles and databases go with it: nothing to ask a server that is gone.
-        self._child = pulumi.ResourceOptions(parent=self, provider=provider, deleted_with=args.server_data)
+        self._child = pulumi.ResourceOptions(parent=self, provider=provider)
         self.databases: dict[str, postgresql.Database] = {}
         for database, (role_name, password) in args.owners.items():
             role = self.login(f"{database}-role", role_name, password)

@@ -16,7 +16,7 @@ from dive_infra.naming import Names
 class LinkArgs:
     """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
 
-    `access` is the fields of `identity.admin.Access` to the spoke's server; its side goes with `own_data`, if given.
+    `access` is the fields of `identity.admin.Access` to the spoke's server; `inside`: the options of what is there.
     """
 
     spoke: Names
@@ -24,7 +24,7 @@ class LinkArgs:
     own: keycloak.Provider
     partner: keycloak.Provider
     access: pulumi.Input[dict[str, Any]]
-    own_data: pulumi.Resource | None = None
+    inside: pulumi.ResourceOptions | None = None
 
 
 class FederationLink(pulumi.ComponentResource):
@@ -36,7 +36,7 @@ class FederationLink(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, deleted_with=args.own_data)
+        child = pulumi.ResourceOptions.merge(args.inside, pulumi.ResourceOptions(parent=self))
         idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own, child)
         PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub clears its own away
         there = pulumi.ResourceOptions(parent=self)

@@ -3,11 +3,12 @@
 import pulumi
 import pulumi_docker as docker
 
+from dive_infra.dynamic.network_probe import NetworkProbe
 from dive_infra.naming import Names
 
 
 class Network(pulumi.ComponentResource):
-    """A bridge with its physical name and the labels that say whose it is."""
+    """A bridge with its physical name and the labels that say whose it is, made anew when it is gone."""
 
     def __init__(
         self,
@@ -19,11 +20,14 @@ class Network(pulumi.ComponentResource):
     ) -> None:
         super().__init__("dive:components:Network", name, None, opts)
         labels = names.labels("network", "core") | {"dive.stack": stack}
+        probe = NetworkProbe(f"{name}-probe", network, stack, pulumi.ResourceOptions(parent=self))
         self.network = docker.Network(
             f"{name}-network",
             name=network,
             driver="bridge",
             labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in labels.items()],
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=pulumi.ResourceOptions(
+                parent=self, delete_before_replace=True, depends_on=[probe], replacement_trigger=probe.generation
+            ),
         )
         self.register_outputs({"name": self.network.name})

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import pulumi
-import pulumi_docker as docker
 
 from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.dynamic.data_volume import Contents, DataVolume
 from dive_infra.naming import Names
 
 
@@ -22,13 +22,36 @@ class Storage(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dive:components:Storage", name, None, opts)
-        self.volumes: dict[str, docker.Volume] = {}
+        self.volumes: dict[str, DataVolume] = {}
+        self._inside: dict[str, pulumi.ResourceOptions] = {}
         for spec in (s for s in specs if s.data):
             labels = names.labels(spec.name, spec.service_class) | {"dive.stack": stack}
-            self.volumes[spec.name] = docker.Volume(
-                f"{name}-{spec.name}",
-                name=names.data_volume(spec.name),
-                labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in labels.items()],
-                opts=pulumi.ResourceOptions(parent=self, protect=not disposable),
-            )
+            volume_name = names.data_volume(spec.name)
+            keep = pulumi.ResourceOptions(parent=self, protect=not disposable)
+            volume = DataVolume(f"{name}-{spec.name}", volume_name, labels, keep)
+            self.volumes[spec.name] = volume
+            self._inside[spec.name] = self._contents(f"{name}-{spec.name}", volume_name, volume)
         self.register_outputs({"volumes": sorted(self.volumes)})
+
+    def inside(self, service: str) -> pulumi.ResourceOptions:
+        """Options of what is kept in a service's data volume, and of all its children.
+
+        It goes with the volume, and nobody has to be asked for that. When a lost volume was made anew, it is made anew.
+        """
+        return self._inside[service]
+
+    def _contents(self, name: str, volume_name: str, volume: DataVolume) -> pulumi.ResourceOptions:
+        # Two, because the engine takes for gone what is replaced together with another, and not that other itself.
+        lifetime = Contents(f"{name}-lifetime", volume_name, volume.incarnation, pulumi.ResourceOptions(parent=self))
+        renewed = pulumi.ResourceOptions(replace_with=[lifetime])
+        after = pulumi.ResourceOptions(parent=self, depends_on=[lifetime], replace_with=[lifetime])
+        contents = Contents(f"{name}-contents", volume_name, opts=after)
+
+        def renew(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+            if not isinstance(args.resource, pulumi.CustomResource) or isinstance(
+                args.resource, pulumi.ProviderResource
+            ):
+                return None
+            return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, renewed))
+
+        return pulumi.ResourceOptions(deleted_with=contents, transformations=[renew])

@@ -2,23 +2,20 @@
 
 The Docker provider's uploads cannot reach a container with a read-only root, and a bind mount would show the host. A
 container that is never started carries the files into the volume.
+
+Files that were altered or lost are written anew, and their container with them: it may have read the wrong ones.
 """
 
-import contextlib
-import io
-import tarfile
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import pulumi
 from docker.errors import NotFound
-from docker.types import Mount
 from pulumi.dynamic import Resource
 
-from dive_infra.catalog.spec import FILES
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.machine import engine
+from dive_infra.machine import declaration, engine, files
+from dive_infra.machine.mending import remove
 
 
 class FilesProvider(Provider):
@@ -26,31 +23,38 @@ class FilesProvider(Provider):
     delete_before_replace = False  # the old one is in use until its container is replaced
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        client = engine.client()
+        client, volume = engine.client(), inputs["volume"]
+        image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
+        packed = files.pack(inputs["contents"], int(inputs["owner"]))
         # Creating a volume that is there already answers with it.
-        client.volumes.create(inputs["volume"], labels=inputs["labels"])
-        carrier_name = f"{inputs['volume']}-carrier"
-        with contextlib.suppress(NotFound):  # of an interrupted run
-            client.containers.get(carrier_name).remove(v=True)
-        carrier = client.containers.create(
-            inputs["image"],
-            name=carrier_name,
-            entrypoint=["/none"],
-            mounts=[Mount(FILES, inputs["volume"])],
-            labels=inputs["labels"],
-        )
-        try:
-            carrier.put_archive("/", _archive(inputs["contents"], int(inputs["owner"])))
-        finally:
-            carrier.remove(v=True)  # what the image declares as volumes, too
-        return inputs["volume"], {}
+        client.volumes.create(volume, labels=labels)
+        with files.carrier(client, volume, image, labels) as carrier:
+            carrier.put_archive("/", packed)
+        return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        kept = {key: before[key] for key in ("generation", "digest")}
+        if self.drift(before) is None:
+            return kept  # another declaration of the container is the container's
+        client = engine.client()
+        remove(client, declaration.load(inputs["declared"]))
+        self.remove(before)  # what was added by hand goes too
+        return self.make(inputs)[1] | {"generation": int(before["generation"]) + 1}
 
     def drift(self, before: Inputs) -> str | None:
+        client, volume = engine.client(), before["volume"]
         try:
-            engine.client().volumes.get(before["volume"])
+            client.volumes.get(volume)
         except NotFound:
             return "its volume is gone"
-        return None
+        try:
+            container = client.containers.get(before["declared"]["name"])
+        except NotFound:
+            return None  # who could look inside? the probe has the container made anew
+        if not files.mounted(container, volume):
+            return None  # another mount is the probe's to tell
+        expected = files.manifest(files.pack(before["contents"], int(before["owner"])))
+        return files.difference(expected, files.read(container))
 
     def remove(self, before: Inputs) -> None:
         try:
@@ -59,54 +63,32 @@ class FilesProvider(Provider):
             return
 
 
-def _archive(contents: Mapping[str, str], owner: int) -> bytes:
-    """A tar of the files and their folders, all owned by `owner`."""
-    buffer = io.BytesIO()
-    folders: set[PurePosixPath] = set()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, text in sorted(contents.items()):
-            for folder in reversed(PurePosixPath(path).parents):
-                if folder.is_relative_to(FILES) and folder not in folders:
-                    folders.add(folder)
-                    tar.addfile(_entry(folder, owner, 0o500, tarfile.DIRTYPE))
-            data = text.encode()
-            entry = _entry(PurePosixPath(path), owner, 0o400, tarfile.REGTYPE)
-            entry.size = len(data)
-            tar.addfile(entry, io.BytesIO(data))
-    return buffer.getvalue()
-
-
-def _entry(path: PurePosixPath, owner: int, mode: int, kind: bytes) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(str(path).lstrip("/"))
-    entry.uid = entry.gid = owner
-    entry.mode, entry.type = mode, kind
-    return entry
-
-
 class Files(Resource, module="dive", name="Files"):
-    """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, `volume`, named after their hash.
+    """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, whose name ends with their hash.
 
-    Other contents are another volume, so nothing of the old ones stays.
+    Other contents are another volume, so nothing of the old ones stays. `generation` is a replacement trigger of the
+    container (`declared`, as plain data), `digest` a hash over the files as they must be found.
     """
 
     volume: pulumi.Output[str]
+    generation: pulumi.Output[int]
+    digest: pulumi.Output[str]
 
     def __init__(
         self,
         name: str,
-        volume: str,
-        labels: Mapping[str, pulumi.Input[str]],
+        volume: pulumi.Input[str],
         owner: int,
         contents: pulumi.Input[Mapping[str, str]],
-        fingerprint: pulumi.Input[str],
-        image: pulumi.Input[str],
+        declared: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, Any] = {
-            "volume": pulumi.Output.from_input(fingerprint).apply(lambda digest: f"{volume}-{digest[:8]}"),
-            "labels": dict(labels),
+            "volume": volume,
             "owner": owner,
             "contents": contents,
-            "image": image,
+            "declared": declared,
+            "generation": None,
+            "digest": None,
         }
         super().__init__(FilesProvider(), name, props, opts)

@@ -1,4 +1,4 @@
-"""Stands after a container and opens when it runs and is healthy; starts it when it does not run.
+"""Stands after a container and opens when it runs and is healthy: mends what can be mended without another container.
 
 `container_id` is echoed and so known in previews; `ready` is computed, so that providers fed from it are not
 configured, and do not connect, before the gate has been open.
@@ -10,8 +10,10 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.machine import engine
-from dive_infra.machine.containers import ContainerFailed, await_healthy, limit_processes, look, start
+from dive_infra.machine import declaration, engine
+from dive_infra.machine.containers import ContainerFailed, await_healthy, look
+from dive_infra.machine.differences import differences
+from dive_infra.machine.mending import settle
 from dive_infra.naming import LOOPBACK
 
 
@@ -22,10 +24,8 @@ class GateProvider(Provider):
         client, name = engine.client(), inputs["container"]
         degraded = ""
         try:
-            if not look(client, name).running:
-                start(client, name)
+            settle(client, declaration.load(inputs["declared"]))
             await_healthy(client, name, float(inputs["deadline"]))
-            limit_processes(client, name, int(inputs["processes"]))
         except ContainerFailed as error:
             if inputs["service_class"] == "core":
                 raise
@@ -34,18 +34,22 @@ class GateProvider(Provider):
         return name, {"ready": LOOPBACK, "degraded": degraded}
 
     def drift(self, before: Inputs) -> str | None:
-        now = look(engine.client(), before["container"])
+        client = engine.client()
+        now = look(client, before["container"])
         if not now.healthy:
             return f"is {now.describe()}"
-        if now.processes != int(before["processes"]):
-            return f"its limit of processes is {now.processes}, declared is {int(before['processes'])}"
+        found = differences(client, now.attributes, declaration.load(before["declared"]))
+        told = "; ".join(str(d) for d in found if d.in_place)  # the rest is the probe's
+        if told:
+            return told
         return "is healthy again" if before["degraded"] else None
 
 
 class Gate(Resource, module="dive", name="Gate"):
     """`ready` is the address of the container's published port; `degraded` why an optional service is not healthy.
 
-    `deadline`: seconds to become healthy. A core service that fails fails the update, with its last log lines.
+    `declared` is a `machine.declaration.Declared` as plain data. `deadline`: seconds to become healthy. A core service
+    that fails fails the update, with its last log lines.
     """
 
     ready: pulumi.Output[str]
@@ -58,7 +62,7 @@ class Gate(Resource, module="dive", name="Gate"):
         container: str,
         container_id: pulumi.Input[str],
         service_class: str,
-        processes: int,
+        declared: pulumi.Input[dict[str, Any]],
         deadline: float,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -66,7 +70,7 @@ class Gate(Resource, module="dive", name="Gate"):
             "container": container,
             "container_id": container_id,
             "service_class": service_class,
-            "processes": processes,
+            "declared": declared,
             "deadline": deadline,
             "ready": None,
             "degraded": None,

@@ -1,61 +1,66 @@
 """Stands before a container and asks the engine whether the declared one is there.
 
-Its `generation` is the container's replacement trigger: a container that was removed, or made anew by hand with another
-image, declaration or network, is replaced by a plain `pulumi up`, which alone would see nothing.
+Its `generation` is a replacement trigger of the container: one that was removed, or made anew by hand in any other way
+than declared, is replaced by a plain `pulumi up`, which alone would see nothing. What can be mended while the container
+runs is left to its gate.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.machine import engine
-from dive_infra.machine.containers import DECLARATION, look
+from dive_infra.machine import declaration, engine
+from dive_infra.machine.containers import look
+from dive_infra.machine.differences import differences
+from dive_infra.machine.mending import remove
+
+_HALF_MADE = "was never let through its gate, as a run ended before"
 
 
 class ProbeProvider(Provider):
     replaces = ("container",)
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        _clear_half_made(inputs)
         return inputs["container"], {"generation": 0}
 
     def drift(self, before: Inputs) -> str | None:
-        now = look(engine.client(), before["container"])
+        client = engine.client()
+        now = look(client, before["container"])
         if not now.exists:
             return "is not there"
-        if now.image != before["image"]:
-            return f"runs image {now.image[:19]}, declared is {before['image'][:19]}"
-        if now.labels.get(DECLARATION) != before["declaration"]:
-            return "is not the declared container: its label differs"
-        missing = set(before["networks"]) - set(now.networks)
-        return f"is not connected to network {', '.join(sorted(missing))}" if missing else None
+        if now.half_made:
+            return _HALF_MADE
+        found = differences(client, now.attributes, declaration.load(before["declared"]))
+        return "; ".join(str(d) for d in found if not d.in_place) or None
 
     def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
         # A change of the declaration replaces the container by itself; only drift needs the trigger.
         drifted = self.drift(before) is not None
+        _clear_half_made(inputs)
         return {"generation": int(before["generation"]) + drifted}
 
 
+def _clear_half_made(inputs: Inputs) -> None:
+    """Removes what an interrupted run made and Pulumi may not know of: its name would stand in the way."""
+    client = engine.client()
+    if look(client, inputs["container"]).half_made:
+        remove(client, declaration.load(inputs["declared"]))
+
+
 class Probe(Resource, module="dive", name="Probe"):
+    """`declared` is a `machine.declaration.Declared` as plain data."""
+
     generation: pulumi.Output[int]
-    declaration: pulumi.Output[str]
 
     def __init__(
         self,
         name: str,
         container: str,
-        image: pulumi.Input[str],
-        declaration: pulumi.Input[str],
-        networks: Sequence[str],
+        declared: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props: dict[str, Any] = {
-            "container": container,
-            "image": image,
-            "declaration": declaration,
-            "networks": list(networks),
-            "generation": None,
-        }
+        props: dict[str, Any] = {"container": container, "declared": declared, "generation": None}
         super().__init__(ProbeProvider(), name, props, opts)

@@ -1,15 +1,18 @@
-"""Looking at and starting containers through the engine: what the probe, the gate and the checks share."""
+"""Looking at containers through the engine: what the probe, the gate and the checks share."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import docker
 import docker.errors
 from docker.models.containers import Container
 
-DECLARATION = "dive.declaration"  # the label that says which declaration a container was made from
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
+_LIFE = 5.0  # seconds that a crashing container may live
+_CRASHES = 2  # this many restarts by the engine while we wait are a loop
 
 
 class ContainerFailed(RuntimeError):
@@ -18,31 +21,45 @@ class ContainerFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Condition:
-    """A container as it is now. `health` is Docker's word, or `none` where no health check is declared."""
+    """A container as it is now. `health` is Docker's word, or `none` where no health check is declared.
+
+    `attributes` are all that the engine tells of it.
+    """
 
     exists: bool
     id: str = ""
     running: bool = False
+    paused: bool = False
     health: str = "none"
-    image: str = ""
     exit_code: int = 0
     out_of_memory: bool = False
     restarts: int = 0
-    processes: int = 0
-    labels: dict[str, str] = field(default_factory=dict[str, str])
-    networks: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
     def healthy(self) -> bool:
-        return self.running and self.health in ("healthy", "none")
+        return self.running and not self.paused and self.health in ("healthy", "none")
+
+    @property
+    def stack(self) -> str:
+        """The mark of the stack that the container is of; empty when it is nobody's."""
+        return str((self.attributes["Config"]["Labels"] or {}).get("dive.stack", "")) if self.exists else ""
+
+    @property
+    def half_made(self) -> bool:
+        """Its gate, which first of all limits its processes, has never been reached: a run ended before."""
+        return self.exists and not self.attributes["HostConfig"]["PidsLimit"]
 
     def describe(self) -> str:
         """`running, unhealthy` or `stopped (exit code 1)`, for people."""
         if not self.exists:
             return "not there"
+        if self.paused:
+            return "paused"
+        crashes = f", restarted {self.restarts} times" if self.restarts else ""
         if self.running:
-            return f"running, {self.health}"
-        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "")
+            return f"running, {self.health}{crashes}"
+        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "") + crashes
 
 
 def look(engine: docker.DockerClient, name: str) -> Condition:
@@ -65,14 +82,12 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
         id=attributes["Id"],
         # A container that Docker restarts again and again does not run.
         running=bool(state["Running"]) and not state.get("Restarting", False),
+        paused=bool(state.get("Paused", False)),
         health=health,
-        image=attributes["Image"],
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         restarts=attributes["RestartCount"],
-        processes=attributes["HostConfig"].get("PidsLimit") or 0,
-        labels=attributes["Config"]["Labels"] or {},
-        networks=tuple(attributes["NetworkSettings"]["Networks"]),
+        attributes=attributes,
     )
 
 
@@ -87,17 +102,21 @@ def _passes(container: Container) -> bool:
 def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Condition:
     """Waits until the container is healthy, at most `deadline` seconds.
 
-    Raises `ContainerFailed` as soon as it is seen exited twice in a row, or when the time is over.
+    Raises `ContainerFailed` as soon as it is seen exited twice in a row, or crashing again and again, or when the time
+    is over.
     """
     ends = time.monotonic() + deadline
     seen_down = 0
+    begun: int | None = None
     while True:
         now = look(engine, name)
         if now.healthy:
             return now
+        begun = now.restarts if begun is None else min(begun, now.restarts)
         seen_down = 0 if now.running else seen_down + 1
-        if not now.exists or seen_down >= 2:
-            raise ContainerFailed(f"{name}: {now.describe()}, expected running and healthy{_tail(engine, name)}")
+        if not now.exists or seen_down >= 2 or now.restarts - begun >= _CRASHES:
+            told = _between_two_lives(engine, name, now).describe()
+            raise ContainerFailed(f"{name}: {told}, expected running and healthy{_tail(engine, name)}")
         if time.monotonic() > ends:
             raise ContainerFailed(
                 f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}"
@@ -105,22 +124,13 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
         time.sleep(POLL)
 
 
-def start(engine: docker.DockerClient, name: str) -> None:
-    """Starts the container if it does not run; raises `ContainerFailed` when it is not there or cannot start."""
-    try:
-        engine.containers.get(name).start()
-    except docker.errors.NotFound:
-        raise ContainerFailed(f"{name}: not there; next: pulumi up") from None
-    except docker.errors.APIError as error:
-        raise ContainerFailed(f"{name}: cannot start: {error.explanation}") from None
-
-
-def limit_processes(engine: docker.DockerClient, name: str, processes: int) -> None:
-    """Sets the container's limit of processes, which the engine keeps over restarts."""
-    api = engine.api
-    response = api.post(f"{api.base_url}/v{api.api_version}/containers/{name}/update", json={"PidsLimit": processes})
-    if not response.ok:
-        raise ContainerFailed(f"{name}: cannot limit its processes to {processes}: {response.text.strip()}")
+def _between_two_lives(engine: docker.DockerClient, name: str, now: Condition) -> Condition:
+    """A crashing container while it is down, as only then its exit code is told; as it is when it stays up."""
+    ends = time.monotonic() + _LIFE
+    while now.running and time.monotonic() < ends:
+        time.sleep(POLL / 10)
+        now = look(engine, name)
+    return now
 
 
 def _tail(engine: docker.DockerClient, name: str) -> str:

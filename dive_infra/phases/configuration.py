@@ -28,7 +28,8 @@ class Configuration(Phase):
         )
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
-        inside = pulumi.ResourceOptions(parent=self, provider=own, deleted_with=base.storage.volumes["postgres"])
+        kept = base.storage.inside("postgres")
+        inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
         self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
         made: list[pulumi.Resource] = [self.realm]
         after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
@@ -55,7 +56,7 @@ class Configuration(Phase):
             made.append(
                 FederationLink(
                     "link",
-                    LinkArgs(names, hub, own, partner, administrator, base.storage.volumes["postgres"]),
+                    LinkArgs(names, hub, own, partner, administrator, kept),
                     pulumi.ResourceOptions.merge(self.child(), after_realm),
                 )
             )

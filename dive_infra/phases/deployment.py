@@ -13,6 +13,7 @@ from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
+from dive_infra.machine import declaration
 from dive_infra.orchestration.access import deployer
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
@@ -35,6 +36,9 @@ class Deployment(Phase):
             ).apply(lambda found: Material(**found))
         )
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
+        volumes = after.storage.volumes
+        # Who keeps databases in Postgres makes what is in them at its start.
+        stores = {d.service: ("postgres",) for d in databases(context.is_hub)}
         self.services: dict[str, Service] = {}
         waits: dict[str, list[pulumi.Resource]] = {}
         for row in context.specs:
@@ -47,7 +51,7 @@ class Deployment(Phase):
                     material,
                     image=after.images[row.name],
                     networks=[network.network for network in after.networks],
-                    data=after.storage.volumes.get(row.name),
+                    begins_with=[volumes[v] for v in (row.name, *stores.get(row.name, ())) if v in volumes],
                     needs=[*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])],
                 ),
                 self.child(),
@@ -63,9 +67,8 @@ class Deployment(Phase):
                         trust_file=trust.file,
                         superuser_password=after.secrets["postgres-superuser"],
                         owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},
-                        server_data=after.storage.volumes["postgres"],
                     ),
-                    self.child(),
+                    pulumi.ResourceOptions.merge(self.child(), after.storage.inside("postgres")),
                 )
                 waits = {d.service: [self.databases.databases[d.name]] for d in owned if d.service}
         made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
@@ -106,9 +109,8 @@ class Deployment(Phase):
 
     def inside(self, after: Initialization, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
         """Options of what stands in this country's Postgres: it goes with its volume, nobody has to be asked."""
-        return pulumi.ResourceOptions(
-            parent=self, depends_on=list(depends_on), deleted_with=after.storage.volumes["postgres"]
-        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
+        return pulumi.ResourceOptions.merge(options, after.storage.inside("postgres"))
 
     def _specification(self, after: Initialization) -> pulumi.Output[spec.Deployment]:
         context, names = self.context, self.context.names
@@ -118,8 +120,9 @@ class Deployment(Phase):
             return spec.Deployment(
                 names,
                 tuple(
-                    spec.Container(names.container(s.name), s.name, s.service_class, *found["containers"][s.name])
+                    spec.Container(s.name, s.service_class, declaration.load(declared), files)
                     for s in context.specs
+                    for declared, files in [found["containers"][s.name]]
                 ),
                 tuple(spec.Database(d.name, d.role, secrets[d.credential]) for d in databases(context.is_hub)),
                 mongodb=secrets["mongodb"],
@@ -130,8 +133,7 @@ class Deployment(Phase):
             )
 
         containers = {
-            name: pulumi.Output.all(service.image.image_id, service.probe.declaration)
-            for name, service in self.services.items()
+            name: pulumi.Output.all(service.declared, service.files.digest) for name, service in self.services.items()
         }
         return secret(
             pulumi.Output.all(containers=containers, secrets=after.secrets, ca=after.ca, store=after.store).apply(

@@ -19,13 +19,13 @@ class Seeding(Phase):
     def __init__(self, context: Context, after: Configuration, base: Initialization) -> None:
         super().__init__(context, "seeding", after)
         names, settings = context.names, context.settings
-        secrets, volumes = base.secrets, base.storage.volumes
+        secrets, storage = base.secrets, base.storage
         users = TestUsers(
             "test-users",
             names,
             context.administrator(secrets["keycloak-admin"], base.ca),
             secrets["test-users"],
-            pulumi.ResourceOptions(parent=self, deleted_with=volumes["postgres"]),
+            pulumi.ResourceOptions.merge(self.child(), storage.inside("postgres")),
         )
         self.test_users = users.usernames
         seed = Seed(
@@ -36,7 +36,7 @@ class Seeding(Phase):
             base.public_keys["kas-key"],
             secrets["mongodb"],
             base.ca,
-            pulumi.ResourceOptions(parent=self, deleted_with=volumes["mongodb"]),
+            pulumi.ResourceOptions.merge(self.child(), storage.inside("mongodb")),
         )
         self.checkpoint = Checkpoint(
             "seeding-checkpoint",

@@ -3,20 +3,21 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
 import psutil
 import pytest
+from docker.errors import NotFound
 from docker.models.containers import Container as Running
-from docker.types import Healthcheck
 
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import deployment, initialization, preflight, runner, seeding, verification
 from dive_infra.checks.phases import checks
-from dive_infra.checks.runner import Validation, Wrong
+from dive_infra.checks.runner import Check, Validation, Wrong
 from dive_infra.checks.spec import (
     Configuration,
     Container,
@@ -28,17 +29,21 @@ from dive_infra.checks.spec import (
     Spec,
 )
 from dive_infra.countries import COUNTRIES
-from dive_infra.machine.containers import DECLARATION, look
+from dive_infra.findings import Finding
+from dive_infra.machine import files
+from dive_infra.machine.containers import look
+from dive_infra.machine.declaration import Declared
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.store import Store, session
 from dive_infra.pki import public_key, rsa_key
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
+from tests.support.by_hand import create
 from tests.support.record import HUB_NAMES, SECRETS, Book, Record
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
-SECOND = 1_000_000_000
+MEGABYTE = 1024 * 1024
 STACK = {"dive.stack": "fra"}
 
 
@@ -54,30 +59,49 @@ def validate(spec: Spec, deadline: float) -> Validation:
     return runner.run(checks(spec), deadline)
 
 
+CONTENTS = {f"{FILES}/token": "t"}
+
+
 @contextmanager
-def container(record: Record, service: str, healthy: bool = True, **more: Any) -> Iterator[tuple[Running, Container]]:
-    """A labelled container of France that sleeps, and its declaration."""
-    name = FRANCE.container(service)
-    labels = FRANCE.labels(service, "core") | STACK | {DECLARATION: "d1"}
-    test = ["CMD", "true" if healthy else "false"]
+def container(
+    record: Record, service: str, health: str = "true", service_class: ServiceClass = "core", **other: Any
+) -> Iterator[tuple[Running, Container]]:
+    """A container of France that sleeps, with a file, and its declaration; `other` is what is not as declared."""
+    engine, port = record.lab.engine, FRANCE.port(service)
+    volume = FRANCE.files_volume(service)
+    labels = FRANCE.labels(service, service_class) | STACK
     image = record.container.attrs["Image"]
-    running = record.lab.engine.containers.run(
+    packed = files.pack(CONTENTS, 999)
+    written = engine.volumes.create(volume, labels=labels)
+    with files.carrier(engine, volume, image, labels) as carrier:
+        carrier.put_archive("/", packed)
+    declared = Declared(
+        FRANCE.container(service),
+        "999:999",
+        HealthCheck(("sh", "-c", health), interval=1, timeout=1, retries=1, start_period=0),
         image,
-        ["600"],
-        entrypoint=["sleep"],
-        name=name,
+        ("sleep",),
+        ("600",),
+        {"MODE": "real"},
+        memory=MEGABYTE * 64,
+        cpus=1,
+        processes=50,
+        ports=(port,),
+        mounts={FILES: f"{volume}:ro"},
+        networks={HUB_NAMES.network: (service,)},
         labels=labels,
-        healthcheck=Healthcheck(test=test, interval=SECOND // 5, timeout=SECOND, retries=1),
-        detach=True,
-        **more,
     )
+    running = create(engine, declared, **{"pids_limit": 50, **other})
     try:
+        running.start()
         ends = time.monotonic() + 20
-        while look(record.lab.engine, name).health == "starting" and time.monotonic() < ends:
+        while look(engine, declared.name).health == "starting" and time.monotonic() < ends:
             time.sleep(0.1)
-        yield running, Container(name, service, "core", image, "d1")
+        yield running, Container(service, service_class, declared, files.digest(files.manifest(packed)))
     finally:
-        running.remove(force=True, v=True)
+        with suppress(NotFound):
+            engine.containers.get(declared.name).remove(force=True, v=True)
+        written.remove()
 
 
 @contextmanager
@@ -102,7 +126,7 @@ def test_free_ports_are_green_and_all_taken_ones_are_told_at_once_with_their_pro
 
 def test_our_own_container_is_no_conflict_and_another_one_is_named(record: Record) -> None:
     port = FRANCE.port("kas")
-    with container(record, "kas", ports={f"{port}/tcp": (LOOPBACK, port)}):
+    with container(record, "kas"):
         assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
         other = Names(COUNTRIES["DEU"], HUB_NAMES.namespace, ports={"DEU": {"kas": port}})
         with pytest.raises(Wrong, match=f"{port} \\(kas\\) by container t-record-fra-kas"):
@@ -111,7 +135,7 @@ def test_our_own_container_is_no_conflict_and_another_one_is_named(record: Recor
 
 def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
     with container(record, "kas"):
-        assert preflight.owners(FRANCE, "fra", ("kas",)) == "1 objects, all ours"
+        assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
         with pytest.raises(Wrong, match="container t-record-fra-kas of stack fra"):
             preflight.owners(FRANCE, "france-2", ("kas",))
     stranger = record.lab.engine.volumes.create(FRANCE.data_volume("kas"))
@@ -120,6 +144,45 @@ def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> 
             preflight.owners(FRANCE, "fra", ("kas",))
     finally:
         stranger.remove()
+
+
+def test_a_network_made_by_hand_is_ours_only_while_our_containers_alone_use_it(record: Record) -> None:
+    network = record.lab.engine.networks.create(FRANCE.network)
+    try:
+        with pytest.raises(Wrong, match=rf"network {FRANCE.network} of stack \(none\)"):
+            preflight.owners(FRANCE, "fra", ("kas",))
+        with container(record, "kas") as (running, _):
+            network.connect(running)
+            assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
+            with pytest.raises(Wrong, match="network"):
+                preflight.owners(FRANCE, "france-2", ("kas",))
+    finally:
+        network.remove()
+
+
+def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(record: Record) -> None:
+    spec = Preflight(FRANCE, "fra", ("kas",))
+
+    def leftovers() -> Finding:
+        (found,) = [f for f in validate(spec, 10).findings if f.topic == "leftovers"]
+        return found
+
+    with container(record, "kas"):
+        assert leftovers().answer == "valid"
+        with container(record, "redis"):
+            found = leftovers()
+            assert (found.answer, found.advisory) == ("invalid", True)
+            for told in ("container t-record-fra-redis", "volume t-record-fra-redis-files"):
+                assert told in found.found
+            assert "docker container rm t-record-fra-redis" in found.remedy
+
+
+def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert preflight.endpoint().startswith("unix:")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
+    with pytest.raises(Wrong, match=r"tcp://engine\.example:2376") as caught:
+        preflight.endpoint()
+    assert caught.value.final
 
 
 def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
@@ -190,7 +253,7 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
         volume.remove()
         lost = [f for f in validate(spec, 5).findings if f.answer == "invalid"]
         assert [f.topic for f in lost] == ["volumes"]
-        assert "restore the volume from a backup" in lost[0].remedy
+        assert "restore the data or to accept its loss" in lost[0].remedy
     gone = [f.topic for f in validate(spec, 5).findings if f.answer == "invalid"]
     assert gone == ["networks", "volumes"]
     with pytest.raises(Wrong, match="sha256:0000"):
@@ -200,27 +263,86 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
 # DEPLOYMENT
 
 
+def answer(container: Container) -> tuple[str, str]:
+    (finding,) = deployment.containers([container])
+    return finding.answer, finding.found
+
+
 def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Record) -> None:
-    with container(record, "kas") as (running, declared):
-
-        def answer(wanted: Container) -> tuple[str, str]:
-            (finding,) = deployment.containers([wanted])
-            return finding.answer, finding.found
-
-        assert answer(declared) == ("valid", "running, healthy")
-        assert answer(replace(declared, declaration="d2")) == ("invalid", "declaration d1")
-        assert answer(replace(declared, image="sha256:other"))[0] == "invalid"
+    with container(record, "kas") as (running, wanted):
+        assert answer(wanted) == ("valid", "running, healthy")
+        other = replace(wanted.declared, environment={"MODE": "other"})
+        assert answer(replace(wanted, declared=other)) == ("invalid", "environment (MODE): changed")
+        assert answer(replace(wanted, declared=replace(wanted.declared, image="sha256:other")))[0] == "invalid"
+        assert answer(replace(wanted, files="f2")) == ("invalid", "other files in /etc/dive")
         running.stop(timeout=0)
-        assert answer(declared) == ("invalid", look(record.lab.engine, declared.name).describe())
-        (warning,) = deployment.containers([replace(declared, service_class="optional")])
+        assert answer(wanted) == ("invalid", look(record.lab.engine, wanted.declared.name).describe())
+    assert answer(wanted) == ("invalid", "no such container")
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        ({"environment": {"MODE": "unsafe"}}, "environment (MODE): changed"),
+        ({"privileged": True}, "privileged: True"),
+        ({"pids_limit": None}, "limit of processes: none"),
+        ({"volumes": {}}, "mounts: none"),
+    ],
+)
+def test_a_container_made_by_hand_is_red_though_it_is_healthy(record: Record, other: dict[str, Any], told: str) -> None:
+    with container(record, "kas", **other) as (_, wanted):
+        red, found = answer(wanted)
+        assert red == "invalid"
+        assert told in found
+        assert "unsafe" not in found
+
+
+def test_a_container_off_its_network_is_red(record: Record) -> None:
+    with container(record, "kas") as (running, wanted):
+        record.lab.engine.networks.get(HUB_NAMES.network).disconnect(running)
+        assert answer(wanted) == ("invalid", "networks: none")
+
+
+@pytest.mark.parametrize("harm", ["echo forged > token", "rm token", "touch more"])
+def test_files_altered_behind_a_container_are_red(record: Record, harm: str) -> None:
+    with container(record, "kas") as (_, wanted):
+        volume = {FRANCE.files_volume("kas"): {"bind": FILES, "mode": "rw"}}
+        record.lab.engine.containers.run(
+            wanted.declared.image,
+            ["-c", harm],
+            entrypoint=["sh"],
+            user="0",
+            volumes=volume,
+            working_dir=FILES,
+            remove=True,
+        )
+        assert answer(wanted) == ("invalid", "other files in /etc/dive")
+
+
+def test_an_unhealthy_container_is_red_though_it_runs_and_a_paused_one_too(record: Record) -> None:
+    with container(record, "kas", health="false") as (_, wanted):
+        assert answer(wanted) == ("invalid", "running, unhealthy")
+    with container(record, "kas") as (running, wanted):
+        running.pause()
+        assert answer(wanted) == ("invalid", "paused")
+
+
+def test_the_core_services_decide_and_the_optional_ones_are_told(record: Record) -> None:
+    """Not a count of names: with the optional one down the phase is valid, with the core one down it is not."""
+    with container(record, "kas") as (core, one), container(record, "redis", service_class="optional") as (extra, two):
+
+        def verdict() -> str:
+            return runner.run(
+                [Check("containers", "containers", lambda: deployment.containers([one, two]))], 10
+            ).verdict
+
+        assert verdict() == "valid"
+        extra.stop(timeout=0)
+        assert verdict() == "valid"
+        (warning,) = deployment.containers([two])
         assert (warning.answer, warning.advisory) == ("invalid", True)
-    assert answer(declared) == ("invalid", "no such container")
-
-
-def test_an_unhealthy_container_is_red_though_it_runs(record: Record) -> None:
-    with container(record, "kas", healthy=False) as (_, declared):
-        (finding,) = deployment.containers([declared])
-        assert (finding.answer, finding.found) == ("invalid", "running, unhealthy")
+        core.stop(timeout=0)
+        assert verdict() == "invalid"
 
 
 def test_every_datastore_answers_a_login_and_refuses_another(services: Record, orchestration: Book) -> None:

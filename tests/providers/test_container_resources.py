@@ -1,8 +1,9 @@
 """Files, probe and gate, called as the engine calls them, on real containers."""
 
-import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import docker
@@ -10,15 +11,58 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container
 
+from dive_infra.catalog.spec import FILES, HealthCheck
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
-from dive_infra.machine import engine, images
-from dive_infra.machine.containers import DECLARATION, look
+from dive_infra.machine import engine, files, images
+from dive_infra.machine.containers import look
+from dive_infra.machine.declaration import Declared
+from dive_infra.machine.differences import differences
+from tests.support.by_hand import create
 
 PREFIX = "divetest-resource"
-LABELS = {"dive.namespace": "divetest-resources"}
+LABELS = {"dive.namespace": "divetest-resources", "dive.stack": "t-1"}
+MEGABYTE = 1024 * 1024
+SLEEP = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
+HEALTHY, SICK = "true", "false"
+FILES_VOLUME = f"{PREFIX}-files"
+CONTENTS = {f"{FILES}/tls.key": "secret\n", f"{FILES}/policies/base/authz.rego": "package x\n"}
+
+
+@dataclass
+class Bench:
+    """Makes containers in a network of their own; all are removed afterwards."""
+
+    client: docker.DockerClient
+    image: str
+    made: list[str] = field(default_factory=list[str])
+
+    def declared(self, script: str = SLEEP, health: str = HEALTHY, **more: Any) -> Declared:
+        check = HealthCheck(("sh", "-c", health), interval=1, timeout=1, retries=2, start_period=0)
+        given: dict[str, Any] = {
+            "image": self.image,
+            "entrypoint": ("sh", "-c"),
+            "command": (script,),
+            "environment": {"MODE": "real"},
+            "tmpfs": {"/tmp": "rw"},
+            "memory": 64 * MEGABYTE,
+            "cpus": 0.5,
+            "processes": 50,
+            "networks": {PREFIX: ("service", "service.host")},
+            "labels": LABELS,
+        }
+        return Declared(f"{PREFIX}-{len(self.made)}", "999:999", check, **{**given, **more})
+
+    def start(self, declared: Declared, **other: Any) -> Container:
+        self.made.append(declared.name)
+        container = create(self.client, declared, **{"pids_limit": declared.processes, **other})
+        container.start()
+        return container
+
+    def off(self, declared: Declared) -> list[str]:
+        return [d.key for d in differences(self.client, look(self.client, declared.name).attributes, declared)]
 
 
 @pytest.fixture(scope="module")
@@ -29,180 +73,369 @@ def client() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="module")
-def image(client: docker.DockerClient) -> str:
-    return images.resolve(client, "redis", "redis:7.4.7-bookworm").id
+def network(client: docker.DockerClient) -> Iterator[str]:
+    made = client.networks.create(PREFIX, labels=LABELS)
+    yield PREFIX
+    made.remove()
 
 
 @pytest.fixture
-def run(client: docker.DockerClient, image: str) -> Iterator[Any]:
-    """Starts a container of the tests; all are removed afterwards."""
-    made: list[Container] = []
-
-    def start(script: str, health: str | None = None, **more: Any) -> Container:
-        check = {"test": ["CMD", "sh", "-c", health], "interval": 500_000_000, "retries": 3} if health else None
-        container = client.containers.run(
-            image, ["-c", script], entrypoint=["sh"], name=f"{PREFIX}-{len(made)}", detach=True, healthcheck=check,
-            labels=LABELS | more.pop("labels", {}), **more,
-        )  # fmt: skip
-        made.append(container)
-        return container
-
-    yield start
-    for container in made:
-        with contextlib.suppress(NotFound):
-            container.remove(force=True, v=True)
+def bench(client: docker.DockerClient, network: str) -> Iterator[Bench]:
+    found = Bench(client, images.resolve(client, "redis", "redis:7.4.7-bookworm").id)
+    yield found
+    for name in found.made:
+        with suppress(NotFound):
+            client.containers.get(name).remove(force=True, v=True)
 
 
-def gate(container: Container, service_class: str = "core", deadline: float = 20) -> dict[str, Any]:
-    return {
-        "container": container.name,
-        "container_id": container.id,
-        "service_class": service_class,
-        "processes": 50.0,
-        "deadline": deadline,
-    }
+def started(container: Container) -> tuple[str, str]:
+    container.reload()
+    return str(container.id), container.attrs["State"]["StartedAt"]
+
+
+def until(met: Callable[[], bool], seconds: float = 20) -> None:
+    ends = time.monotonic() + seconds
+    while not met():
+        assert time.monotonic() < ends, "it did not come to it"
+        time.sleep(0.1)
 
 
 # Gate.
 
 
-def test_a_gate_opens_when_the_container_is_healthy_and_limits_its_processes(
-    run: Any, client: docker.DockerClient
+def gate(declared: Declared, service_class: str = "core", deadline: float = 20) -> dict[str, Any]:
+    return {
+        "container": declared.name,
+        "container_id": "1",
+        "service_class": service_class,
+        "declared": declared.plain(),
+        "deadline": deadline,
+    }
+
+
+def opened(declared: Declared, service_class: str = "core") -> dict[str, Any]:
+    made = GateProvider().create(gate(declared, service_class)).outs
+    assert made
+    return made
+
+
+def reopened(declared: Declared, before: dict[str, Any]) -> None:
+    """A plain update: the gate sees that something is off, mends it, and sees nothing more."""
+    provider = GateProvider()
+    assert provider.diff(declared.name, before, gate(declared)).changes
+    provider.update(declared.name, before, gate(declared))
+    assert not provider.diff(declared.name, before, gate(declared)).changes
+
+
+def test_a_gate_opens_when_the_container_is_healthy_and_has_its_limits(bench: Bench) -> None:
+    declared = bench.declared("sleep 1; touch /tmp/ready; sleep 600", health="test -e /tmp/ready")
+    bench.start(declared, pids_limit=None)
+    assert look(bench.client, declared.name).half_made
+    made = opened(declared)
+    assert made["ready"] == "127.0.0.1"
+    assert look(bench.client, declared.name).healthy
+    assert bench.off(declared) == [], "the container is the declared one, and nothing else is off"
+    assert not GateProvider().diff(declared.name, made, gate(declared)).changes, "the next look finds nothing to do"
+
+
+def test_the_limit_of_processes_comes_before_the_wait(bench: Bench) -> None:
+    """So a container without it has never been let through its gate."""
+    declared = bench.declared(health=SICK)
+    bench.start(declared, pids_limit=None)
+    with pytest.raises(Refused, match="expected"):
+        GateProvider().create(gate(declared, deadline=1))
+    assert not look(bench.client, declared.name).half_made
+
+
+def test_a_container_that_exits_fails_within_seconds_and_shows_its_last_words(bench: Bench) -> None:
+    declared = bench.declared("echo cannot open the vault; exit 7", health=SICK)
+    bench.start(declared, restart_policy={"Name": "no"})
+    begun = time.monotonic()
+    with pytest.raises(Refused, match=r"exit code 7(.|\n)*cannot open the vault"):
+        GateProvider().create(gate(declared, deadline=60))
+    assert time.monotonic() - begun < 20, "not at its deadline"
+
+
+def test_a_container_that_crashes_again_and_again_fails_within_seconds(bench: Bench) -> None:
+    declared = bench.declared("echo out of luck; sleep 0.7; exit 9", health=SICK)
+    bench.start(declared)
+    begun = time.monotonic()
+    with pytest.raises(Refused, match=r"restarted \d+ times(.|\n)*out of luck") as caught:
+        GateProvider().create(gate(declared, deadline=60))
+    assert "exit code 9" in str(caught.value)
+    assert time.monotonic() - begun < 20, "not at its deadline"
+
+
+def test_one_that_is_killed_for_its_memory_says_so(bench: Bench) -> None:
+    declared = bench.declared("head -c 200m /dev/zero | tail >/dev/null; exit 1", health=SICK, memory=16 * MEGABYTE)
+    bench.start(declared)
+    with pytest.raises(Refused, match="out of memory"):
+        GateProvider().create(gate(declared, deadline=60))
+
+
+def test_an_optional_service_that_fails_is_a_warning_that_stays(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    container = run("sleep 1; touch /tmp/ready; sleep 600", health="test -e /tmp/ready")
-    made = GateProvider().create(gate(container))
-    assert made.outs
-    assert made.outs["ready"] == "127.0.0.1"
-    container.reload()
-    assert look(client, container.name).healthy
-    assert container.attrs["HostConfig"]["PidsLimit"] == 50
-    assert not GateProvider().diff(made.id, made.outs, gate(container)).changes, "the next look finds nothing to do"
-
-
-def test_a_container_that_exits_fails_within_seconds_and_shows_its_last_words(run: Any) -> None:
-    container = run("echo cannot open the vault; exit 7", health="false")
-    started = time.monotonic()
-    with pytest.raises(Refused, match=r"stopped \(exit code 7\)(.|\n)*cannot open the vault"):
-        GateProvider().create(gate(container, deadline=60))
-    assert time.monotonic() - started < 20, "not at its deadline"
-
-
-def test_an_optional_service_that_fails_is_a_warning_that_stays(run: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    container = run("echo no telemetry today; exit 1", health="false")
-    made = GateProvider().create(gate(container, "optional"))
-    assert made.outs
-    assert "stopped (exit code 1)" in made.outs["degraded"]
+    declared = bench.declared("echo no telemetry today; exit 1", health=SICK)
+    bench.start(declared)
+    made = opened(declared, "optional")
+    assert "exit code 1" in made["degraded"]
     assert "warning: optional service" in capsys.readouterr().out
-    assert GateProvider().diff(made.id, made.outs, gate(container, "optional")).changes, "told again at every update"
+    found = GateProvider().diff(declared.name, made, gate(declared, "optional"))
+    assert found.changes, "told again at every update"
 
 
-def test_a_container_that_never_gets_healthy_fails_at_its_deadline(run: Any) -> None:
-    container = run("echo still loading; sleep 600", health="false")
+def test_a_container_that_never_gets_healthy_fails_at_its_deadline(bench: Bench) -> None:
+    declared = bench.declared("echo still loading; sleep 600", health=SICK)
+    bench.start(declared)
     with pytest.raises(Refused, match=r"expected (running and )?healthy(.|\n)*still loading"):
-        GateProvider().create(gate(container, deadline=3))
+        GateProvider().create(gate(declared, deadline=3))
 
 
-def test_a_stopped_container_is_seen_and_started_again(run: Any) -> None:
-    container = run("trap 'exit 0' TERM; while :; do sleep 0.1; done", health="true")
-    made = GateProvider().create(gate(container))
-    assert made.outs
-    container.stop(timeout=2)
-    assert GateProvider().diff(made.id, made.outs, gate(container)).changes
-    GateProvider().update(made.id, made.outs, gate(container))
+@pytest.mark.parametrize("harm", ["stop", "kill", "pause"])
+def test_a_container_that_does_not_run_is_started_and_not_replaced(bench: Bench, harm: str) -> None:
+    declared = bench.declared()
+    container = bench.start(declared)
+    made = opened(declared)
+    getattr(container, harm)()
+    reopened(declared, made)
+    assert look(bench.client, declared.name).healthy
+    assert started(container)[0] == look(bench.client, declared.name).id
+
+
+def test_an_unhealthy_container_is_restarted(bench: Bench) -> None:
+    declared = bench.declared(f"touch /tmp/well; {SLEEP}", health="test -e /tmp/well")
+    container = bench.start(declared)
+    made = opened(declared)
+    container.exec_run(["rm", "/tmp/well"])
+    until(lambda: look(bench.client, declared.name).health == "unhealthy")
+    before = started(container)
+    reopened(declared, made)
+    assert started(container)[0] == before[0]
+    assert started(container)[1] != before[1]
+
+
+LIMITS: list[tuple[str, dict[str, Any]]] = [
+    ("memory", {"Memory": 32 * MEGABYTE, "MemorySwap": 64 * MEGABYTE}),
+    ("processors", {"NanoCpus": 100_000_000}),
+    ("limit of processes", {"PidsLimit": 20}),
+    ("restart policy", {"RestartPolicy": {"Name": "no"}}),
+]
+
+
+@pytest.mark.parametrize(("key", "limits"), LIMITS, ids=[key for key, _ in LIMITS])
+def test_a_limit_set_by_hand_is_set_back_while_the_container_runs(
+    bench: Bench, key: str, limits: dict[str, Any]
+) -> None:
+    declared = bench.declared()
+    container = bench.start(declared)
+    made, before = opened(declared), started(container)
+    api = bench.client.api
+    assert api.post(f"{api.base_url}/v{api.api_version}/containers/{declared.name}/update", json=limits).ok
+    assert key in bench.off(declared)
+    assert ProbeProvider().drift(probe(declared)) is None, "no reason for another container"
+    reopened(declared, made)
+    assert bench.off(declared) == []
+    assert started(container) == before
+
+
+def test_a_container_taken_off_its_network_or_put_on_another_is_set_right_while_it_runs(bench: Bench) -> None:
+    declared = bench.declared()
+    container = bench.start(declared)
+    made, before = opened(declared), started(container)
+    bench.client.networks.get(PREFIX).disconnect(container)
+    bench.client.networks.get("bridge").connect(container)
+    assert bench.off(declared) == ["networks"]
+    reopened(declared, made)
+    assert bench.off(declared) == []
+    assert started(container) == before
     container.reload()
-    assert container.status == "running"
-    assert container.id == made.outs["container_id"], "started, not replaced"
+    assert {"service", "service.host"} <= set(container.attrs["NetworkSettings"]["Networks"][PREFIX]["Aliases"])
 
 
 # Probe.
 
 
-def probe(container: Container, declaration: str = "d1", networks: tuple[str, ...] = ("bridge",)) -> dict[str, Any]:
-    return {
-        "container": container.name,
-        "image": container.attrs["Image"],
-        "declaration": declaration,
-        "networks": list(networks),
-    }
+def probe(declared: Declared) -> dict[str, Any]:
+    return {"container": declared.name, "declared": declared.plain()}
 
 
-def test_a_probe_replaces_a_container_that_is_gone(run: Any) -> None:
-    container = run("sleep 600", labels={DECLARATION: "d1"})
-    made = ProbeProvider().create(probe(container))
-    assert made.outs
-    assert not ProbeProvider().diff(made.id, made.outs, probe(container)).changes
-    inputs = probe(container)
-    container.rename(f"{PREFIX}-away")
-    assert ProbeProvider().diff(made.id, made.outs, inputs).changes
-    mended = ProbeProvider().update(made.id, made.outs, inputs).outs
+def probed(declared: Declared) -> dict[str, Any]:
+    made = ProbeProvider().create(probe(declared)).outs
+    assert made
+    return made
+
+
+def test_a_probe_replaces_a_container_that_is_gone(bench: Bench) -> None:
+    declared = bench.declared()
+    container, made = bench.start(declared), probed(declared)
+    assert not ProbeProvider().diff(declared.name, made, probe(declared)).changes
+    container.remove(force=True)
+    assert ProbeProvider().diff(declared.name, made, probe(declared)).changes
+    mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
     assert mended
-    assert mended["generation"] == made.outs["generation"] + 1, "the container's replacement trigger"
+    assert mended["generation"] == made["generation"] + 1, "the container's replacement trigger"
 
 
-@pytest.mark.parametrize(
-    ("other", "told"),
-    [
-        ({"image": "sha256:" + "0" * 64}, "runs image"),
-        ({"declaration": "d2"}, "is not the declared container"),
-        ({"networks": ["bridge", "lost"]}, "is not connected to network lost"),
-    ],
-)
-def test_a_probe_sees_a_container_that_was_made_anew_by_hand(run: Any, other: dict[str, Any], told: str) -> None:
-    container = run("sleep 600", labels={DECLARATION: "d1"})
-    deployed = probe(container) | other
-    assert told in (ProbeProvider().drift(deployed) or "")
+BY_HAND: list[tuple[str, dict[str, Any]]] = [
+    ("environment (EVIL, MODE)", {"environment": {"MODE": "unsafe", "EVIL": "1"}}),
+    ("environment (MODE)", {"environment": {}}),
+    ("command", {"command": ["sleep 600"]}),
+    ("entrypoint", {"entrypoint": ["bash", "-c"]}),
+    ("user", {"user": "0:0"}),
+    ("host name", {"hostname": "elsewhere"}),
+    ("health check", {"healthcheck": {"test": ["CMD", "true"]}}),
+    ("labels", {"labels": {**LABELS, "dive.stack": "t-2"}}),
+    ("read-only root", {"read_only": False}),
+    ("folders in memory", {"tmpfs": {}}),
+    ("mounts", {"volumes": {"/etc": {"bind": "/host", "mode": "rw"}}}),
+    ("published ports", {"ports": {"6379/tcp": ("127.0.0.1", None)}}),
+    ("privileged", {"privileged": True, "security_opt": ["no-new-privileges:true"]}),
+    ("capabilities dropped", {"cap_drop": []}),
+    ("capabilities added", {"cap_add": ["NET_ADMIN"]}),
+    ("security options", {"security_opt": []}),
+    ("devices", {"devices": ["/dev/null:/dev/harm:rwm"]}),
+    ("process namespace", {"pid_mode": "host"}),
+]
 
 
-def test_a_changed_declaration_alone_leaves_the_generation(run: Any) -> None:
-    container = run("sleep 600", labels={DECLARATION: "d1"})
-    made = ProbeProvider().create(probe(container))
-    assert made.outs
-    changed = ProbeProvider().update(made.id, made.outs, probe(container, "d2")).outs
-    assert changed
-    assert changed["generation"] == 0, "the container is replaced by its own changed inputs"
+@pytest.mark.parametrize(("key", "other"), BY_HAND, ids=[key for key, _ in BY_HAND])
+def test_a_probe_sees_a_container_that_was_made_anew_by_hand(bench: Bench, key: str, other: dict[str, Any]) -> None:
+    """Same name, same labels, same image, and one thing that is not as declared."""
+    declared = bench.declared()
+    bench.start(declared, **other)
+    found = ProbeProvider().drift(probe(declared)) or ""
+    assert f"{key}: " in found
+    assert "unsafe" not in found, "the value of a variable is not told"
+
+
+def test_a_probe_sees_another_image(bench: Bench) -> None:
+    declared = bench.declared()
+    bench.start(declared)
+    other = replace(declared, image="sha256:" + "0" * 64)
+    assert "image: sha256:" in (ProbeProvider().drift(probe(other)) or "")
+
+
+def test_a_changed_declaration_alone_leaves_the_generation(bench: Bench) -> None:
+    declared = bench.declared()
+    bench.start(declared)
+    made = probed(declared)
+    changed = replace(declared, environment={"MODE": "other"})
+    found = ProbeProvider().update(declared.name, made, probe(changed)).outs
+    assert found
+    assert found["generation"] == 0, "the container is replaced by its own changed inputs"
+
+
+def test_what_a_dead_run_made_and_nobody_recorded_is_cleared_away(bench: Bench) -> None:
+    """The container is there, its name taken, and Pulumi knows nothing of it."""
+    declared = bench.declared()
+    made = probed(declared)
+    bench.start(declared, pids_limit=None)
+    assert ProbeProvider().diff(declared.name, made, probe(declared)).changes
+    mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
+    assert mended
+    assert mended["generation"] == 1
+    assert not look(bench.client, declared.name).exists
+    bench.start(declared, pids_limit=None)
+    probed(declared)
+    assert not look(bench.client, declared.name).exists, "nor when the probe itself was not recorded"
+
+
+def test_a_half_made_container_of_another_stack_is_refused_with_its_owner(bench: Bench) -> None:
+    declared = bench.declared()
+    bench.start(declared, pids_limit=None, labels={**LABELS, "dive.stack": "t-2"})
+    with pytest.raises(Refused, match="is of stack t-2, not of t-1"):
+        ProbeProvider().create(probe(declared))
+    assert look(bench.client, declared.name).exists
 
 
 def test_an_engine_out_of_reach_is_not_taken_for_a_missing_container(
-    run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    container = run("sleep 600", labels={DECLARATION: "d1"})
-    made = ProbeProvider().create(probe(container))
-    assert made.outs
+    declared = bench.declared()
+    bench.start(declared)
+    made = probed(declared)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
-    assert not ProbeProvider().diff(made.id, made.outs, probe(container)).changes
+    assert not ProbeProvider().diff(declared.name, made, probe(declared)).changes
     assert "could not be checked, kept as it was" in capsys.readouterr().out
 
 
 # Files.
 
 
+@pytest.fixture
+def written(bench: Bench) -> Iterator[tuple[Declared, dict[str, Any], dict[str, Any]]]:
+    """A container's declaration, and the inputs and outputs of its files."""
+    declared = bench.declared(mounts={FILES: f"{FILES_VOLUME}:ro"})
+    inputs = {"volume": FILES_VOLUME, "owner": 999.0, "contents": CONTENTS, "declared": declared.plain()}
+    made = FilesProvider().create(inputs).outs
+    assert made
+    yield declared, inputs, made
+    with suppress(NotFound):
+        bench.client.containers.get(declared.name).remove(force=True, v=True)
+    FilesProvider().delete(FILES_VOLUME, made)
+
+
 def test_files_arrive_with_their_owner_and_mode_and_go_with_their_volume(
-    client: docker.DockerClient, image: str, run: Any
+    bench: Bench, written: tuple[Declared, dict[str, Any], dict[str, Any]]
 ) -> None:
-    inputs = {
-        "volume": f"{PREFIX}-files",
-        "labels": LABELS,
-        "owner": 999.0,
-        "contents": {"/etc/dive/tls.key": "secret\n", "/etc/dive/policies/base/authz.rego": "package x\n"},
-        "fingerprint": "f1",
-        "image": image,
-    }
+    declared, inputs, made = written
+    script = f"cd {FILES}; stat -c '%n %u:%g %a' . tls.key policies/base/authz.rego; cat tls.key"
+    container = bench.start(replace(declared, command=(script,)), restart_policy={"Name": "no"})
+    assert container.wait()["StatusCode"] == 0
+    assert container.logs().decode().splitlines() == [
+        ". 999:999 500",
+        "tls.key 999:999 400",
+        "policies/base/authz.rego 999:999 400",
+        "secret",
+    ]
     provider = FilesProvider()
-    made = provider.create(inputs)
-    assert made.outs
-    try:
-        script = "cd /etc/dive; stat -c '%n %u:%g %a' . tls.key policies/base/authz.rego; cat tls.key"
-        container = run(script, volumes={inputs["volume"]: {"bind": "/etc/dive", "mode": "ro"}}, user="999:999")
-        assert container.wait()["StatusCode"] == 0
-        assert container.logs().decode().splitlines() == [
-            ". 999:999 500",
-            "tls.key 999:999 400",
-            "policies/base/authz.rego 999:999 400",
-            "secret",
-        ]
-        container.remove(v=True)
-        assert not provider.diff(made.id, made.outs, inputs).changes
-        provider.delete(made.id, made.outs)
-        assert provider.diff(made.id, made.outs, inputs).changes, "a volume that is gone is written again"
-    finally:
-        provider.delete(made.id, made.outs)
+    assert not provider.diff(FILES_VOLUME, made, inputs).changes
+    assert files.digest(files.read(container)) == made["digest"]
+    container.remove(v=True)
+    provider.delete(FILES_VOLUME, made)
+    assert provider.diff(FILES_VOLUME, made, inputs).changes, "a volume that is gone is written again"
+
+
+HARMS = [
+    ("echo forged > tls.key", "dive/tls.key changed"),
+    ("rm -rf policies", "dive/policies missing"),
+    ("echo 'allow := true' > policies/base/more.rego", "dive/policies/base/more.rego added"),
+    ("chmod 644 tls.key", "dive/tls.key changed"),
+    ("rm -rf ./*", "dive/tls.key missing"),
+]
+
+
+@pytest.mark.parametrize(("harm", "told"), HARMS, ids=[harm for harm, _ in HARMS])
+def test_files_that_were_altered_are_written_anew_and_their_container_with_them(
+    bench: Bench, written: tuple[Declared, dict[str, Any], dict[str, Any]], harm: str, told: str
+) -> None:
+    declared, inputs, made = written
+    provider = FilesProvider()
+    container = bench.start(declared)
+    volume = {FILES_VOLUME: {"bind": FILES, "mode": "rw"}}
+    bench.client.containers.run(
+        bench.image, [harm], entrypoint=["sh", "-c"], user="0", volumes=volume, working_dir=FILES, remove=True
+    )
+    assert told in (provider.drift(made) or "")
+    assert provider.diff(FILES_VOLUME, made, inputs).changes
+    mended = provider.update(FILES_VOLUME, made, inputs).outs
+    assert mended
+    assert (mended["generation"], mended["digest"]) == (1, made["digest"])
+    with pytest.raises(NotFound):
+        container.reload()
+    assert files.digest(files.read(bench.start(declared))) == made["digest"]
+    assert provider.drift(mended) is None
+
+
+def test_another_declaration_of_the_container_leaves_its_files(
+    bench: Bench, written: tuple[Declared, dict[str, Any], dict[str, Any]]
+) -> None:
+    declared, inputs, made = written
+    container = bench.start(declared)
+    before = started(container)
+    other = inputs | {"declared": replace(declared, environment={"MODE": "other"}).plain()}
+    found = FilesProvider().update(FILES_VOLUME, made, other).outs
+    assert found
+    assert found["generation"] == made["generation"]
+    assert started(container) == before

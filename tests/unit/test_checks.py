@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from dive_infra import pki
+from dive_infra.catalog.spec import HealthCheck
 from dive_infra.checks import initialization, preflight, report, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import (
@@ -37,6 +38,7 @@ from dive_infra.checks.verification import cases
 from dive_infra.countries import COUNTRIES, HUB
 from dive_infra.findings import Answer, Finding, evidence, listing, verdict
 from dive_infra.identity.browser import LoginFailed
+from dive_infra.machine.declaration import Declared
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
@@ -45,9 +47,10 @@ from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
 ACCESS = Access("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
+OPA = Declared("t-unit-fra-opa", "1:1", HealthCheck(("true",)), "sha256:1", ports=(9999,), labels={"dive.stack": "fra"})
 DEPLOYMENT = Deployment(
     FRANCE,
-    (Container("t-unit-fra-opa", "opa", "core", "sha256:1", "d1"),),
+    (Container("opa", "core", OPA, "f1"),),
     (Database("portal", "portal", SECRET),),
     SECRET,
     SECRET,
@@ -197,7 +200,9 @@ def test_a_specification_of_another_program_is_told_by_its_fields_alone(spec: Sp
 
 
 def test_a_changed_declaration_changes_the_fingerprint() -> None:
-    changed = replace(DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], image="sha256:2"),))
+    changed = replace(
+        DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], declared=replace(OPA, image="sha256:2")),)
+    )
     assert fingerprint(changed) != fingerprint(DEPLOYMENT)
 
 

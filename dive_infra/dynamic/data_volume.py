@@ -1,0 +1,119 @@
+"""The data volume of a service: made once. A lost one is refused, not refilled, until the loss is accepted by name.
+
+Docker makes an empty volume for a container that names a lost one, and Pulumi's own resource would do so after a
+refresh. The labels of its stack tell: a volume that carries them was made here, or restored on purpose.
+"""
+
+import os
+from collections.abc import Mapping
+
+import pulumi
+from docker.errors import NotFound
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.machine import engine
+
+ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
+
+
+class DataVolumeProvider(Provider):
+    replaces = ("volume",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        found = _found(inputs)
+        if found is None:
+            engine.client().volumes.create(inputs["volume"], labels=inputs["labels"])
+        elif found != inputs["labels"]["dive.stack"]:
+            raise Refused(
+                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}; "
+                "next: destroy it with the stack it names, or rename it, then: pulumi up"
+            )
+        return inputs["volume"], {"incarnation": 0}
+
+    def drift(self, before: Inputs) -> str | None:
+        found, mark = _found(before), before["labels"]["dive.stack"]
+        if found == mark:
+            if before["volume"] in _accepted():
+                tell(f"warning: {ACCEPT} names {before['volume']}, which is not lost; next: unset {ACCEPT}")
+            return None
+        told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
+        return f"{told}: the data of {before['labels']['dive.service']} is lost"
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        incarnation = int(before["incarnation"])
+        reason = self.drift(before)
+        if reason is None:
+            return {"incarnation": incarnation}
+        if inputs["volume"] not in _accepted():
+            raise Refused(_loss(inputs, reason))
+        tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
+        self.make(inputs)
+        return {"incarnation": incarnation + 1}
+
+    def remove(self, before: Inputs) -> None:
+        try:
+            engine.client().volumes.get(before["volume"]).remove()
+        except NotFound:
+            return
+
+
+def _found(inputs: Inputs) -> str | None:
+    """The stack whose mark is on the live volume, empty without one; None when there is no volume."""
+    try:
+        volume = engine.client().volumes.get(inputs["volume"])
+    except NotFound:
+        return None
+    return str((volume.attrs["Labels"] or {}).get("dive.stack", ""))
+
+
+def _accepted() -> set[str]:
+    return {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
+
+
+def _loss(inputs: Inputs, reason: str) -> str:
+    name, labels = inputs["volume"], inputs["labels"]
+    again = f"pulumi up -s {labels['dive.country'].lower()}"
+    marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
+    return (
+        f"volume {name} {reason}; nothing is made in its place. Next, one of:\n"
+        f"  restore it: docker volume create {marks} {name}, put the backup into it, then: {again}\n"
+        f"  accept the loss, in this one run: {ACCEPT}={name} {again}"
+    )
+
+
+class DataVolume(Resource, module="dive", name="DataVolume"):
+    """`incarnation` grows with every accepted loss: what was in the volume has to be made again."""
+
+    volume: pulumi.Output[str]
+    incarnation: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        volume: str,
+        labels: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {"volume": volume, "labels": dict(labels), "incarnation": None}
+        super().__init__(DataVolumeProvider(), name, props, opts)
+
+
+class ContentsProvider(Provider):
+    replaces = ("incarnation",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        return inputs["volume"], {}
+
+
+class Contents(Resource, module="dive", name="Contents"):
+    """Stands for what is in a data volume, for one `incarnation` of it, where given, and gone with it."""
+
+    def __init__(
+        self,
+        name: str,
+        volume: str,
+        incarnation: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(ContentsProvider(), name, {"volume": volume, "incarnation": incarnation}, opts)

@@ -1,0 +1,56 @@
+"""Stands before a network and asks the engine whether it is there and ours.
+
+Its `generation` is the network's replacement trigger. The gates connect their containers to the new one.
+"""
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
+from dive_infra.machine import engine
+from dive_infra.machine.networks import called, mark, ours_by_use
+
+
+class NetworkProbeProvider(Provider):
+    replaces = ("network",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        return inputs["network"], {"generation": 0}
+
+    def drift(self, before: Inputs) -> str | None:
+        found = [mark(network) for network in called(engine.client(), before["network"])]
+        if not found:
+            return "is not there"
+        if len(found) > 1:
+            return f"has {len(found)} networks of its name"
+        return None if found[0] == before["stack"] else f"is of stack {found[0] or '(none)'}"
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        if self.drift(before) is None:
+            return {"generation": before["generation"]}
+        stack = before["stack"]
+        for network in called(engine.client(), before["network"]):
+            if mark(network) != stack and not ours_by_use(network, stack):
+                raise Refused(
+                    f"network {network.name} ({network.short_id}) is of stack {mark(network) or '(none)'}, not of "
+                    f"{stack}; next: docker network rm {network.short_id}, then: pulumi up"
+                )
+            for container in network.containers:
+                network.disconnect(container, force=True)
+            network.remove()
+        return {"generation": int(before["generation"]) + 1}
+
+
+class NetworkProbe(Resource, module="dive", name="NetworkProbe"):
+    """`stack`: the mark of the stack that the network is of."""
+
+    generation: pulumi.Output[int]
+
+    def __init__(
+        self,
+        name: str,
+        network: str,
+        stack: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(NetworkProbeProvider(), name, {"network": network, "stack": stack, "generation": None}, opts)

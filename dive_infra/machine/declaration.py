@@ -1,0 +1,94 @@
+"""What is declared of a container: plain data that travels, and that a live one is compared with."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
+from dive_infra.naming import Names
+
+_MEGABYTE = 1024 * 1024
+RESTART = "unless-stopped"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A container as it must be. `image` by id, `entrypoint` and `command` as in the image where empty.
+
+    `environment` is laid over the image's. `memory` in bytes, swap included. `mounts`: destination -> volume, followed
+    by `:ro` where it may only be read. `networks`: network -> the container's names in it.
+    """
+
+    name: str
+    user: str
+    health: HealthCheck
+    image: str = ""
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    read_only: bool = True
+    tmpfs: Mapping[str, str] = field(default_factory=dict[str, str])
+    memory: int = 0
+    cpus: float = 0
+    processes: int = 0
+    ports: tuple[int, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict[str, str])
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def hostname(self) -> str:
+        return self.name[:63]
+
+    @property
+    def stack(self) -> str:
+        """The mark of the stack that it is of."""
+        return self.labels["dive.stack"]
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+_ADAPTER = TypeAdapter(Declared)
+
+
+def load(plain: Mapping[str, Any]) -> Declared:
+    """The declaration from plain data, whose numbers may have become floats on the way."""
+    return _ADAPTER.validate_python(dict(plain))
+
+
+def declare(spec: ServiceSpec, names: Names) -> Declared:
+    """All that is known of a service's container before its image, its files and its stack are."""
+    container, port, host = names.container(spec.name), names.port(spec.name), names.host(spec.name)
+    networks: dict[str, tuple[str, ...]] = {names.network: (host, spec.name)}
+    if spec.shared:  # on the network between countries a bare service name would mean several containers
+        networks[names.shared_network] = (host,)
+    return Declared(
+        container,
+        f"{spec.uid}:{spec.uid}",
+        spec.health,
+        entrypoint=tuple(spec.entrypoint),
+        command=tuple(spec.command),
+        environment=dict(spec.environment),
+        read_only=spec.read_only,
+        tmpfs=dict.fromkeys(spec.tmpfs, f"rw,nosuid,nodev,size=256m,uid={spec.uid},gid={spec.uid},mode=0700"),
+        memory=spec.memory_mb * _MEGABYTE,
+        cpus=spec.cpus,
+        processes=spec.pids,
+        ports=(port,),
+        mounts={spec.data: names.data_volume(spec.name)} if spec.data else {},
+        networks=networks,
+        labels=names.labels(spec.name, spec.service_class),
+    )
+
+
+def complete(shape: Declared, image: str, files: str, stack: str) -> Declared:
+    """The whole declaration: `files` is the volume of the service's files."""
+    return replace(
+        shape,
+        image=image,
+        mounts={**shape.mounts, FILES: f"{files}:ro"},
+        labels={**shape.labels, "dive.stack": stack},
+    )

@@ -1,0 +1,95 @@
+"""The files of a service: packed for its volume, and read back from there to see whether they are still the same."""
+
+import io
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+import docker
+from docker.models.containers import Container
+from docker.types import Mount
+
+from dive_infra.catalog.spec import FILES
+
+Manifest = Mapping[str, str]  # path -> owner, mode and hash
+
+
+def pack(contents: Mapping[str, str], owner: int) -> bytes:
+    """A tar of the files (absolute path below `/etc/dive` -> text) and their folders, for `owner` alone to read."""
+    buffer = io.BytesIO()
+    folders: set[PurePosixPath] = set()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for path, text in sorted(contents.items()):
+            for folder in reversed(PurePosixPath(path).parents):
+                if folder.is_relative_to(FILES) and folder not in folders:
+                    folders.add(folder)
+                    tar.addfile(_entry(folder, owner, 0o500, tarfile.DIRTYPE))
+            data = text.encode()
+            entry = _entry(PurePosixPath(path), owner, 0o400, tarfile.REGTYPE)
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def _entry(path: PurePosixPath, owner: int, mode: int, kind: bytes) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(str(path).lstrip("/"))
+    entry.uid = entry.gid = owner
+    entry.mode, entry.type = mode, kind
+    return entry
+
+
+def manifest(packed: bytes) -> Manifest:
+    """What a tar holds, paths from the folder `dive` on."""
+    found: dict[str, str] = {}
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        for entry in tar:
+            path = PurePosixPath(entry.name)
+            short = path.relative_to("etc") if path.is_relative_to("etc") else path
+            file = tar.extractfile(entry) if entry.isreg() else None
+            content = sha256(file.read()).hexdigest() if file else entry.linkname
+            found[str(short)] = f"{entry.type!r} {entry.uid}:{entry.gid} {entry.mode & 0o7777:o} {content}"
+    return found
+
+
+def digest(contents: Manifest) -> str:
+    """16 hex digits over a manifest."""
+    return sha256("\n".join(f"{path} {told}" for path, told in sorted(contents.items())).encode()).hexdigest()[:16]
+
+
+def difference(expected: Manifest, found: Manifest) -> str | None:
+    """`dive/tls.key missing, dive/x.rego added, dive/ca.pem changed`, or None; never what a file holds."""
+    words = {(True, False): "missing", (False, True): "added", (True, True): "changed"}
+    paths = sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
+    return ", ".join(f"{path} {words[path in expected, path in found]}" for path in paths) or None
+
+
+def read(container: Container) -> Manifest:
+    """The files as they are in a container, running or not."""
+    stream, _ = container.get_archive(FILES)
+    return manifest(b"".join(stream))
+
+
+def mounted(container: Container, volume: str) -> bool:
+    return any(m["Destination"] == FILES and m.get("Name") == volume for m in container.attrs["Mounts"])
+
+
+@contextmanager
+def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> Iterator[Container]:
+    """A container that is never started, to carry files into or out of the volume."""
+    mine = {key: labels[key] for key in ("dive.stack", "dive.service") if key in labels}
+    marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
+    for old in client.containers.list(all=True, filters={"label": marks}):  # of an interrupted run
+        old.remove(v=True)
+    made = client.containers.create(
+        image,
+        name=f"{volume}-carrier",
+        entrypoint=["/none"],
+        mounts=[Mount(FILES, volume)],
+        labels={**labels, "dive.carrier": "files"},
+    )
+    try:
+        yield made
+    finally:
+        made.remove(v=True)  # what the image declares as volumes, too

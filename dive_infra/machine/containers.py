@@ -9,6 +9,8 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
+from dive_infra.machine.declaration import NANOSECONDS
+
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
 _LIFE = 5.0  # seconds that a crashing container may live
@@ -75,7 +77,7 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
     attributes = container.attrs
     state = attributes["State"]
     health = state.get("Health", {}).get("Status", "none")
-    if health == "starting" and _passes(container):
+    if health == "starting" and passes(engine, container):
         health = "healthy"
     return Condition(
         exists=True,
@@ -91,12 +93,20 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
     )
 
 
-def _passes(container: Container) -> bool:
-    test = container.attrs["Config"]["Healthcheck"]["Test"]
+def passes(engine: docker.DockerClient, container: Container) -> bool:
+    """Whether the container passes its own health check now, within the time that it allows."""
+    check, api = container.attrs["Config"]["Healthcheck"], engine.api
+    ends = time.monotonic() + check["Timeout"] / NANOSECONDS
     try:
-        return bool(container.exec_run(test[1:]).exit_code == 0)
+        asked = api.exec_create(container.id, check["Test"][1:])["Id"]
+        api.exec_start(asked, detach=True)  # one that hangs must not hold us
+        while (answer := api.exec_inspect(asked))["Running"]:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(POLL / 10)
     except docker.errors.APIError:
         return False  # it has stopped meanwhile
+    return bool(answer["ExitCode"] == 0)
 
 
 def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Condition:

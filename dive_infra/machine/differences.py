@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 import docker
 
 from dive_infra.catalog.spec import HealthCheck
-from dive_infra.machine.declaration import RESTART, Declared
+from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
 from dive_infra.naming import LOOPBACK
 
-NANOSECONDS = 1_000_000_000
 _SHOWN = 80  # characters of a value in a message
 
 

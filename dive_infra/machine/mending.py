@@ -7,10 +7,10 @@ from typing import Any
 
 import docker
 import docker.errors
+from docker.models.containers import Container
 
-from dive_infra.machine.containers import POLL, Condition, ContainerFailed, await_healthy, look
-from dive_infra.machine.declaration import RESTART, Declared
-from dive_infra.machine.differences import NANOSECONDS
+from dive_infra.machine.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
+from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
 
 _TRIES = 5
 _FILLING = 60.0  # seconds for a data volume's first filling
@@ -26,10 +26,13 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
     if not now.exists:
         raise ContainerFailed(f"{declared.name}: not there; next: pulumi up")
     _limit(engine, declared)
-    _connect(engine, declared, now)
-    if now.healthy or (now.running and now.health == "starting"):
-        return
     container = engine.containers.get(declared.name)
+    if _connect(engine, declared, now) and now.running and not now.paused:
+        # What the engine says of its health is of before; it may find back to the others by itself.
+        if _recovers(engine, container, declared.health.interval):
+            return
+    elif now.healthy or (now.running and now.health == "starting"):
+        return
     try:
         if now.paused:
             container.unpause()
@@ -83,8 +86,16 @@ def _limit(engine: docker.DockerClient, declared: Declared) -> None:
     raise ContainerFailed(f"{declared.name}: cannot set its limits: {response.text.strip()}")
 
 
-def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) -> None:
-    """Connects the container to the declared networks, each as it is now, and to no other."""
+def _recovers(engine: docker.DockerClient, container: Container, seconds: float) -> bool:
+    ends = time.monotonic() + seconds
+    while not (passed := passes(engine, container)) and time.monotonic() < ends:
+        time.sleep(POLL)
+    return passed
+
+
+def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) -> bool:
+    """Connects the container to the declared networks, each as it is now, and to no other; whether that was needed."""
+    changed = False
     ends: Mapping[str, Any] = now.attributes["NetworkSettings"]["Networks"]
     for name in sorted(ends.keys() | declared.networks.keys()):
         aliases, end = declared.networks.get(name), ends.get(name)
@@ -92,6 +103,7 @@ def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) ->
             network = engine.networks.get(name)
             if end and aliases and network.id == end["NetworkID"] and set(aliases) <= set(end["Aliases"] or ()):
                 continue
+            changed = True
             if end:
                 network.disconnect(declared.name, force=True)
             if aliases:
@@ -100,3 +112,4 @@ def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) ->
             raise ContainerFailed(
                 f"{declared.name}: cannot join or leave network {name}: {error.explanation}"
             ) from None
+    return changed

@@ -1,38 +1,171 @@
-"""Faults of containers, networks and volumes."""
+"""Faults of containers, their files and networks."""
 
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dive_infra.catalog.spec import FILES
+from dive_infra.machine import declaration
+from dive_infra.machine.containers import look
+from dive_infra.machine.declaration import Declared
 from dive_infra.orchestration.states import Phase
-from tests.faults.fault import Fault
+from tests.faults.fault import Fault, Scene
+from tests.integration.live import resource
+from tests.support.by_hand import create
+
+_SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
+_MEGABYTE = 1024 * 1024
+_UNSEEN = 90  # seconds until Docker has noticed that a service hangs
+
+
+def _fault(
+    title: str,
+    service: str,
+    damage: Callable[[Scene], object],
+    heals: Iterable[str] = ("gate",),
+    country: str = "FRA",
+    selected: bool = False,
+    runs_on: bool = False,
+) -> Fault:
+    """`heals`: the resources of the service that must change; `runs_on`: its container keeps its id and start time."""
+    return Fault(
+        f"{service} {title}",
+        country,
+        lambda scene: _ignored(damage(scene)),
+        Phase.DEPLOYMENT,
+        heals=frozenset(f"{service}-{part}" for part in heals),
+        touched=frozenset() if runs_on else frozenset({service}),
+        selected=selected,
+    )
+
+
+def _ignored(_result: object) -> None:
+    return None
+
+
+_ANEW = ("probe", "container", "gate")
+_WITH_FILES = ("files", "container", "gate")
 
 
 def _stopped(service: str, country: str = "FRA", selected: bool = False) -> Fault:
-    return Fault(
-        f"{service} is stopped",
-        country,
-        lambda scene: scene.container(service).stop(),
-        Phase.DEPLOYMENT,
-        heals=frozenset({f"{service}-gate"}),
-        touched=frozenset({service}),
-        selected=selected,
-    )
+    return _fault("is stopped", service, lambda s: s.container(service).stop(), country=country, selected=selected)
 
 
 def _removed(service: str, country: str = "FRA", selected: bool = False) -> Fault:
+    harm = lambda s: s.container(service).remove(force=True)  # noqa: E731
+    return _fault("is removed", service, harm, _ANEW, country, selected)
+
+
+def _hung(scene: Scene, service: str) -> None:
+    """Its process does nothing any more; Docker has noticed."""
+    scene.container(service).kill("SIGSTOP")
+    ends = time.monotonic() + _UNSEEN
+    while look(scene.engine, scene.hurt.names.container(service)).health != "unhealthy":
+        assert time.monotonic() < ends, f"{service} is still healthy"
+        time.sleep(1)
+
+
+def _update(scene: Scene, service: str, **limits: Any) -> None:
+    """As `docker update`."""
+    api = scene.engine.api
+    url = f"{api.base_url}/v{api.api_version}/containers/{scene.container(service).id}/update"
+    api.post(url, json=limits).raise_for_status()
+
+
+def _declared(scene: Scene, service: str) -> Declared:
+    return declaration.load(resource(scene.hurt, f"{service}-probe")["outputs"]["declared"])
+
+
+def _by_hand(scene: Scene, service: str, **other: Any) -> None:
+    """Made anew by hand under the same name and labels; `other` is not as declared."""
+    declared = _declared(scene, service)
+    scene.container(service).remove(force=True)
+    create(scene.engine, declared, **{"pids_limit": declared.processes, **other}).start()
+
+
+def _files(scene: Scene, service: str, harm: str) -> None:
+    """Root on the host runs a shell command in the folder of the service's files."""
+    declared = _declared(scene, service)
+    volume = {declared.mounts[FILES].removesuffix(":ro"): {"bind": FILES, "mode": "rw"}}
+    image = _declared(scene, "redis").image  # has a shell
+    scene.engine.containers.run(
+        image, ["-c", harm], entrypoint=["sh"], user="0", volumes=volume, working_dir=FILES, remove=True
+    )
+
+
+def _files_and_crash(scene: Scene, service: str, harm: str) -> None:
+    _files(scene, service, harm)
+    scene.container(service).restart()
+
+
+def _files_lost(scene: Scene, service: str) -> None:
+    volume = _declared(scene, service).mounts[FILES].removesuffix(":ro")
+    scene.container(service).remove(force=True)
+    scene.engine.volumes.get(volume).remove()
+
+
+def _off_the_network(scene: Scene, service: str) -> None:
+    scene.engine.networks.get(scene.hurt.names.network).disconnect(scene.container(service))
+
+
+def _network_lost(scene: Scene, again: bool = False) -> None:
+    """The country's network is removed; `again`: and made anew by hand, with its containers but without our labels."""
+    network = scene.engine.networks.get(scene.hurt.names.network)
+    users = network.containers
+    for container in users:
+        network.disconnect(container)
+    network.remove()
+    if again:
+        made = scene.engine.networks.create(scene.hurt.names.network)
+        for container in users:
+            made.connect(container)
+
+
+def _network(title: str, damage: Callable[[Scene], None], selected: bool = False) -> Fault:
     return Fault(
-        f"{service} is removed",
-        country,
-        lambda scene: scene.container(service).remove(force=True),
-        Phase.DEPLOYMENT,
-        heals=frozenset({f"{service}-probe", f"{service}-container", f"{service}-gate"}),
-        touched=frozenset({service}),
+        title,
+        "FRA",
+        damage,
+        Phase.INITIALIZATION,
+        heals=frozenset({"network-probe", "network-network", *(f"{service}-gate" for service in _SERVICES)}),
+        touched=frozenset(_SERVICES),  # what does not find back to the others by itself is restarted
         selected=selected,
     )
 
 
-_SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
+_OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
-    *(_stopped(service, selected=service in ("postgres", "keycloak")) for service in _SERVICES),
+    *(_stopped(service, selected=service == "postgres") for service in _SERVICES),
     *(_removed(service, selected=service == "mongodb") for service in _SERVICES),
     _stopped("opal-server", "USA"),
     _removed("backend", "USA"),
+    _fault("is paused", "backend", lambda s: s.container("backend").pause()),
+    _fault("hangs", "redis", lambda s: _hung(s, "redis")),
+    _fault("may make one process only", "kas", lambda s: _update(s, "kas", PidsLimit=1), runs_on=True),
+    _fault(
+        "has other limits",
+        "frontend",
+        lambda s: _update(s, "frontend", Memory=200 * _MEGABYTE, MemorySwap=400 * _MEGABYTE, NanoCpus=10**8),
+        runs_on=True,
+        selected=True,
+    ),
+    _fault(
+        "is made anew by hand with other variables", "kas", lambda s: _by_hand(s, "kas", **_OPEN), _ANEW, selected=True
+    ),
+    _fault("is made anew by hand, privileged", "opa", lambda s: _by_hand(s, "opa", privileged=True), _ANEW),
+    _fault("is made anew by hand as root", "opa", lambda s: _by_hand(s, "opa", user="0:0"), _ANEW),
+    _fault(
+        "is made and was never let through its gate",
+        "opa",
+        lambda s: _by_hand(s, "opa", pids_limit=None),
+        _ANEW,
+        selected=True,
+    ),
+    _fault("has an altered file", "opa", lambda s: _files(s, "opa", "echo >> tls.crt"), _WITH_FILES, selected=True),
+    _fault("has lost its files and crashes", "kas", lambda s: _files_and_crash(s, "kas", "rm -rf ./*"), _WITH_FILES),
+    _fault("has lost the volume of its files", "redis", lambda s: _files_lost(s, "redis"), _WITH_FILES),
+    _fault("is off its network", "opa", lambda s: _off_the_network(s, "opa"), runs_on=True, selected=True),
+    _network("the network is removed", _network_lost, selected=True),
+    _network("the network is made anew by hand", lambda s: _network_lost(s, again=True)),
 )

@@ -5,8 +5,7 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from dive_infra.machine.declaration import RESTART, Declared
-from dive_infra.machine.differences import NANOSECONDS
+from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
 from dive_infra.naming import LOOPBACK
 
 

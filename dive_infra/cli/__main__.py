@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.cli import environment, images, test, up
+from dive_infra.cli import bench, environment, images, test, up
 
 app = typer.Typer(
     help=__doc__,
@@ -14,6 +14,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("env")(environment.env)
 app.command("test")(test.test)
+app.command("bench")(bench.bench)
 app.add_typer(images.app, name="images")
 
 if __name__ == "__main__":

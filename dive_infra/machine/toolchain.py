@@ -21,6 +21,7 @@ __all__ = ["PLUGINS", "Toolchain", "ToolchainError", "binary", "cache_dir", "ens
 
 PULUMI = "3.250.0"  # what is downloaded or built
 LANGUAGE_HOST = "3.79.0"  # what is built: later ones are in no module archive
+COMPOSE = "2.35.1"
 SUPPORTED = ((3, 250, 0), (4, 0, 0))  # an installed one: from, and below
 
 PLUGINS: Mapping[str, str] = {
@@ -55,6 +56,15 @@ BUNDLES: Mapping[str, Bundle] = {
     "opa": Bundle(
         {
             "opa": Program("opa", "github.com/open-policy-agent/opa"),
+        }
+    ),
+    "compose": Bundle(  # for the benchmark alone, which compares with it
+        {
+            "docker-compose": Program(
+                "compose",
+                "github.com/docker/compose/v2/cmd",
+                f"github.com/docker/compose/v2/internal.Version=v{COMPOSE}",
+            ),
         }
     ),
     "ferretdb": Bundle(

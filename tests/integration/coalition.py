@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
@@ -123,6 +123,20 @@ class Country:
         assert sent, f"never got there: {''.join(lines)[-6000:]}"
         done = subprocess.CompletedProcess(command, running.returncode, "".join(lines), "")
         return _read(done, time.monotonic() - started)
+
+    def watch(self) -> Iterator[tuple[float, dict[str, Any]]]:
+        """Runs `up`; its events as they come, each with the seconds since the start. It must not fail."""
+        command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
+        command += ["--config-file", str(self._file())]
+        started = time.monotonic()
+        with subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as running:
+            assert running.stdout
+            for line in running.stdout:
+                for event in _events(line):
+                    yield time.monotonic() - started, event
+        assert running.returncode == 0, f"{' '.join(command)}: exit code {running.returncode}"
 
     def preview(self, **configuration: Any) -> Run:
         return self.run("preview", **configuration)

@@ -1,0 +1,29 @@
+"""`./dive bench`: how long everything takes, measured in a coalition of its own beside the engine's floor."""
+
+import os
+import subprocess
+import sys
+from typing import Annotated
+
+import typer
+
+from dive_infra.cli import images
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.stacks import chosen
+from dive_infra.machine.state import ROOT
+
+NAMESPACE = "divebench"
+
+
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="how often each run is measured")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="print every round as JSON")] = False,
+    docs: Annotated[bool, typer.Option(help="write the table into docs/performance.md")] = False,
+) -> None:
+    """Measure runs with nothing to do, healing and a first deployment; 10 to 15 minutes, best beside nothing else."""
+    prepare()
+    images.ensure(chosen(images.DEFAULT))
+    flags = [flag for flag, wanted in (("--json", as_json), ("--docs", docs)) if wanted]
+    environment = os.environ | {"DIVE_TEST_NAMESPACE": os.environ.get("DIVE_TEST_NAMESPACE", NAMESPACE)}
+    command = [sys.executable, "-m", "tests.bench", "--rounds", str(rounds), *flags]
+    raise typer.Exit(min(1, subprocess.run(command, cwd=ROOT, env=environment).returncode))

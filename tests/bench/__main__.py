@@ -1,0 +1,179 @@
+"""Deploys a coalition of its own, measures it beside its floors in one run, and removes it."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from signal import SIGINT
+from typing import Any
+
+import docker
+from rich.console import Console
+
+from dive_infra.catalog.services import services
+from dive_infra.checks import phases, runner, verification
+from dive_infra.checks.spec import Verification, load
+from dive_infra.cli.drift import declared
+from dive_infra.machine import engine
+from dive_infra.machine.state import ROOT
+from dive_infra.orchestration.states import Phase
+from tests.bench import chain, figures, floors
+from tests.bench.compose import Compose
+from tests.bench.faults import FAULTS
+from tests.bench.figures import Figure
+from tests.faults.fault import Scene
+from tests.integration.coalition import Country
+from tests.integration.conftest import clear
+from tests.integration.live import resource, told
+
+DOCUMENT = ROOT / "docs" / "performance.md"
+BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
+
+_DECIDED = f"✓ {Phase.PREFLIGHT} phase complete and validated, skipping"
+
+console = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def coalition(home: Path, client: docker.DockerClient) -> Iterator[tuple[Country, Country]]:
+    clear(client)
+    usa, fra = Country("USA", home), Country("FRA", home)
+    try:
+        for country in (usa, fra):
+            country.init()
+        yield usa, fra
+    finally:
+        clear(client)
+
+
+def first_deployment(fra: Country) -> list[Figure]:
+    whole = Figure("first deployment of FRA")
+    with whole.round():
+        events = list(fra.watch())
+    took = chain.spans(events)
+    settings = fra.settings
+    specs = services(settings.names, settings.hub_names, settings.partners, settings.images)
+    state = json.loads(fra.pulumi("stack", "export").stdout)
+    longest, started = chain.of_resources(state, took), chain.of_services(specs, took)
+    whole.note = f"{whole.wall[0] / longest.seconds:.2f} times its longest chain"
+    return [
+        whole,
+        Figure("its longest chain of resources", str(longest), [longest.seconds]),
+        Figure("its longest chain of containers", f"{started}; created to healthy", [started.seconds]),
+    ]
+
+
+def nothing_to_do(fra: Country, home: Path, rounds: int) -> list[Figure]:
+    """The floors, the country and its validation, side by side in each round."""
+    lowest, floor = floors.components(fra, home / "components"), floors.providers(fra, home / "providers")
+    least = Figure("floor: components alone", f"{lowest.resources} resources")
+    base = Figure("floor: the providers of docker, keycloak and postgresql", f"{floor.resources} resources, unchanged")
+    ours = Figure("`pulumi up -s fra` with nothing to do", "every phase validated live")
+    decided = Figure("… until PREFLIGHT is decided", "the first decision of a resume, too")
+    looked = Figure("validation of FRA, all six phases", "in a process that has them loaded")
+    for _ in range(rounds):
+        least.time(lowest.up)
+        base.time(floor.up)
+        with ours.round():
+            told_at = [
+                at for at, event in fra.watch() if _DECIDED in event.get("diagnosticEvent", {}).get("message", "")
+            ]
+        decided.add(told_at[0])
+        looked.add(validation(fra))
+    return [base, least, ours, decided, looked]
+
+
+def validation(country: Country) -> float:
+    """Seconds that the validators of a run with nothing to do take, one phase after the other."""
+    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    found = [runner.run(phases.checks(spec), 10) for spec in declared(state).values()]
+    proof = load(Phase.VERIFICATION, resource(country, "verification-proof")["outputs"]["spec"])
+    assert isinstance(proof, Verification)
+    found.append(runner.run(verification.quick(proof), 10))
+    assert all(v.verdict == "valid" for v in found), [v.findings for v in found if v.verdict != "valid"]
+    return sum(v.seconds for v in found)
+
+
+def heals(scene: Scene, rounds: int) -> list[Figure]:
+    found = [Figure(fault.title, f"`{fault.command}`") for fault in FAULTS]
+    for _ in range(rounds):
+        for fault, figure in zip(FAULTS, found, strict=True):
+            fault.damage(scene)
+            with figure.round():
+                run = scene.hurt.run(*fault.command.split()[1:])
+            assert run.ok, told(run)
+            assert run.changes, f"{fault.title}: nothing was healed"
+    return found
+
+
+def resumes(fra: Country, rounds: int) -> list[Figure]:
+    began = Figure("resume after Ctrl+C at the end of SEEDING, until VERIFICATION begins")
+    whole = Figure("… until all is done", "VERIFICATION logs people in both ways")
+    for _ in range(rounds):
+        FAULTS[0].damage(Scene(engine.client(), fra, fra, fra))
+        stopped = fra.up_until(lambda name: name == "seeding-checkpoint", [SIGINT])
+        assert not stopped.ok, told(stopped)
+        with whole.round():
+            changes = [(at, e) for at, e in fra.watch() if _begins(e)]
+        began.add(changes[0][0])
+    return [began, whole]
+
+
+def _begins(event: dict[str, Any]) -> bool:
+    return event.get("resourcePreEvent", {}).get("metadata", {}).get("op", "same") != "same"
+
+
+def composed(fra: Country, client: docker.DockerClient, home: Path, rounds: int) -> list[Figure]:
+    compose = Compose(fra, client, home, console.print)
+    start = Figure("`docker compose up -d` of the same containers, none there", "their data is; not until healthy")
+    start.time(compose.up)
+    nothing = Figure("the same with nothing to do", "containers alone: no realm, no data, no validation")
+    for _ in range(rounds):
+        nothing.time(compose.up)
+    return [start, nothing]
+
+
+def measure(rounds: int) -> list[Figure]:
+    """All figures; the first is the floor."""
+    client = engine.client()
+    with tempfile.TemporaryDirectory(prefix="dive-bench-") as place, coalition(Path(place), client) as (usa, fra):
+        home = Path(place)
+        console.print("▸ first deployments")
+        run = usa.up()
+        assert run.ok, told(run)
+        first = first_deployment(fra)
+        console.print(f"▸ nothing to do, {rounds} rounds")
+        idle = nothing_to_do(fra, home, rounds)
+        console.print("▸ healing")
+        healed = heals(Scene(client, usa, fra, fra), max(1, rounds // 2))
+        console.print("▸ resuming")
+        resumed = resumes(fra, max(1, rounds // 2))
+        console.print("▸ Docker Compose")
+        return [*idle, *resumed, *healed, *first, *composed(fra, client, home, rounds)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--docs", action="store_true")
+    wanted = parser.parse_args()
+    before = os.getloadavg()[0]
+    found = measure(wanted.rounds)
+    after = os.getloadavg()[0]
+    load = f"{os.cpu_count()} processors, load {before:.1f} before and {after:.1f} after, {wanted.rounds} rounds"
+    console.print(figures.table(found, found[0]), load)
+    if wanted.json:
+        json.dump({"load": [before, after], "figures": figures.plain(found)}, sys.stdout, indent=2)
+    if wanted.docs:
+        head, _, rest = DOCUMENT.read_text().partition(BEGIN)
+        _, _, tail = rest.partition(END)
+        DOCUMENT.write_text(f"{head}{BEGIN}\n{figures.markdown(found, found[0])}\n{load}\n\n{END}{tail}")
+
+
+if __name__ == "__main__":
+    main()

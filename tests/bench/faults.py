@@ -1,0 +1,33 @@
+"""What is damaged to see how long it takes to heal: one of each kind."""
+
+from dive_infra.identity.realm_data import SCOPES
+from dive_infra.orchestration.states import Phase
+from dive_infra.seeds.store import connect
+from tests.faults import engine
+from tests.faults.fault import Fault, Scene
+from tests.integration.live import documents, keycloak
+
+
+def _mapper(scene: Scene) -> None:
+    scope, (mapper, *_) = next((name, mappers) for name, mappers in SCOPES.items() if mappers)
+    realm = scene.hurt.names.realm
+    with keycloak(scene.hurt) as admin:
+        found = next(s for s in admin.get(f"/realms/{realm}/client-scopes") if s["name"] == scope)
+        held = next(m for m in found["protocolMappers"] if m["name"] == mapper.name)
+        admin.delete(f"/realms/{realm}/client-scopes/{found['id']}/protocol-mappers/models/{held['id']}")
+
+
+def _document(scene: Scene) -> None:
+    with connect(documents(scene.hurt)) as database:
+        first = min(d["_id"] for d in database["resources"].find({}, {"_id": True}))
+        database["resources"].update_one({"_id": first}, {"$set": {"title": "altered"}})
+
+
+_OF_ENGINE = {f.title: f for f in engine.FAULTS if f.country == "FRA"}
+
+FAULTS = (
+    Fault("a document is altered: SEEDING alone runs again", "FRA", _document, Phase.SEEDING),
+    _OF_ENGINE["redis is stopped"],
+    _OF_ENGINE["redis is removed"],
+    Fault("a mapper of the realm is deleted", "FRA", _mapper, Phase.CONFIGURATION, "pulumi up --refresh"),
+)

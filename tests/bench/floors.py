@@ -1,0 +1,111 @@
+"""What the engine itself takes: the resources of a deployed country, without any provider of ours."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.integration.coalition import Country
+
+PROGRAM = Path(__file__).parent / "floor"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A stack that only the benchmark runs, in a state of its own; `resources`: how many it has."""
+
+    home: Path
+    environment: Mapping[str, str]
+    resources: int
+
+    def up(self) -> None:
+        """A run that has nothing to do; raises when it has."""
+        _pulumi(self, "up", "-s", "fra", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+def providers(country: Country, home: Path) -> Floor:
+    """Ours are components; those of docker, keycloak and postgresql are what they are in the country, unchanged."""
+    state = _state(country)
+    rows = state["deployment"]["resources"]
+    kept = [r if not r["custom"] or _of_engine(r) or not _ours(r) else _component(r) for r in rows]
+    state["deployment"]["resources"] = [_versioned(row) for row in kept]
+    floor = _floor(country, home, state)
+    _pulumi(floor, "stack", "import", "-s", "fra", "--file", floor.environment["FLOOR_STATE"])
+    # A preview touches nothing, and shows whether nothing would be done to what stands there.
+    _pulumi(floor, "preview", "-s", "fra", "--expect-no-changes")
+    floor.up()
+    return floor
+
+
+def components(country: Country, home: Path) -> Floor:
+    """All are components: no provider is started."""
+    state = _state(country)
+    rows = [row for row in state["deployment"]["resources"] if not _default(row)]
+    state["deployment"]["resources"] = [
+        row if row["type"] == "pulumi:pulumi:Stack" else _component(row) for row in rows
+    ]
+    floor = _floor(country, home, state)
+    _pulumi(floor, "up", "-s", "fra", "--yes", "--skip-preview")
+    return floor
+
+
+def _state(country: Country) -> Any:
+    """The state of the country without what is only read, and what only decides how something would be replaced."""
+    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    rows = [row for row in state["deployment"]["resources"] if row["type"] != "pulumi:pulumi:StackReference"]
+    there = {row["urn"] for row in rows}
+    for row in rows:
+        row["dependencies"] = [urn for urn in row.get("dependencies") or [] if urn in there]
+        row.pop("propertyDependencies", None)
+        row.pop("replacementTrigger", None)
+    state["deployment"]["resources"] = rows
+    return state
+
+
+def _floor(country: Country, home: Path, state: Any) -> Floor:
+    shutil.copytree(PROGRAM, home)
+    (home / "state").mkdir()
+    file = home / "floor.json"
+    file.touch(0o600)  # it holds secrets in plain text, as long as the benchmark runs
+    file.write_text(json.dumps(state))
+    backend = {"PULUMI_BACKEND_URL": (home / "state").as_uri(), "FLOOR_STATE": str(file)}
+    count = sum(not _default(row) for row in state["deployment"]["resources"])
+    floor = Floor(home, country.environment | backend, count)
+    _pulumi(floor, "stack", "init", "fra", "--no-select")
+    return floor
+
+
+def _of_engine(row: Mapping[str, Any]) -> bool:
+    return bool(row["type"] == "pulumi:pulumi:Stack" or _default(row))
+
+
+def _default(row: Mapping[str, Any]) -> bool:
+    return str(row["urn"].rpartition("::")[2]).startswith("default")
+
+
+def _ours(row: Mapping[str, Any]) -> bool:
+    return str(row["type"]).startswith("pulumi-python:")
+
+
+def _versioned(row: dict[str, Any]) -> dict[str, Any]:
+    """With the version of its provider, as the packages of the providers give it."""
+    maker = row.get("provider", "").split("::")[-2:-1]
+    if maker and "default_" in maker[0]:
+        return row | {"version": maker[0].removeprefix("default_").replace("_", ".")}
+    if row["type"].startswith("pulumi:providers:"):
+        return row | {"version": (row.get("inputs") or {}).get("version")}
+    return row
+
+
+def _component(row: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {k: row[k] for k in ("urn", "type", "parent", "dependencies") if k in row}
+    return kept | {"type": row["type"].replace("pulumi:providers:", "floor:providers:"), "custom": False}
+
+
+def _pulumi(floor: Floor, *arguments: str) -> None:
+    done = subprocess.run(["pulumi", *arguments], cwd=floor.home, env=floor.environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pulumi {' '.join(arguments)} in {floor.home}:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")

@@ -1,0 +1,59 @@
+"""The benchmark's arithmetic: chains of measured times, and ratios to the floor."""
+
+from typing import Any
+
+import pytest
+
+from dive_infra.catalog.spec import HealthCheck, ServiceSpec
+from tests.bench import chain
+from tests.bench.figures import Figure, cells, markdown
+
+
+def event(kind: str, name: str, op: str = "create") -> dict[str, Any]:
+    return {kind: {"metadata": {"op": op, "urn": f"urn:pulumi:fra::dive::kind::{name}"}}}
+
+
+def took(**spans: tuple[float, float]) -> dict[str, tuple[float, float]]:
+    events: list[tuple[float, dict[str, Any]]] = []
+    for name, (begun, ended) in spans.items():
+        name = name.replace("_", "-")
+        events += [(begun, event("resourcePreEvent", name)), (ended, event("resOutputsEvent", name))]
+    return chain.spans(sorted(events, key=lambda pair: pair[0]))
+
+
+def row(name: str, *needs: str, custom: bool = True) -> dict[str, Any]:
+    return {
+        "urn": f"urn:pulumi:fra::dive::kind::{name}",
+        "custom": custom,
+        "dependencies": [f"urn:pulumi:fra::dive::kind::{n}" for n in needs],
+    }
+
+
+def test_the_longest_chain_is_of_what_waits_for_each_other() -> None:
+    state = {"deployment": {"resources": [row("phase", custom=False), row("a"), row("b", "a"), row("c")]}}
+    found = chain.of_resources(state, took(phase=(0, 9), a=(1, 3), b=(3.5, 5), c=(1, 4)))
+    assert found.seconds == pytest.approx(3.5)
+    assert str(found) == "a 2.0 → b 1.5"
+
+
+def test_what_was_not_changed_takes_no_time() -> None:
+    events = [(1.0, event("resourcePreEvent", "a", "same")), (2.0, event("resOutputsEvent", "a", "same"))]
+    assert chain.spans(events) == {}
+
+
+def test_a_service_starts_from_its_container_to_its_gate() -> None:
+    def service(name: str, *needs: str) -> ServiceSpec:
+        return ServiceSpec(name, "image", 1000, HealthCheck(("true",)), needs=needs)
+
+    spans = took(
+        postgres_container=(1, 2), postgres_gate=(2, 4), redis_container=(1, 2), redis_gate=(2, 8),
+        keycloak_container=(5, 6), keycloak_gate=(6, 15),
+    )  # fmt: skip
+    found = chain.of_services([service("postgres"), service("redis"), service("keycloak", "postgres")], spans)
+    assert str(found) == "postgres 3.0 → keycloak 10.0"
+
+
+def test_a_ratio_is_that_of_the_medians() -> None:
+    floor, figure = Figure("floor", wall=[4.0, 2.0, 9.0]), Figure("ours", "a | b", wall=[6.0, 5.0, 30.0], cpu=[1.0])
+    assert cells(figure, floor) == ("ours", "5.00", "6.00", "30.00", "1.0", "1.50", "a | b")
+    assert "a \\| b" in markdown([figure], floor)

@@ -23,7 +23,10 @@ class ProbeProvider(Provider):
     replaces = ("container",)
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        _clear_half_made(inputs)
+        client = engine.client()
+        # What an interrupted run made and Pulumi does not know of.
+        if look(client, inputs["container"]).half_made:
+            remove(client, declaration.load(inputs["declared"]))
         return inputs["container"], {"generation": 0}
 
     def drift(self, before: Inputs) -> str | None:
@@ -38,16 +41,11 @@ class ProbeProvider(Provider):
 
     def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
         # A change of the declaration replaces the container by itself; only drift needs the trigger.
-        drifted = self.drift(before) is not None
-        _clear_half_made(inputs)
-        return {"generation": int(before["generation"]) + drifted}
-
-
-def _clear_half_made(inputs: Inputs) -> None:
-    """Removes what an interrupted run made and Pulumi may not know of: its name would stand in the way."""
-    client = engine.client()
-    if look(client, inputs["container"]).half_made:
-        remove(client, declaration.load(inputs["declared"]))
+        if self.drift(before) is None:
+            return {"generation": before["generation"]}
+        # Pulumi removes the container that it made: any other would keep the name, and the ports.
+        remove(engine.client(), declaration.load(inputs["declared"]))
+        return {"generation": int(before["generation"]) + 1}
 
 
 class Probe(Resource, module="dive", name="Probe"):

@@ -13,6 +13,7 @@ from dive_infra.machine.declaration import NANOSECONDS
 
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
+_DOCKERS_TIMEOUT = 30 * NANOSECONDS  # where a health check has none of its own
 _LIFE = 5.0  # seconds that a crashing container may live
 _CRASHES = 2  # this many restarts by the engine while we wait are a loop
 
@@ -96,7 +97,7 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
 def passes(engine: docker.DockerClient, container: Container) -> bool:
     """Whether the container passes its own health check now, within the time that it allows."""
     check, api = container.attrs["Config"]["Healthcheck"], engine.api
-    ends = time.monotonic() + check["Timeout"] / NANOSECONDS
+    ends = time.monotonic() + (check.get("Timeout") or _DOCKERS_TIMEOUT) / NANOSECONDS
     try:
         asked = api.exec_create(container.id, check["Test"][1:])["Id"]
         api.exec_start(asked, detach=True)  # one that hangs must not hold us

@@ -13,6 +13,7 @@ from dive_infra.machine.containers import POLL, Condition, ContainerFailed, awai
 from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
 
 _TRIES = 5
+_GRACE = 30  # seconds for a server to end in good order
 _FILLING = 60.0  # seconds for a data volume's first filling
 
 
@@ -61,7 +62,7 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
         with suppress(ContainerFailed):  # it is removed either way
             await_healthy(engine, name, _FILLING)
     container = engine.containers.get(name)
-    container.stop()
+    container.stop(timeout=_GRACE)
     container.remove(force=True, v=True)
 
 

@@ -309,6 +309,21 @@ def test_a_probe_sees_a_container_that_was_made_anew_by_hand(bench: Bench, key: 
     assert "unsafe" not in found, "the value of a variable is not told"
 
 
+def test_a_container_made_by_hand_gives_its_name_back_and_one_of_another_stack_does_not(bench: Bench) -> None:
+    """Pulumi knows only the container that it made: any other would stand in the way of the new one."""
+    declared = bench.declared()
+    made = probed(declared)
+    bench.start(declared, environment={})
+    mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
+    assert mended
+    assert mended["generation"] == 1
+    assert not look(bench.client, declared.name).exists
+    bench.start(declared, labels={**LABELS, "dive.stack": "t-2"})
+    with pytest.raises(Refused, match="is of stack t-2, not of t-1"):
+        ProbeProvider().update(declared.name, made, probe(declared))
+    assert look(bench.client, declared.name).exists
+
+
 def test_a_probe_sees_another_image(bench: Bench) -> None:
     declared = bench.declared()
     bench.start(declared)

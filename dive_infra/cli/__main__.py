@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, new, restart, test, up
+from dive_infra.cli import bench, environment, images, new, nuke, restart, test, up
 
 app = typer.Typer(
     help=__doc__,
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("new")(new.new)
+app.command("nuke")(nuke.nuke)
 app.command("restart")(restart.restart)
 app.command("env")(environment.env)
 app.command("test")(test.test)

@@ -22,6 +22,11 @@ class Claim:
         self._access, self._verb = access, verb
         self._store: Store | None = None
 
+    @property
+    def store(self) -> Store | None:
+        """The session that holds the lock; None where the record can't be asked."""
+        return self._store
+
     def take(self, beside: Sequence[str] = ()) -> None:
         """Raises `Busy`, saying who it is, when somebody works on the country, or deploys one of `beside`."""
         if self._access is None:

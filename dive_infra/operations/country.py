@@ -126,7 +126,7 @@ def look(
         )
 
 
-def holds(access: Access, code: str) -> Overview:
+def recorded(access: Access, code: str) -> Overview:
     """What the record knows of a country; raises `StoreError`."""
     with Store(access) as store:
         return store.ask(lambda connection: overview(connection, code))
@@ -136,7 +136,7 @@ def _record(access: Access | None, code: str, failed: list[Failed]) -> Overview 
     if access is None:
         return None
     try:
-        return holds(access, code)
+        return recorded(access, code)
     except StoreError as error:
         cause, _, remedy = str(error).partition("; next: ")
         failed.append(Failed("record", cause, remedy or "./dive up USA"))

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, fail
 from dive_infra.countries import HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.machine.state import ROOT
 from dive_infra.operations import stack_files
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
-from dive_infra.operations.outcome import Exit
 from dive_infra.settings import Settings, SettingsError
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import pulumi
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, fail
@@ -20,7 +21,6 @@ from dive_infra.operations import belongings, nuking
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.export import StateUnreadable
 from dive_infra.operations.nuking import Inventory
-from dive_infra.operations.outcome import Exit
 from dive_infra.settings import Settings
 
 

@@ -11,13 +11,13 @@ from rich.markup import escape
 from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
 from dive_infra.operations import stack
 from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
-from dive_infra.operations.outcome import Exit
 from dive_infra.operations.restarting import Restart, Restarted
 from dive_infra.settings import Settings
 

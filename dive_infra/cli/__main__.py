@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, new, nuke, restart, status, test, up
+from dive_infra.cli import bench, environment, images, new, nuke, reload_secrets, restart, status, test, up
 from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("new")(new.new)
 app.command("nuke")(nuke.nuke)
+app.command("reload-secrets")(reload_secrets.reload_secrets)
 app.command("restart")(restart.restart)
 app.command("status")(status.status)
 app.command("env")(environment.env)

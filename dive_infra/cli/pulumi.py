@@ -27,7 +27,7 @@ def deploy(stack: str) -> None:
         console.print(listing(findings, "invalid"), markup=False)
         refresh = ["--refresh"]
     console.rule(" ".join(["pulumi up -s", stack, *refresh]))
-    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
+    code, interrupted = to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
     if interrupted:
         next_ = f"./dive up {stack.upper()}"
         fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {next_}", Exit.INTERRUPTED)
@@ -53,7 +53,7 @@ def _how_it_ended(stack: str) -> Exit:
     return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
 
 
-def _to_its_end(command: list[str]) -> tuple[int, bool]:
+def to_its_end(command: list[str]) -> tuple[int, bool]:
     """Runs a command in the foreground; its exit code, and whether Ctrl+C was pressed.
 
     The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun: it must not be killed before.

@@ -37,6 +37,12 @@ def restart(
         fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
     others = settings.spokes  # of the hub: their deployments need its services
     started = time.monotonic()
+    begun: list[Restarted] = []
+
+    def told(one: Restarted) -> None:
+        begun.append(one)
+        _tell(one)
+
     try:
         refuse_while_updating([settings.country, *others])
         with claim(found.store, settings.country, "RESTART", others) as held:
@@ -48,11 +54,12 @@ def restart(
                 found.mark,
                 specs,
                 wanted,
-                _tell,
+                told,
                 lambda service: _around(service, settings, held),
             ).run()
     except Busy as busy:
-        fail(f"{busy}; nothing else is restarted; next: wait for it to end, then again", Exit.LOCKED)
+        what = "the rest was left alone" if begun else "nothing was restarted"
+        fail(f"{busy}; {what}; next: wait for it to end, then again", Exit.LOCKED)
     _end(settings.country, done, time.monotonic() - started)
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from dive_infra.cli import fleet, images
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import deploy, outputs
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, fail
@@ -25,7 +26,7 @@ def up(
     """Deploy the given countries (the hub first), verify them by real logins, and show where to log in."""
     if everyone:
         if countries:
-            fail(f"--all and {', '.join(countries)}: expected one of them", 2)
+            fail(f"--all and {', '.join(countries)}: expected one of them", Exit.UNKNOWN)
         fleet.up(parallel)
     wanted = chosen(countries or images.DEFAULT)
     prepare()

@@ -82,7 +82,7 @@ def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> 
         "import signal, time, pathlib; signal.signal(2, lambda *_: None); print('go', flush=True); time.sleep(2); "
         f"pathlib.Path({str(done)!r}).touch()"
     )
-    code = f"from dive_infra.cli.pulumi import _to_its_end; print(_to_its_end([{sys.executable!r}, '-c', {child!r}]))"
+    code = f"from dive_infra.cli.pulumi import to_its_end; print(to_its_end([{sys.executable!r}, '-c', {child!r}]))"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=pulumi.ROOT, start_new_session=True
     ) as command:

@@ -195,21 +195,16 @@ def _configure(name: str, secret: str, value: str) -> None:
 
 
 def _update(name: str, code: str) -> None:
-    """One update, and another when it fails; without a refresh, which would ask with the old secrets."""
-    for attempt in ("", " again"):
-        console.rule(f"pulumi up -s {name}{attempt}")
-        ended, interrupted = to_its_end(["pulumi", "up", "-s", name, "--yes", "--skip-preview"])
-        if ended == 0:
-            return
-        if interrupted:
-            fail(
-                f"interrupted; servers and configuration have the new secrets; next: ./dive up {code}", Exit.INTERRUPTED
-            )
-    fail(
-        f"rolled forward in part: servers and configuration have the new secrets, `pulumi up -s {name}` failed for the "
-        f"cause above, so some who use them have not; next: mend it, then ./dive up {code}",
-        Exit.PARTIAL,
-    )
+    """Without a refresh, which would ask the servers with the old secrets."""
+    console.rule(f"pulumi up -s {name}")
+    ended, interrupted = to_its_end(["pulumi", "up", "-s", name, "--yes", "--skip-preview"])
+    if ended:
+        cause = "was interrupted" if interrupted else "failed for the cause above"
+        fail(
+            f"to be rolled forward: servers and configuration have the new secrets, `pulumi up -s {name}` {cause}, so "
+            f"some who use them have not; next: {'' if interrupted else 'mend it, then '}./dive up {code}",
+            Exit.INTERRUPTED if interrupted else Exit.PARTIAL,
+        )
 
 
 def _containers(settings: Settings) -> dict[str, str]:

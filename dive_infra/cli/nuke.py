@@ -95,9 +95,14 @@ def _show(there: Inventory) -> None:
         table.add_row("state", f"stack {there.stack}", f"{there.resources} resources{pending}")
     console.print(table)
     if there.hub and there.held.history:
-        console.print(f"stays: {there.held.history} rows of history in the record; the hub's approval of {code}")
+        console.print(
+            f"stays: {there.held.history} rows of history in the record; the hub's approval of {code}", soft_wrap=True
+        )
     for mark in there.foreign:
-        console.print(f"[yellow]‼[/] some of it is of stack {mark}, not of this checkout's {there.mark or '(none)'}")
+        console.print(
+            f"[yellow]‼[/] some of it is of stack {mark}, not of this checkout's {there.mark or '(none)'}",
+            soft_wrap=True,
+        )
 
 
 def _confirm(there: Inventory, yes: bool) -> None:

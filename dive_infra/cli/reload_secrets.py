@@ -172,7 +172,7 @@ def _servers(run: Reload, settings: Settings, found: Stack) -> None:
                 console.print(f"[yellow]‼[/] without the lock of {code}: {escape(held.unheld)}", soft_wrap=True)
             for change in run.changes:
                 _configure(name, change.name, change.new)
-            console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}")
+            console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}", soft_wrap=True)
             run.tell_servers(lambda one: console.print(f"[green]✓[/] the server takes its new {one}"))
     except Busy as busy:
         fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
@@ -222,7 +222,10 @@ def _report(run: Reload, settings: Settings, before: dict[str, str], seconds: fl
     for name in run.unproven:
         console.print(f"  {name}: no server asks for it; the update has verified the country with it")
     anew = [service for service, container in after.items() if container != before[service]]
-    console.print(f"{code}: {len(run.changes)} secrets changed in {seconds:.0f} s; made anew: {', '.join(anew)}")
+    console.print(
+        f"{code}: {len(run.changes)} secrets changed in {seconds:.0f} s; made anew: {', '.join(anew) or 'none'}",
+        soft_wrap=True,
+    )
     if settings.is_hub and any(c.name in _SHARED for c in run.changes):
         console.print("spokes take over what they share with the hub at their next update; next: ./dive up --all")
     if proven.findings and proven.verdict != "valid":

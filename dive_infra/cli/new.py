@@ -8,17 +8,21 @@ import typer
 
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
-from dive_infra.countries import HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.machine.state import ROOT
 from dive_infra.operations import stack_files
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
 from dive_infra.settings import Settings, SettingsError
 
 
+def _others() -> list[str]:
+    return [code for code in COUNTRIES if code not in every()]
+
+
 def new(
-    country: Annotated[str, typer.Argument(help="the country's code, such as GBR")],
+    country: Annotated[str, typer.Argument(help="the country's code, such as GBR", autocompletion=_others)],
     preview: Annotated[bool, typer.Option(help="show what the hub's next update would do")] = True,
 ) -> None:
     """Write the stack file of a country and enter it into dive:spokes of the hub; what exists is refused."""

@@ -14,7 +14,7 @@ from dive_infra.checks.runner import CouldNotTell
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import pulumi
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
 from dive_infra.operations import belongings, nuking
@@ -25,7 +25,7 @@ from dive_infra.settings import Settings
 
 
 def nuke(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA")],
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask for the code")] = False,
     local_only: Annotated[
         bool, typer.Option("--local-only", help="go on where the hub is out of reach; what it holds remains")

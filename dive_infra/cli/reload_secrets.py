@@ -15,7 +15,7 @@ from dive_infra.checks.spec import Deployment
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import to_its_end
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
 from dive_infra.credentials import Credential
 from dive_infra.findings import listing
@@ -40,9 +40,16 @@ class Source(StrEnum):
     GCP = "gcp"
 
 
+def _rotatable() -> list[str]:
+    return [c.name for c in reloading.rotatable(is_hub=True)]
+
+
 def reload_secrets(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA")],
-    names: Annotated[list[str] | None, typer.Argument(help="secrets such as redis; by default all that differ")] = None,
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="secrets such as redis; by default all that differ", autocompletion=_rotatable),
+    ] = None,
     generate: Annotated[bool, typer.Option("--generate", help="new random values")] = False,
     env_file: Annotated[Path | None, typer.Option(help="a file with lines such as REDIS_PASSWORD_FRA=…")] = None,
     source: Annotated[

@@ -12,9 +12,10 @@ from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
+from dive_infra.naming import SERVICES
 from dive_infra.operations import stack
 from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
@@ -23,8 +24,11 @@ from dive_infra.settings import Settings
 
 
 def restart(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA")],
-    services: Annotated[list[str] | None, typer.Argument(help="services such as backend; by default all")] = None,
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(help="services such as backend; by default all", autocompletion=lambda: list(SERVICES)),
+    ] = None,
 ) -> None:
     """Restart services in the order in which they need each other; no data is lost, nothing is made anew."""
     [settings] = chosen([country])

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
-from dive_infra.cli.output import stdout
+from dive_infra.cli.output import show, stdout
 from dive_infra.cli.stacks import codes, every
 from dive_infra.cli.status_table import table
 from dive_infra.cli.steps import fail
@@ -51,7 +51,7 @@ def status(
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        console.print(table(report, console))
+        show(table(report, console), console)
     raise typer.Exit(report.exit_code)
 
 
@@ -60,7 +60,7 @@ def _watch(wanted: list[str], console: Console, every_seconds: float) -> None:
     try:
         if not console.is_terminal:
             while True:
-                console.print(table(collect(wanted), console))
+                show(table(collect(wanted), console), console)
                 time.sleep(every_seconds)
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:

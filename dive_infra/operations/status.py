@@ -32,7 +32,8 @@ _SERVES_NOBODY = frozenset({Phase.PREFLIGHT})
 def judge(country: Country) -> CountryStatus:
     """The status of a country that was looked at."""
     deployment = _deployment(country)
-    problems = [*_unfinished(country, deployment), *_validators(country), *_disagreements(country, deployment)]
+    running = deployment.state == "RUNNING"
+    problems = [*_unfinished(country, deployment), *_validators(country, running), *_disagreements(country, deployment)]
     problems += _links(country)
     return CountryStatus(
         code=country.code,
@@ -129,11 +130,13 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
         yield problem(deployment.detail, up, 1505)
 
 
-def _validators(country: Country) -> Iterator[Problem]:
-    """What the validators find; a finding that another phase found too is told once."""
+def _validators(country: Country, running: bool) -> Iterator[Problem]:
+    """What the validators find; a finding that another phase found too is told once, and the lock on the first axis."""
     told: set[tuple[str, str]] = set()
     for phase, looked in country.phases.items():
         for finding in looked.findings:
+            if running and finding.topic == "lock":
+                continue
             if finding.answer != "valid" and (finding.check, finding.found) not in told:
                 told.add((finding.check, finding.found))
                 yield _problem(country, phase, finding)

@@ -29,7 +29,7 @@ from dive_infra.orchestration.overview import Overview, overview
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 
-GLANCE = 5.0  # seconds for all checks of a country
+GLANCE = 10.0  # seconds for all checks of a country
 
 Source = Literal["state", "engine", "record"]
 

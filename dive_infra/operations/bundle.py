@@ -114,7 +114,7 @@ def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
     """Writes the archive; returns how many files are in it."""
     wanted = list(codes)
     states = {code: exported(code.lower()) for code in wanted}
-    redact = Redactor(secret for state in states.values() for secret in secrets(state))
+    redact = Redactor(secret for code, state in states.items() for secret in secrets(state) - _open_parts(code, state))
     files = {"doctor.json": report.model_dump_json(indent=2), "versions.json": _json(_versions())}
     for code, state in states.items():
         stack = read(code.lower(), state)
@@ -134,6 +134,12 @@ def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
             archive.addfile(entry, io.BytesIO(data))
     path.chmod(0o600)
     return len(files)
+
+
+def _open_parts(code: str, state: Mapping[str, Any]) -> set[str]:
+    """What travels with a password in a state and is none: server, user and database of the record."""
+    store = read(code.lower(), state).store
+    return {store.host, store.address, store.user, store.database} if store else set()
 
 
 def _versions() -> dict[str, Any]:

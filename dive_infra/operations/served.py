@@ -8,7 +8,7 @@ from functools import partial
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dive_infra import pki
-from dive_infra.checks.runner import Wrong
+from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.checks.spec import Initialization
 from dive_infra.naming import LOOPBACK
 
@@ -37,7 +37,7 @@ def _serves(spec: Initialization, service: str) -> str:
     except ssl.SSLError as error:
         raise Wrong(f"{host}:{port}: {error.reason or error}", "a certificate of the coalition", remedy, 1101) from None
     except OSError as error:
-        raise Wrong(f"{host}:{port}: {error}", "an answer", "pulumi up", 1401) from None
+        raise CouldNotTell(f"{host}:{port}: {error}", "pulumi up") from None  # that it is down is told of its container
     if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
         raise Wrong(f"{host}:{port} serves another one", "the issued one", remedy, 1101)
     return f"{pki.days_left(spec.certificate):.0f} days left"

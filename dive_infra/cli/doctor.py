@@ -126,10 +126,10 @@ def _last(report: DoctorReport, console: Console) -> Text:
     checks = [c for p in report.countries for g in p.groups for c in g.checks]
     looked = sum(c.findings for c in checks)
     off = {
-        "do not hold": sum(c.answer == "invalid" and not c.warning for c in checks),
+        "wrong": sum(c.answer == "invalid" and not c.warning for c in checks),
         "warnings": sum(c.answer == "invalid" and c.warning for c in checks),
         "could not be told": sum(c.findings for c in checks if c.answer == "unknown"),
     }
-    told = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "everything is well"
+    told = ", ".join(f"{what} {n}" for what, n in off.items() if n) or "everything is well"
     style = "green" if report.exit_code == Exit.OK else "red"
     return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {told}", console), style=style)

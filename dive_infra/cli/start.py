@@ -29,11 +29,17 @@ def begin(arguments: Sequence[str]) -> None:
         export.begin(stack, environment)
 
 
+def called(arguments: Sequence[str]) -> str:
+    """The name of the command: a shell completes by a variable that is made of it, which can't hold a path."""
+    completing = "_DIVE_COMPLETE" in os.environ or any(word.endswith("-completion") for word in arguments)
+    return "dive" if completing else "./dive"
+
+
 def main() -> None:
     begin(sys.argv[1:])
     from dive_infra.cli.__main__ import app
 
-    app(prog_name="./dive")
+    app(prog_name=called(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
 from dive_infra.cli.stacks import codes, declared, every
 from dive_infra.cli.steps import console as progress
 from dive_infra.operations import bundle as support
-from dive_infra.operations.diagnosis import examine
+from dive_infra.operations.diagnosis import DEADLINE, examine
 from dive_infra.operations.doctor import diagnose
 from dive_infra.operations.export import Export
 from dive_infra.operations.report import CheckReport, DoctorReport, PatientReport
@@ -32,6 +32,7 @@ def doctor(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="every single finding, also of what is well")
     ] = False,
+    patience: Annotated[float, typer.Option("--timeout", min=1, help="seconds for each check")] = DEADLINE,
     bundle: Annotated[
         Path | None, typer.Option(help="also write an archive for support, without secrets (.tar.gz)")
     ] = None,
@@ -43,7 +44,7 @@ def doctor(
     """
     wanted = codes(countries or every())
     ready()
-    report = collect(wanted, verbose)
+    report = collect(wanted, verbose, patience)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
@@ -55,14 +56,14 @@ def doctor(
     raise typer.Exit(report.exit_code)
 
 
-def collect(wanted: list[str], verbose: bool = False) -> DoctorReport:
+def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE) -> DoctorReport:
     """All countries, side by side."""
     started = time.monotonic()
     exports = [Export(code.lower()) for code in wanted]
 
     def one(export: Export) -> PatientReport:
         code = export.stack.upper()
-        return diagnose(code, examine(export, partial(declared, code)), verbose)
+        return diagnose(code, examine(export, partial(declared, code), patience), verbose)
 
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
         found = list(side_by_side.map(one, exports))

@@ -1,6 +1,7 @@
 """What an operator sees between deployments: status, doctor and history, on both countries and with real damage."""
 
 import json
+import os
 import subprocess
 import tarfile
 import time
@@ -23,6 +24,7 @@ from tests.integration.live import keycloak, record, resource, secrets
 
 pytestmark = pytest.mark.timeout(600)
 
+PATIENT = ("--timeout", "60")  # others use the machine too
 Dive = Callable[..., Result]
 
 
@@ -57,11 +59,11 @@ def checks(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_a_country_that_is_well_is_told_so_at_once(usa: Country, fra: Country) -> None:
-    """Within two seconds on a machine of its own; the bound here is for one that is shared."""
+    """Within two seconds on a machine of its own; the bound here is for one that others use too."""
     took: list[float] = []
     for _ in range(3):
         started = time.monotonic()
-        command = [str(ROOT / "dive"), "status", "FRA", "--json"]
+        command = [str(ROOT / "dive"), "status", "FRA", "--json", *PATIENT]
         done = subprocess.run(command, env=fra.environment, capture_output=True, text=True)
         took.append(time.monotonic() - started)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -74,18 +76,18 @@ def test_a_country_that_is_well_is_told_so_at_once(usa: Country, fra: Country) -
     assert {(link["source"], link["target"]) for link in country["links"]} == {("FRA", "USA"), ("USA", "FRA")}
     assert all(link["age"] > 0 for link in country["links"])
     print(f"status of FRA: {min(took):.1f} s at best of {len(took)}")
-    assert min(took) < 6
+    assert min(took) < 6 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_both_countries_are_looked_at_side_by_side(usa: Country, fra: Country, dive: Dive) -> None:
-    result = dive("status", "--json")
+    result = dive("status", "--json", *PATIENT)
     report = read(result, "status")
     assert [(c["code"], c["health"]) for c in report["countries"]] == [("USA", "healthy"), ("FRA", "healthy")]
     assert report["exit_code"] == result.exit_code == 0
 
 
 def test_a_stopped_container_is_named_with_what_mends_it(fra: Country, dive: Dive, stopped: str) -> None:
-    result = dive("status", "FRA", "--json")
+    result = dive("status", "FRA", "--json", *PATIENT)
     assert result.exit_code == 1
     (country,) = read(result, "status")["countries"]
     assert country["deployment"]["state"] == "COMPLETE", "the other axis"
@@ -104,7 +106,7 @@ def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(
 ) -> None:
     with record(usa) as store:
         store.hold("FRA", "SEEDING")
-        result = dive("status", "FRA", "--json")
+        result = dive("status", "FRA", "--json", *PATIENT)
         store.release("FRA")
     assert result.exit_code == 3
     (country,) = read(result, "status")["countries"]
@@ -117,7 +119,7 @@ def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(
 def test_a_deployment_that_died_is_shown_as_interrupted(usa: Country, fra: Country, dive: Dive) -> None:
     with record(usa) as store:
         store.hold("FRA", "SEEDING")
-    result = dive("status", "FRA", "--json")
+    result = dive("status", "FRA", "--json", *PATIENT)
     with record(usa) as store:  # takes over from the dead one, and ends in good order
         store.hold("FRA", "SEEDING")
         store.release("FRA")
@@ -128,7 +130,7 @@ def test_a_deployment_that_died_is_shown_as_interrupted(usa: Country, fra: Count
 
 
 def test_the_doctor_finds_a_country_well_by_real_logins(fra: Country, dive: Dive) -> None:
-    result = dive("doctor", "FRA", "--json")
+    result = dive("doctor", "FRA", "--json", *PATIENT)
     report = read(result, "doctor")
     assert result.exit_code == 0, [c for c in checks(report).values() if c["answer"] != "valid"]
     found = checks(report)
@@ -144,7 +146,7 @@ def test_the_doctor_names_a_link_that_was_cut_by_hand(usa: Country, fra: Country
         link = admin.get(path)
         admin.put(path, {**link, "enabled": False})
         try:
-            result = dive("doctor", "FRA", "USA", "--json")
+            result = dive("doctor", "FRA", "USA", "--json", *PATIENT)
         finally:
             admin.put(path, {**link, "enabled": True})
     assert result.exit_code == 1

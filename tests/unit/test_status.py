@@ -364,7 +364,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(stacks, "ROOT", tmp_path)
     monkeypatch.setattr(status_verb, "ready", lambda: None)
     monkeypatch.setattr(status_verb, "Export", str)
-    monkeypatch.setattr(status_verb, "look", lambda _: CASES["stopped"][0])
+    monkeypatch.setattr(status_verb, "look", lambda _, deadline: CASES["stopped"][0])
 
 
 @pytest.mark.usefixtures("looked_at")

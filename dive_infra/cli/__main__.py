@@ -2,7 +2,21 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, new, nuke, reload_secrets, restart, status, test, up
+from dive_infra.cli import (
+    bench,
+    doctor,
+    environment,
+    explain,
+    history,
+    images,
+    new,
+    nuke,
+    reload_secrets,
+    restart,
+    status,
+    test,
+    up,
+)
 from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
@@ -18,6 +32,9 @@ app.command("nuke")(nuke.nuke)
 app.command("reload-secrets")(reload_secrets.reload_secrets)
 app.command("restart")(restart.restart)
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
+app.command("history")(history.history)
 app.command("env")(environment.env)
 app.command("test")(test.test)
 app.command("bench")(bench.bench)

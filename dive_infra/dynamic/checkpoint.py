@@ -52,6 +52,7 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
+            {"why": deploying.why(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
@@ -123,9 +124,9 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            tell(f"{_olds.get('phase')} phase runs again: changed is {', '.join(changed)}")
+            _again(_olds, f"changed is {', '.join(changed)}")
         elif self.changed(_olds, _news):
-            tell(f"{_olds.get('phase')} phase runs again: its secrets or the program changed")
+            _again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def drifted(self, name: str, before: Inputs) -> bool:
@@ -134,12 +135,13 @@ class CheckpointProvider(Provider):
         deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
         if again:
             tell(f"{phase} phase runs again, as something of it was changed")
+            deploying.again(phase, "something of it was changed")
             return True
         try:
             try:
                 spec = load(phase, before["spec"])
             except Unreadable:
-                tell(f"{phase} phase runs again: the program changed")
+                _again(before, "the program changed")
                 return True
             looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
@@ -148,6 +150,7 @@ class CheckpointProvider(Provider):
         off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
         if looked.verdict == "invalid":
             tell(f"{phase} phase runs again, as it is not valid now:\n{off}")
+            deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
             tell(f"? {phase} phase could not be checked now, kept as proven at {before['completed']}:\n{dim}")
@@ -207,6 +210,13 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
     }
 
 
+def _again(before: Inputs, why: str) -> None:
+    """Tells why a phase runs again, and keeps it for the record."""
+    tell(f"{before.get('phase')} phase runs again: {why}")
+    if before.get("phase"):
+        deploying.again(Phase(before["phase"]), why)
+
+
 def _recorded(spec: Spec, before: Inputs) -> str:
     country, phase = before["country"], Phase(before["phase"])
     try:
@@ -233,7 +243,7 @@ def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
     proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
     steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
     return [
-        replace(proof, metadata={"recorded_with": inputs["phase"]})
+        replace(proof, metadata={**proof.metadata, "recorded_with": inputs["phase"]})
         for proof, step in steps
         if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
     ]

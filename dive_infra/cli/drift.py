@@ -7,6 +7,7 @@ from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.checks.spec import Spec, Unreadable, load
 from dive_infra.findings import Finding
+from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
 
 _GLANCE = 10.0  # seconds for one phase
@@ -27,6 +28,16 @@ def declared(state: dict[str, Any]) -> dict[Phase, Spec]:
         except Unreadable:
             continue  # of another program version: the update runs the phase again anyway
     return found
+
+
+def record(state: dict[str, Any]) -> Access | None:
+    """The stack's own login at the orchestration database, from its exported state; None when it has none yet."""
+    for resource in (state.get("deployment") or {}).get("resources") or []:
+        store = (resource.get("outputs") or {}).get("store")
+        if store:
+            plain = json.loads(store["plaintext"])
+            return Access(**{**plain, "port": int(plain["port"])})
+    return None
 
 
 def unseen(state: dict[str, Any]) -> list[Finding]:

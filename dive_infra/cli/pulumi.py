@@ -1,58 +1,100 @@
 """Running Pulumi from the command: in full view to deploy, quietly to ask."""
 
 import json
+import os
+import signal
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from dive_infra.cli.drift import unseen
-from dive_infra.cli.steps import console, fail
-from dive_infra.findings import listing
+from dive_infra.cli.steps import fail
 from dive_infra.machine.state import ROOT
 
-
-def deploy(stack: str) -> None:
-    """One `pulumi up`, in full view, with a refresh where only that sees a change; ends the command when it fails."""
-    stacks = {s["name"] for s in json.loads(pulumi("stack", "ls", "--json"))}
-    if stack not in stacks:
-        pulumi("stack", "init", stack, "--no-select")
-    refresh: list[str] = []
-    if stack in stacks and (findings := unseen(json.loads(pulumi("stack", "export", "--show-secrets", "-s", stack)))):
-        console.print(listing(findings, "invalid"), markup=False)
-        refresh = ["--refresh"]
-    console.rule(" ".join(["pulumi up -s", stack, *refresh]))
-    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
-    if interrupted:
-        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: ./dive up {stack.upper()}", 130)
-    if code:
-        fail(
-            f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then "
-            f"./dive up {stack.upper()} (where the stack is locked and nobody deploys: pulumi cancel -s {stack})"
-        )
+_TAKES_FILE = ("up", "preview", "refresh", "destroy")
 
 
-def _to_its_end(command: list[str]) -> tuple[int, bool]:
-    """Runs a command in the foreground; its exit code, and whether Ctrl+C was pressed.
+@dataclass(frozen=True)
+class Stack:
+    """One stack of the program in `folder`, and how Pulumi is run for it.
 
-    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun: it must not be killed before.
+    `file` is its `Pulumi.<name>.yaml` where that is not in `folder` but beside another copy of `Pulumi.yaml`;
+    `variables` come to our own.
     """
-    interrupted = False
-    with subprocess.Popen(command, cwd=ROOT) as running:
-        while True:
-            try:
-                return running.wait(), interrupted
-            except KeyboardInterrupt:
-                interrupted = True
+
+    name: str
+    folder: Path = ROOT
+    file: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def command(self, *arguments: str) -> list[str]:
+        """`pulumi` with the arguments, for this stack."""
+        file = ["--config-file", str(self.file)] if self.file and arguments[0] in _TAKES_FILE else []
+        return ["pulumi", *arguments, "-s", self.name, *file]
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command quietly, whatever comes of it."""
+        # What takes no file finds it where it is run.
+        place = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
+        command = [*self.command(*arguments), "--non-interactive"]
+        return subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
+
+    def ask(self, *arguments: str) -> str:
+        """The standard output of a command; a failing one ends ours with its message."""
+        done = self.run(*arguments)
+        if done.returncode:
+            fail(f"`pulumi {' '.join(arguments)} -s {self.name}` failed: {done.stderr.strip()}")
+        return done.stdout
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | self.variables
+
+    def state(self) -> dict[str, Any]:
+        """The exported state, secrets in plain text."""
+        return _table(self.ask("stack", "export", "--show-secrets"))
+
+    def outputs(self) -> dict[str, Any]:
+        return _table(self.ask("stack", "output", "--json"))
 
 
-def pulumi(*arguments: str) -> str:
-    """The standard output of a pulumi command; a failing one ends this command with its message."""
-    done = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        fail(f"`pulumi {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
-
-
-def outputs(stack: str) -> dict[str, Any]:
-    found = json.loads(pulumi("stack", "output", "-s", stack, "--json"))
+def _table(text: str) -> dict[str, Any]:
+    found = json.loads(text)
     assert isinstance(found, dict)
     return found
+
+
+def in_view(stack: Stack, *arguments: str, **variables: str) -> tuple[int, bool]:
+    """Runs a command of the stack in full view; its exit code, and whether we were asked to stop it.
+
+    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun (at once, at the second one): it must
+    not be killed before. SIGTERM comes to us alone, and is passed on.
+    """
+    return _to_its_end(stack.command(*arguments), stack.folder, stack.environment | variables)
+
+
+def _to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
+    with subprocess.Popen(command, cwd=folder, env=environment) as running, _passed_on(running) as asked:
+        while True:
+            try:
+                return running.wait(), bool(asked)
+            except KeyboardInterrupt:
+                asked.append(signal.SIGINT)
+
+
+@contextmanager
+def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """The signals that asked to stop; SIGTERM is passed on to the process."""
+    asked: list[int] = []
+
+    def passed(number: int, _frame: object) -> None:
+        asked.append(number)
+        running.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, passed)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)

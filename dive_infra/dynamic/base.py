@@ -14,7 +14,9 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
+from dive_infra import outcome
 from dive_infra.dynamic import deploying, lifeline
+from dive_infra.orchestration.access import Locked
 from dive_infra.steps import step
 
 Inputs = Mapping[str, Any]
@@ -130,6 +132,8 @@ class _ShortErrors:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Locked):
+            outcome.refuse(str(error))
         if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
             raise Refused(str(error) or repr(error)) from None
 

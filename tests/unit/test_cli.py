@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,22 +77,35 @@ def test_the_list_of_images_names_an_engine_that_does_not_answer(monkeypatch: py
     assert "no Docker engine answers at unix:///nonexistent/docker.sock (DOCKER_HOST)" in result.stderr
 
 
-def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        pytest.param(signal.SIGINT, os.killpg, id="Ctrl+C, which the terminal gives to both"),
+        pytest.param(signal.SIGTERM, os.kill, id="SIGTERM, which comes to the command alone"),
+    ],
+)
+def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
+    tmp_path: Path, number: signal.Signals, told: Callable[[int, int], None]
+) -> None:
     done = tmp_path / "done"
     child = (
-        "import signal, time, pathlib; signal.signal(2, lambda *_: None); print('go', flush=True); time.sleep(2); "
-        f"pathlib.Path({str(done)!r}).touch()"
+        f"import signal, time, pathlib; asked = []; signal.signal({number:d}, lambda *_: asked.append(1)); "
+        "print('go', flush=True); time.sleep(1); "
+        f"pathlib.Path({str(done)!r}).write_text(str(len(asked)))"
     )
-    code = f"from dive_infra.cli.pulumi import _to_its_end; print(_to_its_end([{sys.executable!r}, '-c', {child!r}]))"
+    code = (
+        "import os, pathlib; from dive_infra.cli.pulumi import _to_its_end as run; "
+        f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=pulumi.ROOT, start_new_session=True
     ) as command:
         assert command.stdout
         assert command.stdout.readline() == "go\n"
         time.sleep(0.1)
-        os.killpg(command.pid, signal.SIGINT)
+        told(command.pid, number)
         assert command.stdout.read() == "(0, True)\n"
-    assert done.exists()
+    assert done.read_text() == "1", "Pulumi is told once"
 
 
 def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

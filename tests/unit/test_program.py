@@ -9,6 +9,7 @@ import pytest
 from pulumi.runtime import mocks
 
 from dive_infra import pki
+from dive_infra.cli.unrecorded import AGAIN, REMOVE
 from dive_infra.settings import load
 from dive_infra.stacks.hub import hub
 from dive_infra.stacks.spoke import spoke
@@ -154,6 +155,15 @@ def fra() -> dict[str, Any]:
 def test_the_type_tokens_are_those_of_the_contract(usa: dict[str, Any], fra: dict[str, Any]) -> None:
     ours = {r.type for r in [*usa.values(), *fra.values()] if r.type.startswith(("dive:", "pulumi-python:dynamic/"))}
     assert ours == TOKENS
+
+
+def test_recovery_knows_every_type_that_a_killed_run_may_have_made(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    others = {
+        r.type
+        for r in [*usa.values(), *fra.values()]
+        if not r.type.startswith(("dive:", "pulumi-python:dynamic/", "pulumi:"))
+    }
+    assert others == REMOVE.keys() | AGAIN
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -16,6 +16,6 @@ def refuse(message: str) -> None:
         Path(path).write_text(message)
 
 
-def refused(path: Path) -> str:
+def refusal(path: Path) -> str:
     """What was told there; empty when nothing was."""
     return path.read_text() if path.exists() else ""

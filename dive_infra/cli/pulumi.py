@@ -1,81 +1,75 @@
 """Running Pulumi from the command: in full view to deploy, quietly to ask."""
 
 import json
-import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dive_infra.cli.steps import fail
+from dive_infra import outcome
+from dive_infra.cli.drift import unseen
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.recovery import recover
+from dive_infra.cli.steps import console, fail
+from dive_infra.findings import listing
 from dive_infra.machine.state import ROOT
-
-_TAKES_FILE = ("up", "preview", "refresh", "destroy")
-
-
-@dataclass(frozen=True)
-class Stack:
-    """One stack of the program in `folder`, and how Pulumi is run for it.
-
-    `file` is its `Pulumi.<name>.yaml` where that is not in `folder` but beside another copy of `Pulumi.yaml`;
-    `variables` come to our own.
-    """
-
-    name: str
-    folder: Path = ROOT
-    file: Path | None = None
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
-
-    def command(self, *arguments: str) -> list[str]:
-        """`pulumi` with the arguments, for this stack."""
-        file = ["--config-file", str(self.file)] if self.file and arguments[0] in _TAKES_FILE else []
-        return ["pulumi", *arguments, "-s", self.name, *file]
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a command quietly, whatever comes of it."""
-        # What takes no file finds it where it is run.
-        place = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
-        command = [*self.command(*arguments), "--non-interactive"]
-        return subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
-
-    def ask(self, *arguments: str) -> str:
-        """The standard output of a command; a failing one ends ours with its message."""
-        done = self.run(*arguments)
-        if done.returncode:
-            fail(f"`pulumi {' '.join(arguments)} -s {self.name}` failed: {done.stderr.strip()}")
-        return done.stdout
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return os.environ | self.variables
-
-    def state(self) -> dict[str, Any]:
-        """The exported state, secrets in plain text."""
-        return _table(self.ask("stack", "export", "--show-secrets"))
-
-    def outputs(self) -> dict[str, Any]:
-        return _table(self.ask("stack", "output", "--json"))
+from dive_infra.operations.country import recorded
+from dive_infra.operations.running import PulumiFailed, Runner
+from dive_infra.operations.stack import read
+from dive_infra.operations.updating import updates
+from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.states import State
 
 
-def _table(text: str) -> dict[str, Any]:
-    found = json.loads(text)
-    assert isinstance(found, dict)
-    return found
+def deploy(stack: str) -> None:
+    """One `pulumi up`, in full view; ends the command when it fails, with the exit code of how it ended."""
+    carry_out(Runner(stack))
 
 
-def in_view(stack: Stack, *arguments: str, **variables: str) -> tuple[int, bool]:
-    """Runs a command of the stack in full view; its exit code, and whether we were asked to stop it.
+def carry_out(runner: Runner) -> None:
+    """As `deploy`: clears what a killed run left, and refreshes where only that sees a change."""
+    stack, again = runner.name, f"./dive up {runner.country}"
+    refresh: list[str] = []
+    if findings := unseen(recover(runner)):
+        console.print(listing(findings, "invalid"), markup=False)
+        refresh = ["--refresh"]
+    console.rule(" ".join(["pulumi up -s", stack, *refresh]))
+    with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
+        told = Path(folder) / "refused"
+        command = runner.command("up", "--yes", "--skip-preview", *refresh)
+        variables = {**runner.environment, outcome.VARIABLE: str(told)}
+        code, interrupted = _to_its_end(command, runner.folder, variables)
+        refusal = outcome.refusal(told)
+    if interrupted:
+        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
+    if refusal:
+        fail(refusal, Exit.LOCKED)
+    if code:
+        message = f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then {again}"
+        fail(message, _how_it_ended(runner))
+
+
+def _how_it_ended(runner: Runner) -> Exit:
+    """Of an update that failed: whether somebody else deploys now, or the country stands deployed in part."""
+    if any(update.live for update in updates(runner.name, runner.environment)):
+        return Exit.LOCKED
+    try:
+        access = read(runner.name, runner.state()).store
+        record = recorded(access, runner.name) if access else None
+    except (PulumiFailed, StoreError):
+        return Exit.FINDINGS  # it failed; what else is so cannot be told
+    return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
+
+
+def _to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
+    """Runs a command in the foreground; its exit code, and whether we were asked to stop it.
 
     The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun (at once, at the second one): it must
     not be killed before. SIGTERM comes to us alone, and is passed on.
     """
-    return _to_its_end(stack.command(*arguments), stack.folder, stack.environment | variables)
-
-
-def _to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
     with subprocess.Popen(command, cwd=folder, env=environment) as running, _passed_on(running) as asked:
         while True:
             try:
@@ -98,3 +92,17 @@ def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
         yield asked
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def pulumi(*arguments: str) -> str:
+    """The standard output of a pulumi command; a failing one ends this command with its message."""
+    done = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        fail(f"`pulumi {' '.join(arguments)}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def outputs(stack: str) -> dict[str, Any]:
+    found = json.loads(pulumi("stack", "output", "-s", stack, "--json"))
+    assert isinstance(found, dict)
+    return found

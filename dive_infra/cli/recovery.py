@@ -1,39 +1,41 @@
 """What a killed run leaves behind in Pulumi, cleared before the next one: its lock, and operations without an end.
 
 Cleared is only the lock of a process that is proven dead. Whoever lives, is on another host or can't be looked at keeps
-it, and we end with exit code 3 (`BUSY`).
+it, and we end with `Exit.LOCKED`.
 """
 
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
-from dive_infra.cli import unrecorded
-from dive_infra.cli.drift import record
-from dive_infra.cli.pulumi import Stack
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.steps import console, fail
-from dive_infra.machine.owner import LOCKED, Owner, owners, whether
+from dive_infra.machine.owner import LOCKED, Answer, Owner, owners, whether
 from dive_infra.machine.state import HOME
+from dive_infra.operations import unrecorded
+from dive_infra.operations.country import recorded
+from dive_infra.operations.running import PulumiFailed, Runner
+from dive_infra.operations.stack import read
 from dive_infra.orchestration.access import StoreError
-from dive_infra.orchestration.store import Store
-
-BUSY = 3  # our exit code where somebody else deploys, or may do so
 
 _STACK = "pulumi:pulumi:Stack"
 _THERE = "already exists"
 
 
-def recover(stack: Stack) -> dict[str, Any]:
+def recover(runner: Runner) -> dict[str, Any]:
     """Makes the stack ready for a run, and itself where it is not there; returns its state, secrets in plain text.
 
-    Ends the command with `BUSY` when the stack is locked by anybody who is not proven dead.
+    Ends the command, with `Exit.LOCKED` when the stack is locked by anybody who is not proven dead.
     """
-    _unlock(stack)
-    state = stack.state()
-    if operations(state):
-        _settle(stack, state)
-        state = stack.state()
+    try:
+        _unlock(runner)
+        state = runner.state()
+        if operations(state):
+            _settle(runner, state)
+            state = runner.state()
+    except PulumiFailed as error:
+        fail(str(error))
     return state
 
 
@@ -42,28 +44,28 @@ def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*((state.get("deployment") or {}).get("pending_operations") or [])]
 
 
-def _unlock(stack: Stack) -> None:
+def _unlock(runner: Runner) -> None:
     with _one_at_a_time():
-        refusal = _refusal(stack)
+        refusal = _refusal(runner)
         if not refusal:
             return
         found = owners(refusal)
         told = [whether(owner) for owner in found]
         if not found or any(answer != "dead" for answer, _ in told):
-            _busy(stack, refusal, found, [why for _, why in told])
-        stack.ask("cancel", "--yes")
+            _locked(runner, refusal, found, told)
+        runner.ask("cancel", "--yes")
         for owner, (_, why) in zip(found, told, strict=True):
-            console.print(f"{stack.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
+            console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
 
 
-def _refusal(stack: Stack) -> str:
+def _refusal(runner: Runner) -> str:
     """The words in which Pulumi refuses the stack as locked; empty when it is free. Makes the stack where it is not."""
     # Making a stack asks for its lock first, and then whether it is there already: nothing else is as cheap.
-    done = stack.run("stack", "init", "--no-select")
+    done = runner.run("stack", "init", "--no-select")
     if done.returncode == 0 or _THERE in done.stderr:
         return ""
     if LOCKED not in done.stderr:
-        fail(f"`pulumi stack init -s {stack.name}` failed: {done.stderr.strip()}")
+        raise PulumiFailed(f"`pulumi stack init -s {runner.name}` failed: {done.stderr.strip()}")
     return done.stderr
 
 
@@ -76,40 +78,33 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _busy(stack: Stack, refusal: str, found: list[Owner], why: list[str]) -> None:
-    alive = [owner for owner in found if whether(owner)[0] == "alive"]
-    phase = _phase(stack)
-    if alive:
-        fail(
-            f"{stack.name.upper()} is being deployed by {', '.join(map(str, alive))}{phase}; "
-            f"next: wait for it to end, then: ./dive up {stack.name.upper()}",
-            BUSY,
-        )
+def _locked(runner: Runner, refusal: str, found: list[Owner], told: list[tuple[Answer, str]]) -> NoReturn:
+    code, again = runner.country, f"./dive up {runner.country}"
+    phase = _phase(runner)
     who = ", ".join(map(str, found)) or refusal.strip()
+    if any(answer == "alive" for answer, _ in told):
+        fail(f"{code} is being deployed by {who}{phase}; next: wait for it to end, then: {again}", Exit.LOCKED)
+    why = "; ".join(why for _, why in told) or "its owner is not named"
     fail(
-        f"{stack.name.upper()} is locked by {who}{phase}; whether that run lives cannot be told"
-        f"{': ' + '; '.join(why) if why else ''}; next: look there; if it does not, "
-        f"pulumi cancel -s {stack.name}, then: ./dive up {stack.name.upper()}",
-        BUSY,
+        f"{code} is locked by {who}{phase}; whether that run lives cannot be told: {why}; next: look there; if it does "
+        f"not, pulumi cancel -s {runner.name}, then: {again}",
+        Exit.LOCKED,
     )
 
 
-def _phase(stack: Stack) -> str:
+def _phase(runner: Runner) -> str:
     """`, phase SEEDING`, where the record tells it."""
     try:
-        access = record(stack.state())
-        if access:
-            with Store(access) as store:
-                holder = store.holder(stack.name)
-            return f", phase {holder.phase}" if holder and holder.live else ""
-    except StoreError:
-        pass  # it is told without
-    return ""
+        access = read(runner.name, runner.state()).store
+        holder = recorded(access, runner.name).holder if access else None
+    except (PulumiFailed, StoreError):
+        return ""  # told without
+    return f", phase {holder.phase}" if holder and holder.live else ""
 
 
-def _settle(stack: Stack, state: Mapping[str, Any]) -> None:
+def _settle(runner: Runner, state: Mapping[str, Any]) -> None:
     begun = operations(state)
-    console.print(f"{stack.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
+    console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
     made = [op["resource"] for op in begun if op["type"] == "creating"]
     for line in unrecorded.remove(made, state):
         console.print(f"  {line}", markup=False, soft_wrap=True)
@@ -118,7 +113,7 @@ def _settle(stack: Stack, state: Mapping[str, Any]) -> None:
     looked = {op["resource"]["urn"] for op in begun if op["type"] == "deleting"}
     urns = [r["urn"] for r in resources if r["urn"] in looked] or [r["urn"] for r in resources if r["type"] == _STACK]
     targets = [word for urn in urns for word in ("--target", urn)]
-    stack.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *targets)
+    runner.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *targets)
 
 
 def _listed(begun: list[dict[str, Any]]) -> str:

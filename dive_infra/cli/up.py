@@ -7,9 +7,8 @@ import typer
 from rich.table import Table
 
 from dive_infra.cli import images
-from dive_infra.cli.deployment import deploy
 from dive_infra.cli.environment import prepare
-from dive_infra.cli.pulumi import Stack
+from dive_infra.cli.pulumi import deploy, outputs
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console
 from dive_infra.machine import engine
@@ -28,10 +27,10 @@ def up(
     seconds: dict[str, float] = {}
     for settings in wanted:
         started = time.monotonic()
-        deploy(Stack(settings.country.lower()))
+        deploy(settings.country.lower())
         seconds[settings.country] = time.monotonic() - started
     for country, took in seconds.items():
-        console.print(summary(country, took, Stack(country.lower()).outputs()))
+        console.print(summary(country, took, outputs(country.lower())))
     console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
 
 

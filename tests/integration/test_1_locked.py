@@ -14,9 +14,9 @@ import psutil
 import pytest
 import typer
 
-from dive_infra.cli.pulumi import Stack
 from dive_infra.cli.recovery import operations, recover
 from dive_infra.machine.state import ROOT
+from dive_infra.operations.running import Runner
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -48,25 +48,25 @@ runtime: {{name: python, options: {{toolchain: pip, virtualenv: {ROOT / ".venv"}
 
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stack:
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """A small program of its own, with a state of its own."""
     monkeypatch.setattr("dive_infra.cli.recovery.HOME", tmp_path / "home")
     (tmp_path / "state").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "__main__.py").write_text(PROGRAM)
     variables = {"PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(), "PULUMI_CONFIG_PASSPHRASE": "only-for-tests"}
-    return Stack("fra", tmp_path, variables={**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": ""})
+    return Runner("fra", tmp_path, variables={**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": ""})
 
 
 @contextmanager
-def deploying(stack: Stack) -> Iterator["subprocess.Popen[bytes]"]:
+def deploying(runner: Runner) -> Iterator["subprocess.Popen[bytes]"]:
     """A run in the middle of making `second`; all its processes end with the block."""
-    recover(stack)
-    (stack.folder / "hang").touch()
-    command = [*stack.command("up", "--yes", "--skip-preview"), "--non-interactive"]
-    with subprocess.Popen(command, cwd=stack.folder, env=stack.environment, stdout=subprocess.DEVNULL) as running:
+    recover(runner)
+    (runner.folder / "hang").touch()
+    command = [*runner.command("up", "--yes", "--skip-preview"), "--non-interactive"]
+    with subprocess.Popen(command, cwd=runner.folder, env=runner.environment, stdout=subprocess.DEVNULL) as running:
         ends = time.monotonic() + 60
-        while not (stack.folder / "begun").exists():
+        while not (runner.folder / "begun").exists():
             assert running.poll() is None
             assert time.monotonic() < ends
             time.sleep(0.05)
@@ -75,42 +75,42 @@ def deploying(stack: Stack) -> Iterator["subprocess.Popen[bytes]"]:
         for process in [running, *family]:
             if process.is_running() if isinstance(process, psutil.Process) else process.poll() is None:
                 process.kill()
-    (stack.folder / "hang").unlink()
+    (runner.folder / "hang").unlink()
 
 
-def locks(stack: Stack) -> list[Path]:
-    return [*(stack.folder / "state" / ".pulumi" / "locks").rglob("*.json")]
+def locks(runner: Runner) -> list[Path]:
+    return [*(runner.folder / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 
 def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_begun(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
+    runner: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with deploying(stack) as running:
+    with deploying(runner) as running:
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
-    assert len(locks(stack)) == 1
-    assert [op["type"] for op in operations(stack.state())] == ["creating"]
+    assert len(locks(runner)) == 1
+    assert [op["type"] for op in operations(runner.state())] == ["creating"]
 
-    left = recover(stack)
-    assert not locks(stack)
+    left = recover(runner)
+    assert not locks(runner)
     assert not operations(left)
     assert [r["urn"].rsplit("::")[-1] for r in left["deployment"]["resources"] if r.get("id")][-1] == "first"
     told = capsys.readouterr().err
     assert f"cleared the lock of root (pid {running.pid} on {socket.gethostname()}, since" in told
     assert f"pid {running.pid} is of no process" in told
     assert "creating second" in told
-    stack.ask("up", "--yes", "--skip-preview")
-    assert not operations(stack.state())
+    runner.ask("up", "--yes", "--skip-preview")
+    assert not operations(runner.state())
 
 
-def test_the_lock_of_a_run_that_lives_is_left_and_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    with deploying(stack) as running:
+def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    with deploying(runner) as running:
         started = time.monotonic()
         with pytest.raises(typer.Exit) as ended:
-            recover(stack)
+            recover(runner)
         took = time.monotonic() - started
         assert ended.value.exit_code == 3
-        assert locks(stack)
+        assert locks(runner)
         assert running.poll() is None
     told = capsys.readouterr().err
     assert f"FRA is being deployed by root (pid {running.pid} on {socket.gethostname()}, since" in told
@@ -118,15 +118,15 @@ def test_the_lock_of_a_run_that_lives_is_left_and_told(stack: Stack, capsys: pyt
     assert took < 10
 
 
-def test_a_lock_of_another_host_is_left_and_told(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
-    recover(stack)
-    lock = stack.folder / "state/.pulumi/locks/organization/dive/fra/1.json"
+def test_a_lock_of_another_host_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    recover(runner)
+    lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/1.json"
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text(
         json.dumps({"pid": 1, "username": "anne", "hostname": "elsewhere", "timestamp": "2026-11-24T22:30:00Z"})
     )
     with pytest.raises(typer.Exit) as ended:
-        recover(stack)
+        recover(runner)
     assert ended.value.exit_code == 3
     assert lock.exists()
     told = capsys.readouterr().err

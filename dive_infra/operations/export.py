@@ -8,7 +8,7 @@ import json
 import subprocess
 from typing import Any
 
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import STACKS
 
 PATIENCE = 30.0  # seconds
 
@@ -29,7 +29,7 @@ class Export:
         command = ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"]
         try:
             self._running = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+                command, cwd=STACKS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         except OSError as error:
             raise StateUnreadable(f"pulumi can't be run: {error}; next: ./dive up {stack.upper()}") from None

@@ -83,6 +83,11 @@ class Country:
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
 
+    @property
+    def known(self) -> bool:
+        """Whether the stack has been made already."""
+        return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
+
     def init(self) -> None:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)

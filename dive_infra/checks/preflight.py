@@ -17,7 +17,7 @@ from dive_infra.machine import engine
 from dive_infra.machine.engine import SOCKET, EngineError
 from dive_infra.machine.networks import called, ours_by_use
 from dive_infra.naming import LOOPBACK, Names
-from dive_infra.orchestration.access import Access, Refused
+from dive_infra.orchestration.access import Access, Refused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
 
 _GIB = 1 << 30
@@ -173,6 +173,8 @@ def approved(access: Access, names: Names) -> str:
         admitted = session(access).whose()
     except Refused as error:
         raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
+    except SchemaMismatch as error:
+        raise Wrong(str(error), "the schema and the rights of this program", "pulumi up -s usa", 1406) from None
     if admitted != code.lower():
         raise Wrong(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, 1302)
     return f"as {access.user}"

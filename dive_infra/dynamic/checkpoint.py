@@ -17,7 +17,7 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic import deploying
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import listing
 from dive_infra.naming import Names
@@ -143,14 +143,14 @@ class CheckpointProvider(Provider):
                 return True
             looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(f"? {phase} phase could not be checked now, kept as it was: {error}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}: {error}")
             return False
         off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
         if looked.verdict == "invalid":
             tell(f"{phase} phase runs again, as it is not valid now:\n{off}")
             return True
         if looked.verdict == "unknown":
-            tell(f"? {phase} phase could not be checked now, kept as proven at {before['completed']}:\n{dim}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}:\n{dim}")
             return False
         tell(f"✓ {phase} phase complete and validated, skipping ({looked.evidence})" + (f"\n{off}" if off else ""))
         return False

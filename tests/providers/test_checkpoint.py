@@ -1,5 +1,6 @@
 """Checkpoints against a real engine and a real orchestration database: proven, recorded, skipped, kept, made again."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -169,7 +170,7 @@ def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestr
     capsys.readouterr()
     assert changes(outs, given) is False
     said = capsys.readouterr().out
-    assert "? INITIALIZATION phase could not be checked now, kept as proven at" in said
+    assert re.search(r"\? INITIALIZATION phase could not be checked now, kept as proven \d+ s ago:", said)
     assert "step_name" in said
 
 

@@ -62,7 +62,7 @@ SPECS: tuple[Spec, ...] = (
     Preflight(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
     Initialization(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
     DEPLOYMENT,
-    Configuration(FRANCE, (USA,), "CA", SECRET),
+    Configuration(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
     Seeding(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
     Verification(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
 )
@@ -346,7 +346,7 @@ def test_the_report_is_what_its_schema_says() -> None:
 
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "report.json"
-    report.write(_report(), path)
+    report.write(report.text(_report()), path)
     before = path.read_text()
     assert json.loads(before)["instance"] == "FRA"
 
@@ -355,6 +355,6 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        report.write(_report(), path)
+        report.write(report.text(_report()), path)
     assert path.read_text() == before
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]

@@ -36,6 +36,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
+    "pulumi-python:dynamic/dive:DatabaseLogins",
     "pulumi-python:dynamic/dive:DataVolume",
     "pulumi-python:dynamic/dive:Files",
     "pulumi-python:dynamic/dive:Gate",
@@ -45,12 +46,14 @@ TOKENS = {
     "pulumi-python:dynamic/dive:OrchestrationSchema",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
     "pulumi-python:dynamic/dive:Seed",
     "pulumi-python:dynamic/dive:ServiceAccountRoles",
     "pulumi-python:dynamic/dive:StackIdentity",
     "pulumi-python:dynamic/dive:TestUsers",
     "pulumi-python:dynamic/dive:TrustFile",
+    "pulumi-python:dynamic/dive:Undeclared",
     "pulumi-python:dynamic/dive:Verification",
 }
 
@@ -77,6 +80,7 @@ class Mocks(mocks.Mocks):
             "TestUsers": {"usernames": ["u"], "ids": {}},
             "Seed": {"counts": {}},
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
+            "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
             "StackReference": {"outputs": GRANTED},
         }.get(kind, {})

@@ -13,8 +13,8 @@ from pulumi import dynamic
 
 from dive_infra.countries import parse
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.findings import REMOVE
 from dive_infra.identity.admin import Access, Admin, NotThere
-from dive_infra.identity.inspect import REMOVE
 from dive_infra.identity.loose import Loose, loose
 from dive_infra.naming import Names
 

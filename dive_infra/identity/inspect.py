@@ -5,15 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dive_infra.findings import Finding
+from dive_infra.findings import REMOVE, Finding
 from dive_infra.identity import expected, realm_data
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.expected import by, mapped
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
 from dive_infra.naming import Names
-
-REMOVE = "DIVE_REMOVE"  # undeclared objects that one run removes: `client/name`, separated by commas
 
 
 def compare(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Finding]:

@@ -18,7 +18,7 @@ from dive_infra.naming import Names
 
 @dataclass(frozen=True)
 class Loose:
-    """`what` stands there undeclared and `mend` puts it right; a `name` must be said first (`inspect.REMOVE`)."""
+    """`what` stands there undeclared and `mend` puts it right; a `name` must be said first (`findings.REMOVE`)."""
 
     what: str
     mend: Callable[[], object]

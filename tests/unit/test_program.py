@@ -44,6 +44,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
+    "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
     "pulumi-python:dynamic/dive:Report",

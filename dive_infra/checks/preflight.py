@@ -9,7 +9,7 @@ import httpx
 import psutil
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object, labelled
+from dive_infra.checks.objects import labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
 from dive_infra.findings import ORPHANS, REMOVE

@@ -67,6 +67,7 @@ def _finding(batch: Batch, state: BatchState) -> Finding:
         expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
         found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}{_read(batch, state)}",
         remedy="pulumi up",
+        code=None if state.valid else 1402,
         topic="seed batches" if state.read is None else _read(batch, state).strip(", "),
     )
 

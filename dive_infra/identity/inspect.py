@@ -13,6 +13,13 @@ from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
 from dive_infra.naming import Names
 
+# kind of object -> error code
+_CODES = {"identity provider": 1301, "client scope": 1307}
+
+
+def _code(kind: str) -> int:
+    return _CODES.get(kind, 1305)
+
 
 def compare(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Finding]:
     """One finding for each object that should be there, and one for each that should not.
@@ -65,7 +72,8 @@ class _Inspection:
         try:
             live = self.admin.get(self.realm)
         except NotThere:
-            return [Finding(f"realm {self.names.realm} exists", "invalid", "the realm", "no such realm", self.remedy)]
+            gone = replace(_missing("realm", self.names.realm), found="no such realm")
+            return [_told(gone, self.remedy)]
         profile = self.admin.get(f"{self.realm}/users/profile")
         policy = profile.get("unmanagedAttributePolicy", "DISABLED")
         found = [
@@ -158,7 +166,9 @@ class _Inspection:
     def _extra(self, kind: str, name: str, removable: bool) -> Finding:
         named = f"{REMOVE}={shlex.quote(removal(kind, name))} pulumi up -s {self.names.country.lower}"
         remedy = f"remove it by hand, or: {named}" if removable else ""
-        return Finding(f"{kind} {name} is declared", "invalid", f"no such {kind}", "it is there", remedy)
+        return Finding(
+            f"{kind} {name} is declared", "invalid", f"no such {kind}", "it is there", remedy, code=_code(kind)
+        )
 
 
 def _told(finding: Finding, remedy: str) -> Finding:
@@ -166,7 +176,7 @@ def _told(finding: Finding, remedy: str) -> Finding:
 
 
 def _missing(kind: str, name: str) -> Finding:
-    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing")
+    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", code=_code(kind))
 
 
 def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Finding:
@@ -177,7 +187,7 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
     expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
     # These alone are seen by every update (`identity.loose`).
     seen = all(_loose(key, *pair) for key, *pair in off)
-    return Finding(answer.check, "invalid", expected_, found, "pulumi up" if seen else "")
+    return Finding(answer.check, "invalid", expected_, found, "pulumi up" if seen else "", code=_code(kind))
 
 
 def _loose(key: str, wanted: Any, found: Any) -> bool:

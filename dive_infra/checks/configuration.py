@@ -50,7 +50,7 @@ def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str
     except OutOfReach as error:
         raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
     if refused:
-        raise Wrong(f"it is refused ({refused})", "the one that is declared", refresh(names), 1404)
+        raise Wrong(f"it is refused ({refused})", "the one that is declared", refresh(names), 1306)
     return "accepted"
 
 

@@ -28,6 +28,7 @@ from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
+SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
@@ -141,7 +142,10 @@ class CheckpointProvider(Provider):
             except Unreadable:
                 tell(f"{phase} phase runs again: the program changed")
                 return True
-            looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
+            asked = [*self.glance(spec, before), *self._record(spec, before)]
+            looked = runner.run(asked, GLANCE)
+            if looked.verdict == "unknown" and looked.late:
+                looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}: {error}")
             return False

@@ -33,7 +33,7 @@ class DataVolumeProvider(Provider):
     def drift(self, before: Inputs) -> str | None:
         found, mark = _found(before), before["labels"]["dive.stack"]
         if found == mark:
-            if before["volume"] in _accepted():
+            if before["volume"] in accepted():
                 tell(f"warning: {ACCEPT} names {before['volume']}, which is not lost; next: unset {ACCEPT}")
             return None
         told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
@@ -44,7 +44,7 @@ class DataVolumeProvider(Provider):
         reason = self.drift(before)
         if reason is None:
             return {"incarnation": incarnation}
-        if inputs["volume"] not in _accepted():
+        if inputs["volume"] not in accepted():
             raise Refused(_loss(inputs, reason))
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
         self.make(inputs)
@@ -66,7 +66,8 @@ def _found(inputs: Inputs) -> str | None:
     return str((volume.attrs["Labels"] or {}).get("dive.stack", ""))
 
 
-def _accepted() -> set[str]:
+def accepted() -> set[str]:
+    """What this run may take for lost."""
     return {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
 
 

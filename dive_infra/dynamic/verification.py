@@ -45,7 +45,7 @@ class VerificationProvider(CheckpointProvider):
         return [*verification.quick(spec), age, state, links]
 
     def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
-        report.write(report.make(spec, validation, this_run().id), Path(spec.report))
+        report.write(report.text(report.make(spec, validation, this_run().id)), Path(spec.report))
 
     def recorded(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
         from dive_infra.checks import verification
@@ -72,6 +72,7 @@ class Verification(Resource, module="dive", name="Verification"):
     completed: pulumi.Output[str]
     recorded: pulumi.Output[bool]
     proof: pulumi.Output[dict[str, Any]]
+    path: pulumi.Output[str]
     report: pulumi.Output[str]
     status: pulumi.Output[str]
 

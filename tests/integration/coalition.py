@@ -160,7 +160,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     messages: list[str] = [done.stderr] if done.returncode else []
     for event in _events(done.stdout):
         step = event.get("resourcePreEvent", {}).get("metadata") or event
-        if step.get("op", "same") not in ("same", "read") and "urn" in step:
+        if step.get("op", "same") not in ("same", "read", "refresh") and "urn" in step:
             changes.setdefault(step["urn"].rsplit("::", 1)[-1], step["op"])
         told = event.get("diagnosticEvent")
         if told and told["severity"] != "debug":

@@ -16,6 +16,7 @@ import yaml
 from dive_infra.countries import HUB_CODE
 from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
+from dive_infra.operations.running import Runner
 from dive_infra.settings import Settings, load
 
 # Another one where a second run of these tests shares the engine.
@@ -67,6 +68,11 @@ class Country:
             "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
         }
+
+    @property
+    def runner(self) -> Runner:
+        """How `./dive up` would run Pulumi for this country."""
+        return Runner(self.stack, ROOT, self._file(), self.environment)
 
     def _file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"

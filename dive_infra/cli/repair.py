@@ -13,7 +13,7 @@ from dive_infra.cli.output import stdout
 from dive_infra.cli.remedies import Plan, act, plan
 from dive_infra.cli.stacks import codes, every
 from dive_infra.cli.steps import fail
-from dive_infra.operations.diagnosis import Diagnosis, diagnose, proven
+from dive_infra.operations.diagnosis import Diagnosis, View, diagnose, proven
 
 _ROUNDS = 3  # what stood behind something else comes to light once that is mended
 
@@ -37,8 +37,7 @@ def repair(
     console.print(report.findings(before, console))
     console.print(report.planned(before, planned, console))
     if before.running:
-        who = f"{before.running.code} is being deployed by {before.running.status.deployment.holder}"
-        fail(f"{who}; next: wait for it to end, then: ./dive repair {code}", Exit.LOCKED)
+        fail(_locked(before.running, code), Exit.LOCKED)
     if not planned.steps:
         raise typer.Exit(ended(before, before))
     if dry_run or not _agreed(yes, code):
@@ -46,6 +45,16 @@ def repair(
     after, stopped = _carried_out(before, planned)
     console.print(report.proof(before, after, time.monotonic() - started, console))
     raise typer.Exit(stopped if stopped in (Exit.LOCKED, Exit.INTERRUPTED) else ended(before, after))
+
+
+def _locked(by: View, code: str) -> str:
+    """Who deploys, and what to do; whether a run on another machine lives, only somebody there can tell."""
+    told = f"{by.code} is being deployed by {by.status.deployment.holder}"
+    again = f"next: wait for it to end, then: ./dive repair {code}"
+    if any(update.live is None for update in by.country.updates):
+        dead = f"pulumi cancel -s {by.code.lower()} --yes"
+        return f"{told}, {by.status.deployment.detail}; {again}; if it is dead, first: {dead}"
+    return f"{told}; {again}"
 
 
 def _agreed(yes: bool, code: str) -> bool:

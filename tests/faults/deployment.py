@@ -13,17 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from docker.errors import NotFound
-
-from dive_infra.machine.state import ROOT
 from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.access import DATABASE
 from dive_infra.seeds.store import connect
 from tests.faults import engine
 from tests.faults.case import Case
 from tests.faults.fault import Scene
+from tests.faults.record import superuser
 from tests.integration.coalition import Country
-from tests.integration.live import documents, keycloak, resource, superuser
+from tests.integration.live import documents, keycloak
 
 _BEGINS = 240  # seconds until an update begins to change what it should
 
@@ -39,11 +37,11 @@ def _all(*harms: Harm) -> Harm:
 
 
 def _stop(service: str, at: str = "") -> Harm:
-    return lambda s: s.at(at).container(service).stop()
+    return lambda s: s.at(at or s.hurt.code).container(service).stop()
 
 
 def _remove(service: str, at: str = "") -> Harm:
-    return lambda s: s.at(at).container(service).remove(force=True)
+    return lambda s: s.at(at or s.hurt.code).container(service).remove(force=True)
 
 
 def _document(scene: Scene) -> None:
@@ -114,10 +112,10 @@ def _killed_at(name: str) -> Harm:
 
     def harm(scene: Scene) -> None:
         events = scene.hurt.home / "killed.log"
-        command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", scene.hurt.stack]
-        command += ["--config-file", str(scene.hurt.file())]
+        runner = scene.hurt.runner
+        command = runner.command("up", "--yes", "--skip-preview", "--json")
         with events.open("w") as out:
-            running = subprocess.Popen(command, cwd=ROOT, env=scene.hurt.environment, stdout=out, stderr=out)
+            running = subprocess.Popen(command, cwd=runner.folder, env=runner.environment, stdout=out, stderr=out)
             ends = time.monotonic() + _BEGINS
             while not any('"resourcePreEvent"' in line and f"::{name}" in line and '"op":"same"' not in line
                           for line in events.read_text().splitlines()):  # fmt: skip
@@ -193,17 +191,6 @@ def _nothing(_: Scene) -> None:
     """Only the environment is wrong."""
 
 
-def _lost_volume(service: str) -> Harm:
-    def harm(scene: Scene) -> None:
-        scene.container(service).remove(force=True)
-        try:
-            scene.engine.volumes.get(scene.hurt.names.data_volume(service)).remove()
-        except NotFound:
-            raise AssertionError("there was no volume to lose") from None
-
-    return harm
-
-
 _EVERY = frozenset({"postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend"})
 
 CASES: tuple[Case, ...] = (
@@ -222,16 +209,24 @@ CASES: tuple[Case, ...] = (
         _all(_remove("opal-client"), _dead),
         touched=frozenset({"opal-client"}),
     ),
-    Case("the record says that it failed", _record("UPDATE deployment_states SET state = 'FAILED' "
-         "WHERE instance_code = 'fra'")),
-    Case("the record says that it was left in the middle", _record("UPDATE deployment_states SET state = 'CONFIGURING' "
-         "WHERE instance_code = 'fra'")),
-    Case("a login over the link is not in the record", _record("DELETE FROM federation_links "
-         "WHERE source_code = 'fra' AND target_code = 'usa'")),
+    Case(
+        "the record says that it failed",
+        _record("UPDATE deployment_states SET state = 'FAILED' WHERE instance_code = 'fra'"),
+    ),
+    Case(
+        "the record says that it was left in the middle",
+        _record("UPDATE deployment_states SET state = 'CONFIGURING' WHERE instance_code = 'fra'"),
+    ),
+    Case(
+        "a login over the link is not in the record",
+        _record("DELETE FROM federation_links WHERE source_code = 'fra' AND target_code = 'usa'"),
+    ),
     # What is the hub's, called at the spoke.
     Case("the hub's backend is stopped", _stop("backend", "USA"), at="USA", touched=frozenset({"backend"})),
     Case("the hub's Keycloak is stopped", _stop("keycloak", "USA"), at="USA", touched=frozenset({"keycloak"})),
-    Case("the hub's Postgres is stopped", _stop("postgres", "USA"), at="USA", touched=frozenset({"postgres", "keycloak"})),
+    Case(
+        "the hub's Postgres is stopped", _stop("postgres", "USA"), at="USA", touched=frozenset({"postgres", "keycloak"})
+    ),
     Case(
         "the hub's Postgres is stopped, and OPA of France",
         _all(_stop("postgres", "USA"), _stop("opa")),
@@ -280,7 +275,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "a stranger's container has our name",
         _our_name,
-        by_hand="docker container rm -f stab-fra-opa",
+        by_hand="docker container rm -f {prefix}-opa",
         undo=_gone("opa"),
         touched=frozenset({"opa"}),
         selected=True,
@@ -303,7 +298,7 @@ CASES: tuple[Case, ...] = (
         "the passphrase is another one",
         _nothing,
         environment=lambda _: {"PULUMI_CONFIG_PASSPHRASE": "another"},
-        by_hand="incorrect passphrase",
+        by_hand="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one",
         exit=2,
     ),
     Case(

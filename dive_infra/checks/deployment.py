@@ -166,7 +166,10 @@ def schema(access: Access) -> str:
     try:
         session(access)
     except (SchemaMismatch, Refused, Unreachable) as error:
-        raise Wrong(str(error), "this program's schema", _UP, 1406) from None
+        told, restored, choice = str(error).partition(
+            "; restore "
+        )  # what to do with another's record, a person decides
+        raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None
     return "agrees"
 
 

@@ -72,7 +72,7 @@ def _refresh(code: str) -> None:
     carry_out(Runner.of(code.lower()), refresh=True)
 
 
-_INTERRUPTED, _IMAGE = 1503, 1201
+_IMAGE = 1201
 _DATA = "data volumes: a lost one is never made anew without somebody's word"
 
 ENGINE = Remedy(
@@ -84,7 +84,7 @@ ENGINE = Remedy(
 )
 CLEAR = Remedy(
     "clear",
-    lambda s: s.where == "deployment" and s.number == _INTERRUPTED,
+    lambda s: s.leftover,
     "clear what the dead run of {code} left in Pulumi: its lock, and operations without an end",
     "the lock of a run that lives, is on another host or can't be looked at",
     _clear,
@@ -111,8 +111,13 @@ def plan(found: Diagnosis) -> Plan:
     by_hand = tuple(s for s in found.symptoms if s not in able)
     shut = {s.code for s in by_hand if s.blocks} | _unreadable(found)
     codes = sorted({s.by for s in able}, key=lambda code: code != HUB_CODE)
-    steps = tuple(s for code in codes for s in _steps(code, [x for x in able if x.by == code], code in shut))
-    return Plan(steps, by_hand)
+    steps: list[Step] = []
+    for code in codes:
+        causes = [s for s in able if s.by == code]
+        # What could not be told may be the hub's doing: it is looked at again once the hub is well.
+        causes = [s for s in causes if not s.unknown] if steps else causes
+        steps += _steps(code, causes, code in shut)
+    return Plan(tuple(steps), by_hand)
 
 
 def _steps(code: str, causes: list[Symptom], shut: bool) -> Iterator[Step]:

@@ -25,7 +25,9 @@ def _view(view: View, console: Console) -> Iterator[RenderableType]:
     title = f"{view.code} {view.status.name} · deployment {state.replace('_', ' ')} · services {health.upper()}"
     yield Text(signs(title, console), style="bold")
     yield from _listed(view.symptoms, console)
-    if not view.symptoms:
+    if view.running:
+        yield _row("unknown", f"is being deployed by {view.status.deployment.holder}", console)
+    elif not view.symptoms:
         checks = sum(len(looked.findings) for looked in view.country.phases.values())
         yield _row("valid", f"nothing is wrong: {checks} checks", console)
 

@@ -32,7 +32,8 @@ class Symptom:
     """Something that is not as it should be in the country `code`.
 
     `by` is the country whose update mends it; empty where a person must decide or act, which `next` says exactly.
-    `refresh`: only a refresh sees it. `unknown`: it could not be told. An `advisory` one holds nothing up.
+    `refresh`: only a refresh sees it. `leftover`: a dead run has left it in Pulumi. `unknown`: it could not be told. An
+    `advisory` one holds nothing up.
     """
 
     code: str
@@ -43,6 +44,7 @@ class Symptom:
     by: str
     number: int | None = None
     refresh: bool = False
+    leftover: bool = False
     unknown: bool = False
     advisory: bool = False
 
@@ -110,7 +112,8 @@ class Diagnosis:
     @property
     def running(self) -> View | None:
         """Who is being deployed now, of those that would be touched."""
-        return self.own if self.own.running else self.hub if self.hub and self.hub.running else None
+        hub = self.hub if self.hub and self.hub_in_the_way else None
+        return next((view for view in (self.own, hub) if view and view.running), None)
 
 
 def diagnose(code: str) -> Diagnosis:
@@ -153,8 +156,10 @@ def symptoms(country: Country, status: CountryStatus) -> Iterator[Symptom]:
             by=_source_of(error.source, error.next, country.code), unknown=True,
         )  # fmt: skip
     found = {(str(phase), f.check, f.found): f for phase, looked in country.phases.items() for f in looked.findings}
+    left = bool(country.updates or (country.stack and country.stack.pending))
     for problem in status.problems:
-        yield _symptom(country.code, problem, found.get((problem.where, problem.check, problem.found)))
+        one = _symptom(country.code, problem, found.get((problem.where, problem.check, problem.found)))
+        yield replace(one, leftover=left and one.where == "deployment")
 
 
 _ASKED = {

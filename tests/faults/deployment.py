@@ -20,7 +20,7 @@ from tests.faults import engine
 from tests.faults.case import Case
 from tests.faults.fault import Scene
 from tests.faults.record import superuser
-from tests.integration.coalition import Country
+from tests.integration.coalition import Country, begun
 from tests.integration.live import documents, keycloak
 
 _BEGINS = 240  # seconds until an update begins to change what it should
@@ -117,8 +117,7 @@ def _killed_at(name: str) -> Harm:
         with events.open("w") as out:
             running = subprocess.Popen(command, cwd=runner.folder, env=runner.environment, stdout=out, stderr=out)
             ends = time.monotonic() + _BEGINS
-            while not any('"resourcePreEvent"' in line and f"::{name}" in line and '"op":"same"' not in line
-                          for line in events.read_text().splitlines()):  # fmt: skip
+            while not any(name in begun(line) for line in events.read_text().rpartition("\n")[0].splitlines()):
                 assert running.poll() is None, events.read_text()[-3000:]
                 assert time.monotonic() < ends, f"{name} was never changed"
                 time.sleep(0.05)

@@ -127,7 +127,7 @@ class Country:
             assert running.stdout
             for line in running.stdout:
                 lines.append(line)
-                if not sent and any(reached(name) for name in _begun(line)):
+                if not sent and any(reached(name) for name in begun(line)):
                     sent = True
                     for signal in signals:
                         running.send_signal(signal)
@@ -174,7 +174,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     return Run(done.returncode == 0, changes, "".join(messages), seconds)
 
 
-def _begun(line: str) -> list[str]:
+def begun(line: str) -> list[str]:
     """The logical name of the resource whose change this event announces; none for other events."""
     step = (_events(line) or [{}])[0].get("resourcePreEvent", {}).get("metadata", {})
     return [step["urn"].rsplit("::", 1)[-1]] if step.get("op", "same") != "same" else []

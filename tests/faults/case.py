@@ -14,7 +14,8 @@ class Case:
     steps (`{prefix}` stands for that of the names of France), and with everything valid once the person has done so
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
     first call. `touched` are services of the coalition whose containers may be restarted or made anew; `then` are
-    countries that have lost a part and are repaired after it.
+    countries that have lost a part and are repaired after it. Without `damages` nothing is broken:
+    the call is refused.
     """
 
     title: str
@@ -28,6 +29,7 @@ class Case:
     touched: frozenset[str] = frozenset()
     then: tuple[str, ...] = ()
     selected: bool = False
+    damages: bool = True
 
     @property
     def name(self) -> str:

@@ -263,6 +263,7 @@ CASES: tuple[Case, ...] = (
         by_hand="next: wait for it to end, then: ./dive repair FRA",
         exit=3,
         undo=_unlocked,
+        damages=False,
     ),
     Case(
         "a run on another machine holds Pulumi's lock",
@@ -270,6 +271,7 @@ CASES: tuple[Case, ...] = (
         by_hand="pulumi cancel -s fra --yes",
         exit=3,
         undo=lambda s: s.hurt.pulumi("cancel", "--yes"),
+        damages=False,
     ),
     Case(
         "a stranger's container has our name",
@@ -299,6 +301,7 @@ CASES: tuple[Case, ...] = (
         environment=lambda _: {"PULUMI_CONFIG_PASSPHRASE": "another"},
         by_hand="set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one",
         exit=2,
+        damages=False,
     ),
     Case(
         "the engine cannot be asked",
@@ -306,6 +309,7 @@ CASES: tuple[Case, ...] = (
         environment=lambda _: {"DOCKER_HOST": "unix:///nowhere/docker.sock"},
         by_hand="set DOCKER_HOST",
         exit=2,
+        damages=False,
     ),
     Case(
         "the hub's backend is stopped, and the hub's state is somebody else's",

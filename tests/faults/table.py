@@ -56,9 +56,11 @@ def kept(file: Path) -> list[Repaired]:
 
 def published(rows: list[Repaired]) -> str:
     """`docs/faults.md`."""
-    titles = {c.name: c for c in CASES}
-    rows = [row for row in rows if row.name in titles]
-    mended = sum(not row.next for row in rows)
+    cases = {c.name: c for c in CASES}
+    rows = sorted((r for r in rows if r.name in cases), key=lambda r: list(cases).index(r.name))
+    faults = [r for r in rows if cases[r.name].damages]
+    refused = [r for r in rows if not cases[r.name].damages]
+    mended = sum(not row.next for row in faults)
     lines = [
         "# What goes wrong, and what `./dive repair` makes of it",
         "",
@@ -66,16 +68,21 @@ def published(rows: list[Repaired]) -> str:
         "afterwards, that no data volume was removed or made anew, and that no other container was touched. Made by:",
         "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
         "",
-        f"{len(rows)} faults; {mended} ({100 * mended // max(1, len(rows))} %) were repaired without a person.",
+        f"{len(faults)} faults; {mended} ({100 * mended // max(1, len(faults))} %) were repaired without a person.",
         "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
         "",
-        "| fault | before | command | after | seconds | repaired |",
-        "|---|---|---|---|---|---|",
+        *_table(faults, cases),
     ]
-    for row in sorted(rows, key=lambda r: list(titles).index(r.name)):
-        case_ = titles[row.name]
-        fault = f"{case_.at}: {case_.title}"
-        end = f"no; {row.next}" if row.next else "yes"
-        cells = [fault, row.before, f"`{row.command}`", row.after, f"{row.seconds:.0f}", end]
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    if refused:
+        lines += ["", "## What is not its to mend", "", *_table(refused, cases)]
     return "\n".join(lines) + "\n"
+
+
+def _table(rows: list[Repaired], cases: dict[str, Case]) -> list[str]:
+    lines = ["| fault | before | command | after | seconds | repaired |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        case_ = cases[row.name]
+        end = f"no; {row.next}" if row.next else "yes"
+        cells = [f"{case_.at}: {case_.title}", row.before, f"`{row.command}`", row.after, f"{row.seconds:.0f}", end]
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return lines

@@ -31,7 +31,9 @@ class Ran:
     @property
     def found(self) -> str:
         """The first thing that was wrong."""
-        return next((line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))), "")
+        return next((line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))), "")[
+            :300
+        ]
 
     @property
     def last(self) -> str:

@@ -99,7 +99,7 @@ class Diagnosis:
     @property
     def hub_in_the_way(self) -> bool:
         """An own finding is the hub's to mend, or the hub is broken under a country that has to be updated."""
-        if self.hub is None:
+        if self.hub is None or not self.own.in_reach:
             return False
         named = any(s.by == HUB_CODE or s.where == "record" for s in self.own.symptoms)
         broken = any(p.severity == "error" for p in self.hub.status.problems)

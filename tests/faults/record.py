@@ -131,6 +131,15 @@ FAULTS: tuple[Fault, ...] = (
         touched=frozenset({"frontend"}),
     ),
     Fault(
+        "Keycloak's database is dropped",
+        "FRA",
+        _server("DROP DATABASE keycloak WITH (FORCE)"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
+        touched=frozenset({"keycloak"}),
+        refused="database keycloak of FRA is gone, its data is lost; nothing is made in its place",
+    ),
+    Fault(
         "the role of France in the record is dropped",
         "USA",
         _server(f"DROP OWNED BY {deployer('FRA')}", f"DROP ROLE {deployer('FRA')}", database=DATABASE),

@@ -13,7 +13,6 @@ from dive_infra.identity.proof_of_use import refusal
 from dive_infra.naming import Names
 
 _SECONDS = 5
-_PROOF = 2
 
 
 def checks(spec: Configuration) -> list[Check]:
@@ -46,7 +45,7 @@ def link(spec: Configuration, hub: Names) -> Sequence[Finding]:
 def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str:
     """The secret that services hold is the one that the realm accepts."""
     try:
-        refused = refusal(names, client, value, ca, account, _PROOF)
+        refused = refusal(names, client, value, ca, account, _SECONDS)
     except OutOfReach as error:
         raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
     if refused:

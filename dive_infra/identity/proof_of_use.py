@@ -12,7 +12,7 @@ _LOGIN = {"grant_type": "client_credentials"}
 _REFUSED = ("invalid_client", "unauthorized_client")
 
 
-def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, timeout: float = 2.0) -> str:
+def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, timeout: float = 5.0) -> str:
     """The realm's words when it refuses the secret, else empty; an `account` logs in, another client only asks.
 
     Raises `OutOfReach` when nobody answered, or with neither.

@@ -30,7 +30,7 @@ class Configuration(Phase):
         )
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
-        kept = base.storage.inside("postgres")
+        kept = self.in_keycloak = after.in_keycloak
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
         self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
         made: list[pulumi.Resource] = [self.realm]

@@ -5,10 +5,12 @@ from typing import Any
 import pulumi
 
 from dive_infra.catalog.databases import databases
+from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
 from dive_infra.components.service import Service, ServiceArgs
+from dive_infra.components.storage import contents
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
@@ -22,7 +24,10 @@ from dive_infra.phases.preflight import Preflight
 
 
 class Deployment(Phase):
-    """`services`: name -> its component; `databases` of the country's Postgres."""
+    """`services`: name -> its component; `databases` of the country's Postgres.
+
+    `in_keycloak`: options of what stands in Keycloak.
+    """
 
     def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
         super().__init__(context, "deployment", after)
@@ -76,6 +81,11 @@ class Deployment(Phase):
                     pulumi.ResourceOptions.merge(self.child(), after.storage.inside("postgres")),
                 )
                 waits = {d.service: [self.databases.logins] for d in owned if d.service}
+        # What stands in Keycloak is lost with its database too.
+        lost = pulumi.Output.all(volumes["postgres"].incarnation, self._incarnation(KEYCLOAK))
+        self.in_keycloak = contents(
+            "keycloak-data", KEYCLOAK, lost.apply(lambda all_: 1000 * int(all_[0]) + int(all_[1])), self.child()
+        )
         made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
         if context.is_hub:
             made += self._orchestration(after)

@@ -28,7 +28,7 @@ CHUNK = 500  # documents to a write
 WHOLE = (
     1000  # a batch up to this size is read whole at a glance too; the stand-in of MongoDB reads about as many a second
 )
-FIRST, LEAST = 10, 40  # of a larger one: documents from its beginning that are always read, and how many at the least
+FIRST = 10  # documents at the beginning of a larger one that are always read: the cornerstones
 GLANCE = 0.5  # seconds in which as many more as time allows are read
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Loader:
         ends = time.monotonic() + GLANCE
         order = [*ids[:FIRST], *random.sample(ids[FIRST:], len(ids) - FIRST)]
         for read, identifier in enumerate(order):  # by `_id`, which alone is no scan
-            if read >= LEAST and time.monotonic() > ends:
+            if read >= FIRST and time.monotonic() > ends:
                 order = order[:read]
                 break
             if document := self._database[batch.collection].find_one({"_id": identifier}):

@@ -136,7 +136,7 @@ def _network(title: str, damage: Callable[[Scene], None], selected: bool = False
 _OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
-    *(_stopped(service, selected=service == "postgres") for service in _SERVICES),
+    *(_stopped(service, selected=service in ("postgres", "keycloak")) for service in _SERVICES),
     *(_removed(service, selected=service == "mongodb") for service in _SERVICES),
     _stopped("opal-server", "USA"),
     _removed("backend", "USA"),

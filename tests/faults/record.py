@@ -50,13 +50,13 @@ def _record(statement: str) -> Callable[[Scene], None]:
     return harm
 
 
-def _seeds(title: str, harm: Callable[[Mongo], object], country: str = "FRA", selected: bool = False) -> Fault:
+def _seeds(title: str, harm: Callable[[Mongo], object], country: str = "FRA") -> Fault:
     def damage(scene: Scene) -> None:
         with connect(documents(scene.hurt)) as database:
             harm(database)
 
     heals, also = frozenset({"seed"}), frozenset[str]()
-    return Fault(title, country, damage, Phase.SEEDING, heals=heals, also=also, selected=selected)
+    return Fault(title, country, damage, Phase.SEEDING, heals=heals, also=also)
 
 
 def _copied(database: Mongo) -> None:
@@ -131,6 +131,15 @@ FAULTS: tuple[Fault, ...] = (
         touched=frozenset({"frontend"}),
     ),
     Fault(
+        "Keycloak's database is dropped",
+        "FRA",
+        _server("DROP DATABASE keycloak WITH (FORCE)"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
+        touched=frozenset({"keycloak"}),
+        refused="database keycloak of FRA is gone, its data is lost; nothing is made in its place",
+    ),
+    Fault(
         "the role of France in the record is dropped",
         "USA",
         _server(f"DROP OWNED BY {deployer('FRA')}", f"DROP ROLE {deployer('FRA')}", database=DATABASE),
@@ -191,7 +200,6 @@ FAULTS: tuple[Fault, ...] = (
     _seeds(
         "a document is altered",
         lambda d: d["resources"].update_one({"_id": "doc-fra-000008"}, {"$set": {"classification": "UNCLASSIFIED"}}),
-        selected=True,
     ),
     _seeds("a document is added to the seed", _copied),
     _seeds("a seed batch is deleted", lambda d: d["resources"].drop()),

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import stacks, steps
+from dive_infra.checks.runner import Check
+from dive_infra.cli import drift, stacks, steps
 from dive_infra.cli.__main__ import app
+from dive_infra.findings import Finding
 from dive_infra.machine import engine, images, state
 from dive_infra.machine.images import ResolvedImage
+from dive_infra.orchestration.states import Phase
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,21 @@ def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
     with steps.console.capture() as shown, steps.step("images") as progress:
         progress("Step 3: RUN echo [/tmp] [red] done")
     assert "RUN echo [/tmp] [red] done" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("finding", "asks"),
+    [
+        (Finding("a client is as declared", "invalid", remedy="pulumi up --refresh -s fra"), True),
+        (Finding("a mapper too many", "invalid", remedy="pulumi up"), False),
+        (Finding("the partner's side", "invalid", remedy="pulumi up --refresh -s deu", advisory=True), False),
+        (Finding("Keycloak is away", "unknown", remedy="pulumi up --refresh -s fra"), False),
+    ],
+    ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
+)
+def test_up_refreshes_only_for_what_no_other_update_mends(
+    monkeypatch: pytest.MonkeyPatch, finding: Finding, asks: bool
+) -> None:
+    monkeypatch.setattr(drift, "declared", lambda _: {Phase.CONFIGURATION: "a specification"})
+    monkeypatch.setattr(drift, "checks", lambda _: [Check("realm", "realm", lambda: [finding])])
+    assert bool(drift.unseen({})) is asks

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.steps import console, fail
+from dive_infra.machine import orphans
 from dive_infra.machine.owner import LOCKED, Answer, Owner, owners, whether
 from dive_infra.machine.state import HOME
 from dive_infra.operations import unrecorded
@@ -104,6 +105,8 @@ def _phase(runner: Runner) -> str:
 
 def _settle(runner: Runner, state: Mapping[str, Any]) -> None:
     begun = operations(state)
+    for program in orphans.end_in(runner.folder):  # before looking what they have made
+        console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
     console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
     made = [op["resource"] for op in begun if op["type"] == "creating"]
     for line in unrecorded.remove(made, state):

@@ -71,6 +71,19 @@ class Boundaries:
                 with suppress(OSError), line:
                     line.sendall(b".")
 
+    def let_go(self) -> None:
+        """Lets those pass that were held, and all that come."""
+        self.chosen = lambda _: False
+        for line in self._lines:
+            with suppress(OSError):
+                line.sendall(b".")
+
+    def __enter__(self) -> "Boundaries":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         self._server.close()
         for line in self._lines:

@@ -5,8 +5,9 @@ start of Pulumi, and not a whole deployment.
 """
 
 import ast
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -125,23 +126,30 @@ class Swept:
         return {line.strip().partition(":")[0] for line in lines}
 
 
-def sweep(country: Country, plan: Plan, most: int = 1000) -> Swept:
-    """Deploys the country, killed wherever the plan says (at most `most` times), until it stands."""
-    swept = Swept()
+def sweep(
+    country: Country, plan: Plan, within: float = 24 * 3600, tell: Callable[[str], None] = lambda _: None
+) -> Swept:
+    """Deploys the country, killed wherever the plan says until `within` seconds are over, until it stands."""
+    swept, ends = Swept(), time.monotonic() + within
     while True:
         with console.capture() as told:
             recover(country.runner)
         plan.resumed(told.get())
         if swept.kills:
             swept.kills[-1] = (swept.kills[-1][0], told.get())
-        left = most - len(swept.kills)
+        tell(told.get().strip())
+        late = time.monotonic() > ends
         # Every other kill takes our own provider with it; else it has to end by itself.
-        killed = deploy(country, plan.chosen if left > 0 else lambda _: False, provider_too=bool(left % 2))
+        killed = deploy(country, (lambda _: False) if late else plan.chosen, provider_too=bool(len(swept.kills) % 2))
         if not killed.points:
             swept.last = killed
             return swept
         plan.killed(killed.points)
         swept.kills.append((killed, ""))
+        tell(
+            f"{len(swept.kills)}. {killed.seconds:.0f} s: {', '.join(map(' '.join, killed.points))}; ours lived "
+            f"{killed.lived:.1f} s; left {killed.remained}"
+        )
 
 
 def steps() -> set[str]:

@@ -17,7 +17,7 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic import deploying
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import listing
 from dive_infra.naming import Names
@@ -28,6 +28,7 @@ from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
+SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
@@ -97,7 +98,7 @@ class CheckpointProvider(Provider):
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""
-        return self.checks(spec)
+        return phases.quick(spec)
 
     def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the validator has answered, whatever it answered."""
@@ -143,9 +144,12 @@ class CheckpointProvider(Provider):
             except Unreadable:
                 _again(before, "the program changed")
                 return True
-            looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
+            asked = [*self.glance(spec, before), *self._record(spec, before)]
+            looked = runner.run(asked, GLANCE)
+            if looked.verdict == "unknown" and looked.late:
+                looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(f"? {phase} phase could not be checked now, kept as it was: {error}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}: {error}")
             return False
         off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
         if looked.verdict == "invalid":
@@ -153,7 +157,7 @@ class CheckpointProvider(Provider):
             deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
-            tell(f"? {phase} phase could not be checked now, kept as proven at {before['completed']}:\n{dim}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}:\n{dim}")
             return False
         tell(f"✓ {phase} phase complete and validated, skipping ({looked.evidence})" + (f"\n{off}" if off else ""))
         return False

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra.dynamic import deploying, lifeline
+from dive_infra.dynamic import deploying, lifeline, unseen
+from dive_infra.plans import told
 from dive_infra.steps import step
 
 Inputs = Mapping[str, Any]
@@ -94,7 +95,7 @@ class Provider(ResourceProvider):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deploying.failed(self._kind, _first_line(error))
+                    deploying.failed(self._kind, first_line(error))
                 raise
 
     @property
@@ -111,10 +112,12 @@ class Provider(ResourceProvider):
         try:
             reason = self.drift(before)
         except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
-            tell(f"{name}: could not be checked, kept as it was: {_first_line(error)}")
+            unseen.keep(name)
+            if unseen.met(cause := first_line(error)):
+                tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
             return False
         if reason:
-            tell(f"{name}: {reason}")
+            tell(told.reason(self._kind, name, reason))
         return bool(reason)
 
 
@@ -160,5 +163,6 @@ def _inputs(props: Outputs) -> Outputs:
     return {k: v for k, v in props.items() if k != _PROVIDER}
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return (str(error) or repr(error)).splitlines()[0]

@@ -10,6 +10,7 @@ from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.identity.link_policy import BASE_PATH, link_account
 from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.states import Phase as Name
@@ -22,15 +23,24 @@ class Configuration(Phase):
     def __init__(self, context: Context, after: Deployment, base: Initialization) -> None:
         super().__init__(context, "configuration", after)
         names = context.names
-        # Known in previews and no sooner than the container: the provider logs in late, and not in previews.
-        server = after.services["keycloak"].gate.container_id.apply(
-            lambda _: f"https://{LOOPBACK}:{names.port('keycloak')}"
-        )
+        # The provider logs in late, and not in previews.
+        server = after.services["keycloak"].ready.apply(lambda host: f"https://{host}:{names.port('keycloak')}")
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
         kept = base.storage.inside("postgres")
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
-        self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
+        specification = secret(
+            pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
+                lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
+            )
+        )
+        probe = RealmProbe("realm-probe", names.realm, specification, self.child())
+        after_probe = pulumi.ResourceOptions(depends_on=[probe])
+        self.realm = Realm(
+            "realm",
+            RealmArgs(names, base.secrets["portal-client"]),
+            pulumi.ResourceOptions.merge(inside, after_probe),
+        )
         made: list[pulumi.Resource] = [self.realm]
         after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
         administrator = context.administrator(base.secrets["keycloak-admin"], base.ca)
@@ -64,11 +74,7 @@ class Configuration(Phase):
             "configuration-checkpoint",
             Name.CONFIGURATION,
             names,
-            secret(
-                pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
-                    lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
-                )
-            ),
+            specification,
             base.store,
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )

@@ -64,7 +64,7 @@ class Deployment(Phase):
                     DatabasesArgs(
                         names,
                         host=service.ready,
-                        trust_file=trust.file,
+                        trust_file=trust.path,
                         superuser_password=after.secrets["postgres-superuser"],
                         owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},
                     ),

@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, test, up
+from dive_infra.cli import bench, environment, images, preview, test, up
 
 app = typer.Typer(
     help=__doc__,
@@ -12,6 +12,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 ok · 1 a finding or a failure · 2 wrong use · 130 interrupted.",
 )
 app.command("up")(up.up)
+app.command("preview")(preview.preview)
 app.command("env")(environment.env)
 app.command("test")(test.test)
 app.command("bench")(bench.bench)

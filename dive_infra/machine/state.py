@@ -42,17 +42,40 @@ def passphrase_file() -> Path:
 
 def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
-    added: dict[str, str] = {}
+    added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
         state = HOME / "state"
         HOME.mkdir(mode=0o700, exist_ok=True)
         state.mkdir(exist_ok=True)
         added["PULUMI_BACKEND_URL"] = state.as_uri()
-    if "PULUMI_CONFIG_PASSPHRASE" not in given and not given.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
+    if not _has_passphrase(given):
         added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
     if not given.get("DOCKER_HOST"):
         added["DOCKER_HOST"] = docker_host
-    added["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    return added
+
+
+def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
+    """The variables with which the state that there is can be read; None without a state. Nothing is made."""
+    state, passphrase = HOME / "state", HOME / "passphrase"
+    added: dict[str, str] = {}
+    if not given.get("PULUMI_BACKEND_URL"):
+        if not state.exists():
+            return None
+        added["PULUMI_BACKEND_URL"] = state.as_uri()
+    if not _has_passphrase(given):
+        # Without one the state may be of a cloud key; where it is not, Pulumi says so.
+        added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
+    return added
+
+
+def _has_passphrase(given: Mapping[str, str]) -> bool:
+    return "PULUMI_CONFIG_PASSPHRASE" in given or bool(given.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
+
+
+def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables with which Pulumi and what it starts are found."""
+    added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
     if toolchain.source == "built":

@@ -3,12 +3,13 @@
 import os
 import shlex
 
-from dive_infra.cli.steps import step
+from dive_infra.cli.steps import console, step
 from dive_infra.machine import engine, state, toolchain
 
 
 def prepare() -> dict[str, str]:
     """Pulumi and an engine, ready to use; returns the variables to run Pulumi with, added to this process's own."""
+    hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
@@ -18,6 +19,15 @@ def prepare() -> dict[str, str]:
         added = state.environment(tools, docker_host)
     os.environ.update(added)
     return added
+
+
+def hush() -> None:
+    """Takes from this process what would make Pulumi print secrets, and says so."""
+    kept, loud = state.quiet(os.environ)
+    if loud:
+        os.environ.clear()
+        os.environ.update(kept)
+        console.print(f"left out, as secrets would be printed: {', '.join(loud)}", style="yellow", soft_wrap=True)
 
 
 def env() -> None:

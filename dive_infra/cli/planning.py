@@ -59,7 +59,7 @@ def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> Plan:
     lines = done.stdout.splitlines()
     command = " ".join(["pulumi up -s", stack, *arguments])
     found = events.plan(lines, settings.country, command, source.fresh, done.returncode != 0, seconds)
-    errors = [*found.errors, *_own_words(done, found), *_unapproved(settings)]
+    errors = [*found.errors, *_own_words(done, found), *unapproved(settings)]
     result = "failed" if errors else found.result
     return found.model_copy(update={"errors": errors, "result": result, "notes": [*source.notes, *found.notes]})
 
@@ -133,7 +133,7 @@ def _refresh(source: Source, from_state: bool) -> list[str]:
     return ["--refresh"] if unseen(dict(source.exported)) else []
 
 
-def _unapproved(settings: Settings) -> list[str]:
+def unapproved(settings: Settings) -> list[str]:
     """A spoke that this checkout's hub does not approve would be refused by an update."""
     hub = ROOT / f"Pulumi.{HUB_CODE.lower()}.yaml"
     if settings.is_hub or settings.hub != Settings.model_fields["hub"].default or not hub.exists():

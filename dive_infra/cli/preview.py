@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dive_infra.cli import images, planning
+from dive_infra.cli.environment import hush
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, step
 from dive_infra.machine import state, toolchain
@@ -54,6 +55,7 @@ def preview(
 
 def _tools() -> Toolchain:
     """Pulumi, and no engine: a preview is to work without one."""
+    hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, state.pulumi_home(), progress)

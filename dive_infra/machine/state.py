@@ -16,6 +16,21 @@ def pulumi_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
+# Each makes Pulumi, or a provider below it, print or write the bodies of requests, with the secrets in them.
+LOUD = (
+    "TF_LOG",
+    "TF_LOG_CORE",
+    "TF_LOG_PATH",
+    "TF_LOG_PROVIDER",
+    "PULUMI_DEBUG_GRPC",
+    "PULUMI_OPTION_DEBUG",
+    "PULUMI_OPTION_LOGFLOW",
+    "PULUMI_OPTION_LOGTOSTDERR",
+    "PULUMI_OPTION_SHOW_SECRETS",
+    "PULUMI_OPTION_VERBOSE",
+)
+
+
 class StateError(RuntimeError):
     """The passphrase of a state is gone; the message says what to do."""
 
@@ -67,6 +82,11 @@ def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
         # Without one the state may be of a cloud key; where it is not, Pulumi says so.
         added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
     return added
+
+
+def quiet(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """These variables without those of `LOUD`, and which those were."""
+    return {k: v for k, v in given.items() if k not in LOUD}, [k for k in LOUD if given.get(k)]
 
 
 def _has_passphrase(given: Mapping[str, str]) -> bool:

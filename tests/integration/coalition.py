@@ -24,12 +24,17 @@ NAMESPACE = os.environ.get("DIVE_TEST_NAMESPACE", "divetest")
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out."""
+    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out.
+
+    `steps`: the same as a plan has it, where the three steps of a replacement are one. `shown`: all that it printed.
+    """
 
     ok: bool
     changes: Mapping[str, str]
     messages: str
     seconds: float
+    steps: frozenset[tuple[str, str]] = frozenset()
+    shown: str = field(default="", repr=False)
 
     def changed(self, operation: str) -> set[str]:
         return {name for name, op in self.changes.items() if op == operation}
@@ -42,6 +47,7 @@ class Country:
     code: str
     home: Path
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    program: Path = ROOT  # another where a test edits it
 
     @property
     def stack(self) -> str:
@@ -70,14 +76,21 @@ class Country:
 
     def _file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
-        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
-        path.write_text(yaml.safe_dump({**(kept or {}), "config": self._all()}))
+        kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+        given = {k: v for k, v in (kept.get("config") or {}).items() if k == "dive:secrets"}
+        path.write_text(yaml.safe_dump({**kept, "config": {**self._all(), **given}}))
         return path
+
+    def give(self, name: str, value: str) -> None:
+        """A secret by the configuration, instead of a generated one; kept for later runs."""
+        command = ["pulumi", "config", "set", "--secret", "--path", f"dive:secrets.{name}", "-s", self.stack]
+        command += ["--config-file", str(self._file())]
+        subprocess.run(command, cwd=self.home, env=self.environment, check=True, input=value, text=True)
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # `pulumi stack` takes no configuration file, but finds it beside the project's.
         file = [] if arguments[0] == "stack" else ["--config-file", str(self._file())]
-        place = self.home if arguments[0] == "stack" else ROOT
+        place = self.home if arguments[0] == "stack" else self.program
         command = ["pulumi", *arguments, "-s", self.stack, *file]
         done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
@@ -111,7 +124,7 @@ class Country:
         lines: list[str] = []
         sent = False
         with subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:
@@ -130,7 +143,7 @@ class Country:
         command += ["--config-file", str(self._file())]
         started = time.monotonic()
         with subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:
@@ -152,15 +165,19 @@ class Country:
 
 def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     changes: dict[str, str] = {}
+    steps: set[tuple[str, str]] = set()
     messages: list[str] = [done.stderr] if done.returncode else []
     for event in _events(done.stdout):
         step = event.get("resourcePreEvent", {}).get("metadata") or event
         if step.get("op", "same") not in ("same", "read") and "urn" in step:
-            changes.setdefault(step["urn"].rsplit("::", 1)[-1], step["op"])
+            changes.setdefault(name := step["urn"].rsplit("::", 1)[-1], step["op"])
+            if step["op"] != "refresh":
+                steps.add((name, "replace" if "replace" in step["op"] else step["op"]))
         told = event.get("diagnosticEvent")
         if told and told["severity"] != "debug":
             messages.append(told["message"])
-    return Run(done.returncode == 0, changes, "".join(messages), seconds)
+    shown = done.stdout + done.stderr
+    return Run(done.returncode == 0, changes, "".join(messages), seconds, frozenset(steps), shown)
 
 
 def _begun(line: str) -> list[str]:

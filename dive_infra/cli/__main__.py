@@ -2,17 +2,19 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, preview, test, up
+from dive_infra.cli import bench, environment, images, preview, status, test, up
+from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
     help=__doc__,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
-    epilog="Exit codes: 0 ok · 1 a finding or a failure · 2 wrong use · 130 interrupted.",
+    epilog=EPILOG,
 )
 app.command("up")(up.up)
 app.command("preview")(preview.preview)
+app.command("status")(status.status)
 app.command("env")(environment.env)
 app.command("test")(test.test)
 app.command("bench")(bench.bench)

@@ -3,7 +3,8 @@
 import os
 import shlex
 
-from dive_infra.cli.steps import console, step
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.steps import EXPECTED, console, fail, step
 from dive_infra.machine import engine, state, toolchain
 
 
@@ -28,6 +29,17 @@ def hush() -> None:
         os.environ.clear()
         os.environ.update(kept)
         console.print(f"left out, as secrets would be printed: {', '.join(loud)}", style="yellow", soft_wrap=True)
+
+
+def ready() -> None:
+    """What is there already, ready to look with: nothing is installed, built or started."""
+    tools = toolchain.find(None, lambda _: None)
+    if tools is None:
+        fail("Pulumi is not on this machine; next: ./dive env installs or builds it", Exit.UNKNOWN)
+    try:
+        os.environ.update(state.environment(tools, engine.host()[0]))
+    except EXPECTED as error:
+        fail(str(error), Exit.UNKNOWN)
 
 
 def env() -> None:

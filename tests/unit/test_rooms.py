@@ -20,7 +20,7 @@ ORDER = (
     {"stacks", "cli"},
     {"phases"},
     {"components"},
-    {"dynamic"},
+    {"dynamic", "operations"},
     {"checks"},
     {"plans"},
     {"orchestration", "seeds", "machine"},

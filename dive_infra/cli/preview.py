@@ -4,13 +4,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from dive_infra.cli import images, planning
 from dive_infra.cli.environment import hush
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.output import stdout
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import console, step
+from dive_infra.cli.steps import step
 from dive_infra.machine import state, toolchain
 from dive_infra.machine.toolchain import Toolchain
 from dive_infra.plans.comment import SIGNS, SITUATIONS, headline, markdown
@@ -35,7 +38,7 @@ def preview(
 ) -> None:
     """Show what an update would do, phase by phase; with what is there: the live system, its state, or neither.
 
-    Exit codes: 0 planned, whether or not something changes; 1 a plan failed; 2 wrong use.
+    Exit codes: 0 planned, whether or not something changes; 1 a plan failed, or it would be refused; 2 wrong use.
     """
     wanted = chosen(countries or images.DEFAULT)
     tools = _tools()
@@ -43,14 +46,15 @@ def preview(
     for settings in wanted:
         with step(f"preview of {settings.country}"):
             plans.append(planning.plan(settings, tools, from_state))
+    console = stdout()
     for plan in plans:
-        show(plan)
+        show(plan, console)
     if comment:
         comment.write_text(markdown(plans))
     if as_json:
         as_json.write_text(Preview(plans=plans).model_dump_json(indent=2) + "\n")
     if any(plan.result == "failed" for plan in plans):
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FINDINGS)
 
 
 def _tools() -> Toolchain:
@@ -62,8 +66,8 @@ def _tools() -> Toolchain:
         return tools
 
 
-def show(plan: Plan) -> None:
-    """On the terminal what the comment says."""
+def show(plan: Plan, console: Console) -> None:
+    """What the comment says."""
     console.rule(f"{plan.country}: {headline(plan)} ({plan.seconds:.0f} s)")
     console.print(f"{SITUATIONS[plan.situation]} The command: {plan.command}", markup=False)
     for error in plan.errors:

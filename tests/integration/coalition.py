@@ -48,6 +48,8 @@ class Country:
     home: Path
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
     program: Path = ROOT  # another where a test edits it
+    printed: list[str] = field(default_factory=list[str], repr=False)  # by every run
+    secrets: set[str] = field(default_factory=set[str], repr=False)  # of stacks that were destroyed
 
     @property
     def stack(self) -> str:
@@ -74,7 +76,7 @@ class Country:
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
         }
 
-    def _file(self) -> Path:
+    def stack_file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
         kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
         given = {k: v for k, v in (kept.get("config") or {}).items() if k == "dive:secrets"}
@@ -84,12 +86,12 @@ class Country:
     def give(self, name: str, value: str) -> None:
         """A secret by the configuration, instead of a generated one; kept for later runs."""
         command = ["pulumi", "config", "set", "--secret", "--path", f"dive:secrets.{name}", "-s", self.stack]
-        command += ["--config-file", str(self._file())]
+        command += ["--config-file", str(self.stack_file())]
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, input=value, text=True)
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # `pulumi stack` takes no configuration file, but finds it beside the project's.
-        file = [] if arguments[0] == "stack" else ["--config-file", str(self._file())]
+        file = [] if arguments[0] == "stack" else ["--config-file", str(self.stack_file())]
         place = self.home if arguments[0] == "stack" else self.program
         command = ["pulumi", *arguments, "-s", self.stack, *file]
         done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
@@ -100,7 +102,7 @@ class Country:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", self.home)
-        self._file()
+        self.stack_file()
         command = ["pulumi", "stack", "init", self.stack, "--no-select"]
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, capture_output=True)
 
@@ -110,6 +112,7 @@ class Country:
         started = time.monotonic()
         flags = {"up": ["--yes", "--skip-preview"], "destroy": ["--yes", "--skip-preview"], "preview": []}[command[0]]
         done = self.pulumi(*command, *flags, "--json", check=False)
+        self.printed += [done.stdout, done.stderr]
         return _read(done, time.monotonic() - started)
 
     def up(self, **configuration: Any) -> Run:
@@ -120,7 +123,7 @@ class Country:
         self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
         started = time.monotonic()
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
-        command += ["--config-file", str(self._file())]
+        command += ["--config-file", str(self.stack_file())]
         lines: list[str] = []
         sent = False
         with subprocess.Popen(
@@ -134,13 +137,14 @@ class Country:
                     for signal in signals:
                         running.send_signal(signal)
         assert sent, f"never got there: {''.join(lines)[-6000:]}"
+        self.printed += lines
         done = subprocess.CompletedProcess(command, running.returncode, "".join(lines), "")
         return _read(done, time.monotonic() - started)
 
     def watch(self) -> Iterator[tuple[float, dict[str, Any]]]:
         """Runs `up`; its events as they come, each with the seconds since the start. It must not fail."""
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
-        command += ["--config-file", str(self._file())]
+        command += ["--config-file", str(self.stack_file())]
         started = time.monotonic()
         with subprocess.Popen(
             command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

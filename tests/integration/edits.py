@@ -1,17 +1,14 @@
 """What people change in a coalition, as data: of each, a preview must announce what the update then does."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from dive_infra.machine.state import ROOT
 from tests.bench.faults import mapper_deleted
 from tests.faults.fault import Scene
-
-_LEFT_BEHIND = (".git", ".venv", ".dive", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+from tests.integration import checkout
 
 
 def _nothing(_scene: Scene) -> dict[str, Any]:
@@ -50,11 +47,7 @@ class Edit:
 def _edited(program: Path, place: Path, files: Mapping[str, tuple[str, str]]) -> Path:
     """A copy of the checkout with these edits, or such a copy edited once more."""
     if program != place:
-        shutil.copytree(ROOT, place, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
-        (place / ".venv").symlink_to(ROOT / ".venv")
-        (place / ".dive").mkdir()
-        for certificate in (ROOT / ".dive").glob("*.pem"):
-            shutil.copy(certificate, place / ".dive")
+        checkout.copy(place)
     for name, (text, instead) in files.items():
         before = (place / name).read_text()
         assert text in before, f"{name} has no {text!r} to edit"
@@ -79,7 +72,10 @@ def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
 
 
 _PROVEN = _steps("update", "verification-proof")
-_CANARY = "canary-of-an-edited-secret-1"
+# Those that can be given after the first deployment.
+ROTATED = {
+    name: f"canary-{name}-0123456789-0123456789" for name in ("redis", "opa-token", "portal-client", "portal-session")
+}
 
 EDITS = (
     Edit(
@@ -104,10 +100,10 @@ EDITS = (
         selected=True,
     ),
     Edit(
-        "a rotated secret",
+        "rotated secrets",
         "FRA",
         _steps("replace", "redis-container", "redis-files") | _steps("update", "deployment-checkpoint") | _PROVEN,
-        secrets={"redis": _CANARY},
+        secrets=ROTATED,
         selected=True,
     ),
     Edit(

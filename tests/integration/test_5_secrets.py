@@ -89,3 +89,13 @@ def test_a_refused_secret_is_not_told(flaw: str, tmp_path: Path) -> None:
     assert not run.ok
     assert "dive:secrets.redis" in run.messages
     assert shown({flaw}, run.shown) == []
+
+
+def test_a_secret_in_plain_text_is_refused(tmp_path: Path) -> None:
+    """Pulumi itself would keep it so in the state, and show it."""
+    country = Country("USA", tmp_path, {"dive:secrets": {"redis": "plain-canary-0123456789"}})
+    country.init()
+    run = country.preview()
+    assert not run.ok
+    assert "dive:secrets: stands in plain text" in run.messages
+    assert "plain-canary-0123456789" not in run.messages

@@ -17,7 +17,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.findings import Finding
 from dive_infra.orchestration.states import Phase
 
-GLANCE = 2.0  # seconds for the look of a diff
+GLANCE = 5.0  # seconds for the look of a diff: a hundred objects, on a busy machine
 
 _seen: dict[str, tuple[Finding, ...]] = {}  # specification -> what this process has found
 

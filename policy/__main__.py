@@ -79,7 +79,7 @@ def diagnostic(rule: Rule, violation: str) -> Any:
         policyPackName=PACK,
         policyPackVersion=VERSION,
         description=rule.description,
-        message=f"{violation}\n{rule.description} {rule.reason}",
+        message=f"{violation}\n{rule.reason}",
         enforcementLevel=LEVELS[rule.level],
     )
 

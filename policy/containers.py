@@ -33,7 +33,7 @@ _NAMESPACES = ("networkMode", "pidMode", "ipcMode", "usernsMode")
 
 def _image(resource: Resource) -> Iterator[str]:
     key = {CONTAINER: "image", REMOTE_IMAGE: "name", OUR_IMAGE: "reference"}[resource.kind]
-    reference = str(resource.inputs.get(key) or "")
+    reference = resource.inputs.get(key) or ""
     if resource.kind == OUR_IMAGE and reference.startswith("dive/") and resource.inputs.get("recipe"):
         return  # built from this checkout; the hash of its recipe is the version
     if not _exact(reference):
@@ -58,7 +58,7 @@ def _ports(resource: Resource) -> Iterator[str]:
 
 
 def _health(resource: Resource) -> Iterator[str]:
-    tests = texts((resource.inputs.get("healthcheck") or {}).get("tests"))
+    tests = list(texts((resource.inputs.get("healthcheck") or {}).get("tests")))
     if len(tests) < 2 or tests[0] not in ("CMD", "CMD-SHELL"):
         yield f"healthcheck is {tests or 'not given'}; expected tests such as ['CMD', 'pg_isready']"
 
@@ -83,7 +83,7 @@ def _privileges(resource: Resource) -> Iterator[str]:
     capabilities = inputs.get("capabilities") or {}
     if inputs.get("privileged"):
         yield "privileged is true; expected false"
-    if "ALL" not in texts(capabilities.get("drops")):
+    if "ALL" not in set(texts(capabilities.get("drops"))):
         yield "capabilities are kept; expected drops: [ALL]"
     if adds := texts(capabilities.get("adds")):
         yield f"capabilities {', '.join(adds)} are added; expected none"
@@ -92,10 +92,10 @@ def _privileges(resource: Resource) -> Iterator[str]:
         yield "processes may gain privileges; expected securityOpts: [no-new-privileges:true]"
     if loose := [option for option in options if option.endswith(("unconfined", "label=disable", "label:disable"))]:
         yield f"securityOpts hold {', '.join(loose)}; expected the engine's own profiles"
-    if str(inputs.get("user") or "").partition(":")[0] in ("", "0", "root"):
+    if (inputs.get("user") or "").partition(":")[0] in ("", "0", "root"):
         yield f"user is {inputs.get('user') or 'not given'}; expected one that is not root"
     for key in _NAMESPACES:
-        if str(inputs.get(key) or "").startswith(("host", "container:")):
+        if (inputs.get(key) or "").startswith(("host", "container:")):
             yield f"{key} is {inputs[key]}; expected a namespace of its own"
     if listed(inputs.get("devices")):
         yield "devices of the host are given; expected none"
@@ -104,10 +104,10 @@ def _privileges(resource: Resource) -> Iterator[str]:
 def _host_paths(resource: Resource) -> Iterator[str]:
     for volume in listed(resource.inputs.get("volumes")):
         if volume.get("hostPath"):
-            yield str(volume["hostPath"])
+            yield volume["hostPath"]
     for mount in listed(resource.inputs.get("mounts")):
         if mount.get("type") == "bind":
-            yield str(mount.get("source"))
+            yield mount.get("source") or ""
 
 
 def _socket(resource: Resource) -> Iterator[str]:

@@ -25,8 +25,8 @@ def _brute_force(resource: Resource) -> Iterator[str]:
 
 
 def _tls(resource: Resource) -> Iterator[str]:
-    required = str(resource.inputs.get("sslRequired") or "external").lower()
-    if required not in ("external", "all"):
+    required = resource.inputs.get("sslRequired") or "external"
+    if required.lower() not in ("external", "all"):
         yield f"sslRequired is {required}; expected all, or external"
 
 
@@ -53,7 +53,7 @@ def _redirects(resource: Resource) -> Iterator[str]:
             # "+" after a logout: the addresses of the login, which are judged themselves.
             if not (uri == "+" and key == "validPostLogoutRedirectUris") and not _exact(uri):
                 yield f"{key} holds {uri}; expected an exact https:// address"
-    if "*" in texts(resource.inputs.get("webOrigins")):
+    if "*" in set(texts(resource.inputs.get("webOrigins"))):
         yield "webOrigins holds *; expected the origins themselves, or +"
 
 
@@ -68,12 +68,12 @@ def _partner(resource: Resource) -> Iterator[str]:
         yield "trustEmail is true; expected false: an address that the partner claims proves nothing"
     for key in _URLS:
         url = resource.inputs.get(key)
-        if url and not str(url).startswith("https://"):
+        if url and not url.startswith("https://"):
             yield f"{key} is {url}; expected https://"
 
 
 def _true(value: Any) -> bool:
-    return str(value).lower() == "true"
+    return value is True or value == "true"  # Keycloak knows both
 
 
 RULES = (

@@ -68,11 +68,11 @@ def judge(rule: Rule, resource: Resource) -> Judgement:
     return Judgement(violations)
 
 
-def listed(value: Any) -> list[Any]:
+def listed(value: Any) -> Sequence[Any]:
     """A list input; empty where it is not given."""
-    return list(value) if value else []
+    return value or []
 
 
-def texts(value: Any) -> list[str]:
-    """A list of texts, or a single one."""
+def texts(value: Any) -> Sequence[str]:
+    """A list of texts, or a single one. `set(…)` before asking whether one is in it: that looks at each."""
     return [value] if isinstance(value, str) else listed(value)

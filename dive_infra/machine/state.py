@@ -52,6 +52,8 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
         added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
     if not given.get("DOCKER_HOST"):
         added["DOCKER_HOST"] = docker_host
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
     added["PULUMI_SKIP_UPDATE_CHECK"] = "true"
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""

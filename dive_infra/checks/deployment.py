@@ -64,7 +64,8 @@ def _container(client: docker.DockerClient, container: Container) -> Finding:
     sentence = f"{declared.name} runs as declared, healthy"
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
-        return Finding(sentence, "invalid", expected, found, _UP, code=1202, topic="containers", advisory=advisory)
+        code = 1102 if FILES in found else 1202
+        return Finding(sentence, "invalid", expected, found, _UP, code=code, topic="containers", advisory=advisory)
 
     if not now.exists:
         return wrong("no such container", "a running one")

@@ -57,6 +57,7 @@ def endpoint() -> str:
             f"{found} ({said_by})",
             f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
             f"DOCKER_HOST={SOCKET} pulumi up",
+            1203,
             final=True,
         )
     return found
@@ -66,7 +67,7 @@ def memory(minimum: float) -> str:
     client = objects.ask()
     has = client.info()["MemTotal"] / _GIB
     if has < minimum:
-        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", "give the engine more memory", 1204)
+        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", "give the engine more memory", 1203)
     return f"version {client.version()['Version']}, {has:.1f} GiB"
 
 
@@ -148,6 +149,7 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
             f"only what stack {stack} declares",
             "a run that removes a service removes its own; any other: "
             + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours),
+            1207,
         )
     return "nothing"
 

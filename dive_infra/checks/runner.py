@@ -106,7 +106,7 @@ def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
         found[place] = findings
     waited = f"no answer within {time.monotonic() - started:.1f} s"
     for place, check in checks.items():
-        late = Finding(check.sentence, "unknown", found=waited, topic=check.topic, advisory=check.advisory)
+        late = Finding(check.sentence, "unknown", found=waited, code=1502, topic=check.topic, advisory=check.advisory)
         found.setdefault(place, [late])
     return found
 
@@ -121,9 +121,9 @@ def _run(check: Check) -> list[Finding]:
         told = replace(blank, answer="invalid", found=w.found, expected=w.expected, remedy=w.remedy)
         findings = [replace(told, code=w.code, final=w.final)]
     except CouldNotTell as c:
-        findings = [replace(blank, answer="unknown", found=c.found, remedy=c.remedy)]
+        findings = [replace(blank, answer="unknown", found=c.found, remedy=c.remedy, code=1501)]
     except Exception as error:  # noqa: BLE001 (whatever it is, it is no answer)
-        findings = [replace(blank, answer="unknown", found=_line(error))]
+        findings = [replace(blank, answer="unknown", found=_line(error), code=1501)]
     seconds = time.monotonic() - started
     return [replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic) for f in findings]
 

@@ -57,6 +57,7 @@ def _finding(batch: Batch, state: BatchState) -> Finding:
         expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
         found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}",
         remedy="pulumi up",
+        code=None if state.valid else 1402,
         topic="seed batches",
     )
 

@@ -26,8 +26,13 @@ _UP = "pulumi up"
 
 def checks(spec: Verification) -> list[Check]:
     """Everything, the real logins included: some seconds a direction."""
+    return [*quick(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
+
+
+def logins(spec: Verification) -> list[Check]:
+    """The real logins, at home and both ways with each partner, and what is permitted and denied after them."""
     people = defaultdict[str, _Person](_Person)
-    logins = [
+    return [
         Check(
             _sentence(where.names, whose.names),
             "logins",
@@ -35,24 +40,24 @@ def checks(spec: Verification) -> list[Check]:
         )
         for where, whose in _visits(spec)
     ]
-    return [*quick(spec), *deployment.checks(spec.deployment)[1:], *logins]
 
 
 def quick(spec: Verification) -> list[Check]:
     """What is cheap enough to be asked at every preview."""
-    parties = (spec.own, *spec.partners)
-    found = [
-        Check(
-            "the declared containers run, healthy",
-            "containers",
-            lambda: deployment.containers(spec.deployment.containers),
-        )
-    ]
-    found += [
+    running = Check(
+        "the declared containers run, healthy",
+        "containers",
+        lambda: deployment.containers(spec.deployment.containers),
+    )
+    return [running, *issuers(spec)]
+
+
+def issuers(spec: Verification) -> list[Check]:
+    """Each country's Keycloak answers, and calls itself what everybody calls it."""
+    return [
         Check(f"the issuer of {p.names.country.code} is one string", "discovery", partial(discovery, p.names, spec.ca))
-        for p in parties
+        for p in (spec.own, *spec.partners)
     ]
-    return found
 
 
 def discovery(names: Names, ca: str) -> str:

@@ -2,16 +2,18 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, test, up
+from dive_infra.cli import bench, environment, images, status, test, up
+from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
     help=__doc__,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
-    epilog="Exit codes: 0 ok · 1 a finding or a failure · 2 wrong use · 130 interrupted.",
+    epilog=EPILOG,
 )
 app.command("up")(up.up)
+app.command("status")(status.status)
 app.command("env")(environment.env)
 app.command("test")(test.test)
 app.command("bench")(bench.bench)

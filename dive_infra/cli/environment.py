@@ -3,7 +3,8 @@
 import os
 import shlex
 
-from dive_infra.cli.steps import step
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.steps import EXPECTED, fail, step
 from dive_infra.machine import engine, state, toolchain
 
 
@@ -18,6 +19,17 @@ def prepare() -> dict[str, str]:
         added = state.environment(tools, docker_host)
     os.environ.update(added)
     return added
+
+
+def ready() -> None:
+    """What is there already, ready to look with: nothing is installed, built or started."""
+    tools = toolchain.find(None, lambda _: None)
+    if tools is None:
+        fail("Pulumi is not on this machine; next: ./dive env installs or builds it", Exit.UNKNOWN)
+    try:
+        os.environ.update(state.environment(tools, engine.host()[0]))
+    except EXPECTED as error:
+        fail(str(error), Exit.UNKNOWN)
 
 
 def env() -> None:

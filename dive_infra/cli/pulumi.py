@@ -5,9 +5,16 @@ import subprocess
 from typing import Any
 
 from dive_infra.cli.drift import unseen
+from dive_infra.cli.exits import Exit
 from dive_infra.cli.steps import console, fail
 from dive_infra.findings import listing
 from dive_infra.machine.state import ROOT
+from dive_infra.operations.country import recorded
+from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.stack import read
+from dive_infra.operations.updating import updates
+from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.states import State
 
 
 def deploy(stack: str) -> None:
@@ -22,12 +29,28 @@ def deploy(stack: str) -> None:
     console.rule(" ".join(["pulumi up -s", stack, *refresh]))
     code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
     if interrupted:
-        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: ./dive up {stack.upper()}", 130)
+        next_ = f"./dive up {stack.upper()}"
+        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {next_}", Exit.INTERRUPTED)
     if code:
         fail(
             f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then "
-            f"./dive up {stack.upper()} (where the stack is locked and nobody deploys: pulumi cancel -s {stack})"
+            f"./dive up {stack.upper()} (where the stack is locked and nobody deploys: pulumi cancel -s {stack})",
+            _how_it_ended(stack),
         )
+
+
+def _how_it_ended(stack: str) -> Exit:
+    """Of an update that failed: whether somebody else deploys now, or the country stands deployed in part."""
+    if any(update.live for update in updates(stack)):
+        return Exit.LOCKED
+    try:
+        access = read(stack, exported(stack)).store
+        record = recorded(access, stack) if access else None
+    except (NotDeployed, StateUnreadable, StoreError):
+        return Exit.FINDINGS  # it failed; what else is so cannot be told
+    if record and record.holder and record.holder.live:
+        return Exit.LOCKED
+    return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
 
 
 def _to_its_end(command: list[str]) -> tuple[int, bool]:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dive_infra.cli.exits import Exit
 from dive_infra.machine.debian import PackageError
 from dive_infra.machine.engine import EngineError
 from dive_infra.machine.images import ImageError
@@ -44,7 +45,7 @@ def step(title: str) -> Iterator[Progress]:
     console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
 
 
-def fail(message: str, code: int = 1) -> NoReturn:
+def fail(message: str, code: Exit = Exit.FINDINGS) -> NoReturn:
     """Ends the command: the message says what was found, what was expected and what to do next."""
     sys.stderr.write(f"dive: {message}\n")
     raise typer.Exit(code)

@@ -216,15 +216,15 @@ def _recorded(spec: Spec, before: Inputs) -> str:
             return "awaits the database"
         raise CouldNotTell(str(error), "pulumi up -s usa") from None
     except StoreError as error:
-        raise Wrong(str(error), "a record that this program can read", "see above") from None
+        raise Wrong(str(error), "a record that this program can read", "see above", 1505) from None
     for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
         step = store.step(country, wanted)
         if step is None:
-            raise Wrong(f"no record of {wanted}", Status.COMPLETED, "pulumi up proves and records it anew")
+            raise Wrong(f"no record of {wanted}", Status.COMPLETED, "pulumi up proves and records it anew", 1505)
         if step.status != Status.COMPLETED:
-            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, "pulumi up")
+            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, "pulumi up", 1505)
         if wanted == phase and step.fingerprint != fingerprint(spec):
-            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), "pulumi up")
+            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), "pulumi up", 1505)
     return "COMPLETED"
 
 

@@ -11,6 +11,9 @@ from dive_infra.identity.realm_data import REALM_MANAGEMENT
 from dive_infra.naming import Names
 
 _REMEDY = "pulumi up --refresh"
+# kind of object -> error code
+_CODES = {"identity provider": 1301, "client scope": 1307}
+_CODE = 1305
 # What Keycloak puts into every realm.
 _KEYCLOAKS_CLIENTS = frozenset(
     ("account", "account-console", "admin-cli", "broker", REALM_MANAGEMENT, "security-admin-console")
@@ -43,7 +46,11 @@ class _Inspection:
         try:
             live = self.admin.get(self.realm)
         except NotThere:
-            return [Finding(f"realm {self.names.realm} exists", "invalid", "the realm", "no such realm", _REMEDY)]
+            return [
+                Finding(
+                    f"realm {self.names.realm} exists", "invalid", "the realm", "no such realm", _REMEDY, code=_CODE
+                )
+            ]
         profile = self.admin.get(f"{self.realm}/users/profile")
         policy = profile.get("unmanagedAttributePolicy", "DISABLED")
         return [
@@ -128,7 +135,14 @@ class _Inspection:
     ) -> list[Finding]:
         missing = [_missing(kind, n) for n in wanted if n not in live and n not in set(optional)]
         extra = [
-            Finding(f"{kind} {n} is declared", "invalid", f"no such {kind}", "it is there", f"remove it, or: {_REMEDY}")
+            Finding(
+                f"{kind} {n} is declared",
+                "invalid",
+                f"no such {kind}",
+                "it is there",
+                f"remove it, or: {_REMEDY}",
+                code=_CODES.get(kind, _CODE),
+            )
             for n in live
             if n not in wanted
         ]
@@ -136,7 +150,8 @@ class _Inspection:
 
 
 def _missing(kind: str, name: str) -> Finding:
-    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", _REMEDY)
+    code = _CODES.get(kind, _CODE)
+    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", _REMEDY, code=code)
 
 
 def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Finding:
@@ -145,7 +160,7 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
     if not off:
         return answer
     expected, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
-    return Finding(answer.check, "invalid", expected, found, _REMEDY)
+    return Finding(answer.check, "invalid", expected, found, _REMEDY, code=_CODES.get(kind, _CODE))
 
 
 def _differences(wanted: Mapping[str, Any], live: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any, Any]]:

@@ -118,7 +118,7 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
         return Finding(check, "valid")
     expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
     found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
-    return Finding(check, "invalid", expected, found, "pulumi up")
+    return Finding(check, "invalid", expected, found, "pulumi up", code=1305)
 
 
 def mend(admin: Admin, names: Names, password: str, reset: bool = False) -> list[str]:

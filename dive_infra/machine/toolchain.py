@@ -94,7 +94,13 @@ def cache_dir() -> Path:
 def ensure(cache: Path | None, progress: Progress) -> Toolchain:
     """A supported Pulumi with its Python language host. Raises ToolchainError."""
     cache = cache or cache_dir()
-    return _installed(cache, progress) or _cached(cache) or _downloaded(cache, progress) or _built(cache, progress)
+    return find(cache, progress) or _downloaded(cache, progress) or _built(cache, progress)
+
+
+def find(cache: Path | None, progress: Progress) -> Toolchain | None:
+    """The Pulumi that is there, nothing downloaded or built."""
+    cache = cache or cache_dir()
+    return _installed(cache, progress) or _cached(cache)
 
 
 def ensure_plugins(

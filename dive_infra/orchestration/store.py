@@ -11,6 +11,7 @@ from functools import wraps
 from threading import RLock
 from typing import Any, TypeVar, cast
 
+from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from dive_infra.orchestration import connection, lock, schema
@@ -21,6 +22,7 @@ from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, P
 from dive_infra.steps import step
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+Answered = TypeVar("Answered")
 
 
 def _one_at_a_time(method: Method) -> Method:
@@ -100,6 +102,11 @@ class Store:
     @_one_at_a_time
     def holder(self, country: str) -> Holder | None:
         return lock.holder(self._connection, country)
+
+    @_one_at_a_time
+    def ask(self, question: Callable[[Connection[Any]], Answered]) -> Answered:
+        """What `question` reads through this session."""
+        return question(self._connection)
 
     def holds(self, country: str) -> bool:
         """Whether this very session holds the country's lock."""

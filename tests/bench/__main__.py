@@ -17,9 +17,9 @@ from rich.console import Console
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
 from dive_infra.checks.spec import Verification, load
-from dive_infra.cli.drift import declared
 from dive_infra.machine import engine
 from dive_infra.machine.state import ROOT
+from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
 from tests.bench import chain, figures, floors
 from tests.bench.compose import Compose

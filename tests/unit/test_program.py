@@ -61,6 +61,7 @@ TOKENS = {
 
 CA = pki.issue("root", 30, authority=True)
 KEY = pki.rsa_key()
+PUBLIC_KEY = pki.public_key(KEY)  # once: it is asked for at every resource
 
 
 class Mocks(mocks.Mocks):
@@ -69,7 +70,7 @@ class Mocks(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         kind = args.typ.rsplit(":", 1)[-1]
         computed: dict[str, Any] = {
-            "Secret": {"value": KEY if args.inputs.get("kind") == "rsa" else "x" * 32, "public": pki.public_key(KEY)},
+            "Secret": {"value": KEY if args.inputs.get("kind") == "rsa" else "x" * 32, "public": PUBLIC_KEY},
             "Certificate": {"chain": CA.chain, "key": CA.key},
             "Image": {"image_id": f"sha256:{sha256(args.name.encode()).hexdigest()}", "source": "present"},
             "Probe": {"generation": 0},

@@ -20,7 +20,7 @@ ORDER = (
     {"stacks", "cli"},
     {"phases"},
     {"components"},
-    {"dynamic"},
+    {"dynamic", "operations"},
     {"checks"},
     {"orchestration", "seeds", "machine"},
     {"catalog"},

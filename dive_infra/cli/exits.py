@@ -1,0 +1,32 @@
+"""The exit codes of every verb of `./dive`: one table, shown by `./dive --help` and in docs/operations.md."""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    OK = 0
+    FINDINGS = 1
+    UNKNOWN = 2
+    LOCKED = 3
+    PARTIAL = 4
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[Exit, str] = {
+    Exit.OK: "ok",
+    Exit.FINDINGS: "a finding or a failure",
+    Exit.UNKNOWN: "could not tell, or wrong use",
+    Exit.LOCKED: "somebody deploys the country now",
+    Exit.PARTIAL: "deployed in part",
+    Exit.INTERRUPTED: "interrupted",
+}
+EPILOG = f"Exit codes: {' · '.join(f'{code.value} {meaning}' for code, meaning in MEANINGS.items())}."
+
+# Of several countries the worst decides: what is found comes before what could not be told.
+_WORST_FIRST = (Exit.INTERRUPTED, Exit.FINDINGS, Exit.PARTIAL, Exit.LOCKED, Exit.UNKNOWN, Exit.OK)
+
+
+def worst(codes: Iterable[Exit]) -> Exit:
+    """The one that decides; `OK` of none."""
+    return min(codes, key=_WORST_FIRST.index, default=Exit.OK)

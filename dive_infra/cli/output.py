@@ -1,0 +1,80 @@
+"""What a verb answers goes to standard output: a table for people, or JSON. Plain where no terminal reads it.
+
+Colours and control characters are left out when the output is not a terminal or NO_COLOR is set; the marks are ASCII
+where the encoding of the output has no others.
+"""
+
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dive_infra.findings import Answer
+
+_MARKS: dict[str, tuple[str, str, str]] = {
+    # kind -> sign, the same in ASCII, colour
+    "valid": ("✓", "ok", "green"),
+    "warning": ("‼", "!!", "yellow"),
+    "error": ("✗", "xx", "red"),
+    "unknown": ("?", "??", "magenta"),
+    "none": (" ", "  ", ""),
+}
+_SIGNS = str.maketrans(
+    {"✓": "ok", "‼": "!!", "✗": "xx", "·": "-", "→": "->", "…": "...", "—": "-", "–": "-", "≥": ">="}
+)
+
+
+def stdout(width: int | None = None) -> Console:
+    """A console on standard output; `width` in columns, by default the terminal's, else COLUMNS, else 120."""
+    plain = not sys.stdout.isatty()
+    console = Console(highlight=False, emoji=False, width=width)
+    if plain and width is None and "COLUMNS" not in console._environ:
+        console.width = 120
+    return console
+
+
+def ascii_only(console: Console) -> bool:
+    try:
+        "✓‼✗→·".encode(console.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return True
+    return False
+
+
+def mark(kind: str, console: Console) -> Text:
+    """The sign of an answer or severity, coloured where colours are shown."""
+    sign, plain, colour = _MARKS[kind]
+    return Text(plain if ascii_only(console) else sign, style=colour)
+
+
+def signs(text: str, console: Console) -> str:
+    """Text with the signs that the console's encoding has."""
+    return text.translate(_SIGNS) if ascii_only(console) else text
+
+
+def kind(answer: Answer | None, advisory: bool = False) -> str:
+    if answer is None:
+        return "none"
+    return ("warning" if advisory else "error") if answer == "invalid" else answer
+
+
+def grid(rows: Iterable[Iterable[Text | str]], *ratios: int | None) -> Table:
+    """Columns without lines; a column with a ratio shares what is left and wraps, the others never do."""
+    table = Table.grid(padding=(0, 1), expand=any(ratios))
+    for ratio in ratios:
+        table.add_column(ratio=ratio, no_wrap=ratio is None, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def ago(seconds: float | None) -> str:
+    """`42 s ago`, `3 min ago`, `2 h ago`, `5 d ago`; `never` for None."""
+    if seconds is None:
+        return "never"
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"

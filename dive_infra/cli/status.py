@@ -1,0 +1,93 @@
+"""`./dive status`: how far each country's deployment is, whether its services are well, and what mends what is not."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from dive_infra.cli.environment import ready
+from dive_infra.cli.exits import Exit, worst
+from dive_infra.cli.output import stdout
+from dive_infra.cli.stacks import codes, every
+from dive_infra.cli.status_table import table
+from dive_infra.cli.steps import fail
+from dive_infra.operations.country import look
+from dive_infra.operations.export import Export
+from dive_infra.operations.report import CountryStatus, StatusReport
+from dive_infra.operations.status import judge
+
+_OUTCOMES = {"RUNNING": Exit.LOCKED, "PARTIAL": Exit.PARTIAL}
+
+
+def status(
+    countries: Annotated[
+        list[str] | None,
+        typer.Argument(help="codes such as FRA; by default every country of the coalition", autocompletion=every),
+    ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="every country that has a stack file")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/status.json)")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="look again and again, until Ctrl+C")] = False,
+    every_seconds: Annotated[float, typer.Option("--interval", min=0.5, help="seconds between two looks")] = 2.0,
+) -> None:
+    """Show how far the deployment of each country is, and whether its services are well now.
+
+    Looks at the state, the engine, the record and the services; changes nothing. Logins are not repeated: their age is
+    shown, and `./dive doctor` tries them.
+    """
+    if everyone and countries:
+        fail("give countries, or --all, not both; next: ./dive status --all", Exit.UNKNOWN)
+    if watch and as_json:
+        fail("--watch is for people and --json for programs; next: leave one out", Exit.UNKNOWN)
+    wanted = codes(countries or every())
+    ready()
+    console = stdout()
+    if watch:
+        _watch(wanted, console, every_seconds)
+    report = collect(wanted)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        console.print(table(report, console))
+    raise typer.Exit(report.exit_code)
+
+
+def _watch(wanted: list[str], console: Console, every_seconds: float) -> None:
+    """In place on a terminal, else one look after the other; Ctrl+C ends it."""
+    try:
+        if not console.is_terminal:
+            while True:
+                console.print(table(collect(wanted), console))
+                time.sleep(every_seconds)
+        with Live(console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                live.update(table(collect(wanted), console), refresh=True)
+                time.sleep(every_seconds)
+    except KeyboardInterrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def collect(wanted: list[str]) -> StatusReport:
+    """All countries, side by side."""
+    started = time.monotonic()
+    exports = [Export(code.lower()) for code in wanted]
+    with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
+        found = list(side_by_side.map(lambda export: judge(look(export)), exports))
+    return StatusReport(
+        at=datetime.now(UTC),
+        seconds=round(time.monotonic() - started, 3),
+        exit_code=worst(map(outcome, found)),
+        countries=found,
+    )
+
+
+def outcome(country: CountryStatus) -> Exit:
+    """What the command ends with for one country: while it is being deployed, nothing found is a finding."""
+    if country.deployment.state in _OUTCOMES:
+        return _OUTCOMES[country.deployment.state]
+    if any(p.severity != "unknown" for p in country.problems):
+        return Exit.FINDINGS
+    return Exit.UNKNOWN if country.problems or country.collecting else Exit.OK

@@ -1,0 +1,110 @@
+"""How a status looks on a screen."""
+
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from dive_infra.cli.output import ago, grid, kind, mark, signs
+from dive_infra.operations.report import CountryStatus, PhaseStatus, Problem, StatusReport
+
+_STATES = {"COMPLETE": "green", "RUNNING": "cyan", "NOT_DEPLOYED": "dim"}  # all others are red
+_HEALTH = {"healthy": "green", "degraded": "yellow", "unhealthy": "red", "unknown": "magenta", "none": "dim"}
+
+
+def table(report: StatusReport, console: Console) -> RenderableType:
+    """All countries, each with what is wrong at its end."""
+    parts = [part for country in report.countries for part in (*_country(country, console), Text())]
+    return Group(*parts[:-1])
+
+
+def _country(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
+    yield _title(country, console)
+    if country.deployment.holder:
+        word = "deployed by" if country.deployment.state == "RUNNING" else "was deployed by"
+        where = f", in {country.deployment.phase}" if country.deployment.phase else ""
+        since = f", {ago(country.deployment.age)}" if country.deployment.age is not None else ""
+        yield Text(f"  {word} {country.deployment.holder}{where}{since}")
+    if country.phases:
+        rows = [_phase(phase, console) for phase in country.phases]
+        yield Padding(grid(rows, None, None, None, None, None, 1), (0, 0, 0, 2))
+    if country.containers:
+        yield from _containers(country, console)
+    if country.links:
+        yield Padding(
+            grid((_link(country, i, console) for i in range(len(country.links))), None, None, 1), (0, 0, 0, 2)
+        )
+    yield from _problems(country, console)
+    if country.collecting:
+        yield Text("  could not be asked")
+        for error in country.collecting:
+            cause = f"{error.source}: {error.cause}"
+            yield Padding(grid([[mark("unknown", console), signs(cause, console)]], None, 1), (0, 0, 0, 4))
+            yield Text(f"       next: {error.next}")
+
+
+def _title(country: CountryStatus, console: Console) -> Text:
+    state, health = country.deployment.state, country.health
+    title = Text(f"{country.code} {country.name}", style="bold")
+    title.append(signs(" · deployment ", console), style="not bold")
+    title.append(state.replace("_", " "), style=_STATES.get(state, "red"))
+    if country.deployment.age is not None and not country.deployment.holder:
+        title.append(f" {ago(country.deployment.age)}", style="not bold")
+    if health != "none":
+        title.append(signs(" · services ", console), style="not bold")
+        title.append(health.upper(), style=_HEALTH[health])
+    title.append(signs(f" · {country.seconds:.1f} s", console), style="not bold dim")
+    return title
+
+
+def _phase(phase: PhaseStatus, console: Console) -> list[Text | str]:
+    checkpoint = ago(phase.age) if phase.age is not None else ""
+    now = f"{phase.valid} of {phase.checks} valid" if phase.now else ""
+    recorded = phase.recorded if phase.recorded not in ("", "COMPLETED") else ""
+    took = f"{phase.seconds:.1f} s" if phase.now else ""
+    note = signs("; ".join(filter(None, (recorded, phase.note))), console)
+    return [mark(kind(phase.now), console), str(phase.phase), checkpoint, now, Text(took, style="dim"), note]
+
+
+def _containers(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
+    healthy = [c for c in country.containers if c.healthy]
+    names = ", ".join(f"{c.service}{f' (restarted {c.restarts} times)' if c.restarts else ''}" for c in healthy)
+    whole = len(healthy) == len(country.containers)
+    head = f"{len(healthy)} of {len(country.containers)} containers healthy"
+    rows: list[list[Text | str]] = [[mark("valid" if whole else "error", console), f"{head}: {names}"]]
+    rows += [
+        [mark("error" if c.service_class == "core" else "warning", console), f"{c.service}: {c.state}"]
+        for c in country.containers
+        if not c.healthy
+    ]
+    rows += [
+        [mark("warning", console), f"{c.name} is not declared ({c.state})"]
+        for c in country.containers
+        if not c.declared
+    ]
+    yield Padding(grid(rows, None, 1), (0, 0, 0, 2))
+
+
+def _link(country: CountryStatus, place: int, console: Console) -> list[Text | str]:
+    link = country.links[place]
+    good = link.status == "ACTIVE" and link.age is not None
+    took = f" in {link.seconds:.1f} s" if link.seconds is not None else ""
+    told = f"login proven {ago(link.age)}{took}" if good else f"{link.status} {link.error}".strip()
+    return [mark("valid" if good else "warning", console), signs(f"{link.source} → {link.target}", console), told]
+
+
+def _problems(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
+    """Grouped by the command that mends them: it stands once, after what it mends."""
+    groups: dict[str, list[Problem]] = {}
+    for problem in country.problems:
+        groups.setdefault(problem.next, []).append(problem)
+    for command, problems in groups.items():
+        yield Padding(grid((_problem(p, console) for p in problems), None, None, None, 1), (0, 0, 0, 2))
+        yield Text(f"    next: {command}", style="bold")
+
+
+def _problem(problem: Problem, console: Console) -> list[Text | str]:
+    expected = f", expected {problem.expected}" if problem.expected and problem.severity != "unknown" else ""
+    told = signs(f"{problem.check}: {problem.found or 'not so'}{expected}", console)
+    return [mark(problem.severity, console), str(problem.code or ""), Text(problem.where, style="dim"), told]

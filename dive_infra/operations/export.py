@@ -1,0 +1,58 @@
+"""The state of a stack as Pulumi exports it, secrets in plain text: asked early, read when it is there.
+
+It takes Pulumi most of a second, so whoever needs it begins it first and loads the client libraries meanwhile. The
+engine is not started, and nothing is locked or written.
+"""
+
+import json
+import subprocess
+from typing import Any
+
+from dive_infra.machine.state import ROOT
+
+PATIENCE = 30.0  # seconds
+
+
+class NotDeployed(RuntimeError):
+    """There is no stack of this name."""
+
+
+class StateUnreadable(RuntimeError):
+    """The state could not be read: Pulumi is missing, the passphrase is another one, or the backend is out of reach."""
+
+
+class Export:
+    """An export of `stack` that has begun; `state()` waits for it."""
+
+    def __init__(self, stack: str) -> None:
+        self.stack = stack
+        command = ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"]
+        try:
+            self._running = subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise StateUnreadable(f"pulumi can't be run: {error}; next: ./dive up {stack.upper()}") from None
+
+    def state(self, patience: float = PATIENCE) -> dict[str, Any]:
+        """The exported state; raises `NotDeployed` or `StateUnreadable`, which never shows what it holds."""
+        try:
+            out, err = self._running.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self._running.kill()
+            self._running.communicate()
+            raise StateUnreadable(
+                f"`pulumi stack export -s {self.stack}` did not end within {patience:.0f} s"
+            ) from None
+        if self._running.returncode:
+            if "no stack named" in err:
+                raise NotDeployed(f"there is no stack {self.stack}; next: ./dive up {self.stack.upper()}")
+            raise StateUnreadable(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
+        found = json.loads(out)
+        assert isinstance(found, dict)
+        return found
+
+
+def exported(stack: str) -> dict[str, Any]:
+    """The exported state of a stack, waited for."""
+    return Export(stack).state()

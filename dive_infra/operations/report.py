@@ -1,0 +1,128 @@
+"""What `./dive status` tells, as data: versioned, and held by the JSON schema in `schemas/status.json`."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dive_infra.findings import Answer
+from dive_infra.orchestration.states import Phase
+
+Health = Literal["healthy", "degraded", "unhealthy", "unknown", "none"]  # none: not deployed
+# The states of the record, and those that only a look can tell.
+DeploymentState = Literal[
+    "COMPLETE", "PARTIAL", "FAILED", "RUNNING", "INTERRUPTED", "NOT_DEPLOYED", "ROLLING_BACK", "CLEANUP", "UNKNOWN"
+]
+Severity = Literal["error", "warning", "unknown"]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Deployment(Part):
+    """The first axis: how far the country's deployment is. `age` is how long that has been so, in seconds.
+
+    `holder` says who deploys it now, or did when it was interrupted; `phase` is where; `updated` is when Pulumi last
+    ended an update.
+    """
+
+    state: DeploymentState
+    detail: str = ""
+    age: float | None = None
+    holder: str = ""
+    phase: str = ""
+    updated: datetime | None = None
+    resources: int = 0
+
+
+class PhaseStatus(Part):
+    """A phase: its checkpoint, and what its validator says now (`now` is null where there is nothing to validate).
+
+    `age` and `seconds` in seconds; `checks` were made now, `valid` of them hold. `note` says what will happen to it.
+    """
+
+    phase: Phase
+    recorded: str
+    age: float | None = None
+    evidence: str = ""
+    run: str = ""
+    now: Answer | None = None
+    checks: int = 0
+    valid: int = 0
+    seconds: float = 0.0
+    note: str = ""
+
+
+class ContainerStatus(Part):
+    service: str
+    name: str
+    state: str
+    healthy: bool
+    restarts: int
+    service_class: str
+    declared: bool
+
+
+class LinkStatus(Part):
+    """People of `source` at `target`; `age` since the last proven login, null for never; `seconds` that it took."""
+
+    source: str
+    target: str
+    alias: str
+    status: str
+    age: float | None
+    seconds: float | None
+    error: str = ""
+
+
+class Problem(Part):
+    """Something that is not as it should be: `check` is what should be so, `next` the command that mends it.
+
+    `code` is a number of docs/errors.md.
+    """
+
+    severity: Severity
+    where: str
+    check: str
+    expected: str
+    found: str
+    next: str
+    code: int | None
+
+
+class CollectingError(Part):
+    """A source that could not be asked: this says nothing of the country."""
+
+    source: str
+    cause: str
+    next: str
+
+
+class CountryStatus(Part):
+    code: str = Field(pattern="^[A-Z]{3}$")
+    name: str
+    deployment: Deployment
+    health: Health
+    phases: list[PhaseStatus]
+    containers: list[ContainerStatus]
+    links: list[LinkStatus]
+    problems: list[Problem]
+    collecting: list[CollectingError]
+    seconds: float = Field(ge=0)
+
+
+class StatusReport(Part):
+    """`exit_code` is that of the command."""
+
+    version: Literal[1] = 1
+    at: datetime
+    seconds: float = Field(ge=0)
+    exit_code: int
+    countries: list[CountryStatus]
+
+
+def json_schema(model: type[BaseModel], title: str) -> dict[str, object]:
+    """The JSON schema of a report as it stands in `schemas/`."""
+    made = model.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}

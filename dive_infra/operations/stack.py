@@ -1,0 +1,121 @@
+"""One stack as its state tells it: what each phase declared and proved, and what the last update left open."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dive_infra.checks.spec import Spec, Unreadable, Verification, load
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.states import Phase
+
+_CHECKPOINTS = ("dynamic/dive:Checkpoint", "dynamic/dive:Verification")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the state says of a phase that was completed; `completed` is when (ISO 8601).
+
+    `spec` is what the phase declared, with its secrets; where this program cannot read it, `unreadable` says why.
+    """
+
+    phase: Phase
+    completed: str
+    evidence: str
+    spec: Spec | None = field(repr=False)
+    unreadable: str = ""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """`store` is the country's own login at the record; `pending` are operations that an update did not end.
+
+    `mark` is the id that this stack writes on all it owns; `updated` is when the last update ended.
+    """
+
+    name: str
+    resources: int
+    updated: datetime | None
+    checkpoints: Mapping[Phase, Checkpoint] = field(default_factory=dict[Phase, Checkpoint])
+    pending: tuple[str, ...] = ()
+    store: Access | None = field(default=None, repr=False)
+    mark: str = ""
+    program: str = ""  # the version of Pulumi that wrote it
+
+    @property
+    def code(self) -> str:
+        return self.name.upper()
+
+    @property
+    def specs(self) -> dict[Phase, Spec]:
+        """What each completed phase declared, where this program can read it."""
+        return {phase: c.spec for phase, c in self.checkpoints.items() if c.spec}
+
+    def spec(self, phase: Phase) -> Any:
+        """What `phase` declared; None when it was never completed, or another program wrote it."""
+        return self.specs.get(phase)
+
+    @property
+    def names(self) -> Names | None:
+        """The names of the country as it was deployed; None before its first phase is completed."""
+        for spec in self.specs.values():
+            return spec.own.names if isinstance(spec, Verification) else spec.names
+        return None
+
+
+def read(name: str, state: Mapping[str, Any]) -> Stack:
+    """The stack `name` from its exported state with its secrets in plain text."""
+    deployment = state.get("deployment") or {}
+    resources: list[Mapping[str, Any]] = deployment.get("resources") or []
+    manifest = deployment.get("manifest") or {}
+    ended = manifest.get("time")
+    checkpoints = {c.phase: c for c in map(_checkpoint, _of_type(resources, *_CHECKPOINTS))}
+    return Stack(
+        name,
+        len(resources),
+        datetime.fromisoformat(ended) if ended and not ended.startswith("0001") else None,
+        {phase: checkpoints[phase] for phase in Phase if phase in checkpoints},
+        tuple(_operation(p) for p in deployment.get("pending_operations") or []),
+        _store(resources),
+        next((str(_plain(r["outputs"]["mark"])) for r in _of_type(resources, "dynamic/dive:StackIdentity")), ""),
+        str(manifest.get("version", "")),
+    )
+
+
+def declared(state: Mapping[str, Any]) -> dict[Phase, Spec]:
+    """What each completed phase declared, from a stack's exported state with its secrets in plain text."""
+    return read("", state).specs
+
+
+def _checkpoint(resource: Mapping[str, Any]) -> Checkpoint:
+    outputs = {key: _plain(value) for key, value in resource["outputs"].items() if key != "report"}
+    phase = Phase(outputs["phase"])
+    try:
+        spec, unreadable = load(phase, outputs["spec"]), ""
+    except Unreadable as error:
+        spec, unreadable = None, str(error)
+    return Checkpoint(phase, str(outputs["completed"]), str(outputs["evidence"]), spec, unreadable)
+
+
+def _store(resources: list[Mapping[str, Any]]) -> Access | None:
+    """The login that a checkpoint was given: at the hub the first ones have none."""
+    for resource in _of_type(resources, *_CHECKPOINTS):
+        if found := _plain(resource["inputs"].get("store")):
+            return Access(**{**found, "port": int(found["port"])})
+    return None
+
+
+def _of_type(resources: list[Mapping[str, Any]], *types: str) -> Iterator[Mapping[str, Any]]:
+    return (r for r in resources if r["type"].endswith(types) and r.get("outputs"))
+
+
+def _operation(pending: Mapping[str, Any]) -> str:
+    """`creating service-opa-container`."""
+    return f"{pending['type']} {pending['resource']['urn'].rsplit('::', 1)[-1]}"
+
+
+def _plain(value: Any) -> Any:
+    """A value of the state, a secret as what it holds."""
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value

@@ -1,0 +1,64 @@
+"""Who runs Pulumi on a stack now, by the lock that Pulumi itself keeps beside a state in files.
+
+It is there while an update runs, also one that changes nothing and so never asks for the country's own lock. Left
+behind by a dead process, it stops every later update. Only this machine's processes can be told dead or alive.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import psutil
+
+from dive_infra.settings import PROJECT
+
+_ORGANIZATION = "organization"  # the only one that a state in files has
+
+
+@dataclass(frozen=True)
+class Update:
+    """A process that holds Pulumi's lock of a stack; `live` is None for one of another machine."""
+
+    user: str
+    host: str
+    pid: int
+    since: datetime
+    live: bool | None
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host} (pid {self.pid}, since {self.since:%H:%M:%S})"
+
+
+def updates(stack: str, environment: Mapping[str, str] = os.environ) -> list[Update]:
+    """The holders of Pulumi's lock of a stack; empty too where the state is not in files of this machine."""
+    folder = locks(stack, environment)
+    return [_read(path) for path in sorted(folder.glob("*.json"))] if folder else []
+
+
+def locks(stack: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of a stack's locks; None where the state is not in files of this machine."""
+    backend = urlsplit(environment.get("PULUMI_BACKEND_URL", ""))
+    if backend.scheme != "file":
+        return None
+    root = Path(unquote(backend.netloc + backend.path)).expanduser()
+    return root / ".pulumi" / "locks" / _ORGANIZATION / PROJECT / stack
+
+
+def _read(path: Path) -> Update:
+    held = json.loads(path.read_text())
+    host, pid, since = held["hostname"], int(held["pid"]), datetime.fromisoformat(held["timestamp"])
+    live = _lives(pid, since) if host == socket.gethostname() else None
+    return Update(held["username"], host, pid, since, live)
+
+
+def _lives(pid: int, since: datetime) -> bool:
+    """Whether the process that wrote the lock lives: a later one that has its number is another."""
+    try:
+        return psutil.Process(pid).create_time() <= since.timestamp()
+    except psutil.NoSuchProcess:
+        return False

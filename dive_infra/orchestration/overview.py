@@ -1,0 +1,124 @@
+"""All that the record knows of a country, as one look: for those who look and never write. Ages are in seconds, by the
+database's clock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from dive_infra.orchestration import lock
+from dive_infra.orchestration.records import Current, Holder
+from dive_infra.orchestration.states import Phase, State, Status
+
+_ERRORS = 10  # of the newest
+
+_CURRENT = """
+SELECT state, previous_state, changed_at, reason, run_id, extract(epoch FROM clock_timestamp() - changed_at)
+FROM deployment_states WHERE instance_code = %s
+"""
+_STEPS = """
+SELECT s.step_name, s.status, s.fingerprint, s.completed_at, coalesce(c.evidence, ''), s.run_id, s.error_message,
+    extract(epoch FROM clock_timestamp() - c.created_at), coalesce(c.created_by, ''),
+    (c.metadata ->> 'seconds')::double precision
+FROM deployment_steps s LEFT JOIN checkpoints c USING (checkpoint_id) WHERE s.instance_code = %s
+"""
+_LINKS = """
+SELECT source_code, target_code, idp_alias, status, error_message, login_seconds,
+    extract(epoch FROM clock_timestamp() - last_verified_at)
+FROM federation_links WHERE %s IN (source_code, target_code) ORDER BY source_code, target_code
+"""
+# What went wrong since the country was complete for the last time.
+_FAILURES = """
+SELECT error_code, component, message, occurred_at, run_id, extract(epoch FROM clock_timestamp() - occurred_at)
+FROM orchestration_errors WHERE instance_code = %(code)s AND resolved_at IS NULL
+    AND occurred_at > coalesce((SELECT max(transition_time) FROM state_transitions
+        WHERE instance_code = %(code)s AND to_state = 'COMPLETE'), '-infinity')
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A phase as the record has it; `age` since its proof was written, None where there is none."""
+
+    phase: Phase
+    status: Status
+    fingerprint: str
+    completed_at: datetime | None
+    evidence: str
+    run_id: str
+    error: str
+    age: float | None
+    actor: str
+    seconds: float | None  # that its validation took
+
+
+@dataclass(frozen=True)
+class Link:
+    """A person of `source` logs in at `target`; `age` since that was last proven, `seconds` that it took."""
+
+    source: str
+    target: str
+    alias: str
+    status: str
+    error: str
+    seconds: float | None
+    age: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error that a run recorded; `code` is a number of `codes`, or a word for what has none."""
+
+    code: str
+    component: str
+    message: str
+    at: datetime
+    run_id: str
+    age: float
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`current` is None where the record has no row of the country; `age` since that state was entered."""
+
+    now: datetime
+    current: Current | None
+    age: float | None
+    holder: Holder | None
+    steps: dict[Phase, Recorded]
+    links: tuple[Link, ...]
+    failures: tuple[Failure, ...]
+
+
+def overview(connection: Connection[Any], country: str) -> Overview:
+    """What the record knows of a country, as far as the login sees it."""
+    code = country.lower()
+    clock = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert clock is not None  # one row, always
+    current = connection.execute(_CURRENT, [code]).fetchone()
+    steps = [_recorded(row) for row in connection.execute(_STEPS, [code]).fetchall()]
+    links = connection.execute(_LINKS, [code]).fetchall()
+    failures = connection.execute(_FAILURES, {"code": code, "limit": _ERRORS}).fetchall()
+    holder = lock.holder(connection, code)
+    return Overview(
+        clock[0],
+        Current(State(current[0]), State(current[1]), *current[2:5]) if current else None,
+        float(current[5]) if current else None,
+        holder,
+        {step.phase: step for step in sorted(steps, key=lambda s: [*Phase].index(s.phase))},
+        tuple(Link(s.upper(), t.upper(), a, status, e, took, _float(age)) for s, t, a, status, e, took, age in links),
+        tuple(Failure(c, where, what, at, run, float(age)) for c, where, what, at, run, age in failures),
+    )
+
+
+def _recorded(row: tuple[Any, ...]) -> Recorded:
+    phase, status, fingerprint, completed, evidence, run, error, age, actor, seconds = row
+    return Recorded(
+        Phase(phase), Status(status), fingerprint, completed, evidence, run, error, _float(age), actor, seconds
+    )
+
+
+def _float(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -11,6 +11,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
 from dive_infra import pki
+from dive_infra.operations.unrecorded import AGAIN, REMOVE
 from dive_infra.settings import load
 from dive_infra.stacks.hub import hub
 from dive_infra.stacks.spoke import spoke
@@ -41,6 +42,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
+    "pulumi-python:dynamic/dive:DatabaseLogins",
     "pulumi-python:dynamic/dive:DataVolume",
     "pulumi-python:dynamic/dive:Files",
     "pulumi-python:dynamic/dive:Gate",
@@ -48,14 +50,17 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
+    "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
     "pulumi-python:dynamic/dive:Seed",
     "pulumi-python:dynamic/dive:ServiceAccountRoles",
     "pulumi-python:dynamic/dive:StackIdentity",
     "pulumi-python:dynamic/dive:TestUsers",
     "pulumi-python:dynamic/dive:TrustFile",
+    "pulumi-python:dynamic/dive:Undeclared",
     "pulumi-python:dynamic/dive:Verification",
 }
 
@@ -83,6 +88,7 @@ class Mocks(mocks.Mocks):
             "TestUsers": {"usernames": ["u"], "ids": {}},
             "Seed": {"counts": {}},
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
+            "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
             "StackReference": {"outputs": GRANTED},
         }.get(kind, {})
@@ -160,6 +166,15 @@ def fra() -> dict[str, Any]:
 def test_the_type_tokens_are_those_of_the_contract(usa: dict[str, Any], fra: dict[str, Any]) -> None:
     ours = {r.type for r in [*usa.values(), *fra.values()] if r.type.startswith(("dive:", "pulumi-python:dynamic/"))}
     assert ours == TOKENS
+
+
+def test_recovery_knows_every_type_that_a_killed_run_may_have_made(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    others = {
+        r.type
+        for r in [*usa.values(), *fra.values()]
+        if not r.type.startswith(("dive:", "pulumi-python:dynamic/", "pulumi:"))
+    }
+    assert others == REMOVE.keys() | AGAIN
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

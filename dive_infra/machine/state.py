@@ -118,6 +118,8 @@ def _has_passphrase(given: Mapping[str, str]) -> bool:
 def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables with which Pulumi and what it starts are found."""
     added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
     if toolchain.source == "built":

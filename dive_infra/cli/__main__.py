@@ -11,7 +11,9 @@ from dive_infra.cli import (
     images,
     new,
     nuke,
+    preview,
     reload_secrets,
+    repair,
     restart,
     status,
     test,
@@ -27,10 +29,12 @@ app = typer.Typer(
     epilog=EPILOG,
 )
 app.command("up")(up.up)
+app.command("repair")(repair.repair)
 app.command("new")(new.new)
 app.command("nuke")(nuke.nuke)
 app.command("reload-secrets")(reload_secrets.reload_secrets)
 app.command("restart")(restart.restart)
+app.command("preview")(preview.preview)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)

@@ -11,9 +11,10 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
 from dive_infra.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import stack_file
 from dive_infra.operations import stack_files
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.running import Runner
 from dive_infra.settings import Settings, SettingsError
 
 
@@ -41,7 +42,7 @@ def new(
 def texts(hub: Settings, country: Country) -> dict[Path, str]:
     """Path of a stack file -> its text, in the order in which they are to be written; ends the command with 2 when
     there is nothing to write. What a run that was cut off has written is not written again."""
-    own, of_hub = _file(country), ROOT / f"Pulumi.{HUB_CODE.lower()}.yaml"
+    own, of_hub = _file(country), stack_file(HUB_CODE.lower())
     found: dict[Path, str] = {}
     try:
         if not own.exists():
@@ -71,7 +72,7 @@ def _spoke(code: str) -> Country:
 
 
 def _file(country: Country) -> Path:
-    return ROOT / f"Pulumi.{country.lower}.yaml"
+    return stack_file(country.lower)
 
 
 def _write(path: Path, text: str) -> None:
@@ -83,6 +84,7 @@ def _write(path: Path, text: str) -> None:
 def _preview(hub: Settings) -> None:
     prepare()
     stack = hub.country.lower()
+    runner = Runner.of(stack)
     try:
         exported(stack)
     except NotDeployed:
@@ -91,5 +93,5 @@ def _preview(hub: Settings) -> None:
     except StateUnreadable as error:
         fail(f"{error}; the stack files are written; next: mend it, then: pulumi preview -s {stack}", Exit.UNKNOWN)
     console.rule(f"pulumi preview -s {stack}")
-    if subprocess.run(["pulumi", "preview", "-s", stack], cwd=ROOT).returncode:
+    if subprocess.run(runner.command("preview"), cwd=runner.folder, env=runner.environment).returncode:
         fail(f"the preview failed, see above; the stack files are written; next: pulumi preview -s {stack}")

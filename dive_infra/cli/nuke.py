@@ -1,6 +1,5 @@
 """`./dive nuke`: all of a country goes, data included; shown before, confirmed by its code, proven after."""
 
-import json
 import sys
 from typing import Annotated
 
@@ -13,7 +12,6 @@ from rich.table import Table
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.pulumi import pulumi
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
@@ -21,6 +19,7 @@ from dive_infra.operations import belongings, nuking
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.export import StateUnreadable
 from dive_infra.operations.nuking import Inventory
+from dive_infra.operations.running import PulumiFailed, stacks
 from dive_infra.settings import Settings
 
 
@@ -40,7 +39,7 @@ def nuke(
             _refuse_while_spokes_live(settings)
         there = nuking.take_stock(settings.names, settings.hub)
         refuse_while_updating([code])
-    except (CouldNotTell, StateUnreadable) as error:
+    except (CouldNotTell, PulumiFailed, StateUnreadable) as error:
         fail(f"{error}; nothing was removed", Exit.UNKNOWN)
     except Busy as busy:
         fail(f"{busy}; nothing was removed; next: wait for it to end, then again", Exit.LOCKED)
@@ -67,7 +66,7 @@ def nuke(
 
 def _refuse_while_spokes_live(hub: Settings) -> None:
     lives = belongings.countries(engine.client(), hub.namespace) - {hub.country}
-    deployed = {s["name"].upper() for s in json.loads(pulumi("stack", "ls", "--json")) if s.get("resourceCount")}
+    deployed = {name.upper() for name, resources in stacks().items() if resources}
     lives |= deployed & set(hub.spokes)
     if lives:
         fail(

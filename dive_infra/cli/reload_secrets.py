@@ -21,12 +21,13 @@ from dive_infra.credentials import Credential
 from dive_infra.findings import listing
 from dive_infra.machine import engine
 from dive_infra.machine.containers import look
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import STACKS, stack_file
 from dive_infra.operations import reloading, secret_sources, stack
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.doors import Place
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
 from dive_infra.operations.reloading import Reload, RolledBack, Stuck
+from dive_infra.operations.running import Runner
 from dive_infra.operations.secret_sources import SourceError
 from dive_infra.operations.stack import Stack
 from dive_infra.orchestration.states import Phase
@@ -136,7 +137,7 @@ def _values(
 
 def _configured(name: str) -> dict[str, str]:
     command = ["pulumi", "config", "--show-secrets", "--json", "--non-interactive", "-s", name]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True)
     if done.returncode:
         raise SourceError(f"`pulumi config -s {name}` failed: {' '.join(done.stderr.split())}")
     entry = json.loads(done.stdout).get(f"{PROJECT}:secrets") or {}
@@ -171,7 +172,7 @@ def _look(run: Reload, code: str) -> None:
 def _servers(run: Reload, settings: Settings, found: Stack) -> None:
     """Writes the configuration and tells the servers, under the lock; a failure takes both back."""
     code, name = settings.country, settings.country.lower()
-    file = ROOT / f"Pulumi.{name}.yaml"
+    file = stack_file(name)
     before = file.read_text()
     try:
         with claim(found.store, code, "RELOAD-SECRETS") as held:
@@ -196,7 +197,7 @@ def _servers(run: Reload, settings: Settings, found: Stack) -> None:
 def _configure(name: str, secret: str, value: str) -> None:
     """By standard input: on the command line everybody could read it."""
     command = ["pulumi", "config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", "-s", name]
-    done = subprocess.run([*command, "--non-interactive"], cwd=ROOT, input=value, capture_output=True, text=True)
+    done = subprocess.run([*command, "--non-interactive"], cwd=STACKS, input=value, capture_output=True, text=True)
     if done.returncode:
         raise SourceError(f"`pulumi config set` of {secret} failed: {' '.join(done.stderr.split())}")
 
@@ -204,7 +205,8 @@ def _configure(name: str, secret: str, value: str) -> None:
 def _update(name: str, code: str) -> None:
     """Without a refresh, which would ask the servers with the old secrets."""
     console.rule(f"pulumi up -s {name}")
-    ended, interrupted = to_its_end(["pulumi", "up", "-s", name, "--yes", "--skip-preview"])
+    runner = Runner.of(name)
+    ended, interrupted = to_its_end(runner.command("up", "--yes", "--skip-preview"), runner.folder, runner.environment)
     if ended:
         cause = "was interrupted" if interrupted else "failed for the cause above"
         fail(

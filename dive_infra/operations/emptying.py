@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from dive_infra.machine.state import HOME, ROOT
+from dive_infra.machine.state import HOME, STACKS
 from dive_infra.operations.export import StateUnreadable, exported
 from dive_infra.operations.updating import updates
 
@@ -38,6 +38,6 @@ def empty(stack: str) -> None:
 
 def _pulumi(*arguments: str) -> None:
     command = ["pulumi", *arguments, "--non-interactive"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=STACKS, env=os.environ, capture_output=True, text=True)
     if done.returncode:
         raise StateUnreadable(f"`pulumi {' '.join(arguments[:2])}` failed: {' '.join(done.stderr.split())}")

@@ -5,7 +5,7 @@ whether the database is out of reach (`Unreachable`), refuses us (`Refused`), ha
 failed the query (`QueryFailed`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from threading import RLock
@@ -39,8 +39,10 @@ def _one_at_a_time(method: Method) -> Method:
 class Store:
     """A session at the database. The lock of a country, once held, is held as long as the session."""
 
-    def __init__(self, access: Access, run: Run | None = None) -> None:
+    def __init__(self, access: Access, run: Run | None = None, lost: Mapping[str, int] | None = None) -> None:
+        """`lost`: country -> the fence of a lock that this process has lost with an earlier session."""
         self.access = access
+        self._lost = dict(lost or {})
         self.run = run or this_run()
         self._guard = RLock()
         self._fences: dict[str, int] = {}
@@ -51,6 +53,11 @@ class Store:
         except Exception:
             self._connection.close()
             raise
+
+    @property
+    def fences(self) -> dict[str, int]:
+        """The locks that this session holds, or held when its connection was lost: country -> fence."""
+        return {**self._lost, **self._fences}
 
     @property
     def alive(self) -> bool:
@@ -120,7 +127,8 @@ class Store:
         code = country.lower()
         if code in self._fences:
             return
-        self._fences[code], interrupted = lock.take(self._connection, code, self.run, phase)
+        self._fences[code], interrupted = lock.take(self._connection, code, self.run, phase, self._lost.get(code, 0))
+        self._lost.pop(code, None)
         state = self._state(code)
         if interrupted and state in IN_PROGRESS:
             with self._writing(code, phase):
@@ -298,5 +306,5 @@ def session(access: Access) -> Store:
             return known
         if known:
             known.close()
-        _sessions[place] = Store(access)
+        _sessions[place] = Store(access, lost=known.fences if known else None)
         return _sessions[place]

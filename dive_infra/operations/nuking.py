@@ -12,7 +12,8 @@ import docker
 
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
 from dive_infra.identity.admin import AdminError
-from dive_infra.machine import engine
+from dive_infra.machine import engine, orphans
+from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
 from dive_infra.operations import belongings, emptying, stack
 from dive_infra.operations.belongings import Belonging
@@ -90,6 +91,8 @@ def _held(hub: PartnerSide | None) -> tuple[Held, str]:
 def remove(there: Inventory, held: Claim, tell: Callable[[str], None]) -> list[str]:
     """Removes all of it; returns what could not be removed, and why."""
     client = engine.client()
+    for program in orphans.end_in(ROOT):  # it would go on making what is removed here
+        tell(f"{program}, left by a killed run")
     problems = belongings.remove(client, there.objects, tell)
     if there.hub and not there.away:
         problems += _at_hub(there, there.hub, held, tell)

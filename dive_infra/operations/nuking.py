@@ -19,7 +19,7 @@ from dive_infra.operations import belongings, emptying, stack
 from dive_infra.operations.belongings import Belonging
 from dive_infra.operations.claim import Claim
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
-from dive_infra.operations.partner_side import Held, PartnerSide
+from dive_infra.operations.partner_side import Held, HubUnreadable, PartnerSide
 from dive_infra.orchestration.access import Access, StoreError
 
 _LOOK = 30.0  # seconds for all proofs
@@ -84,7 +84,7 @@ def _hub(hub_stack: str, spoke: Names) -> PartnerSide | None:
 def _held(hub: PartnerSide | None) -> tuple[Held, str]:
     try:
         return (hub.held() if hub else Held()), ""
-    except (AdminError, StoreError) as error:
+    except (AdminError, StoreError, HubUnreadable) as error:
         return Held(), str(error)
 
 

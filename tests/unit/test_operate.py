@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
-from dive_infra.cli import fleet
+from dive_infra.cli import fleet, nuke
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import Deployment
@@ -16,7 +17,8 @@ from dive_infra.countries import COUNTRIES, HUB, parse
 from dive_infra.machine import state as machine_state
 from dive_infra.naming import Names
 from dive_infra.operations import stack_files
-from dive_infra.operations.belongings import is_of
+from dive_infra.operations.belongings import Belonging, is_of
+from dive_infra.operations.nuking import Inventory
 from dive_infra.operations.partner_side import HubUnreadable, PartnerSide
 from dive_infra.operations.restarting import all_needs
 from dive_infra.operations.stack import Checkpoint, Stack
@@ -189,3 +191,28 @@ def test_a_hub_of_another_program_is_not_taken_for_one_that_holds_nothing(config
         return
     with pytest.raises(HubUnreadable, match="USA was deployed by another version of this program"):
         side.held()
+
+
+def _confirm(
+    monkeypatch: pytest.MonkeyPatch, typed: str, mark: str = "fra-1", of: str = "fra-1", yes: bool = False
+) -> int:
+    """The exit code of asking for a confirmation, with a person at the terminal who types."""
+    there = Inventory(FRA, "fra", mark, 1, 0, (Belonging("volume", "dive-fra-redis-data", of),), ())
+    monkeypatch.setattr(nuke.sys.stdin, "isatty", lambda: bool(typed), raising=False)
+    monkeypatch.setattr(nuke.Prompt, "ask", lambda *_, **__: typed)
+    try:
+        nuke._confirm(there, yes)
+    except typer.Exit as ended_with:
+        return ended_with.exit_code
+    return 0
+
+
+@pytest.mark.parametrize(("typed", "code"), [("FRA", 0), (" FRA ", 0), ("fra", 1), ("yes", 1), ("", 2)])
+def test_a_country_goes_only_when_its_code_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str, code: int) -> None:
+    assert _confirm(monkeypatch, typed) == code
+
+
+def test_yes_covers_what_this_checkout_deployed_and_what_lost_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _confirm(monkeypatch, "", yes=True) == 0
+    assert _confirm(monkeypatch, "", mark="", of="fra-2", yes=True) == 0
+    assert _confirm(monkeypatch, "", of="fra-2", yes=True) == 1, "another checkout's"

@@ -9,7 +9,7 @@ import httpx
 import psutil
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import labelled
+from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
 from dive_infra.findings import ORPHANS, REMOVE
@@ -130,11 +130,18 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
         raise Wrong(
             "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
             f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
-            "destroy it with the stack it names, or remove it by hand; or use another dive:namespace than "
+            f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
             f"{names.namespace}{removed if marks else ''}",
             1007,
         )
     return f"{sum(labelled(o, names) for o in kept)} objects, all ours"
+
+
+def _by_hand(others: Iterable[Object]) -> str:
+    """Commands for what holds no data."""
+    commands = {"container": "docker container rm -f", "network": "docker network rm"}
+    told = ", ".join(f"{commands[o.kind]} {o.name}" for o in others if o.kind in commands)
+    return f", or by hand: {told}" if told else ""
 
 
 def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
@@ -166,7 +173,7 @@ def hub_healthy(hub: Names, ca: str) -> str:
             try:
                 status = http.get(url).status_code
             except httpx.HTTPError as error:
-                raise Wrong(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
+                raise objects.silent(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
             if status != 200:
                 raise Wrong(f"{url} answers {status}", "200", remedy, 1002)
     return f"{len(urls)} answers"

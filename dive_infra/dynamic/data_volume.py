@@ -12,9 +12,8 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
-from dive_infra.machine import engine
-
-ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
+from dive_infra.machine import engine, loss
+from dive_infra.machine.loss import ACCEPT
 
 
 class DataVolumeProvider(Provider):
@@ -73,14 +72,8 @@ def accepted() -> set[str]:
 
 
 def _loss(inputs: Inputs, reason: str) -> str:
-    name, labels = inputs["volume"], inputs["labels"]
-    again = f"pulumi up -s {labels['dive.country'].lower()}"
-    marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
-    return (
-        f"volume {name} {reason}; nothing is made in its place. Next, one of:\n"
-        f"  restore it: docker volume create {marks} {name}, put the backup into it, then: {again}\n"
-        f"  accept the loss, in this one run: {ACCEPT}={name} {again}"
-    )
+    choice = "\n  ".join(loss.choice(inputs["volume"], inputs["labels"]))
+    return f"volume {inputs['volume']} {reason}; nothing is made in its place. Next, one of:\n  {choice}"
 
 
 class DataVolume(Resource, module="dive", name="DataVolume"):

@@ -1,7 +1,7 @@
 """One thing that goes wrong, the command that mends it, and what that command may touch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import docker
@@ -21,6 +21,10 @@ class Scene:
     usa: Country
     fra: Country
     hurt: Country
+
+    def at(self, code: str) -> "Scene":
+        """The same coalition, another country."""
+        return replace(self, hurt={"USA": self.usa, "FRA": self.fra}[code])
 
     def container(self, service: str) -> Container:
         return self.engine.containers.get(self.hurt.names.container(service))

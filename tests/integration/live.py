@@ -34,10 +34,13 @@ def resource(country: Country, name: str) -> dict[str, Any]:
     """A resource as it stands in the stack's state, secrets in plain text."""
     state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
-    for key, value in found["outputs"].items():
-        if isinstance(value, dict) and "plaintext" in value:
-            found["outputs"][key] = json.loads(value["plaintext"])
+    found["outputs"] = {key: plain(value) for key, value in found["outputs"].items()}
     return found
+
+
+def plain(value: Any) -> Any:
+    """A value of the state, a secret as what it holds."""
+    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def specification(country: Country, phase: Phase) -> Any:

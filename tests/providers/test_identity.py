@@ -391,7 +391,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
 def test_the_gateway_works_on_after_its_token_was_revoked_or_its_realm_made_anew(coalition: Coalition) -> None:
     realm = f"/realms/{USA.realm}"
     assert coalition.fra.get(_instances("fra-idp"))  # the gateway holds a token now
-    time.sleep(2)
+    time.sleep(2)  # tokens tell the second in which they were made, and no more
     coalition.admin.put(realm, {**coalition.admin.get(realm), "notBefore": int(time.time())})
     try:
         assert coalition.fra.get(_instances("fra-idp"))["alias"] == "fra-idp"

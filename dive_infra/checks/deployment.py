@@ -91,7 +91,7 @@ def postgres(names: Names, database: Database, ca: str) -> str:
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
     except Unreachable as error:
-        raise Wrong(_cause(error), "an answer", _UP, 1406) from None
+        raise _silent(_cause(error)) from None
     except Refused as error:
         raise Wrong(_cause(error), f"a login as {database.user}", f"{_UP} --refresh", 1406) from None
     except psycopg.Error as error:
@@ -122,7 +122,7 @@ def mongodb(names: Names, password: str, ca: str) -> str:
         except pymongo.errors.OperationFailure as error:
             raise Wrong(str(error), f"a login as {ROOT_USER}", _UP, 1406) from None
         except pymongo.errors.PyMongoError as error:
-            raise Wrong(_first(error), "an answer", _UP, 1406) from None
+            raise _silent(_first(error)) from None
     return f"{len(collections)} collections"
 
 
@@ -142,7 +142,7 @@ def redis(names: Names, password: str, ca: str) -> str:
     except redis_client.AuthenticationError as error:
         raise Wrong(str(error), "a login", _UP, 1406) from None
     except redis_client.RedisError as error:
-        raise Wrong(_first(error), "an answer", _UP, 1406) from None
+        raise _silent(_first(error)) from None
     finally:
         client.close()
     return "PONG"
@@ -168,6 +168,12 @@ def schema(access: Access) -> str:
     except (SchemaMismatch, Refused, Unreachable) as error:
         raise Wrong(str(error), "this program's schema", _UP, 1406) from None
     return "agrees"
+
+
+def _silent(told: str) -> Wrong | CouldNotTell:
+    """What a server that gave no answer means: one that lets us wait may be busy, whether it is well is not told."""
+    waited = any(word in told.lower() for word in ("timeout expired", "timed out")) and "refused" not in told.lower()
+    return CouldNotTell(told, _UP) if waited else Wrong(told, "an answer", _UP, 1406)
 
 
 def _cause(error: Exception) -> str:

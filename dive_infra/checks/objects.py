@@ -8,9 +8,10 @@ import docker
 import docker.errors
 from requests.exceptions import RequestException
 
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.machine import engine
 from dive_infra.machine.engine import EngineError
+from dive_infra.naming import Names
 
 ANSWER_SECONDS = 5
 REMEDY = "./dive up starts the engine, or set DOCKER_HOST"
@@ -22,6 +23,24 @@ def ask() -> docker.DockerClient:
         return engine.client(ANSWER_SECONDS)
     except EngineError as error:
         raise CouldNotTell(str(error), REMEDY) from None
+
+
+_WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
+
+
+def silent(found: str, expected: str, remedy: str, code: int | None = None) -> Wrong | CouldNotTell:
+    """What to raise for a server that does not answer.
+
+    Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one
+    that lets us wait and may be busy: whether it is well, its container tells.
+    """
+    if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
+        return CouldNotTell(found, remedy)
+    try:
+        ask().close()
+    except CouldNotTell as error:
+        return error
+    return Wrong(found, expected, remedy, code)
 
 
 @dataclass(frozen=True)
@@ -49,6 +68,21 @@ def networks(client: docker.DockerClient) -> list[Object]:
 def volumes(client: docker.DockerClient) -> list[Object]:
     found = _asked(client.api.volumes)["Volumes"] or []
     return [Object("volume", v["Name"], v["Labels"] or {}) for v in found]
+
+
+def everything(client: docker.DockerClient) -> list[Object]:
+    return [*containers(client), *networks(client), *volumes(client)]
+
+
+def labelled(found: Object, names: Names) -> bool:
+    """Whether it carries the labels of the country."""
+    labels = found.labels
+    return labels.get("dive.namespace") == names.namespace and labels.get("dive.country") == names.country.code
+
+
+def marked(names: Names, mark: str) -> list[Object]:
+    """All of the country that the stack with this mark has made on the engine."""
+    return [o for o in everything(ask()) if labelled(o, names) and o.labels.get("dive.stack") == mark]
 
 
 def _published(container: Mapping[str, Any]) -> tuple[int, ...]:

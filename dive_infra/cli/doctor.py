@@ -18,8 +18,8 @@ from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
 from dive_infra.cli.stacks import codes, declared, every
 from dive_infra.cli.steps import console as progress
 from dive_infra.operations import bundle as support
-from dive_infra.operations.diagnosis import DEADLINE, examine
 from dive_infra.operations.doctor import diagnose
+from dive_infra.operations.examination import DEADLINE, examine
 from dive_infra.operations.export import Export
 from dive_infra.operations.report import CheckReport, DoctorReport, PatientReport
 

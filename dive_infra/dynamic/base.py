@@ -10,11 +10,15 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra.dynamic import deploying, lifeline
+from dive_infra import outcome
+from dive_infra.dynamic import deploying, lifeline, unseen
+from dive_infra.orchestration.access import Locked
+from dive_infra.plans import told
 from dive_infra.steps import step
 
 Inputs = Mapping[str, Any]
@@ -94,7 +98,7 @@ class Provider(ResourceProvider):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deploying.failed(self._kind, _first_line(error))
+                    deploying.failed(self._kind, first_line(error))
                 raise
 
     @property
@@ -111,10 +115,12 @@ class Provider(ResourceProvider):
         try:
             reason = self.drift(before)
         except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
-            tell(f"{name}: could not be checked, kept as it was: {_first_line(error)}")
+            unseen.keep(name)
+            if unseen.met(cause := first_line(error)):
+                tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
             return False
         if reason:
-            tell(f"{name}: {reason}")
+            tell(told.reason(self._kind, name, reason))
         return bool(reason)
 
 
@@ -130,6 +136,8 @@ class _ShortErrors:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Locked):
+            outcome.refuse(str(error))
         if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
             raise Refused(str(error) or repr(error)) from None
 
@@ -160,5 +168,15 @@ def _inputs(props: Outputs) -> Outputs:
     return {k: v for k, v in props.items() if k != _PROVIDER}
 
 
-def _first_line(error: Exception) -> str:
+def ago(moment: str) -> str:
+    """How long ago a moment (ISO 8601) was: `40 s ago`, `12 min ago`, `3 h ago`, `5 days ago`."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return (str(error) or repr(error)).splitlines()[0]

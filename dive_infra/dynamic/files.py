@@ -16,10 +16,12 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.machine import declaration, engine, files
 from dive_infra.machine.mending import remove
+from dive_infra.steps import step
 
 
 class FilesProvider(Provider):
     replaces = ("volume",)
+    ignores = ("declared",)  # read where it is acted: another declaration of the container is the container's
     delete_before_replace = False  # the old one is in use until its container is replaced
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -27,15 +29,16 @@ class FilesProvider(Provider):
         image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
         packed = files.pack(inputs["contents"], int(inputs["owner"]))
         # Creating a volume that is there already answers with it.
-        client.volumes.create(volume, labels=labels)
-        with files.carrier(client, volume, image, labels) as carrier:
+        with step("make volume of files"):
+            client.volumes.create(volume, labels=labels)
+        with files.carrier(client, volume, image, labels) as carrier, step("write files"):
             carrier.put_archive("/", packed)
         return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
 
     def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
         kept = {key: before[key] for key in ("generation", "digest")}
         if self.drift(before) is None:
-            return kept  # another declaration of the container is the container's
+            return kept
         client = engine.client()
         remove(client, declaration.load(inputs["declared"]))
         self.remove(before)  # what was added by hand goes too

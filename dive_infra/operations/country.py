@@ -32,6 +32,8 @@ from dive_infra.orchestration.store import Store
 
 GLANCE = 10.0  # seconds for all checks of a country
 
+_READABLE = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
+
 Source = Literal["state", "engine", "record"]
 
 
@@ -106,7 +108,7 @@ def look(
     except NotDeployed:
         deployed = False
     except StateUnreadable as error:
-        failed.append(Failed("state", str(error), "./dive doctor"))
+        failed.append(Failed("state", str(error), _READABLE))
     names = (stack.names if stack else None) or named
     with ThreadPoolExecutor(max_workers=10) as side_by_side:
         engine = side_by_side.submit(_containers, names, stack, failed)

@@ -1,304 +1,214 @@
-"""Everything that can be wrong with a country: its validators, and what stands around a deployment.
+"""What is wrong with a country, with what each finding needs, and what of it is proven mended afterwards.
 
-Checks are data: a group is a title and its checks, and whoever runs them needs to know nothing else. All of them run
-side by side, each bounded in time.
+The look is that of `./dive status`: all validators of all phases, the record, the engine and the state; when they find
+nothing, people are logged in too. A country stands on its hub, so the hub is looked at beside it.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from dive_infra.checks import preflight, runner
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
-from dive_infra.checks.spec import Verification, fingerprint
-from dive_infra.machine import toolchain
-from dive_infra.machine.state import ROOT, pulumi_home
-from dive_infra.operations.country import recorded, whole
-from dive_infra.operations.export import Export, NotDeployed, StateUnreadable
-from dive_infra.operations.served import served
-from dive_infra.operations.stack import Stack, read
-from dive_infra.operations.updating import updates
-from dive_infra.orchestration.access import StoreError
-from dive_infra.orchestration.overview import Overview
-from dive_infra.orchestration.states import Phase, State, Status
-from dive_infra.settings import Settings
+from dive_infra.checks import runner, verification
+from dive_infra.checks.spec import Verification
+from dive_infra.countries import HUB_CODE
+from dive_infra.findings import Finding
+from dive_infra.operations.country import Country, look
+from dive_infra.operations.export import Export
+from dive_infra.operations.report import CountryStatus, Problem
+from dive_infra.operations.status import judge
+from dive_infra.orchestration.states import Phase
 
-DEADLINE = 20.0  # seconds for a check, a login included
-_SKEW = 2.0  # seconds between the clocks of this machine and of the database
-_MEMORY, _DISK = 4, 5  # GiB, as PREFLIGHT asks
+_LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
+_LOOKS = 2  # what could not be told is asked again
 
-Declared = Callable[[], Settings]  # the settings of the country's stack file; raises what it is refused with
+_UPDATE = re.compile(r"\./dive (?:up|repair) ([A-Z]{3})\b")
+_DECIDED = re.compile(r"\b[A-Z][A-Z_]*=")  # a variable of one run: somebody's word that something may go
+_REFRESH = "--refresh"
 
 
 @dataclass(frozen=True)
-class Examined:
-    """A check and what it found; `seconds` that it took."""
+class Symptom:
+    """Something that is not as it should be in the country `code`.
 
-    check: Check
-    validation: Validation
+    `by` is the country whose update mends it; empty where a person must decide or act, which `next` says exactly.
+    `refresh`: only a refresh sees it. `leftover`: a dead run has left it in Pulumi. `unknown`: it could not be told. An
+    `advisory` one holds nothing up.
+    """
+
+    code: str
+    where: str
+    check: str
+    found: str
+    next: str
+    by: str
+    number: int | None = None
+    refresh: bool = False
+    leftover: bool = False
+    unknown: bool = False
+    advisory: bool = False
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.code, self.where, self.check
+
+    @property
+    def blocks(self) -> bool:
+        """Whether no update of its country gets past it: the first phases come before all others."""
+        return not (self.by or self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
 
 
 @dataclass(frozen=True)
-class Group:
-    title: str
-    checks: tuple[Check, ...]
+class View:
+    """A country as it was looked at, and what is wrong with it."""
+
+    country: Country
+    status: CountryStatus
+    symptoms: tuple[Symptom, ...]
+
+    @property
+    def code(self) -> str:
+        return self.country.code
+
+    @property
+    def running(self) -> bool:
+        return self.status.deployment.state == "RUNNING"
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether its stack is here to be updated."""
+        return self.country.deployed and self.country.stack is not None
 
 
-@dataclass
-class _Known:
-    """What several checks ask for, asked once."""
+@dataclass(frozen=True)
+class Diagnosis:
+    """`hub` is None for the hub itself."""
 
-    stack: Stack | None
-    record: "Future[Overview]"
+    own: View
+    hub: View | None = None
 
-    def overview(self) -> Overview:
-        try:
-            return self.record.result()
-        except StoreError as error:
-            cause, _, remedy = str(error).partition("; next: ")
-            raise CouldNotTell(cause, remedy or "./dive up USA") from None
+    @property
+    def code(self) -> str:
+        return self.own.code
 
+    @property
+    def symptoms(self) -> tuple[Symptom, ...]:
+        """What concerns the country: its own, and the hub's where the hub stands in the way."""
+        return (*self.own.symptoms, *(self.hub.symptoms if self.hub and self.hub_in_the_way else ()))
 
-def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
-    """The groups in their order, each with what its checks found."""
-    try:
-        stack: Stack | None = read(export.stack, export.state())
-        problem: Exception | None = None
-    except (NotDeployed, StateUnreadable) as error:
-        stack, problem = None, error
-    with ThreadPoolExecutor(max_workers=64) as side_by_side:
-        record = side_by_side.submit(_overview, stack, export.stack)
-        groups = _groups(export.stack, _Known(stack, record), problem, declared)
-        running = {
-            g.title: [(c, side_by_side.submit(runner.run, [c], deadline)) for c in g.checks] for g in groups if g.checks
-        }
-        return {title: [Examined(c, f.result()) for c, f in looked] for title, looked in running.items()}
+    @property
+    def hub_in_the_way(self) -> bool:
+        """An own finding is the hub's to mend, or the hub is broken under a country that has to be updated."""
+        if self.hub is None or not self.own.in_reach:
+            return False
+        named = any(s.by == HUB_CODE or s.where == "record" for s in self.own.symptoms)
+        broken = any(p.severity == "error" for p in self.hub.status.problems)
+        return named or (broken and any(s.by == self.code for s in self.own.symptoms))
 
+    @property
+    def views(self) -> dict[str, View]:
+        return {view.code: view for view in (self.hub, self.own) if view}
 
-def _overview(stack: Stack | None, name: str) -> Overview:
-    if stack is None or stack.store is None:
-        raise StoreError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
-    return recorded(stack.store, name)
-
-
-def _groups(name: str, known: _Known, problem: Exception | None, declared: Declared) -> Iterator[Group]:
-    code, stack = name.upper(), known.stack
-    yield Group("MACHINE", tuple(_machine(stack)))
-    yield Group("STATE", tuple(_state(name, stack, problem, declared)))
-    if stack is None:
-        return
-    yield Group("RECORD", tuple(_record(code, known)))
-    for phase in Phase:
-        spec = stack.spec(phase)
-        checks = whole(spec) if spec else [_unproven(stack, phase)]
-        if isinstance(spec, Verification):
-            sentence = "the verification report is of this deployment"
-            checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # it decides nothing
-        if phase == Phase.INITIALIZATION and spec and Phase.DEPLOYMENT in stack.specs:
-            checks += [Check(*row) for row in served(spec)]
-        yield Group(phase, tuple(checks))
+    @property
+    def running(self) -> View | None:
+        """Who is being deployed now, of those that would be touched."""
+        hub = self.hub if self.hub and self.hub_in_the_way else None
+        return next((view for view in (self.own, hub) if view and view.running), None)
 
 
-# This machine.
+def diagnose(code: str) -> Diagnosis:
+    """The country and its hub, side by side."""
+    exports = [Export(c.lower()) for c in dict.fromkeys((code, HUB_CODE))]
+    with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
+        own, *hub = side_by_side.map(_view, exports, [True, False][: len(exports)])
+    return Diagnosis(own, hub[0] if hub else None)
 
 
-def _machine(stack: Stack | None) -> Iterator[Check]:
-    yield Check("Pulumi is there, in a supported version", "pulumi", _pulumi)
-    yield Check("its plugins are there, in the versions that are asked for", "plugins", _plugins)
-    if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT asks
-        yield Check("the Docker engine is on this machine", "endpoint", preflight.endpoint)
-        yield Check("the Docker engine answers and has memory", "engine", lambda: preflight.memory(_MEMORY))
-        yield Check("the engine's disk has room", "disk", lambda: preflight.disk(_DISK))
+def _view(export: Export, logins: bool) -> View:
+    view = _judged(look(export, deadline=_LOOK))
+    for _ in range(_LOOKS - 1):
+        if any(s.unknown and s.where in view.country.phases for s in view.symptoms):
+            view = _judged(look(Export(export.stack), deadline=_LOOK))
+    return view if view.symptoms or not logins else _judged(_logged_in(view.country))
 
 
-def _pulumi() -> str:
-    told: list[str] = []
-    found = toolchain.find(None, told.append)
-    if found is None:
-        least = ".".join(map(str, toolchain.SUPPORTED[0]))
-        raise Wrong("; ".join(told) or "not on this machine", f"{least} or newer", "./dive env", 1103)
-    return f"{found.source}, {found.pulumi}"
+def _logged_in(country: Country) -> Country:
+    """With real logins; where anything else is wrong they would only tell the same again, and count as wrong ones."""
+    spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
+    if not isinstance(spec, Verification):
+        return country
+    proven = runner.settle(verification.logins(spec), _LOGINS, again=("unknown",))
+    before = country.phases[Phase.VERIFICATION]
+    both = runner.Validation((*before.findings, *proven.findings), before.seconds + proven.seconds)
+    return replace(country, phases={**country.phases, Phase.VERIFICATION: both})
 
 
-def _plugins() -> str:
-    missing = [
-        f"{name} {version}"
-        for name, version in toolchain.PLUGINS.items()
-        if not (pulumi_home() / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}").exists()
-    ]
-    if missing:
-        raise Wrong(f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", "./dive env", 1103)
-    return ", ".join(f"{name} {version}" for name, version in toolchain.PLUGINS.items())
+def _judged(country: Country) -> View:
+    status = judge(country)
+    return View(country, status, tuple(symptoms(country, status)))
 
 
-# The stack's state and its file.
+def symptoms(country: Country, status: CountryStatus) -> Iterator[Symptom]:
+    """Everything of a status that is not as it should be; what could not be asked comes first."""
+    for error in status.collecting:
+        yield Symptom(
+            country.code, error.source, _ASKED[error.source], error.cause, error.next,
+            by=_source_of(error.source, error.next, country.code), unknown=True,
+        )  # fmt: skip
+    found = {(str(phase), f.check, f.found): f for phase, looked in country.phases.items() for f in looked.findings}
+    left = bool(country.updates or (country.stack and country.stack.pending))
+    for problem in status.problems:
+        one = _symptom(country.code, problem, found.get((problem.where, problem.check, problem.found)))
+        yield replace(one, leftover=left and one.where == "deployment")
 
 
-def _state(name: str, stack: Stack | None, problem: Exception | None, declared: Declared) -> Iterator[Check]:
-    yield Check(f"the state of stack {name} can be read", "state", lambda: _readable(name, stack, problem))
-    yield Check(f"Pulumi.{name}.yaml is accepted", "settings", lambda: _accepted(name, declared))
-    yield Check("no update runs, and none left its lock behind", "pulumi lock", lambda: _unlocked(name))
-    if stack:
-        yield Check("no operation is pending", "pending", lambda: _settled(stack))
-        yield Check("the stack file names what is deployed", "namespace", lambda: _same(name, stack, declared))
+_ASKED = {
+    "state": "the stack's state can be read",
+    "engine": "the Docker engine answers",
+    "record": "the record answers",
+}
 
 
-def _readable(name: str, stack: Stack | None, problem: Exception | None) -> str:
-    up = f"./dive up {name.upper()}"
-    if isinstance(problem, NotDeployed):
-        raise Wrong("there is no such stack", "a deployed one", up)
-    if problem:
-        raise CouldNotTell(str(problem), f"set the passphrase that it was made with: ./dive explain 1004; or: {up}")
-    assert stack is not None  # one of both
-    if not stack.resources:
-        raise Wrong("nothing is in it", "a deployed country", up)
-    for checkpoint in stack.checkpoints.values():
-        if checkpoint.unreadable:
-            raise Wrong(checkpoint.unreadable, "declarations of this version", up, 1105)
-    return f"{stack.resources} resources, last updated at {stack.updated:%Y-%m-%d %H:%M:%S} by Pulumi {stack.program}"
+def _source_of(source: str, remedy: str, code: str) -> str:
+    """Who makes a source answer: the hub its record, this machine its engine; the state is an operator's."""
+    if source == "record":
+        return mender(remedy) or HUB_CODE
+    return code if source == "engine" else ""
 
 
-def _accepted(name: str, declared: Declared) -> str:
-    try:
-        settings = declared()
-    except ValueError as error:  # every refusal of a setting is one
-        raise Wrong(" ".join(str(error).split()), "settings that are known", f"mend Pulumi.{name}.yaml", 1005) from None
-    return f"country {settings.country}, namespace {settings.namespace}"
+def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:
+    return Symptom(
+        code,
+        problem.where,
+        problem.check,
+        problem.found,
+        problem.next,
+        by=mender(problem.next),
+        number=problem.code,
+        refresh=finding is not None and _REFRESH in finding.remedy,
+        unknown=problem.severity == "unknown",
+        advisory=finding is not None and finding.advisory,
+    )
 
 
-def _same(name: str, stack: Stack, declared: Declared) -> str:
-    deployed = stack.names
-    if deployed is None:
-        raise CouldNotTell("no phase was completed yet", f"./dive up {stack.code}")
-    try:
-        wanted = declared().names
-    except ValueError:
-        raise CouldNotTell("the stack file is refused", f"mend Pulumi.{name}.yaml") from None
-    for what, here, there in (
-        ("namespace", wanted.namespace, deployed.namespace),
-        ("domain", wanted.domain, deployed.domain),
-    ):
-        if here != there:
-            raise Wrong(
-                f"{what} {here}",
-                f"{what} {there}, as deployed",
-                f"pulumi config set dive:{what} {there} -s {name}",
-                1005,
-            )
-    return f"namespace {deployed.namespace}"
+def mender(remedy: str) -> str:
+    """The country whose update is all of a remedy; empty where a person comes first."""
+    named = _UPDATE.search(remedy)
+    return "" if named is None or _DECIDED.search(remedy) else named[1]
 
 
-def _unlocked(name: str) -> str:
-    held = updates(name)
-    for update in held:
-        if update.live is False:
-            raise Wrong(
-                f"left behind by {update}, which lives no more", "no lock", f"pulumi cancel -s {name} --yes", 1503
-            )
-    if held:
-        raise Wrong(f"{held[0]} runs an update", "nobody", f"wait for it to end, then: ./dive doctor {name}", 1007)
-    return "free"
-
-
-def _settled(stack: Stack) -> str:
-    if stack.pending:
-        raise Wrong(", ".join(stack.pending), "none", f"./dive up {stack.code}", 1503)
-    return "none"
-
-
-# The record.
-
-
-def _record(code: str, known: _Known) -> Iterator[Check]:
-    up = f"./dive up {code}"
-    yield Check("the record answers the country's own login", "record", lambda: _answers(known))
-    yield Check("it says COMPLETE", "state", lambda: _complete(known, up))
-    yield Check("it has every phase as it was deployed", "phases", lambda: _phases(known, up))
-    yield Check("nobody holds or left the country's lock", "lock", lambda: _free(known, up))
-    yield Check("its clock agrees with this machine's", "clock", lambda: _clock(known))
-
-
-def _answers(known: _Known) -> str:
-    known.overview()
-    return str(known.stack.store) if known.stack else ""
-
-
-def _complete(known: _Known, up: str) -> str:
-    found = known.overview()
-    state = found.current.state if found.current else State.UNKNOWN
-    if state != State.COMPLETE:
-        failure = next(iter(found.failures), None)
-        cause = failure.message.strip().splitlines()[0] if failure else found.current.reason if found.current else ""
-        raise Wrong(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, 1503)
-    return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
-
-
-def _phases(known: _Known, up: str) -> str:
-    record, stack = known.overview(), known.stack
-    for phase, spec in (stack.specs if stack else {}).items():
-        step = record.steps.get(phase)
-        if step is None or step.status != Status.COMPLETED:
-            raise Wrong(f"{phase} is {step.status if step else 'not there'}", Status.COMPLETED, up, 1505)
-        if step.fingerprint != fingerprint(spec):
-            raise Wrong(f"{phase} was proven for another declaration", "the deployed one", up, 1505)
-    return f"{len(record.steps)} phases"
-
-
-def _free(known: _Known, up: str) -> str:
-    holder = known.overview().holder
-    if holder and holder.live:
-        raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end", 1007)
-    if holder:
-        raise Wrong(f"left behind by {holder}", "released", up, 1503)
-    return "free"
-
-
-def _clock(known: _Known) -> str:
-    before = time.time()
-    assert known.stack is not None  # the record group is asked with one only
-    assert known.stack.store is not None
-    try:
-        there = recorded(known.stack.store, known.stack.name).now.timestamp()
-    except StoreError as error:
-        raise CouldNotTell(str(error).partition("; next: ")[0], "./dive up USA") from None
-    after = time.time()
-    off = max(before - there, there - after, 0.0)
-    if off > _SKEW:
-        raise Wrong(f"{off:.1f} s apart", f"at most {_SKEW:g} s", "set the clock, for instance by NTP")
-    return f"{off:.1f} s apart"
-
-
-# The phases.
-
-
-def _unproven(stack: Stack, phase: Phase) -> Check:
-    def look() -> str:
-        if phase in stack.checkpoints:
-            raise CouldNotTell(stack.checkpoints[phase].unreadable, f"./dive up {stack.code}")
-        raise Wrong("never completed", Status.COMPLETED, f"./dive up {stack.code}", 1503)
-
-    return Check(f"{phase} is completed", "phase", look)
-
-
-def _report(spec: Verification) -> str:
-    path, up = ROOT / spec.report, "pulumi up"
-    if not path.exists():
-        raise CouldNotTell(f"{spec.report} is not in this checkout", "deployed from another one, or: pulumi up")
-    return _of(path, spec, up)
-
-
-def _of(path: Path, spec: Verification, up: str) -> str:
-    try:
-        report: Mapping[str, Any] = json.loads(path.read_text())
-        told = (report["instance"], report["fingerprint"], report["status"])
-    except (ValueError, KeyError, TypeError):
-        raise Wrong(f"{path.name} is not whole", "a verification report", up, 1106) from None
-    wanted = (spec.own.names.country.code, fingerprint(spec), "success")
-    if told != wanted:
-        raise Wrong(f"{path.name} is of {', '.join(told)}", ", ".join(wanted), up, 1106)
-    return f"{path.name}, of {report['timestamp']}"
+def proven(symptom: Symptom, after: Diagnosis) -> bool:
+    """Whether what was wrong is valid now: looked at again and found so, not merely out of sight."""
+    view = after.views.get(symptom.code)
+    if view is None or any(s.key == symptom.key for s in view.symptoms):
+        return False
+    if symptom.where in _ASKED:
+        return view.country.problem(symptom.where) is None  # type: ignore[arg-type]  # a source, by the line above
+    looked = view.country.phases.get(Phase(symptom.where)) if symptom.where in set(Phase) else None
+    if looked is None:
+        return view.in_reach and not view.country.failed  # of the state and the record, and both have answered
+    same = [f for f in looked.findings if f.check == symptom.check]
+    if same:
+        return all(f.answer == "valid" for f in same)
+    # Something that should not have been there: there is no finding of what is gone, if everything could be looked at.
+    return not view.country.failed and all(f.answer != "unknown" for f in looked.findings)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dive_infra.codes import CODES
 from dive_infra.countries import COUNTRIES
 from dive_infra.findings import Finding, counted
-from dive_infra.operations.diagnosis import Examined
+from dive_infra.operations.examination import Examined
 from dive_infra.operations.report import CheckReport, GroupReport, PatientReport
 from dive_infra.operations.status import exact
 

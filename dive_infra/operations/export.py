@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import STACKS
 
 PATIENCE = 30.0  # seconds
 
@@ -36,7 +36,7 @@ def begin(stack: str, environment: Mapping[str, str]) -> None:
 def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"],
-        cwd=ROOT,
+        cwd=STACKS,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

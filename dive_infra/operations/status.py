@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from dive_infra.checks import report
 from dive_infra.checks.spec import Verification, fingerprint
 from dive_infra.countries import COUNTRIES, HUB_CODE
 from dive_infra.findings import Finding
+from dive_infra.machine.state import ROOT
 from dive_infra.operations.country import Container, Country
 from dive_infra.operations.report import (
     CollectingError,
@@ -34,7 +36,7 @@ def judge(country: Country) -> CountryStatus:
     deployment = _deployment(country)
     running = deployment.state == "RUNNING"
     problems = [*_unfinished(country, deployment), *_validators(country, running), *_disagreements(country, deployment)]
-    problems += _links(country)
+    problems += [*_links(country), *_report(country)]
     return CountryStatus(
         code=country.code,
         name=COUNTRIES[country.code].name,
@@ -209,10 +211,21 @@ def _links(country: Country) -> Iterator[Problem]:
                 )  # fmt: skip
 
 
+def _report(country: Country) -> Iterator[Problem]:
+    """The report is for people and programs: it decides nothing, but nobody should read a wrong one."""
+    written = country.stack.report if country.stack else None
+    off = report.judge(ROOT / written.path, written.text) if written else ""
+    if written and off:
+        yield Problem(
+            severity="warning", where="report", check="the verification report is the one that was written",
+            expected=written.path, found=off, next=f"./dive up {country.code}", code=1106,
+        )  # fmt: skip
+
+
 def _health(country: Country, problems: list[Problem]) -> Health:
     if not country.deployed:
         return "none"
-    found = {p.severity for p in problems if p.where != "deployment" and p.code != 1505}
+    found = {p.severity for p in problems if p.where not in ("deployment", "report") and p.code != 1505}
     if "error" in found:
         return "unhealthy"
     if "warning" in found:

@@ -31,8 +31,8 @@ from dive_infra.machine.containers import Condition
 from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
 from dive_infra.operations.country import Container, Country, Failed
-from dive_infra.operations.diagnosis import Examined
 from dive_infra.operations.doctor import diagnose
+from dive_infra.operations.examination import Examined
 from dive_infra.operations.history import HistoryReport
 from dive_infra.operations.report import DoctorReport, StatusReport, json_schema
 from dive_infra.operations.stack import Checkpoint, Stack

@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from dive_infra.checks.spec import Preflight, Seeding, dump
+from dive_infra.checks.spec import Configuration, Preflight, dump
 from dive_infra.cli import start
 from dive_infra.countries import parse
 from dive_infra.machine import state as machine_state
@@ -108,8 +108,8 @@ def test_a_state_elsewhere_has_no_lock_to_look_at() -> None:
 
 
 def test_the_archive_hides_what_a_state_holds_as_a_secret() -> None:
-    spec = dump(Seeding(FRA, FRA, (), 200, {}, "CA", mongodb=SECRET, keycloak=SECRET))
-    known = secrets(exported(checkpoint(Phase.SEEDING, spec, LOGIN)))
+    spec = dump(Configuration(FRA, (), "CA", keycloak=SECRET, portal=SECRET, accounts={}))
+    known = secrets(exported(checkpoint(Phase.CONFIGURATION, spec, LOGIN)))
     assert SECRET in known
     redact = Redactor(known)
     assert redact(f"login {SECRET}!") == f"login {HIDDEN}!"
@@ -215,6 +215,7 @@ def test_only_verbs_that_look_begin_exports_early(
         (tmp_path / f"Pulumi.{name}.yaml").touch()
     asked: list[str] = []
     monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    (tmp_path / "Pulumi.yaml").touch()
     monkeypatch.setattr(machine_state, "HOME", tmp_path / ".dive")
     monkeypatch.setattr(toolchain, "find", lambda *_: toolchain.Toolchain(Path("pulumi"), [], "installed"))
     monkeypatch.setattr(exports, "begin", lambda stack, _: asked.append(stack))

@@ -12,7 +12,7 @@ from typing import Any
 from dive_infra import outcome
 from dive_infra.cli.drift import unseen
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.recovery import recover
+from dive_infra.cli.recovery import Recovered, clear, recover
 from dive_infra.cli.steps import console, fail
 from dive_infra.findings import listing
 from dive_infra.machine.state import ROOT
@@ -31,12 +31,28 @@ def deploy(stack: str) -> None:
 
 def carry_out(runner: Runner) -> None:
     """As `deploy`: clears what a killed run left, and refreshes where only that sees a change."""
-    stack, again = runner.name, f"./dive up {runner.country}"
+    recovered = recover(runner)
+    code = _up(runner, recovered)
+    if code and recovered.open:  # it may have met what a server had not finished then
+        recovered = recover(runner)
+        code = _up(runner, recovered)
+    if code:
+        fail(
+            f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: mend it, then "
+            f"./dive up {runner.country}",
+            _how_it_ended(runner),
+        )
+    if recovered.open:
+        clear(runner)
+
+
+def _up(runner: Runner, recovered: Recovered) -> int:
+    """`pulumi up` in full view; its exit code. Ends the command when it was interrupted, or refused as locked."""
     refresh: list[str] = []
-    if findings := unseen(recover(runner)):
+    if findings := unseen(recovered.state):
         console.print(listing(findings, "invalid"), markup=False)
         refresh = ["--refresh"]
-    console.rule(" ".join(["pulumi up -s", stack, *refresh]))
+    console.rule(" ".join(["pulumi up -s", runner.name, *refresh]))
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
         told = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *refresh)
@@ -44,12 +60,13 @@ def carry_out(runner: Runner) -> None:
         code, interrupted = _to_its_end(command, runner.folder, variables)
         refusal = outcome.refusal(told)
     if interrupted:
-        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
+        fail(
+            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}",
+            Exit.INTERRUPTED,
+        )
     if refusal:
         fail(refusal, Exit.LOCKED)
-    if code:
-        message = f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then {again}"
-        fail(message, _how_it_ended(runner))
+    return code
 
 
 def _how_it_ended(runner: Runner) -> Exit:

@@ -93,7 +93,7 @@ def postgres(names: Names, database: Database, ca: str) -> str:
     except Unreachable as error:
         raise Wrong(_cause(error), "an answer", _UP, 1406) from None
     except Refused as error:
-        raise Wrong(_cause(error), f"a login as {database.user}", f"{_UP} --refresh", 1406) from None
+        raise Wrong(_cause(error), f"a login as {database.user}", _UP, 1406) from None
     except psycopg.Error as error:
         raise CouldNotTell(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
@@ -166,7 +166,10 @@ def schema(access: Access) -> str:
     try:
         session(access)
     except (SchemaMismatch, Refused, Unreachable) as error:
-        raise Wrong(str(error), "this program's schema", _UP, 1406) from None
+        told, restored, choice = str(error).partition(
+            "; restore "
+        )  # what to do with another's record, a person decides
+        raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None
     return "agrees"
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from dive_infra.cli import bench, environment, images, status, test, up
+from dive_infra.cli import bench, doctor, environment, explain, history, images, repair, status, test, up
 from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
@@ -13,7 +13,11 @@ app = typer.Typer(
     epilog=EPILOG,
 )
 app.command("up")(up.up)
+app.command("repair")(repair.repair)
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("explain")(explain.explain)
+app.command("history")(history.history)
 app.command("env")(environment.env)
 app.command("test")(test.test)
 app.command("bench")(bench.bench)

@@ -15,7 +15,6 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.recovery import Recovered, clear, recover
 from dive_infra.cli.steps import console, fail
 from dive_infra.findings import listing
-from dive_infra.machine.state import ROOT
 from dive_infra.operations.country import recorded
 from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.stack import read
@@ -26,16 +25,16 @@ from dive_infra.orchestration.states import State
 
 def deploy(stack: str) -> None:
     """One `pulumi up`, in full view; ends the command when it fails, with the exit code of how it ended."""
-    carry_out(Runner(stack))
+    carry_out(Runner.of(stack))
 
 
-def carry_out(runner: Runner) -> None:
-    """As `deploy`: clears what a killed run left, and refreshes where only that sees a change."""
+def carry_out(runner: Runner, refresh: bool | None = None) -> None:
+    """As `deploy`: clears what a killed run left. `refresh`: by default where only that sees a change."""
     recovered = recover(runner)
-    code = _up(runner, recovered)
+    code = _up(runner, recovered, refresh)
     if code and recovered.open:  # it may have met what a server had not finished then
         recovered = recover(runner)
-        code = _up(runner, recovered)
+        code = _up(runner, recovered, refresh)
     if code:
         fail(
             f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: mend it, then "
@@ -46,16 +45,16 @@ def carry_out(runner: Runner) -> None:
         clear(runner)
 
 
-def _up(runner: Runner, recovered: Recovered) -> int:
+def _up(runner: Runner, recovered: Recovered, refresh: bool | None) -> int:
     """`pulumi up` in full view; its exit code. Ends the command when it was interrupted, or refused as locked."""
-    refresh: list[str] = []
-    if findings := unseen(recovered.state):
+    if refresh is None and (findings := unseen(recovered.state)):
         console.print(listing(findings, "invalid"), markup=False)
-        refresh = ["--refresh"]
-    console.rule(" ".join(["pulumi up -s", runner.name, *refresh]))
+        refresh = True
+    flags = ["--refresh"] if refresh else []
+    console.rule(" ".join(["pulumi up -s", runner.name, *flags]))
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
         told = Path(folder) / "refused"
-        command = runner.command("up", "--yes", "--skip-preview", *refresh)
+        command = runner.command("up", "--yes", "--skip-preview", *flags)
         variables = {**runner.environment, outcome.VARIABLE: str(told)}
         code, interrupted = _to_its_end(command, runner.folder, variables)
         refusal = outcome.refusal(told)
@@ -111,15 +110,10 @@ def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def pulumi(*arguments: str) -> str:
-    """The standard output of a pulumi command; a failing one ends this command with its message."""
-    done = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        fail(f"`pulumi {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
-
-
 def outputs(stack: str) -> dict[str, Any]:
-    found = json.loads(pulumi("stack", "output", "-s", stack, "--json"))
+    try:
+        found = json.loads(Runner.of(stack).ask("stack", "output", "--json"))
+    except PulumiFailed as error:
+        fail(str(error))
     assert isinstance(found, dict)
     return found

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.history import leave_report
 from dive_infra.cli.pulumi import deploy, outputs
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console
@@ -27,7 +28,10 @@ def up(
     seconds: dict[str, float] = {}
     for settings in wanted:
         started = time.monotonic()
-        deploy(settings.country.lower())
+        try:
+            deploy(settings.country.lower())
+        finally:
+            leave_report(settings.country)
         seconds[settings.country] = time.monotonic() - started
     for country, took in seconds.items():
         console.print(summary(country, took, outputs(country.lower())))

@@ -17,7 +17,7 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic import deploying
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import listing
 from dive_infra.naming import Names
@@ -28,6 +28,7 @@ from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
+SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
@@ -52,6 +53,7 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
+            {"why": deploying.why(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
@@ -96,7 +98,7 @@ class CheckpointProvider(Provider):
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""
-        return self.checks(spec)
+        return phases.quick(spec)
 
     def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the validator has answered, whatever it answered."""
@@ -123,9 +125,9 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            tell(f"{_olds.get('phase')} phase runs again: changed is {', '.join(changed)}")
+            _again(_olds, f"changed is {', '.join(changed)}")
         elif self.changed(_olds, _news):
-            tell(f"{_olds.get('phase')} phase runs again: its secrets or the program changed")
+            _again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def drifted(self, name: str, before: Inputs) -> bool:
@@ -134,23 +136,28 @@ class CheckpointProvider(Provider):
         deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
         if again:
             tell(f"{phase} phase runs again, as something of it was changed")
+            deploying.again(phase, "something of it was changed")
             return True
         try:
             try:
                 spec = load(phase, before["spec"])
             except Unreadable:
-                tell(f"{phase} phase runs again: the program changed")
+                _again(before, "the program changed")
                 return True
-            looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
+            asked = [*self.glance(spec, before), *self._record(spec, before)]
+            looked = runner.run(asked, GLANCE)
+            if looked.verdict == "unknown" and looked.late:
+                looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(f"? {phase} phase could not be checked now, kept as it was: {error}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}: {error}")
             return False
         off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
         if looked.verdict == "invalid":
             tell(f"{phase} phase runs again, as it is not valid now:\n{off}")
+            deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
-            tell(f"? {phase} phase could not be checked now, kept as proven at {before['completed']}:\n{dim}")
+            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}:\n{dim}")
             return False
         tell(f"✓ {phase} phase complete and validated, skipping ({looked.evidence})" + (f"\n{off}" if off else ""))
         return False
@@ -207,6 +214,13 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
     }
 
 
+def _again(before: Inputs, why: str) -> None:
+    """Tells why a phase runs again, and keeps it for the record."""
+    tell(f"{before.get('phase')} phase runs again: {why}")
+    if before.get("phase"):
+        deploying.again(Phase(before["phase"]), why)
+
+
 def _recorded(spec: Spec, before: Inputs) -> str:
     country, phase = before["country"], Phase(before["phase"])
     try:
@@ -233,7 +247,7 @@ def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
     proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
     steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
     return [
-        replace(proof, metadata={"recorded_with": inputs["phase"]})
+        replace(proof, metadata={**proof.metadata, "recorded_with": inputs["phase"]})
         for proof, step in steps
         if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
     ]

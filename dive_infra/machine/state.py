@@ -8,7 +8,9 @@ from pathlib import Path
 from dive_infra.machine.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
-HOME = ROOT / ".dive"  # ignored by git
+# An operator of several coalitions has a folder for each: its stack files, its state and its passphrase.
+STACKS = Path(os.environ.get("DIVE_STACKS") or ROOT).resolve()
+HOME = STACKS / ".dive"  # ignored by git
 
 
 def pulumi_home() -> Path:
@@ -17,7 +19,12 @@ def pulumi_home() -> Path:
 
 
 class StateError(RuntimeError):
-    """The passphrase of a state is gone; the message says what to do."""
+    """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
+
+
+def stack_file(stack: str) -> Path:
+    """`Pulumi.fra.yaml` of the coalition."""
+    return STACKS / f"Pulumi.{stack}.yaml"
 
 
 def passphrase_file() -> Path:
@@ -27,7 +34,7 @@ def passphrase_file() -> Path:
     """
     path = HOME / "passphrase"
     if not path.exists():
-        salted = [p.name for p in ROOT.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
+        salted = [p.name for p in STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
                 f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
@@ -40,9 +47,24 @@ def passphrase_file() -> Path:
     return path
 
 
+def _keep_project() -> None:
+    """Beside stack files of their own Pulumi wants its project file: it is this checkout's, always."""
+    if STACKS == ROOT:
+        return
+    if not STACKS.is_dir():
+        raise StateError(
+            f"DIVE_STACKS is {STACKS}, which is no folder; expected one with stack files such as Pulumi.fra.yaml; "
+            f"next: mkdir -p {STACKS}, or unset DIVE_STACKS"
+        )
+    here, there = ROOT / "Pulumi.yaml", STACKS / "Pulumi.yaml"
+    if not there.exists() or there.read_bytes() != here.read_bytes():
+        there.write_bytes(here.read_bytes())
+
+
 def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
     added: dict[str, str] = {}
+    _keep_project()
     if not given.get("PULUMI_BACKEND_URL"):
         state = HOME / "state"
         HOME.mkdir(mode=0o700, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import ROOT, STACKS, stack_file
 
 _TAKES_FILE = ("up", "preview", "refresh", "destroy")
 
@@ -29,6 +29,11 @@ class Runner:
     folder: Path = ROOT
     file: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @classmethod
+    def of(cls, stack: str) -> "Runner":
+        """Of a stack of this coalition."""
+        return cls(stack, file=None if STACKS == ROOT else stack_file(stack))
 
     @property
     def country(self) -> str:

@@ -9,8 +9,10 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
+from dive_infra.countries import parse
 from dive_infra.dynamic.checkpoint import Checkpoint
-from dive_infra.identity.link_policy import BASE_PATH, link_account
+from dive_infra.dynamic.undeclared import Undeclared
+from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
 from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
@@ -28,10 +30,11 @@ class Configuration(Phase):
         )
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
-        kept = base.storage.inside("postgres")
+        kept = self.in_keycloak = after.in_keycloak
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
         self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
         made: list[pulumi.Resource] = [self.realm]
+        accounts: dict[str, pulumi.Input[str]] = {}
         after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
         administrator = context.administrator(base.secrets["keycloak-admin"], base.ca)
         if context.is_hub:
@@ -42,8 +45,11 @@ class Configuration(Phase):
                 administrator,
             )
             made.append(LinkAccess("link-access", access, pulumi.ResourceOptions.merge(inside, after_realm)))
+            accounts[GATEWAY] = base.secrets["link-gateway"]
+            accounts |= {link_account(names.of(parse(code))): value for code, value in access.spokes.items()}
         else:
             hub = context.hub
+            accounts[link_account(names)] = base.secrets["link-admin"]
             partner = self._login(
                 "hub-link",
                 f"https://{LOOPBACK}:{hub.port('backend')}",
@@ -60,17 +66,22 @@ class Configuration(Phase):
                     pulumi.ResourceOptions.merge(self.child(), after_realm),
                 )
             )
+        held = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, depends_on=made), kept)
+        undeclared = Undeclared("undeclared", names, context.settings.partners, administrator, held)
         self.checkpoint = Checkpoint(
             "configuration-checkpoint",
             Name.CONFIGURATION,
             names,
             secret(
-                pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
-                    lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
-                )
+                pulumi.Output.all(
+                    base.ca,
+                    base.secrets["keycloak-admin"],
+                    base.secrets["portal-client"],
+                    pulumi.Output.all(**accounts),
+                ).apply(lambda found: spec.Configuration(names, tuple(context.settings.partners), *found))
             ),
             base.store,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*made, undeclared]),
         )
 
     def _login(

@@ -89,6 +89,11 @@ class Country:
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
 
+    @property
+    def known(self) -> bool:
+        """Whether the stack has been made already."""
+        return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
+
     def init(self) -> None:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
@@ -122,7 +127,7 @@ class Country:
             assert running.stdout
             for line in running.stdout:
                 lines.append(line)
-                if not sent and any(reached(name) for name in _begun(line)):
+                if not sent and any(reached(name) for name in begun(line)):
                     sent = True
                     for signal in signals:
                         running.send_signal(signal)
@@ -161,7 +166,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     messages: list[str] = [done.stderr] if done.returncode else []
     for event in _events(done.stdout):
         step = event.get("resourcePreEvent", {}).get("metadata") or event
-        if step.get("op", "same") not in ("same", "read") and "urn" in step:
+        if step.get("op", "same") not in ("same", "read", "refresh") and "urn" in step:
             changes.setdefault(step["urn"].rsplit("::", 1)[-1], step["op"])
         told = event.get("diagnosticEvent")
         if told and told["severity"] != "debug":
@@ -169,7 +174,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     return Run(done.returncode == 0, changes, "".join(messages), seconds)
 
 
-def _begun(line: str) -> list[str]:
+def begun(line: str) -> list[str]:
     """The logical name of the resource whose change this event announces; none for other events."""
     step = (_events(line) or [{}])[0].get("resourcePreEvent", {}).get("metadata", {})
     return [step["urn"].rsplit("::", 1)[-1]] if step.get("op", "same") != "same" else []

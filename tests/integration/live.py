@@ -26,10 +26,8 @@ def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
 
 
 def documents(country: Country) -> Target:
-    secret = resource(country, "secret-mongodb")["outputs"]["value"]
-    found = country.outputs()
-    names = country.names
-    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, secret, names.mongo_database, found["ca_certificate"])
+    spec, names = specification(country, Phase.SEEDING), country.names
+    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
 
 
 def resource(country: Country, name: str) -> dict[str, Any]:
@@ -66,9 +64,8 @@ def secrets(country: Country) -> set[str]:
 
 def keycloak(country: Country) -> Admin:
     """The administrator of the country's Keycloak; use it as a context."""
-    secret = resource(country, "secret-keycloak-admin")["outputs"]["value"]
-    url = f"https://{LOOPBACK}:{country.names.port('keycloak')}"
-    return Admin(Access(url=url, ca=country.outputs()["ca_certificate"], client_secret=secret))
+    spec = specification(country, Phase.CONFIGURATION)
+    return Admin(Access(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
 
 
 def remains(client: docker.DockerClient, *labels: str) -> list[str]:

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import pulumi, stacks, steps
+from dive_infra.checks.runner import Check
+from dive_infra.cli import drift, stacks, steps
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import engine, images
+from dive_infra.findings import Finding
+from dive_infra.machine import engine, images, state
 from dive_infra.machine.images import ResolvedImage
+from dive_infra.orchestration.states import Phase
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,7 @@ def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text(text)
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
     result = CliRunner().invoke(app, ["up", "USA"])
     assert result.exit_code == 2
     assert told in result.stderr
@@ -51,14 +54,14 @@ def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
     assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
 
 
 def test_the_list_of_images_says_what_is_on_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for country in ("usa", "fra"):
         (tmp_path / f"Pulumi.{country}.yaml").touch()
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
 
     def find(_: object, service: str, __: str) -> ResolvedImage | None:
         return ResolvedImage("sha256:" + "a" * 64, "dive/redis:1", "present") if service == "redis" else None
@@ -98,7 +101,7 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
         f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=pulumi.ROOT, start_new_session=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=state.ROOT, start_new_session=True
     ) as command:
         assert command.stdout
         assert command.stdout.readline() == "go\n"
@@ -112,3 +115,21 @@ def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
     with steps.console.capture() as shown, steps.step("images") as progress:
         progress("Step 3: RUN echo [/tmp] [red] done")
     assert "RUN echo [/tmp] [red] done" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("finding", "asks"),
+    [
+        (Finding("a client is as declared", "invalid", remedy="pulumi up --refresh -s fra"), True),
+        (Finding("a mapper too many", "invalid", remedy="pulumi up"), False),
+        (Finding("the partner's side", "invalid", remedy="pulumi up --refresh -s deu", advisory=True), False),
+        (Finding("Keycloak is away", "unknown", remedy="pulumi up --refresh -s fra"), False),
+    ],
+    ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
+)
+def test_up_refreshes_only_for_what_no_other_update_mends(
+    monkeypatch: pytest.MonkeyPatch, finding: Finding, asks: bool
+) -> None:
+    monkeypatch.setattr(drift, "declared", lambda _: {Phase.CONFIGURATION: "a specification"})
+    monkeypatch.setattr(drift, "checks", lambda _: [Check("realm", "realm", lambda: [finding])])
+    assert bool(drift.unseen({})) is asks

@@ -37,6 +37,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
+    "pulumi-python:dynamic/dive:DatabaseLogins",
     "pulumi-python:dynamic/dive:DataVolume",
     "pulumi-python:dynamic/dive:Files",
     "pulumi-python:dynamic/dive:Gate",
@@ -44,14 +45,17 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
+    "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
     "pulumi-python:dynamic/dive:Seed",
     "pulumi-python:dynamic/dive:ServiceAccountRoles",
     "pulumi-python:dynamic/dive:StackIdentity",
     "pulumi-python:dynamic/dive:TestUsers",
     "pulumi-python:dynamic/dive:TrustFile",
+    "pulumi-python:dynamic/dive:Undeclared",
     "pulumi-python:dynamic/dive:Verification",
 }
 
@@ -79,6 +83,7 @@ class Mocks(mocks.Mocks):
             "TestUsers": {"usernames": ["u"], "ids": {}},
             "Seed": {"counts": {}},
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
+            "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
             "StackReference": {"outputs": GRANTED},
         }.get(kind, {})

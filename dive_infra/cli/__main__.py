@@ -2,7 +2,22 @@
 
 import typer
 
-from dive_infra.cli import bench, doctor, environment, explain, history, images, repair, status, test, up
+from dive_infra.cli import (
+    bench,
+    doctor,
+    environment,
+    explain,
+    history,
+    images,
+    new,
+    nuke,
+    reload_secrets,
+    repair,
+    restart,
+    status,
+    test,
+    up,
+)
 from dive_infra.cli.exits import EPILOG
 
 app = typer.Typer(
@@ -14,6 +29,10 @@ app = typer.Typer(
 )
 app.command("up")(up.up)
 app.command("repair")(repair.repair)
+app.command("new")(new.new)
+app.command("nuke")(nuke.nuke)
+app.command("reload-secrets")(reload_secrets.reload_secrets)
+app.command("restart")(restart.restart)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)

@@ -54,6 +54,6 @@ def _settings(code: str) -> Settings:
 
 
 def _read(code: str) -> Settings:
-    configuration = (yaml.safe_load((ROOT / f"Pulumi.{code.lower()}.yaml").read_text()) or {}).get("config") or {}
+    configuration = (yaml.safe_load(state.stack_file(code.lower()).read_text()) or {}).get("config") or {}
     # Encrypted here; the program reads and checks them.
     return load(code.lower(), {key: value for key, value in configuration.items() if key != "dive:secrets"})

@@ -19,7 +19,7 @@ def begin(arguments: Sequence[str]) -> None:
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
         return
-    known = {path.name.split(".")[1] for path in state.ROOT.glob("Pulumi.*.yaml")}
+    known = {path.name.split(".")[1] for path in state.STACKS.glob("Pulumi.*.yaml")}
     named = {word.lower() for word in rest if re.fullmatch("[A-Za-z]{3}", word)}
     try:
         environment = os.environ | state.environment(tools, os.environ.get("DOCKER_HOST", ""))

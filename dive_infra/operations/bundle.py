@@ -23,7 +23,7 @@ from docker.errors import DockerException
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.machine import engine
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import stack_file
 from dive_infra.naming import Names
 from dive_infra.operations.country import look, recorded
 from dive_infra.operations.export import Export, exported
@@ -161,7 +161,7 @@ def _engine() -> Any:
 
 def _settings(code: str) -> str:
     """The stack file without what is encrypted in it."""
-    path = ROOT / f"Pulumi.{code.lower()}.yaml"
+    path = stack_file(code.lower())
     if not path.exists():
         return f"{path.name} is not there\n"
     try:

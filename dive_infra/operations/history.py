@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import STACKS
 from dive_infra.operations.export import StateUnreadable
 from dive_infra.operations.report import Part
 from dive_infra.orchestration.events import Event
@@ -79,7 +79,7 @@ def updates(stack: str) -> list[Update]:
     """Pulumi's own history of a stack, the oldest first; raises `StateUnreadable`."""
     command = ["pulumi", "stack", "history", "--json", "-s", stack, "--non-interactive"]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StateUnreadable(f"`pulumi stack history -s {stack}`: {error}") from None
     if done.returncode:

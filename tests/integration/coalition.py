@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,8 +77,10 @@ class Country:
 
     def _file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
-        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
-        path.write_text(yaml.safe_dump({**(kept or {}), "config": self._all()}))
+        kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+        # Secrets that the command has set are in force.
+        secrets = {k: v for k, v in (kept.get("config") or {}).items() if k == "dive:secrets"}
+        path.write_text(yaml.safe_dump({**kept, "config": {**secrets, **self._all()}}))
         return path
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -93,6 +96,14 @@ class Country:
     def known(self) -> bool:
         """Whether the stack has been made already."""
         return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
+
+    def dive(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs `./dive` in a checkout of its own, whose stack files are those of this coalition."""
+        command = [sys.executable, "-m", "dive_infra.cli", *arguments]
+        environment = self.environment | {"NO_COLOR": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            command, cwd=checkout(self.home), env=environment, input=told, capture_output=True, text=True
+        )
 
     def init(self) -> None:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
@@ -159,6 +170,15 @@ class Country:
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").stdout)
         assert isinstance(found, dict)
         return found
+
+
+def checkout(home: Path) -> Path:
+    """Makes `home`, where the stack files and the state are, a checkout of this program."""
+    for path in ROOT.iterdir():
+        own = path.name.startswith(("Pulumi.", ".git", ".dive", "verification-report"))
+        if not own and not (home / path.name).exists():
+            (home / path.name).symlink_to(path)
+    return home
 
 
 def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:

@@ -42,8 +42,11 @@ def recover(runner: Runner) -> Recovered:
     Ends the command, with `Exit.LOCKED` when the stack is locked by anybody who is not proven dead.
     """
     try:
-        _unlock(runner)
+        killed = _unlock(runner)
         state = runner.state()
+        if killed or operations(state):  # before looking what was made
+            for program in orphans.end_in(runner.folder):
+                console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
         if not operations(state):
             return Recovered(state)
         absent = _settle(runner, state)
@@ -68,11 +71,12 @@ def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*((state.get("deployment") or {}).get("pending_operations") or [])]
 
 
-def _unlock(runner: Runner) -> None:
+def _unlock(runner: Runner) -> bool:
+    """Whether there was a lock of a dead run."""
     with _one_at_a_time():
         refusal = _refusal(runner)
         if not refusal:
-            return
+            return False
         found = owners(refusal)
         told = [whether(owner) for owner in found]
         if not found or any(answer != "dead" for answer, _ in told):
@@ -80,6 +84,7 @@ def _unlock(runner: Runner) -> None:
         runner.ask("cancel", "--yes")
         for owner, (_, why) in zip(found, told, strict=True):
             console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
+    return True
 
 
 def _refusal(runner: Runner) -> str:
@@ -129,8 +134,6 @@ def _phase(runner: Runner) -> str:
 def _settle(runner: Runner, state: Mapping[str, Any]) -> bool:
     """Whether something may still come."""
     begun = operations(state)
-    for program in orphans.end_in(runner.folder):  # before looking what they have made
-        console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
     console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
     made = [op["resource"] for op in begun if op["type"] == "creating"]
     removal = unrecorded.remove(made, state)

@@ -197,14 +197,11 @@ def _kill(running: "subprocess.Popen[bytes]", killed: Killed, provider_too: bool
     running.wait()
     began = time.monotonic()
     psutil.wait_procs(ours, timeout=_LEFT)
+    if provider_too:
+        return  # what remains is recovery's
     killed.lived = time.monotonic() - began
-    _, alive = psutil.wait_procs([p for p in family if "pulumi-resource" in _name(p)], timeout=2)
+    _, alive = psutil.wait_procs([p for p in family if "pulumi-resource" in _name(p)], timeout=1)
     killed.remained = [_name(p) for p in alive]
-    for process in alive:
-        process.kill()  # they are ours: what they would do is told by the sweep
-    for process in family:
-        with suppress(psutil.Error):
-            process.kill()
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import psutil
 
-from dive_infra.machine.state import ROOT
 from dive_infra.steps import VARIABLE
 from tests.integration.coalition import Country
 
@@ -117,7 +116,9 @@ def deploy(country: Country, chosen: Chosen, provider_too: bool = False) -> Kill
     started = time.monotonic()
     with (
         tempfile.TemporaryFile("w+") as output,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+        subprocess.Popen(
+            command, cwd=runner.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as running,
     ):
         try:
             made = _made(running, output.fileno(), chosen, boundaries.reached)

@@ -37,6 +37,9 @@ ELSEWHERE: Mapping[str, str] = {
     "remove container": "of one that was made otherwise",
     "remove network": "of one that was made otherwise",
     "DELETE at Keycloak": "of what is not declared",
+    "PUT at Keycloak": "of people who are not as declared",
+    "drop schema": "the hub's",
+    "give back lock": "of a process that stood still and was overtaken",
 }
 
 

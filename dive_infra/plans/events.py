@@ -73,8 +73,9 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         unchanged=len(heard.untouched - heard.steps.keys()),
         phases=phases,
         others=[c for c in changes if _phase_of(c.urn) is None],
-        notes=heard.notes,
-        errors=heard.errors,
+        # What Pulumi calls an error and goes on is a note: a plugin that ended before it was told to.
+        notes=[*heard.notes, *([] if failed else (e.splitlines()[0] for e in heard.errors))],
+        errors=heard.errors if failed else [],
         seconds=round(seconds, 1),
     )
 

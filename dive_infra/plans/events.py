@@ -171,7 +171,7 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     kind = _kind(urn)
     differences = [] if operation == "delete" else _differences(step)
     keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
-    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else [])
+    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else _hidden(step, operation))
     return Change(
         name=urn.rpartition("::")[2],
         kind=kind,
@@ -181,6 +181,11 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
         holds=HOLDS.get(kind, ""),
         differences=differences,
     )
+
+
+def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
+    inputs = ((step.get("new") or {}).get("inputs") or {}).values()
+    return ["changed: what is secret"] if operation in ("update", "replace") and _SECRET in inputs else []
 
 
 def _differences(step: Mapping[str, Any]) -> list[Difference]:

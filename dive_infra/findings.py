@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+REMOVE = "DIVE_REMOVE"  # what one run may remove though nobody declared it, separated by commas: `client/name`
+ORPHANS = "orphans/"  # followed by the mark of a deployment that nobody carries on
+
 Answer = Literal["valid", "invalid", "unknown"]  # unknown: it could not be told, which is neither of the others
 
 _SHOWN = 12
@@ -48,9 +51,13 @@ def verdict(findings: Sequence[Finding]) -> Answer:
 
 def evidence(findings: Sequence[Finding], seconds: float) -> str:
     """What was proven, in one line: `9 containers, 2 postgres, redis; 0.31 s`."""
+    return f"{counted(findings) or 'nothing'}; {seconds:.2f} s"
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """How many of which topic are valid: `9 containers, redis`."""
     counts = Counter(f.topic or f.check for f in findings if f.answer == "valid")
-    told = ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
-    return f"{told or 'nothing'}; {seconds:.2f} s"
+    return ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
 
 
 def listing(findings: Sequence[Finding], *answers: Answer) -> str:

@@ -6,4 +6,5 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dive")
     group.addoption("--whole", action="store_true", help="every fault and every crash point, not only a selection")
+    group.addoption("--coalition", metavar="FOLDER", help="where the coalition under test is kept for the next run")
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")

@@ -8,20 +8,24 @@ from dive_infra.catalog.keycloak import ROLE as KEYCLOAK_ROLE
 
 @dataclass(frozen=True)
 class Database:
-    """`role` owns it and logs in with the secret `credential`; `service` may not start before it is there."""
+    """`role` owns it and logs in with the secret `credential`; `service` may not start before it is there.
+
+    `remade`: what is in it is made anew by the next update (the record) or by its users (sessions); else it is data.
+    """
 
     name: str
     role: str
     credential: str
     service: str = ""
     hub_only: bool = False
+    remade: bool = False
 
 
-ORCHESTRATION = Database("orchestration", "orchestration", "orchestration-db", hub_only=True)
+ORCHESTRATION = Database("orchestration", "orchestration", "orchestration-db", hub_only=True, remade=True)
 
 DATABASES = (
     Database(KEYCLOAK, KEYCLOAK_ROLE, "keycloak-db", service="keycloak"),
-    Database("portal", "portal", "portal-db", service="frontend"),
+    Database("portal", "portal", "portal-db", service="frontend", remade=True),
     ORCHESTRATION,
 )
 

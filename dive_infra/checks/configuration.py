@@ -1,26 +1,68 @@
-"""CONFIGURATION: the live realm holds exactly what is declared, object by object."""
+"""CONFIGURATION: the live realm holds exactly what is declared, object by object, and its secrets are those in use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from dive_infra.checks.runner import Check, CouldNotTell
+from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Configuration
 from dive_infra.findings import Finding
 from dive_infra.identity.admin import Access, Admin, NoRight, OutOfReach
-from dive_infra.identity.inspect import compare
+from dive_infra.identity.inspect import compare, compare_link, refresh
+from dive_infra.identity.link_policy import BASE_PATH, link_account
+from dive_infra.identity.proof_of_use import refusal
+from dive_infra.naming import Names
 
 _SECONDS = 5
 
 
 def checks(spec: Configuration) -> list[Check]:
-    return [Check(f"realm {spec.names.realm} is as declared", "realm objects", lambda: realm(spec))]
+    names = spec.names
+    found = [
+        Check(f"realm {names.realm} is as declared", "realm objects", lambda: realm(spec)),
+        _proof(spec, names, names.client, spec.portal, account=False),
+    ]
+    if names.country.is_hub:
+        found += [_proof(spec, names, account, secret) for account, secret in sorted(spec.accounts.items())]
+    else:
+        (hub,) = spec.partners
+        found.append(Check(f"the link at {hub.country.code} is as declared", "link", lambda: link(spec, hub)))
+    return found
 
 
 def realm(spec: Configuration) -> Sequence[Finding]:
     access = Access(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    right = f"restore the service account {access.client_id} of realm master"
+    return _asked(access, lambda admin: compare(admin, spec.names, spec.partners), right)
+
+
+def link(spec: Configuration, hub: Names) -> Sequence[Finding]:
+    """The hub's side of the link, as the spoke's own account sees it; a refused login is the account's secret."""
+    account = link_account(spec.names)
+    access = Access(f"{hub.url('backend')}{BASE_PATH}", spec.ca, spec.accounts[account], account, hub.realm)
+    return _asked(access, lambda admin: compare_link(admin, hub, spec.names), refresh(hub))
+
+
+def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str:
+    """The secret that services hold is the one that the realm accepts."""
+    try:
+        refused = refusal(names, client, value, ca, account, _SECONDS)
+    except OutOfReach as error:
+        raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
+    if refused:
+        raise Wrong(f"it is refused ({refused})", "the one that is declared", refresh(names), 1306)
+    return "accepted"
+
+
+def _proof(spec: Configuration, names: Names, client: str, value: str, account: bool = True) -> Check:
+    sentence = f"{names.realm} accepts the secret of {client}"
+    return Check(sentence, "secrets in use", partial(secret, names, client, value, spec.ca, account))
+
+
+def _asked(access: Access, question: Callable[[Admin], Sequence[Finding]], right: str) -> Sequence[Finding]:
     try:
         with Admin(access, _SECONDS) as admin:
-            return compare(admin, spec.names, spec.partners)
+            return question(admin)
     except OutOfReach as error:
-        raise CouldNotTell(str(error), "pulumi up starts Keycloak, then the realm is looked at") from None
+        raise CouldNotTell(str(error), "pulumi up starts what does not answer, then it is looked at") from None
     except NoRight as error:
-        raise CouldNotTell(str(error), f"restore the service account {access.client_id} of realm master") from None
+        raise CouldNotTell(str(error), right) from None

@@ -93,7 +93,7 @@ def postgres(names: Names, database: Database, ca: str) -> str:
     except Unreachable as error:
         raise objects.silent(_cause(error), "an answer", _UP, 1406) from None
     except Refused as error:
-        raise Wrong(_cause(error), f"a login as {database.user}", f"{_UP} --refresh", 1406) from None
+        raise Wrong(_cause(error), f"a login as {database.user}", _UP, 1406) from None
     except psycopg.Error as error:
         raise CouldNotTell(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
@@ -168,7 +168,9 @@ def schema(access: Access) -> str:
     except Unreachable as error:
         raise objects.silent(str(error), "this program's schema", _UP, 1406) from None
     except (SchemaMismatch, Refused) as error:
-        raise Wrong(str(error), "this program's schema", _UP, 1406) from None
+        # What to do with another's record, a person decides.
+        told, restored, choice = str(error).partition("; restore ")
+        raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None
     return "agrees"
 
 

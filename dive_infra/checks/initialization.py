@@ -11,6 +11,8 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, Wrong
 from dive_infra.checks.spec import Initialization
+from dive_infra.machine import loss
+from dive_infra.naming import SERVICES
 
 _UP = "pulumi up"
 
@@ -40,10 +42,17 @@ def present(spec: Initialization, listed: Callable[[docker.DockerClient], list[O
         told = [f"{', '.join(missing)} missing"] if missing else []
         told += [f"{', '.join(foreign)} not ours"] if foreign else []
         kind = "volume" if listed is objects.volumes else "network"
-        # A lost data volume is lost data: the update refuses to make it again in passing, and tells the choice.
-        remedy = _UP if kind == "network" else f"{_UP} tells how to restore the data or to accept its loss"
+        # A lost data volume is lost data: nobody makes it again in passing.
+        remedy = _UP if kind == "network" else _choice(spec, [*missing, *(f.split()[0] for f in foreign)])
         raise Wrong("; ".join(told), f"{len(wanted)} of stack {spec.stack}", remedy, 1205 if kind == "volume" else 1003)
     return ", ".join(wanted) or "none declared"
+
+
+def _choice(spec: Initialization, lost: Sequence[str]) -> str:
+    """Of each lost data volume: restore it, or accept its loss."""
+    services = {spec.names.data_volume(s): s for s in SERVICES}
+    labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
+    return "; ".join(f"{v}: {', or '.join(loss.choice(v, labels[v]))}" for v in lost)
 
 
 def images(wanted: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from requests.exceptions import RequestException
 from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.machine import engine
 from dive_infra.machine.engine import EngineError
+from dive_infra.naming import Names
 
 ANSWER_SECONDS = 5
 REMEDY = "./dive up starts the engine, or set DOCKER_HOST"
@@ -61,6 +62,21 @@ def networks(client: docker.DockerClient) -> list[Object]:
 def volumes(client: docker.DockerClient) -> list[Object]:
     found = _asked(client.api.volumes)["Volumes"] or []
     return [Object("volume", v["Name"], v["Labels"] or {}) for v in found]
+
+
+def everything(client: docker.DockerClient) -> list[Object]:
+    return [*containers(client), *networks(client), *volumes(client)]
+
+
+def labelled(found: Object, names: Names) -> bool:
+    """Whether it carries the labels of the country."""
+    labels = found.labels
+    return labels.get("dive.namespace") == names.namespace and labels.get("dive.country") == names.country.code
+
+
+def marked(names: Names, mark: str) -> list[Object]:
+    """All of the country that the stack with this mark has made on the engine."""
+    return [o for o in everything(ask()) if labelled(o, names) and o.labels.get("dive.stack") == mark]
 
 
 def _published(container: Mapping[str, Any]) -> tuple[int, ...]:

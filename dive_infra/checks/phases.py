@@ -1,6 +1,7 @@
 """Which checks prove which phase: one validator for the skip, for the proof and for `status`."""
 
 from importlib import import_module
+from types import ModuleType
 
 from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import Spec, phase_of
@@ -11,5 +12,16 @@ def checks(spec: Spec) -> list[Check]:
 
     It is loaded when it is asked: together they load every client library, of which a program that declares needs none.
     """
-    found: list[Check] = import_module(f"dive_infra.checks.{phase_of(spec).lower()}").checks(spec)
+    found: list[Check] = _module(spec).checks(spec)
     return found
+
+
+def quick(spec: Spec) -> list[Check]:
+    """What is asked at every preview: the same, or where that takes too long what the module says instead."""
+    module = _module(spec)
+    found: list[Check] = getattr(module, "quick", module.checks)(spec)
+    return found
+
+
+def _module(spec: Spec) -> ModuleType:
+    return import_module(f"dive_infra.checks.{phase_of(spec).lower()}")

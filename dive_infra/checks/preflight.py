@@ -9,15 +9,16 @@ import httpx
 import psutil
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object
+from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
+from dive_infra.findings import ORPHANS, REMOVE
 from dive_infra.identity import web
 from dive_infra.machine import engine
 from dive_infra.machine.engine import SOCKET, EngineError
 from dive_infra.machine.networks import called, ours_by_use
 from dive_infra.naming import LOOPBACK, Names
-from dive_infra.orchestration.access import Access, Refused
+from dive_infra.orchestration.access import Access, Refused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
 
 _GIB = 1 << 30
@@ -91,7 +92,7 @@ def ports(names: Names, services: Iterable[str]) -> str:
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
         if container:
-            if container.name != names.container(service) or not _ours(container, names):
+            if container.name != names.container(service) or not labelled(container, names):
                 taken.append(f"{port} ({service}) by container {container.name}")
         elif port in listening:
             taken.append(f"{port} ({service}) by {listening[port]}")
@@ -112,25 +113,35 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     A network that nobody but our containers uses was made anew by hand in place of ours, and is ours to replace.
     """
     client = objects.ask()
-    kept = [*objects.containers(client), *objects.networks(client), *objects.volumes(client)]
+    kept = objects.everything(client)
     own = {names.container(s) for s in services} | {names.network}
     own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
-    replaced = {o.name for o in kept if o.kind == "network" and not _ours(o, names) and o.name in own}
+    replaced = {o.name for o in kept if o.kind == "network" and not labelled(o, names) and o.name in own}
     own -= {name for name in replaced if all(ours_by_use(n, stack) for n in called(client, name))}
     others = [
-        f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}"
+        o
         for o in kept
-        if (_ours(o, names) and o.labels.get("dive.stack") != stack) or (o.name in own and not _ours(o, names))
+        if (labelled(o, names) and o.labels.get("dive.stack") != stack) or (o.name in own and not labelled(o, names))
     ]
     if others:
+        marks = sorted({o.labels["dive.stack"] for o in others if labelled(o, names) and o.labels.get("dive.stack")})
+        named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
+        removed = f"; where nobody deploys it any more: {REMOVE}={named} pulumi up -s {names.country.lower}"
         raise Wrong(
-            "; ".join(others),
+            "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
             f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
-            f"destroy it with the stack it names, or remove it by hand; or use another dive:namespace than "
-            f"{names.namespace}",
+            f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
+            f"{names.namespace}{removed if marks else ''}",
             1007,
         )
-    return f"{sum(_ours(o, names) for o in kept)} objects, all ours"
+    return f"{sum(labelled(o, names) for o in kept)} objects, all ours"
+
+
+def _by_hand(others: Iterable[Object]) -> str:
+    """Commands for what holds no data."""
+    commands = {"container": "docker container rm -f", "network": "docker network rm"}
+    told = ", ".join(f"{commands[o.kind]} {o.name}" for o in others if o.kind in commands)
+    return f", or by hand: {told}" if told else ""
 
 
 def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
@@ -175,6 +186,8 @@ def approved(access: Access, names: Names) -> str:
         admitted = session(access).whose()
     except Refused as error:
         raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
+    except SchemaMismatch as error:
+        raise Wrong(str(error), "the schema and the rights of this program", "pulumi up -s usa", 1406) from None
     if admitted != code.lower():
         raise Wrong(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, 1302)
     return f"as {access.user}"
@@ -186,11 +199,6 @@ def unlocked(access: Access, names: Names) -> str:
     if holder and holder.live and not store.holds(names.country.code):
         raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end, then: pulumi up", 1007)
     return "free" if not holder or not holder.live else "ours"
-
-
-def _ours(found: Object, names: Names) -> bool:
-    labels = found.labels
-    return labels.get("dive.namespace") == names.namespace and labels.get("dive.country") == names.country.code
 
 
 def _listening() -> dict[int, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import Verification, fingerprint
@@ -93,13 +93,43 @@ def _result(f: Finding) -> CheckResult:
     )
 
 
-def write(report: Report, path: Path) -> None:
-    """Writes the report whole or not at all: a reader never sees half of it, also after a loss of power."""
+def text(report: Report) -> str:
+    """The report as it stands in its file."""
+    return report.model_dump_json(indent=2) + "\n"
+
+
+def judge(path: Path, written: str) -> str:
+    """Why the file is not the report that was written, in words that follow its name; empty when it is."""
+    try:
+        found = path.read_text()
+    except FileNotFoundError:
+        return "is gone"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"cannot be read ({type(error).__name__})"
+    if found == written:
+        return ""
+    wanted = Report.model_validate_json(written)
+    try:
+        other = Report.model_validate_json(found)
+    except ValidationError:
+        return "is no report, or half of one"
+    marks = ("instance", "fingerprint", "run")
+    told = {"instance": "another country", "fingerprint": "another declaration", "run": "another run"}
+    off = [
+        f"of {told[mark]} ({getattr(other, mark)}, expected {getattr(wanted, mark)})"
+        for mark in marks
+        if getattr(other, mark) != getattr(wanted, mark)
+    ]
+    return f"is {off[0]}" if off else "was altered"
+
+
+def write(content: str, path: Path) -> None:
+    """Writes a report whole or not at all: a reader never sees half of it, also after a loss of power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w") as file:
-            file.write(report.model_dump_json(indent=2) + "\n")
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         Path(fresh).chmod(0o644)

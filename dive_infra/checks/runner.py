@@ -13,6 +13,7 @@ from threading import Thread
 
 from dive_infra.findings import Answer, Finding, evidence, verdict
 
+_LATE = 1502  # the error code of a check that has not ended by the deadline
 PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before
 
 
@@ -54,6 +55,11 @@ class Validation:
     @property
     def verdict(self) -> Answer:
         return verdict(self.findings)
+
+    @property
+    def late(self) -> bool:
+        """Whether a check had not ended in time."""
+        return any(f.code == _LATE for f in self.findings)
 
     @property
     def evidence(self) -> str:
@@ -106,7 +112,7 @@ def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
         found[place] = findings
     waited = f"no answer within {time.monotonic() - started:.1f} s"
     for place, check in checks.items():
-        late = Finding(check.sentence, "unknown", found=waited, code=1502, topic=check.topic, advisory=check.advisory)
+        late = Finding(check.sentence, "unknown", found=waited, code=_LATE, topic=check.topic, advisory=check.advisory)
         found.setdefault(place, [late])
     return found
 

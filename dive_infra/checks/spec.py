@@ -99,10 +99,17 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Configuration:
+    """`keycloak` is the secret of the service account `dive-deployer`, `portal` that of the portal's client.
+
+    `accounts`: client -> secret of the accounts that manage links: all of them at the hub, its own at a spoke.
+    """
+
     names: Names
     partners: tuple[Names, ...]
     ca: str
-    keycloak: str = _secret()  # of the service account `dive-deployer`
+    keycloak: str = _secret()
+    portal: str = _secret()
+    accounts: Mapping[str, str] = _secret()
 
 
 @dataclass(frozen=True)

@@ -18,4 +18,8 @@ def unseen(state: dict[str, Any]) -> list[Finding]:
     """The invalid findings whose remedy is a refresh; empty when there are none, or when it cannot be told now."""
     specs = declared(state)
     looked = [runner.run(checks(specs[phase]), _GLANCE) for phase in _LOOKED_AT if phase in specs]
-    return [f for validation in looked for f in validation.findings if f.answer == "invalid" and _REFRESH in f.remedy]
+    return [f for validation in looked for f in validation.findings if _hidden(f)]
+
+
+def _hidden(finding: Finding) -> bool:
+    return finding.answer == "invalid" and not finding.advisory and _REFRESH in finding.remedy

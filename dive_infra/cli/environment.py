@@ -31,15 +31,17 @@ def hush() -> None:
         console.print(f"left out, as secrets would be printed: {', '.join(loud)}", style="yellow", soft_wrap=True)
 
 
-def ready() -> None:
-    """What is there already, ready to look with: nothing is installed, built or started."""
+def ready() -> dict[str, str]:
+    """What is there already, ready to look with: nothing is installed, built or started; returns what was added."""
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
         fail("Pulumi is not on this machine; next: ./dive env installs or builds it", Exit.UNKNOWN)
     try:
-        os.environ.update(state.environment(tools, engine.host()[0]))
+        added = state.environment(tools, engine.host()[0])
     except EXPECTED as error:
         fail(str(error), Exit.UNKNOWN)
+    os.environ.update(added)
+    return added
 
 
 def env() -> None:

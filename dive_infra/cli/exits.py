@@ -18,7 +18,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.FINDINGS: "a finding or a failure",
     Exit.UNKNOWN: "could not tell, or wrong use",
     Exit.LOCKED: "somebody deploys the country now",
-    Exit.PARTIAL: "deployed in part",
+    Exit.PARTIAL: "deployed or repaired in part",
     Exit.INTERRUPTED: "interrupted",
 }
 EPILOG = f"Exit codes: {' · '.join(f'{code.value} {meaning}' for code, meaning in MEANINGS.items())}."

@@ -1,16 +1,22 @@
 """Running Pulumi from the command: in full view to deploy, quietly to ask."""
 
 import json
+import signal
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from dive_infra import outcome
 from dive_infra.cli.drift import unseen
 from dive_infra.cli.exits import Exit
+from dive_infra.cli.recovery import recover
 from dive_infra.cli.steps import console, fail
 from dive_infra.findings import listing
-from dive_infra.machine.state import ROOT
 from dive_infra.operations.country import recorded
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.stack import read
 from dive_infra.operations.updating import updates
 from dive_infra.orchestration.access import StoreError
@@ -18,64 +24,80 @@ from dive_infra.orchestration.states import State
 
 
 def deploy(stack: str) -> None:
-    """One `pulumi up`, in full view, with a refresh where only that sees a change; ends the command when it fails."""
-    stacks = {s["name"] for s in json.loads(pulumi("stack", "ls", "--json"))}
-    if stack not in stacks:
-        pulumi("stack", "init", stack, "--no-select")
-    refresh: list[str] = []
-    if stack in stacks and (findings := unseen(json.loads(pulumi("stack", "export", "--show-secrets", "-s", stack)))):
+    """One `pulumi up`, in full view; ends the command when it fails, with the exit code of how it ended."""
+    carry_out(Runner.of(stack))
+
+
+def carry_out(runner: Runner, refresh: bool | None = None) -> None:
+    """As `deploy`: clears what a killed run left. `refresh`: by default where only that sees a change."""
+    stack, again = runner.name, f"./dive up {runner.country}"
+    state = recover(runner)
+    if refresh is None and (findings := unseen(state)):
         console.print(listing(findings, "invalid"), markup=False)
-        refresh = ["--refresh"]
-    console.rule(" ".join(["pulumi up -s", stack, *refresh]))
-    code, interrupted = _to_its_end(["pulumi", "up", "-s", stack, "--yes", "--skip-preview", *refresh])
+        refresh = True
+    flags = ["--refresh"] if refresh else []
+    console.rule(" ".join(["pulumi up -s", stack, *flags]))
+    with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
+        told = Path(folder) / "refused"
+        command = runner.command("up", "--yes", "--skip-preview", *flags)
+        variables = {**runner.environment, outcome.VARIABLE: str(told)}
+        code, interrupted = to_its_end(command, runner.folder, variables)
+        refusal = outcome.refusal(told)
     if interrupted:
-        next_ = f"./dive up {stack.upper()}"
-        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {next_}", Exit.INTERRUPTED)
+        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
+    if refusal:
+        fail(refusal, Exit.LOCKED)
     if code:
-        fail(
-            f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then "
-            f"./dive up {stack.upper()} (where the stack is locked and nobody deploys: pulumi cancel -s {stack})",
-            _how_it_ended(stack),
-        )
+        message = f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then {again}"
+        fail(message, _how_it_ended(runner))
 
 
-def _how_it_ended(stack: str) -> Exit:
+def _how_it_ended(runner: Runner) -> Exit:
     """Of an update that failed: whether somebody else deploys now, or the country stands deployed in part."""
-    if any(update.live for update in updates(stack)):
+    if any(update.live for update in updates(runner.name, runner.environment)):
         return Exit.LOCKED
     try:
-        access = read(stack, exported(stack)).store
-        record = recorded(access, stack) if access else None
-    except (NotDeployed, StateUnreadable, StoreError):
+        access = read(runner.name, runner.state()).store
+        record = recorded(access, runner.name) if access else None
+    except (PulumiFailed, StoreError):
         return Exit.FINDINGS  # it failed; what else is so cannot be told
-    if record and record.holder and record.holder.live:
-        return Exit.LOCKED
     return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
 
 
-def _to_its_end(command: list[str]) -> tuple[int, bool]:
-    """Runs a command in the foreground; its exit code, and whether Ctrl+C was pressed.
+def to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
+    """Runs a command in the foreground; its exit code, and whether we were asked to stop it.
 
-    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun: it must not be killed before.
+    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun (at once, at the second one): it must
+    not be killed before. SIGTERM comes to us alone, and is passed on.
     """
-    interrupted = False
-    with subprocess.Popen(command, cwd=ROOT) as running:
+    with subprocess.Popen(command, cwd=folder, env=environment) as running, _passed_on(running) as asked:
         while True:
             try:
-                return running.wait(), interrupted
+                return running.wait(), bool(asked)
             except KeyboardInterrupt:
-                interrupted = True
+                asked.append(signal.SIGINT)
 
 
-def pulumi(*arguments: str) -> str:
-    """The standard output of a pulumi command; a failing one ends this command with its message."""
-    done = subprocess.run(["pulumi", *arguments, "--non-interactive"], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        fail(f"`pulumi {' '.join(arguments)}` failed: {done.stderr.strip()}")
-    return done.stdout
+@contextmanager
+def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """The signals that asked to stop; SIGTERM is passed on to the process."""
+    asked: list[int] = []
+
+    def passed(number: int, _frame: object) -> None:
+        asked.append(number)
+        running.send_signal(number)
+
+    before = signal.signal(signal.SIGTERM, passed)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def outputs(stack: str) -> dict[str, Any]:
-    found = json.loads(pulumi("stack", "output", "-s", stack, "--json"))
+    try:
+        found = json.loads(Runner.of(stack).ask("stack", "output", "--json"))
+    except PulumiFailed as error:
+        fail(str(error))
     assert isinstance(found, dict)
     return found

@@ -5,7 +5,7 @@ import yaml
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.steps import fail
 from dive_infra.countries import COUNTRIES, HUB_CODE, UnknownCountry, parse
-from dive_infra.machine.state import ROOT
+from dive_infra.machine import state
 from dive_infra.settings import Settings, SettingsError, load
 
 
@@ -29,18 +29,31 @@ def codes(wanted: list[str]) -> list[str]:
 
 def every() -> list[str]:
     """The codes of all countries that have a stack file, the hub first."""
-    found = [code for path in ROOT.glob("Pulumi.*.yaml") if (code := path.name.split(".")[1].upper()) in COUNTRIES]
+    there = [path.name.split(".")[1].upper() for path in state.STACKS.glob("Pulumi.*.yaml")]
+    found = [code for code in there if code in COUNTRIES]
     return sorted(found, key=lambda code: (code != HUB_CODE, code))
 
 
+def declared(code: str) -> Settings:
+    """The settings of a country by its stack file; raises `SettingsError`."""
+    try:
+        return _read(code)
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"Pulumi.{code.lower()}.yaml can't be read: {error}") from None
+
+
 def _settings(code: str) -> Settings:
-    path = ROOT / f"Pulumi.{code.lower()}.yaml"
+    path = state.stack_file(code.lower())
     if not path.exists():
-        present = ", ".join(sorted(p.name for p in ROOT.glob("Pulumi.*.yaml")))
+        present = ", ".join(sorted(p.name for p in state.STACKS.glob("Pulumi.*.yaml")))
         fail(f"{path.name} is not there, so {code} is not a country of this coalition; found {present}", Exit.UNKNOWN)
     try:
-        configuration = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+        return _read(code)
     except yaml.YAMLError as error:
         fail(f"{path.name} is not YAML: {error}", Exit.UNKNOWN)
+
+
+def _read(code: str) -> Settings:
+    configuration = (yaml.safe_load(state.stack_file(code.lower()).read_text()) or {}).get("config") or {}
     # Encrypted here; the program reads and checks them.
     return load(code.lower(), {key: value for key, value in configuration.items() if key != "dive:secrets"})

@@ -1,30 +1,35 @@
 """The roles and databases of a country's Postgres: one of each for every service that uses it, and no superuser."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import pulumi
 import pulumi_postgresql as postgresql
 
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.dynamic.database_logins import DatabaseLogins
 from dive_infra.naming import Names
+from dive_infra.orchestration.access import Access
 
 
 @dataclass
 class DatabasesArgs:
     """`owners`: database -> (role, password). `host` and `trust_file` come from gates, so that the provider connects
-    only to a server that is there."""
+    only to a server that is there. `remade`: databases whose loss is no loss of data."""
 
     names: Names
     host: pulumi.Input[str]
     trust_file: pulumi.Input[str]
     superuser_password: pulumi.Input[str]
+    ca: pulumi.Input[str]
     owners: Mapping[str, tuple[str, pulumi.Input[str]]]
+    remade: Sequence[str] = ()
 
 
 class Databases(pulumi.ComponentResource):
     def __init__(self, name: str, args: DatabasesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:Databases", name, None, opts)
+        self._args = args
         provider = postgresql.Provider(
             f"{name}-provider",
             host=args.host,
@@ -55,7 +60,31 @@ class Databases(pulumi.ComponentResource):
                 allow_connections=True,
                 opts=self._child,
             )
+        passwords = dict(args.owners.values())
+        owners = {database: role for database, (role, _) in args.owners.items()}
+        # What waits for a database waits for this.
+        self.logins = self.keep(f"{name}-logins", passwords, owners, [*self.databases.values()], args.remade)
         self.register_outputs({"databases": sorted(args.owners)})
+
+    def keep(
+        self,
+        name: str,
+        passwords: Mapping[str, pulumi.Input[str]],
+        owners: Mapping[str, str],
+        after: Sequence[pulumi.Resource],
+        remade: Sequence[str] = (),
+    ) -> DatabaseLogins:
+        """Keeps these roles able to log in (role -> password) and these databases there (database -> role)."""
+        args = self._args
+        names = args.names
+        administrator = pulumi.Output.all(args.host, args.superuser_password, args.ca).apply(
+            lambda found: asdict(
+                Access(names.host("postgres"), names.port("postgres"), SUPERUSER, found[1], found[2], SUPERUSER)
+            )
+        )
+        options = pulumi.ResourceOptions(parent=self, depends_on=list(after))
+        held = pulumi.Output.all(**passwords)
+        return DatabaseLogins(name, names.country.code, administrator, held, owners, list(remade), options)
 
     def login(self, name: str, role: str, password: pulumi.Input[str]) -> postgresql.Role:
         """A role that may log in and nothing else."""

@@ -17,7 +17,6 @@ import pulumi
 import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
-from dive_infra.dynamic.data_volume import DataVolume
 from dive_infra.dynamic.files import Files
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
@@ -31,7 +30,7 @@ class ServiceArgs:
     """What a service is made of; `needs` are the gates that must be open before its container starts.
 
     `stack` is the mark of the owning stack, written on every object so that two stacks of one country are noticed.
-    `begins_with`: data volumes with which the container begins anew, when one of them was lost and that is accepted.
+    `begins_with`: incarnations of data with which the container begins anew, when it was lost and that is accepted.
     """
 
     spec: ServiceSpec
@@ -40,7 +39,7 @@ class ServiceArgs:
     material: pulumi.Input[Material]
     image: Image
     networks: Sequence[pulumi.Resource]
-    begins_with: Sequence[DataVolume] = ()
+    begins_with: Sequence[pulumi.Output[int]] = ()
     needs: Sequence[pulumi.Resource] = ()
 
 
@@ -115,7 +114,7 @@ class Service(pulumi.ComponentResource):
                     self.declared.apply(_fingerprint),
                     self.probe.generation,
                     self.files.generation,
-                    *(volume.incarnation for volume in args.begins_with),
+                    *args.begins_with,
                 ],
                 # The provider takes a changed health check for an update in place, which changes nothing.
                 replace_on_changes=["healthcheck"],

@@ -30,28 +30,32 @@ class Storage(pulumi.ComponentResource):
             keep = pulumi.ResourceOptions(parent=self, protect=not disposable)
             volume = DataVolume(f"{name}-{spec.name}", volume_name, labels, keep)
             self.volumes[spec.name] = volume
-            self._inside[spec.name] = self._contents(f"{name}-{spec.name}", volume_name, volume)
+            self._inside[spec.name] = contents(
+                f"{name}-{spec.name}", volume_name, volume.incarnation, pulumi.ResourceOptions(parent=self)
+            )
         self.register_outputs({"volumes": sorted(self.volumes)})
 
     def inside(self, service: str) -> pulumi.ResourceOptions:
-        """Options of what is kept in a service's data volume, and of all its children.
-
-        It goes with the volume, and nobody has to be asked for that. When a lost volume was made anew, it is made anew.
-        """
+        """Options of what is kept in a service's data volume, and of all its children (`contents`)."""
         return self._inside[service]
 
-    def _contents(self, name: str, volume_name: str, volume: DataVolume) -> pulumi.ResourceOptions:
-        # Two, because the engine takes for gone what is replaced together with another, and not that other itself.
-        lifetime = Contents(f"{name}-lifetime", volume_name, volume.incarnation, pulumi.ResourceOptions(parent=self))
-        renewed = pulumi.ResourceOptions(replace_with=[lifetime])
-        after = pulumi.ResourceOptions(parent=self, depends_on=[lifetime], replace_with=[lifetime])
-        contents = Contents(f"{name}-contents", volume_name, opts=after)
 
-        def renew(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-            if not isinstance(args.resource, pulumi.CustomResource) or isinstance(
-                args.resource, pulumi.ProviderResource
-            ):
-                return None
-            return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, renewed))
+def contents(
+    name: str, volume_name: str, incarnation: pulumi.Input[int], opts: pulumi.ResourceOptions
+) -> pulumi.ResourceOptions:
+    """Options of what is kept in data of one `incarnation`, and of all its children.
 
-        return pulumi.ResourceOptions(deleted_with=contents, transformations=[renew])
+    It goes with the data, and nobody has to be asked for that. When lost data was made anew, it is made anew.
+    """
+    # Two, because the engine takes for gone what is replaced together with another, and not that other itself.
+    lifetime = Contents(f"{name}-lifetime", volume_name, incarnation, opts)
+    renewed = pulumi.ResourceOptions(replace_with=[lifetime])
+    after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[lifetime], replace_with=[lifetime]))
+    held = Contents(f"{name}-contents", volume_name, opts=after)
+
+    def renew(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if not isinstance(args.resource, pulumi.CustomResource) or isinstance(args.resource, pulumi.ProviderResource):
+            return None
+        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, renewed))
+
+    return pulumi.ResourceOptions(deleted_with=held, transformations=[renew])

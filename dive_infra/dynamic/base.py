@@ -10,11 +10,14 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
+from dive_infra import outcome
 from dive_infra.dynamic import deploying, lifeline, unseen
+from dive_infra.orchestration.access import Locked
 from dive_infra.plans import told
 from dive_infra.steps import step
 
@@ -133,6 +136,8 @@ class _ShortErrors:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Locked):
+            outcome.refuse(str(error))
         if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
             raise Refused(str(error) or repr(error)) from None
 
@@ -161,6 +166,15 @@ _serve()
 
 def _inputs(props: Outputs) -> Outputs:
     return {k: v for k, v in props.items() if k != _PROVIDER}
+
+
+def ago(moment: str) -> str:
+    """How long ago a moment (ISO 8601) was: `40 s ago`, `12 min ago`, `3 h ago`, `5 days ago`."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"
 
 
 def first_line(error: Exception) -> str:

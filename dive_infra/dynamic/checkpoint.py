@@ -18,7 +18,7 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.dynamic import deploying, realm_probe, unseen
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, first_line, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.findings import Finding, listing
 from dive_infra.naming import Names
@@ -30,6 +30,7 @@ from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import told
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
+SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
 _CAUSES = 2  # shown in one line; a third is counted
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
@@ -55,6 +56,7 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
+            {"why": deploying.why(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
@@ -99,7 +101,7 @@ class CheckpointProvider(Provider):
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""
-        return realm_probe.seen(before["spec"]) or self.checks(spec)
+        return realm_probe.seen(before["spec"]) or phases.quick(spec)
 
     def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the validator has answered, whatever it answered."""
@@ -126,9 +128,9 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            tell(told.again(Phase(_olds["phase"]), f": changed is {', '.join(changed)}"))
+            _again(_olds, f"changed is {', '.join(changed)}")
         elif self.changed(_olds, _news):
-            tell(told.again(Phase(_olds["phase"]), ": its secrets or the program changed"))
+            _again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def drifted(self, name: str, before: Inputs) -> bool:
@@ -137,24 +139,29 @@ class CheckpointProvider(Provider):
         deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
         if again:
             tell(told.again(phase, ", as something of it was changed"))
+            deploying.again(phase, "something of it was changed")
             return True
         kept = unseen.kept()
         try:
             try:
                 spec = load(phase, before["spec"])
             except Unreadable:
-                tell(told.again(phase, ": the program changed"))
+                _again(before, "the program changed")
                 return True
-            looked = runner.run([*self.glance(spec, before), *self._record(spec, before)], GLANCE)
+            asked = [*self.glance(spec, before), *self._record(spec, before)]
+            looked = runner.run(asked, GLANCE)
+            if looked.verdict == "unknown" and looked.late:
+                looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(told.unknown(phase, f"kept as proven at {before['completed']}: {first_line(error)}"))
+            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
             return False
         off = listing(looked.findings, "invalid")
         if looked.verdict == "invalid":
             tell(told.again(phase, f", as it is not valid now:\n{off}"))
+            deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
-            tell(told.unknown(phase, f"kept as proven at {before['completed']}: {_blind(looked.findings, kept)}"))
+            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {_blind(looked.findings, kept)}"))
             return False
         tell(told.skipped(phase, looked.evidence) + (f"\n{off}" if off else ""))
         return False
@@ -222,6 +229,13 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
     }
 
 
+def _again(before: Inputs, why: str) -> None:
+    """Tells why a phase runs again, and keeps it for the record."""
+    if before.get("phase"):
+        tell(told.again(Phase(before["phase"]), f": {why}"))
+        deploying.again(Phase(before["phase"]), why)
+
+
 def _recorded(spec: Spec, before: Inputs) -> str:
     country, phase = before["country"], Phase(before["phase"])
     try:
@@ -248,7 +262,7 @@ def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
     proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
     steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
     return [
-        replace(proof, metadata={"recorded_with": inputs["phase"]})
+        replace(proof, metadata={**proof.metadata, "recorded_with": inputs["phase"]})
         for proof, step in steps
         if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
     ]

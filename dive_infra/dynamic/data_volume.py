@@ -12,9 +12,8 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
-from dive_infra.machine import engine
-
-ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
+from dive_infra.machine import engine, loss
+from dive_infra.machine.loss import ACCEPT
 
 
 class DataVolumeProvider(Provider):
@@ -34,7 +33,7 @@ class DataVolumeProvider(Provider):
     def drift(self, before: Inputs) -> str | None:
         found, mark = _found(before), before["labels"]["dive.stack"]
         if found == mark:
-            if before["volume"] in _accepted():
+            if before["volume"] in accepted():
                 tell(f"warning: {ACCEPT} names {before['volume']}, which is not lost; next: unset {ACCEPT}")
             return None
         told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
@@ -45,7 +44,7 @@ class DataVolumeProvider(Provider):
         reason = self.drift(before)
         if reason is None:
             return {"incarnation": incarnation}
-        if inputs["volume"] not in _accepted():
+        if inputs["volume"] not in accepted():
             raise Refused(_loss(inputs, reason))
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
         self.make(inputs)
@@ -67,19 +66,14 @@ def _found(inputs: Inputs) -> str | None:
     return str((volume.attrs["Labels"] or {}).get("dive.stack", ""))
 
 
-def _accepted() -> set[str]:
+def accepted() -> set[str]:
+    """What this run may take for lost."""
     return {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
 
 
 def _loss(inputs: Inputs, reason: str) -> str:
-    name, labels = inputs["volume"], inputs["labels"]
-    again = f"pulumi up -s {labels['dive.country'].lower()}"
-    marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
-    return (
-        f"volume {name} {reason}; nothing is made in its place. Next, one of:\n"
-        f"  restore it: docker volume create {marks} {name}, put the backup into it, then: {again}\n"
-        f"  accept the loss, in this one run: {ACCEPT}={name} {again}"
-    )
+    choice = "\n  ".join(loss.choice(inputs["volume"], inputs["labels"]))
+    return f"volume {inputs['volume']} {reason}; nothing is made in its place. Next, one of:\n  {choice}"
 
 
 class DataVolume(Resource, module="dive", name="DataVolume"):

@@ -16,6 +16,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.machine import declaration, engine, files
 from dive_infra.machine.mending import remove
+from dive_infra.steps import step
 
 
 class FilesProvider(Provider):
@@ -28,8 +29,9 @@ class FilesProvider(Provider):
         image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
         packed = files.pack(inputs["contents"], int(inputs["owner"]))
         # Creating a volume that is there already answers with it.
-        client.volumes.create(volume, labels=labels)
-        with files.carrier(client, volume, image, labels) as carrier:
+        with step("make volume of files"):
+            client.volumes.create(volume, labels=labels)
+        with files.carrier(client, volume, image, labels) as carrier, step("write files"):
             carrier.put_archive("/", packed)
         return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
 

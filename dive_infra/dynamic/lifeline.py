@@ -7,6 +7,7 @@ ever. The operating system tells of the engine's end by closing a connection to 
 import os
 import socket
 import time
+from contextlib import suppress
 from threading import Thread
 
 _PAUSE = 0.2  # seconds between two attempts to reach the engine again
@@ -31,4 +32,8 @@ def _watch(host: str, port: int) -> None:
         except OSError:
             missed += 1
         time.sleep(_PAUSE)  # the engine also closes a line that says nothing for long; it is then there again
+    with suppress(Exception):  # whatever happens there, this process ends
+        from dive_infra.machine.orphans import end_of
+
+        end_of(f"{host}:{port}")  # the other providers', which would not notice
     os._exit(1)  # without a word: whoever read our output is gone too

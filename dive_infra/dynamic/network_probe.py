@@ -9,6 +9,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
 from dive_infra.machine import engine
 from dive_infra.machine.networks import called, mark, ours_by_use
+from dive_infra.steps import step
 
 
 class NetworkProbeProvider(Provider):
@@ -35,9 +36,10 @@ class NetworkProbeProvider(Provider):
                     f"network {network.name} ({network.short_id}) is of stack {mark(network) or '(none)'}, not of "
                     f"{stack}; next: docker network rm {network.short_id}, then: pulumi up"
                 )
-            for container in network.containers:
-                network.disconnect(container, force=True)
-            network.remove()
+            with step("remove network"):
+                for container in network.containers:
+                    network.disconnect(container, force=True)
+                network.remove()
         return {"generation": int(before["generation"]) + 1}
 
 

@@ -4,11 +4,20 @@ from dataclasses import asdict
 from typing import Any
 
 import pulumi
+from psycopg import Connection
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.dynamic.data_volume import accepted
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import DATABASE, Access, OlderSchema, deployer
+from dive_infra.orchestration.access import (
+    DATABASE,
+    Access,
+    NewerSchema,
+    OlderSchema,
+    SchemaMismatch,
+    deployer,
+)
 from dive_infra.orchestration.store import Store
 
 
@@ -26,6 +35,7 @@ class OrchestrationSchemaProvider(Provider):
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         access = access_of(inputs["access"])
         with connection.connect(access, "dive migrations") as live, connection.telling():
+            self._accept_loss(live)
             taken = schema.migrate(live)
             schema.compare(live)
         if taken:
@@ -36,9 +46,24 @@ class OrchestrationSchemaProvider(Provider):
         with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
             try:
                 schema.compare(live)
-            except OlderSchema as error:
+            except NewerSchema:
+                raise
+            except SchemaMismatch as error:
                 return str(error)
         return None
+
+    @staticmethod
+    def _accept_loss(live: "Connection[Any]") -> None:
+        """A schema that is not this program's is given up with all that was recorded, when that is accepted."""
+        if DATABASE not in accepted():
+            return
+        try:
+            schema.compare(live)
+        except (NewerSchema, OlderSchema):
+            return
+        except SchemaMismatch:
+            schema.drop(live)
+            tell("orchestration database: the loss of the record is accepted, it is made anew")
 
 
 class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
@@ -63,7 +88,11 @@ class AdmissionProvider(Provider):
     def drift(self, before: Inputs) -> str | None:
         country = before["country"].lower()
         with Store(access_of(before["access"])) as store:
-            return None if store.admitted(country) == deployer(country) else "the country's role is not admitted"
+            if store.admitted(country) != deployer(country):
+                return "the country's role is not admitted"
+        with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
+            lost = schema.lost_rights(live, deployer(country))
+        return f"{deployer(country)} has no right to {', '.join(lost)}" if lost else None
 
     def remove(self, before: Inputs) -> None:
         with connection.connect(access_of(before["access"]), "dive admission") as live, connection.telling():

@@ -35,7 +35,7 @@ class SeedProvider(Provider):
         off: list[str] = []
         with connect(_target(before, patience=2)) as database:
             for batch in _batches(before):
-                state = Loader(database).inspect(batch)
+                state = Loader(database).glance(batch)
                 if not state.valid:
                     off.append(
                         f"{batch.collection}: {len(state.missing)} missing, {len(state.altered)} altered, "

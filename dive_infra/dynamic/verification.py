@@ -15,6 +15,7 @@ from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
@@ -40,10 +41,11 @@ class VerificationProvider(CheckpointProvider):
 
         age = Check(f"proven at most {spec.max_age:g} s ago", "age", lambda: _age(spec, before))
         state = Check("the record says COMPLETE", "state", lambda: _complete(before))
-        return [*verification.quick(spec), age, state]
+        links = Check("the record says that every link is proven", "links", lambda: _linked(spec, before))
+        return [*verification.quick(spec), age, state, links]
 
     def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
-        report.write(report.make(spec, validation, this_run().id), Path(spec.report))
+        report.write(report.text(report.make(spec, validation, this_run().id)), Path(spec.report))
 
     def recorded(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
         from dive_infra.checks import verification
@@ -70,6 +72,7 @@ class Verification(Resource, module="dive", name="Verification"):
     completed: pulumi.Output[str]
     recorded: pulumi.Output[bool]
     proof: pulumi.Output[dict[str, Any]]
+    path: pulumi.Output[str]
     report: pulumi.Output[str]
     status: pulumi.Output[str]
 
@@ -94,6 +97,21 @@ def _complete(before: Inputs) -> str:
     if current is None or current.state != State.COMPLETE:
         raise Wrong(current.state if current else "no record", State.COMPLETE, "pulumi up proves it anew")
     return "COMPLETE"
+
+
+def _linked(spec: VerificationSpec, before: Inputs) -> str:
+    """Of each link that this country's own deployment has to prove, both ways."""
+    here = spec.own.names.country.code
+    known = _ask(before, lambda store: store.ask(lambda connection: overview(connection, here))).links
+    active = {(link.source, link.target) for link in known if link.status == "ACTIVE" and link.age is not None}
+    there = [p.names.country.code for p in spec.partners]
+    wanted = [pair for partner in there for pair in ((here, partner), (partner, here))]
+    missing = [f"{source} at {target}" for source, target in wanted if (source, target) not in active]
+    if missing:
+        raise Wrong(
+            f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", "pulumi up proves it anew", 1303
+        )
+    return f"{len(wanted)} links"
 
 
 def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:

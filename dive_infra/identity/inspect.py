@@ -1,157 +1,182 @@
 """The live realm against the tables it was declared from: what is missing, extra or different, object by object."""
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from dive_infra.findings import Finding
-from dive_infra.identity import link_data, realm_data
+from dive_infra.findings import REMOVE, Finding
+from dive_infra.identity import expected, realm_data
 from dive_infra.identity.admin import Admin, NotThere
-from dive_infra.identity.link_policy import GATEWAY, link_account
-from dive_infra.identity.realm_data import REALM_MANAGEMENT
+from dive_infra.identity.expected import by, mapped
+from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
+from dive_infra.identity.service_accounts import roles as account_roles
 from dive_infra.naming import Names
 
-_REMEDY = "pulumi up --refresh"
 # kind of object -> error code
 _CODES = {"identity provider": 1301, "client scope": 1307}
-_CODE = 1305
-# What Keycloak puts into every realm.
-_KEYCLOAKS_CLIENTS = frozenset(
-    ("account", "account-console", "admin-cli", "broker", REALM_MANAGEMENT, "security-admin-console")
-)
-_KEYCLOAKS_SCOPES = frozenset(
-    (
-        *("acr", "address", "basic", "email", "microprofile-jwt", "offline_access", "organization", "phone", "profile"),
-        *("roles", "service_account", "web-origins", "AuthnContextClassRef", "role_list", "saml_organization"),
-    )
-)
-_KEYCLOAKS_ROLES = frozenset(("offline_access", "uma_authorization"))
+
+
+def _code(kind: str) -> int:
+    return _CODES.get(kind, 1305)
 
 
 def compare(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Finding]:
     """One finding for each object that should be there, and one for each that should not.
 
     A spoke's `partners` is the hub, and the link must be there. The hub's are the countries it approves; their links
-    are written by their own stacks, so each may be missing, but what is there must be right. Raises `AdminError`.
+    are written by their own stacks, so what is off there is told, with the stack that mends it, and decides nothing.
+    Raises `AdminError`.
     """
     return _Inspection(admin, names, partners).findings()
+
+
+def compare_link(admin: Admin, hub: Names, spoke: Names) -> list[Finding]:
+    """The hub's side of a spoke's link, as the spoke sees it through the hub's gateway. Raises `AdminError`."""
+    realm, remedy = f"/realms/{hub.realm}", refresh(spoke)
+    path = f"{realm}/identity-provider/instances/{spoke.idp_alias}"
+    place = f"of the link at {hub.country.code}"
+    try:
+        found = expected.brokered(admin.get(path), admin.get(f"{path}/mappers"))
+        provider = _object("identity provider", f"{spoke.idp_alias} {place}", expected.provider(hub, spoke), found)
+    except NotThere:
+        provider = _missing("identity provider", f"{spoke.idp_alias} {place}")
+    clients = admin.get(f"{realm}/clients", clientId=spoke.client)
+    wanted = expected.clients(hub, [spoke])[spoke.client]
+    client = (
+        _object("client", f"{spoke.client} {place}", wanted, mapped(clients[0]))
+        if clients
+        else _missing("client", f"{spoke.client} {place}")
+    )
+    return [_told(f, remedy) for f in (provider, client)]
+
+
+def refresh(names: Names) -> str:
+    return f"pulumi up --refresh -s {names.country.lower}"
+
+
+def removal(kind: str, name: str) -> str:
+    """How an undeclared object is called in `REMOVE`: `identity-provider/name`."""
+    return f"{kind.replace(' ', '-')}/{name}"
 
 
 class _Inspection:
     def __init__(self, admin: Admin, names: Names, partners: Sequence[Names]) -> None:
         self.admin, self.names, self.partners = admin, names, partners
         self.realm = f"/realms/{names.realm}"
-        self.optional = names.country.is_hub
+        self.remedy = refresh(names)
+        # What another country's stack owns here.
+        self.lent = {name: p for p in partners if names.country.is_hub for name in (p.client, p.idp_alias)}
 
     def findings(self) -> list[Finding]:
         try:
             live = self.admin.get(self.realm)
         except NotThere:
-            return [
-                Finding(
-                    f"realm {self.names.realm} exists", "invalid", "the realm", "no such realm", _REMEDY, code=_CODE
-                )
-            ]
+            gone = replace(_missing("realm", self.names.realm), found="no such realm")
+            return [_told(gone, self.remedy)]
         profile = self.admin.get(f"{self.realm}/users/profile")
         policy = profile.get("unmanagedAttributePolicy", "DISABLED")
-        return [
+        found = [
             _object("realm", self.names.realm, realm_data.representation(self.names), live),
-            *self._named("user attribute", realm_data.profile(), _by(profile["attributes"], "name")),
+            *self._named("user attribute", realm_data.profile(), by(profile["attributes"], "name"), removable=False),
             _object("user profile", "policy", {"unmanaged": "DISABLED"}, {"unmanaged": policy}),
             *self._scopes(),
             *self._roles_and_groups(),
             *self._flow(),
             *self._clients(),
             *self._providers(),
+            *self._accounts(),
         ]
+        return [_told(f, self.remedy) for f in found]
 
     def _get(self, path: str, **params: str | int | bool) -> Any:
         return self.admin.get(f"{self.realm}/{path}", **params)
 
     def _scopes(self) -> Iterable[Finding]:
-        live = _by((s for s in self._get("client-scopes") if s["name"] not in _KEYCLOAKS_SCOPES), "name")
-        wanted = {s: {"protocolMappers": _mappers(mappers)} for s, mappers in realm_data.SCOPES.items()}
-        yield from self._named("client scope", wanted, {k: _mapped(v) for k, v in live.items()})
+        live = by((s for s in self._get("client-scopes") if s["name"] not in expected.KEYCLOAKS_SCOPES), "name")
+        yield from self._named("client scope", expected.scopes(), {k: mapped(v) for k, v in live.items()})
         found = [s["name"] for s in self._get("default-default-client-scopes")]
         yield _object("default scopes", "list", {"names": realm_data.DEFAULT_SCOPES}, {"names": found})
 
     def _roles_and_groups(self) -> Iterable[Finding]:
         default = f"default-roles-{self.names.realm}"
-        ours = (r for r in self._get("roles") if r["name"] not in _KEYCLOAKS_ROLES | {default})
-        yield from self._named("role", {r: {} for r in realm_data.ROLES}, _by(ours, "name"))
+        wanted, keycloaks = expected.roles(self.names)
+        yield from self._named(
+            "role", wanted, by((r for r in self._get("roles") if r["name"] not in keycloaks), "name")
+        )
         composites = [r["name"] for r in self._get(f"roles/{default}/composites")]
         yield _object("default roles", "list", {"names": realm_data.DEFAULT_ROLES}, {"names": composites})
-        groups = _by(self._get("groups"), "name")
+        groups = by(self._get("groups"), "name")
         roles = {
             name: {"roles": [r["name"] for r in self._get(f"groups/{group['id']}/role-mappings/realm")]}
             for name, group in groups.items()
         }
-        yield from self._named("group", {g: {"roles": [r]} for g, r in realm_data.GROUPS.items()}, roles)
+        yield from self._named("group", expected.groups(), roles)
 
     def _flow(self) -> Iterable[Finding]:
         name = realm_data.FIRST_LOGIN_FLOW
-        wanted = {"steps": ["idp-create-user-if-unique REQUIRED"]}
         try:
             steps = self._get(f"authentication/flows/{name}/executions")
         except NotThere:
             return [_missing("login flow", name)]
         found = [f"{step.get('providerId')} {step['requirement']}" for step in steps]
-        return [_object("login flow", name, wanted, {"steps": found})]
+        return [_object("login flow", name, {"steps": expected.FLOW_STEPS}, {"steps": found})]
 
     def _clients(self) -> Iterable[Finding]:
-        names = self.names
-        live = _by((c for c in self._get("clients") if c["clientId"] not in _KEYCLOAKS_CLIENTS), "clientId")
-        portal = {**realm_data.portal_client(names), "protocolMappers": _mappers(realm_data.PORTAL_MAPPERS)}
-        scopes = {"defaultClientScopes": realm_data.DEFAULT_SCOPES}
-        wanted = {names.client: portal | scopes, realm_data.BACKEND_CLIENT: realm_data.backend_client(names)}
-        optional: set[str] = set()
-        for partner in self.partners:
-            wanted[partner.client] = link_data.broker_client(names, partner) | {"protocolMappers": {}} | scopes
-            if self.optional:
-                optional |= {partner.client, link_account(partner)}
-                wanted[link_account(partner)] = {"serviceAccountsEnabled": True, "standardFlowEnabled": False}
-        if self.optional:
-            optional.add(GATEWAY)
-            wanted[GATEWAY] = {"serviceAccountsEnabled": True, "standardFlowEnabled": False}
-        return self._named("client", wanted, {k: _mapped(v) for k, v in live.items()}, optional)
+        live = by((c for c in self._get("clients") if c["clientId"] not in expected.KEYCLOAKS_CLIENTS), "clientId")
+        wanted = expected.clients(self.names, self.partners)
+        return self._named("client", wanted, {k: mapped(v) for k, v in live.items()})
 
     def _providers(self) -> Iterable[Finding]:
-        live = _by(self._get("identity-provider/instances"), "alias")
-        wanted: dict[str, Mapping[str, Any]] = {}
-        for partner in self.partners:
-            mappers = _mappers(link_data.identity_provider_mappers(partner))
-            wanted[partner.idp_alias] = link_data.identity_provider(self.names, partner) | {"mappers": mappers}
-        for alias, provider in live.items():
-            found = self._get(f"identity-provider/instances/{alias}/mappers")
-            provider["mappers"] = {m["name"]: {"kind": m["identityProviderMapper"], **m["config"]} for m in found}
-            provider["config"].pop("clientSecret", None)  # masked
-        return self._named("identity provider", wanted, live, set(wanted) if self.optional else set())
+        path = "identity-provider/instances"
+        live = {p["alias"]: expected.brokered(p, self._get(f"{path}/{p['alias']}/mappers")) for p in self._get(path)}
+        return self._named("identity provider", expected.providers(self.names, self.partners), live)
+
+    def _accounts(self) -> Iterable[Finding]:
+        """The roles of the accounts that manage links, at the hub."""
+        if not self.names.country.is_hub:
+            return
+        held = {GATEWAY: GATEWAY_ROLES, **dict.fromkeys(map(link_account, self.partners), ())}
+        for account, roles in held.items():
+            try:
+                found = sorted(account_roles(self.admin, self.names.realm, account))
+            except NotThere:
+                continue  # told among the clients
+            yield replace(_object("account", account, {"roles": sorted(roles)}, {"roles": found}), remedy="pulumi up")
 
     def _named(
         self,
         kind: str,
         wanted: Mapping[str, Mapping[str, Any]],
         live: Mapping[str, Mapping[str, Any]],
-        optional: Iterable[str] = (),
+        removable: bool = True,
     ) -> list[Finding]:
-        missing = [_missing(kind, n) for n in wanted if n not in live and n not in set(optional)]
-        extra = [
-            Finding(
-                f"{kind} {n} is declared",
-                "invalid",
-                f"no such {kind}",
-                "it is there",
-                f"remove it, or: {_REMEDY}",
-                code=_CODES.get(kind, _CODE),
-            )
-            for n in live
-            if n not in wanted
-        ]
-        return [*(_object(kind, n, wanted[n], live[n]) for n in wanted if n in live), *missing, *extra]
+        there = [self._owned(n, _object(kind, n, wanted[n], live[n])) for n in wanted if n in live]
+        missing = [_missing(kind, name) for name in wanted if name not in live and name not in self.lent]
+        extra = [self._extra(kind, name, removable) for name in live if name not in wanted]
+        return [*there, *missing, *extra]
+
+    def _owned(self, name: str, finding: Finding) -> Finding:
+        """What a partner's stack owns decides nothing here."""
+        partner = self.lent.get(name)
+        if partner is None or finding.answer == "valid":
+            return finding
+        return replace(finding, advisory=True, remedy=refresh(partner))
+
+    def _extra(self, kind: str, name: str, removable: bool) -> Finding:
+        named = f"{REMOVE}={shlex.quote(removal(kind, name))} pulumi up -s {self.names.country.lower}"
+        remedy = f"remove it by hand, or: {named}" if removable else ""
+        return Finding(
+            f"{kind} {name} is declared", "invalid", f"no such {kind}", "it is there", remedy, code=_code(kind)
+        )
+
+
+def _told(finding: Finding, remedy: str) -> Finding:
+    return finding if finding.answer == "valid" or finding.remedy else replace(finding, remedy=remedy)
 
 
 def _missing(kind: str, name: str) -> Finding:
-    code = _CODES.get(kind, _CODE)
-    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", _REMEDY, code=code)
+    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", code=_code(kind))
 
 
 def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Finding:
@@ -159,8 +184,19 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
     answer = Finding(f"{kind} {name} is as declared", "valid")
     if not off:
         return answer
-    expected, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
-    return Finding(answer.check, "invalid", expected, found, _REMEDY, code=_CODES.get(kind, _CODE))
+    expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
+    # These alone are seen by every update (`identity.loose`).
+    seen = all(_loose(key, *pair) for key, *pair in off)
+    return Finding(answer.check, "invalid", expected_, found, "pulumi up" if seen else "", code=_code(kind))
+
+
+def _loose(key: str, wanted: Any, found: Any) -> bool:
+    """Whether no resource of Pulumi stands for this: a mapper or step too many, the scopes of a client."""
+    if key == "defaultClientScopes":
+        return True
+    if key == "steps":
+        return set(wanted) < set(found)
+    return wanted is None and isinstance(found, Mapping)
 
 
 def _differences(wanted: Mapping[str, Any], live: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any, Any]]:
@@ -183,16 +219,3 @@ def _plain(value: Any) -> Any:
     if value in (None, False, "false", "", {}):
         return ""
     return "true" if value is True else str(value)
-
-
-def _by(objects: Any, key: str) -> dict[str, Any]:
-    return {o[key]: o for o in objects}
-
-
-def _mappers(mappers: Iterable[realm_data.Mapper]) -> dict[str, dict[str, str]]:
-    return {m.name: {"kind": m.kind, **m.config} for m in mappers}
-
-
-def _mapped(live: Mapping[str, Any]) -> dict[str, Any]:
-    found = live.get("protocolMappers") or []
-    return {**live, "protocolMappers": {m["name"]: {"kind": m["protocolMapper"], **m["config"]} for m in found}}

@@ -15,6 +15,7 @@ from dive_infra.naming import Names
 # Frozen: another namespace would make other people.
 NAMESPACE = uuid5(NAMESPACE_URL, "https://dive.example/users")
 MADE_BY = "dive-seed"
+_AT_ONCE = 5000  # milliseconds between a person and its password in one import
 
 _PSEUDONYMS = ("Coral Tide", "Marina Reef", "Kai Current", "Nerida Shore", "Dylan Wave", "Morgan Ocean")
 _COI: dict[int, tuple[str, ...]] = {4: ("NATO",), 5: ("NATO", "FVEY")}
@@ -63,6 +64,7 @@ class User:
             "enabled": True,
             "firstName": first,
             "lastName": last,
+            "requiredActions": [],
             "attributes": self.attributes,
         }
 
@@ -89,7 +91,7 @@ def strong(password: str) -> bool:
 
 
 def differences(admin: Admin, realm: str, user: User) -> dict[str, tuple[object, object]]:
-    """What is off: field -> (wanted, found). A missing user is `{"user": ...}`; the password itself can't be read."""
+    """What is off: field -> (wanted, found). A missing user is `{"user": ...}`."""
     path = f"/realms/{realm}/users/{user.id}"
     try:
         found = admin.get(path)
@@ -102,9 +104,18 @@ def differences(admin: Admin, realm: str, user: User) -> dict[str, tuple[object,
     groups = sorted(g["name"] for g in admin.get(f"{path}/groups"))
     if groups != [user.group]:
         off["groups"] = ([user.group], groups)
-    if not any(c["type"] == "password" for c in admin.get(f"{path}/credentials")):
-        off["password"] = ("a password", "none")
+    if told := _password(found["createdTimestamp"], admin.get(f"{path}/credentials")):
+        off["password"] = ("the one that was seeded", told)
     return off
+
+
+def _password(made: int, credentials: list[Json]) -> str:
+    """What is off with a password. It can't be read, but is set in one go with the person, and told when it was."""
+    set_at = [int(str(c.get("createdDate") or made)) for c in credentials if c["type"] == "password"]
+    if not set_at:
+        return "none"
+    later = max(set_at) - made
+    return f"one that was set {later / 1000:.0f} s after the person was made" if later > _AT_ONCE else ""
 
 
 def compare_users(admin: Admin, names: Names) -> list[Finding]:

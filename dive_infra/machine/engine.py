@@ -63,12 +63,12 @@ def client(timeout: int = REQUEST_SECONDS) -> docker.DockerClient:
 
 def ensure(progress: Progress) -> str:
     """The DOCKER_HOST of an engine that answers, installing and starting one where that is ours to do."""
-    endpoint, said_by = host()
+    endpoint, _ = host()
     try:
         client(ANSWER_SECONDS).close()
         return endpoint
     except EngineError:
-        if said_by != "the default socket":
+        if endpoint != SOCKET:
             raise
     if not debian.possible():
         raise EngineError(
@@ -80,6 +80,11 @@ def ensure(progress: Progress) -> str:
             debian.install(("docker.io", "iptables", "ca-certificates"), progress)
         _start(progress)
     return endpoint
+
+
+def usual() -> bool:
+    """Whether the operator means the usual engine of this machine, which we may start; whoever says so."""
+    return host()[0] == SOCKET
 
 
 def _configured_context() -> str:

@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from dive_infra.catalog.spec import FILES
+from dive_infra.steps import step
 
 Manifest = Mapping[str, str]  # path -> owner, mode and hash
 
@@ -82,14 +83,16 @@ def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mappin
     marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
     for old in client.containers.list(all=True, filters={"label": marks}):  # of an interrupted run
         old.remove(v=True)
-    made = client.containers.create(
-        image,
-        name=f"{volume}-carrier",
-        entrypoint=["/none"],
-        mounts=[Mount(FILES, volume)],
-        labels={**labels, "dive.carrier": "files"},
-    )
+    with step("make carrier"):
+        made = client.containers.create(
+            image,
+            name=f"{volume}-carrier",
+            entrypoint=["/none"],
+            mounts=[Mount(FILES, volume)],
+            labels={**labels, "dive.carrier": "files"},
+        )
     try:
         yield made
     finally:
-        made.remove(v=True)  # what the image declares as volumes, too
+        with step("remove carrier"):
+            made.remove(v=True)  # what the image declares as volumes, too

@@ -11,6 +11,7 @@ from docker.models.containers import Container
 
 from dive_infra.machine.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
 from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
+from dive_infra.steps import step
 
 _TRIES = 5
 _GRACE = 30  # seconds for a server to end in good order
@@ -35,12 +36,13 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
     elif now.healthy or (now.running and now.health == "starting"):
         return
     try:
-        if now.paused:
-            container.unpause()
-        elif now.running or now.restarts:  # unhealthy, hung, or crashing again and again
-            container.restart()
-        else:
-            container.start()
+        with step("start container"):
+            if now.paused:
+                container.unpause()
+            elif now.running or now.restarts:  # unhealthy, hung, or crashing again and again
+                container.restart()
+            else:
+                container.start()
     except docker.errors.APIError as error:
         raise ContainerFailed(f"{declared.name}: cannot start: {error.explanation}") from None
 
@@ -62,8 +64,9 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
         with suppress(ContainerFailed):  # it is removed either way
             await_healthy(engine, name, _FILLING)
     container = engine.containers.get(name)
-    container.stop(timeout=_GRACE)
-    container.remove(force=True, v=True)
+    with step("remove container"):
+        container.stop(timeout=_GRACE)
+        container.remove(force=True, v=True)
 
 
 def _limit(engine: docker.DockerClient, declared: Declared) -> None:
@@ -78,7 +81,8 @@ def _limit(engine: docker.DockerClient, declared: Declared) -> None:
     }
     url = f"{api.base_url}/v{api.api_version}/containers/{declared.name}/update"
     for _ in range(_TRIES):
-        response = api.post(url, json=limits)
+        with step("limit container"):
+            response = api.post(url, json=limits)
         if response.ok:
             return
         if "stopped container" not in response.text:
@@ -105,10 +109,11 @@ def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) ->
             if end and aliases and network.id == end["NetworkID"] and set(aliases) <= set(end["Aliases"] or ()):
                 continue
             changed = True
-            if end:
-                network.disconnect(declared.name, force=True)
-            if aliases:
-                network.connect(declared.name, aliases=list(aliases))
+            with step("connect container"):
+                if end:
+                    network.disconnect(declared.name, force=True)
+                if aliases:
+                    network.connect(declared.name, aliases=list(aliases))
         except docker.errors.APIError as error:
             raise ContainerFailed(
                 f"{declared.name}: cannot join or leave network {name}: {error.explanation}"

@@ -8,7 +8,9 @@ from pathlib import Path
 from dive_infra.machine.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
-HOME = ROOT / ".dive"  # ignored by git
+# An operator of several coalitions has a folder for each: its stack files, its state and its passphrase.
+STACKS = Path(os.environ.get("DIVE_STACKS") or ROOT).resolve()
+HOME = STACKS / ".dive"  # ignored by git
 
 
 def pulumi_home() -> Path:
@@ -32,7 +34,12 @@ LOUD = (
 
 
 class StateError(RuntimeError):
-    """The passphrase of a state is gone; the message says what to do."""
+    """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
+
+
+def stack_file(stack: str) -> Path:
+    """`Pulumi.fra.yaml` of the coalition."""
+    return STACKS / f"Pulumi.{stack}.yaml"
 
 
 def passphrase_file() -> Path:
@@ -42,7 +49,7 @@ def passphrase_file() -> Path:
     """
     path = HOME / "passphrase"
     if not path.exists():
-        salted = [p.name for p in ROOT.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
+        salted = [p.name for p in STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
                 f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
@@ -55,8 +62,23 @@ def passphrase_file() -> Path:
     return path
 
 
+def _keep_project() -> None:
+    """Beside stack files of their own Pulumi wants its project file: it is this checkout's, always."""
+    if STACKS == ROOT:
+        return
+    if not STACKS.is_dir():
+        raise StateError(
+            f"DIVE_STACKS is {STACKS}, which is no folder; expected one with stack files such as Pulumi.fra.yaml; "
+            f"next: mkdir -p {STACKS}, or unset DIVE_STACKS"
+        )
+    here, there = ROOT / "Pulumi.yaml", STACKS / "Pulumi.yaml"
+    if not there.exists() or there.read_bytes() != here.read_bytes():
+        there.write_bytes(here.read_bytes())
+
+
 def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
+    _keep_project()
     added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
         state = HOME / "state"
@@ -96,6 +118,8 @@ def _has_passphrase(given: Mapping[str, str]) -> bool:
 def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables with which Pulumi and what it starts are found."""
     added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
     if toolchain.source == "built":

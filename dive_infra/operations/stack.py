@@ -29,6 +29,14 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class ReportFile:
+    """The verification report: `text` as it was written to `path`, relative to the program."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Stack:
     """`store` is the country's own login at the record; `pending` are operations that an update did not end.
 
@@ -43,6 +51,7 @@ class Stack:
     store: Access | None = field(default=None, repr=False)
     mark: str = ""
     program: str = ""  # the version of Pulumi that wrote it
+    report: ReportFile | None = None
 
     @property
     def code(self) -> str:
@@ -81,6 +90,7 @@ def read(name: str, state: Mapping[str, Any]) -> Stack:
         _store(resources),
         next((str(_plain(r["outputs"]["mark"])) for r in _of_type(resources, "dynamic/dive:StackIdentity")), ""),
         str(manifest.get("version", "")),
+        next((_report(r["outputs"]) for r in _of_type(resources, "dynamic/dive:Report")), None),
     )
 
 
@@ -97,6 +107,10 @@ def _checkpoint(resource: Mapping[str, Any]) -> Checkpoint:
     except Unreadable as error:
         spec, unreadable = None, str(error)
     return Checkpoint(phase, str(outputs["completed"]), str(outputs["evidence"]), spec, unreadable)
+
+
+def _report(outputs: Mapping[str, Any]) -> ReportFile:
+    return ReportFile(str(_plain(outputs["path"])), str(_plain(outputs["text"])))
 
 
 def _store(resources: list[Mapping[str, Any]]) -> Access | None:

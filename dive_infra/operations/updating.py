@@ -6,15 +6,13 @@ behind by a dead process, it stops every later update. Only this machine's proce
 
 import json
 import os
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import psutil
-
+from dive_infra.machine.owner import Owner, whether
 from dive_infra.settings import PROJECT
 
 _ORGANIZATION = "organization"  # the only one that a state in files has
@@ -22,7 +20,7 @@ _ORGANIZATION = "organization"  # the only one that a state in files has
 
 @dataclass(frozen=True)
 class Update:
-    """A process that holds Pulumi's lock of a stack; `live` is None for one of another machine."""
+    """A process that holds Pulumi's lock of a stack; `live` is None where that can't be told."""
 
     user: str
     host: str
@@ -51,14 +49,7 @@ def locks(stack: str, environment: Mapping[str, str] = os.environ) -> Path | Non
 
 def _read(path: Path) -> Update:
     held = json.loads(path.read_text())
-    host, pid, since = held["hostname"], int(held["pid"]), datetime.fromisoformat(held["timestamp"])
-    live = _lives(pid, since) if host == socket.gethostname() else None
-    return Update(held["username"], host, pid, since, live)
-
-
-def _lives(pid: int, since: datetime) -> bool:
-    """Whether the process that wrote the lock lives: a later one that has its number is another."""
-    try:
-        return psutil.Process(pid).create_time() <= since.timestamp()
-    except psutil.NoSuchProcess:
-        return False
+    since = datetime.fromisoformat(held["timestamp"])
+    owner = Owner(str(path), held["username"], held["hostname"], int(held["pid"]), since)
+    answer, _ = whether(owner)
+    return Update(owner.user, owner.host, owner.pid, since, None if answer == "unknown" else answer == "alive")

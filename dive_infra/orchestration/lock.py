@@ -33,10 +33,11 @@ def holder(connection: Connection[Any], country: str) -> Holder | None:
     return Holder(*row) if row else None
 
 
-def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tuple[int, Holder | None]:
+def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: int = 0) -> tuple[int, Holder | None]:
     """Takes the lock for the life of this connection; returns the fence, and who was interrupted before, if anyone.
 
-    Raises `Locked`, saying who holds it, when that is somebody else. Not for use inside a transaction.
+    `lost` is the fence of a lock that this process has lost with its connection. Raises `Locked`, saying who holds it,
+    when that is somebody else, and `Fenced` when somebody else held it meanwhile. Not for use inside a transaction.
     """
     code = country.lower()
     with step("take lock"):
@@ -45,6 +46,8 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tup
     if not row or not row[0]:
         who = str(before) if before and before.live else "somebody whose row is not written yet"
         raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, then: pulumi up")
+    if lost:
+        _refuse_after_others(connection, code, lost)
     with step("write lock"), connection.transaction():
         connection.execute(
             "UPDATE deployment_locks SET released_at = clock_timestamp()"
@@ -58,6 +61,17 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str) -> tup
         ).fetchone()
     assert made is not None  # INSERT ... RETURNING of one row
     return int(made[0]), before
+
+
+def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> None:
+    others = "SELECT acquired_by, pid, hostname FROM deployment_locks WHERE instance_code = %s AND fence > %s LIMIT 1"
+    other = connection.execute(others, [code, lost]).fetchone()
+    if other:
+        connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
+        raise Fenced(
+            f"{code.upper()}: this deployment stood still, and was overtaken by {other[0]} (pid {other[1]} on "
+            f"{other[2]}); nothing was written; next: pulumi up"
+        )
 
 
 def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> None:

@@ -209,10 +209,9 @@ def compare(connection: Connection[TupleRow]) -> None:
     differences = [line for table, wanted in TABLES.items() for line in _differences(table, wanted, columns.get(table))]
     if differences:
         raise SchemaMismatch(
-            "the orchestration schema is not the one of this program: "
-            + "; ".join(differences)
-            + "; restore the named "
-            f"columns, or drop the database and run {_REMEDY}: checkpoints are proven anew"
+            "the orchestration schema is not the one of this program: " + "; ".join(differences) + "; restore the "
+            "named columns, or give the record up, in this one run, and all checkpoints are proven anew: "
+            f"DIVE_ACCEPT_LOSS=orchestration {_REMEDY}"
         )
     _rights(connection, RIGHTS)
 
@@ -242,6 +241,32 @@ def _rights(connection: Connection[TupleRow], wanted: dict[str, tuple[str, ...]]
     if answers:
         missing = ", ".join(f"{right} on {table}" for table, right, _ in answers)
         raise SchemaMismatch(f"role {answers[0][2]} has no right to {missing}: expected by admission; next: {_REMEDY}")
+
+
+def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
+    """The rights of an admitted role that it has no longer: `INSERT on checkpoints`. The role must exist."""
+    pairs = [(table, right) for table, rights in RIGHTS.items() for right in rights]
+    tables = connection.execute(
+        "SELECT t, r FROM unnest(%s::text[], %s::text[]) AS w(t, r)"
+        " WHERE NOT has_table_privilege(%s, 'public.' || t, r)",
+        [[t for t, _ in pairs], [r for _, r in pairs], role],
+    ).fetchall()
+    around = connection.execute(
+        "SELECT * FROM (VALUES"
+        " ('CONNECT on the database', has_database_privilege(%(role)s, current_database(), 'CONNECT')),"
+        " ('USAGE on the schema', has_schema_privilege(%(role)s, 'public', 'USAGE')),"
+        " ('EXECUTE on own_country', has_function_privilege(%(role)s, 'public.own_country()', 'EXECUTE'))) AS w(r, has)"
+        " WHERE NOT has",
+        {"role": role},
+    ).fetchall()
+    return [f"{right} on {table}" for table, right in tables] + [str(right) for right, _ in around]
+
+
+def drop(connection: Connection[TupleRow]) -> None:
+    """Removes all that was recorded, with its schema."""
+    with step("drop schema"), connection.transaction():
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 def _count(connection: Connection[Any]) -> int:

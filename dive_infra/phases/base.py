@@ -90,6 +90,11 @@ class Phase(pulumi.ComponentResource):
         self.context = context
 
     @property
+    def end(self) -> pulumi.Resource:
+        """Behind which all of the phase stands."""
+        return self.checkpoint
+
+    @property
     def completed(self) -> pulumi.Output[str]:
         """When the phase was last completed: changes when it is done again."""
         return self.checkpoint.completed

@@ -9,9 +9,11 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
+from dive_infra.countries import parse
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.realm_probe import RealmProbe
-from dive_infra.identity.link_policy import BASE_PATH, link_account
+from dive_infra.dynamic.undeclared import Undeclared
+from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
 from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
@@ -27,12 +29,16 @@ class Configuration(Phase):
         server = after.services["keycloak"].ready.apply(lambda host: f"https://{host}:{names.port('keycloak')}")
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
-        kept = base.storage.inside("postgres")
+        kept = self.in_keycloak = after.in_keycloak
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
+        accounts = self._accounts(context, base)
         specification = secret(
-            pulumi.Output.all(base.ca, base.secrets["keycloak-admin"]).apply(
-                lambda found: spec.Configuration(names, tuple(context.settings.partners), *found)
-            )
+            pulumi.Output.all(
+                base.ca,
+                base.secrets["keycloak-admin"],
+                base.secrets["portal-client"],
+                pulumi.Output.all(**accounts),
+            ).apply(lambda found: spec.Configuration(names, tuple(context.settings.partners), *found))
         )
         probe = RealmProbe("realm-probe", names.realm, specification, self.child())
         after_probe = pulumi.ResourceOptions(depends_on=[probe])
@@ -70,14 +76,27 @@ class Configuration(Phase):
                     pulumi.ResourceOptions.merge(self.child(), after_realm),
                 )
             )
+        held = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, depends_on=made), kept)
+        undeclared = Undeclared("undeclared", names, context.settings.partners, administrator, held)
         self.checkpoint = Checkpoint(
             "configuration-checkpoint",
             Name.CONFIGURATION,
             names,
             specification,
             base.store,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*made, undeclared]),
         )
+
+    @staticmethod
+    def _accounts(context: Context, base: Initialization) -> dict[str, pulumi.Input[str]]:
+        """The accounts that manage links, with their secrets: all of them at the hub, its own at a spoke."""
+        names = context.names
+        if not context.is_hub:
+            return {link_account(names): base.secrets["link-admin"]}
+        spokes = {
+            link_account(names.of(parse(code))): grant.secrets["link-admin"] for code, grant in base.grants.items()
+        }
+        return {GATEWAY: base.secrets["link-gateway"], **spokes}
 
     def _login(
         self,

@@ -4,11 +4,13 @@ from typing import Any
 
 import pulumi
 
-from dive_infra.catalog.databases import ORCHESTRATION, databases
+from dive_infra.catalog.databases import databases
+from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
 from dive_infra.components.service import Service, ServiceArgs
+from dive_infra.components.storage import contents
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
@@ -22,7 +24,10 @@ from dive_infra.phases.preflight import Preflight
 
 
 class Deployment(Phase):
-    """`services`: name -> its component; `databases` of the country's Postgres."""
+    """`services`: name -> its component; `databases` of the country's Postgres.
+
+    `in_keycloak`: options of what stands in Keycloak.
+    """
 
     def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
         super().__init__(context, "deployment", after)
@@ -51,7 +56,10 @@ class Deployment(Phase):
                     material,
                     image=after.images[row.name],
                     networks=[network.network for network in after.networks],
-                    begins_with=[volumes[v] for v in (row.name, *stores.get(row.name, ())) if v in volumes],
+                    begins_with=[
+                        *(volumes[v].incarnation for v in (row.name, *stores.get(row.name, ())) if v in volumes),
+                        *(self._incarnation(d.name) for d in databases(context.is_hub) if d.service == row.name),
+                    ],
                     needs=[*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])],
                 ),
                 self.child(),
@@ -66,11 +74,18 @@ class Deployment(Phase):
                         host=service.ready,
                         trust_file=trust.path,
                         superuser_password=after.secrets["postgres-superuser"],
+                        ca=after.ca,
                         owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},
+                        remade=[d.name for d in owned if d.remade],
                     ),
                     pulumi.ResourceOptions.merge(self.child(), after.storage.inside("postgres")),
                 )
-                waits = {d.service: [self.databases.databases[d.name]] for d in owned if d.service}
+                waits = {d.service: [self.databases.logins] for d in owned if d.service}
+        # What stands in Keycloak is lost with its database too.
+        lost = pulumi.Output.all(volumes["postgres"].incarnation, self._incarnation(KEYCLOAK))
+        self.in_keycloak = contents(
+            "keycloak-data", KEYCLOAK, lost.apply(lambda all_: 1000 * int(all_[0]) + int(all_[1])), self.child()
+        )
         made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
         if context.is_hub:
             made += self._orchestration(after)
@@ -85,24 +100,34 @@ class Deployment(Phase):
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )
 
+    def _incarnation(self, database: str) -> pulumi.Output[int]:
+        """How often the database was lost and made anew."""
+        found: pulumi.Output[int] = self.databases.logins.incarnations.apply(lambda all_: int(all_[database]))
+        return found
+
     def _orchestration(self, after: Initialization) -> list[pulumi.Resource]:
         """The orchestration database's schema, and a login in it for each country that the hub approves."""
         schema = OrchestrationSchema(
             "orchestration",
             after.store,
-            self.inside(after, self.databases.databases[ORCHESTRATION.name]),
+            self.inside(after, self.databases.logins),
         )
         made: list[pulumi.Resource] = [schema]
-        for code, grant in after.grants.items():
-            role = self.databases.login(
+        roles = {
+            code: self.databases.login(
                 f"orchestration-{code.lower()}", deployer(code), grant.secrets["orchestration-deployer"]
             )
+            for code, grant in after.grants.items()
+        }
+        passwords = {deployer(code): grant.secrets["orchestration-deployer"] for code, grant in after.grants.items()}
+        logins = self.databases.keep("orchestration-logins", passwords, {}, [*roles.values()])
+        for code in after.grants:
             made.append(
                 Admission(
                     f"admission-{code.lower()}",
                     code,
                     after.store,
-                    self.inside(after, schema, role),
+                    self.inside(after, schema, logins),
                 )
             )
         return made

@@ -6,6 +6,7 @@ import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.orphans import Orphans
 from dive_infra.dynamic.stack_identity import StackIdentity
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase as Name
@@ -31,6 +32,7 @@ class Preflight(Phase):
             hub = None if context.is_hub else context.hub
             return spec.Preflight(context.names, mark, services, ca, hub, store)
 
+        orphans = Orphans("orphans", context.names, self.mark, store, self.child())
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",
             Name.PREFLIGHT,
@@ -38,5 +40,5 @@ class Preflight(Phase):
             pulumi.Output.all(self.mark, *granted).apply(lambda found: specification(*found)),
             store,
             bootstrap=context.is_hub,
-            opts=self.child(),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[orphans]),
         )

@@ -25,7 +25,7 @@ class Seeding(Phase):
             names,
             context.administrator(secrets["keycloak-admin"], base.ca),
             secrets["test-users"],
-            pulumi.ResourceOptions.merge(self.child(), storage.inside("postgres")),
+            pulumi.ResourceOptions.merge(self.child(), after.in_keycloak),
         )
         self.test_users = users.usernames
         seed = Seed(

@@ -4,6 +4,7 @@ import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.components.values import secret
+from dive_infra.dynamic.report import Report
 from dive_infra.dynamic.verification import Verification as Proof
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.deployment import Deployment
@@ -48,3 +49,8 @@ class Verification(Phase):
             opts=self.child(),
         )
         self.checkpoint = self.proof
+        self.report = Report("report", self.proof.path, self.proof.report, self.child())
+
+    @property
+    def end(self) -> pulumi.Resource:
+        return self.report

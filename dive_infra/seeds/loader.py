@@ -8,6 +8,8 @@ repeatable. The ledger is written before the documents: after an interruption th
 Only documents of the batch are ever changed or removed: those with its `seedBatchId`, or named in its ledger.
 """
 
+import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +25,11 @@ from dive_infra.steps import step
 
 MANIFESTS = "seed_manifests"
 CHUNK = 500  # documents to a write
+WHOLE = (
+    1000  # a batch up to this size is read whole at a glance too; the stand-in of MongoDB reads about as many a second
+)
+FIRST = 10  # documents at the beginning of a larger one that are always read: the cornerstones
+GLANCE = 0.5  # seconds in which as many more as time allows are read
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # documents written, documents to write
@@ -34,13 +41,17 @@ class SeedConflict(StoreError):
 
 @dataclass(frozen=True)
 class BatchState:
-    """How the live documents of a batch differ from it, by id; `hash` equals the batch's when nothing does."""
+    """How the live documents of a batch differ from it, by id; `hash` equals the batch's when nothing does.
+
+    `read` is how many of them were looked at, where that is not all.
+    """
 
     missing: tuple[str, ...]
     altered: tuple[str, ...]
     extra: tuple[str, ...]
     hash: str
     count: int  # documents of the batch that are there
+    read: int | None = None
 
     @property
     def valid(self) -> bool:
@@ -75,6 +86,23 @@ class Loader:
         """Compares every document of the batch with what is stored; changes nothing."""
         return _compare(batch, self._look(batch))
 
+    def glance(self, batch: Batch) -> BatchState:
+        """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
+        time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
+        if len(batch.documents) <= WHOLE:
+            return self.inspect(batch)
+        seen = _Seen({}, self._ledger(batch))
+        ids = [d["_id"] for d in batch.documents]
+        ends = time.monotonic() + GLANCE
+        order = [*ids[:FIRST], *random.sample(ids[FIRST:], len(ids) - FIRST)]
+        for read, identifier in enumerate(order):  # by `_id`, which alone is no scan
+            if read >= FIRST and time.monotonic() > ends:
+                order = order[:read]
+                break
+            if document := self._database[batch.collection].find_one({"_id": identifier}):
+                seen.live[identifier] = fingerprint(document)
+        return _compare_some(batch, seen, order)
+
     def load(self, batch: Batch, progress: Progress = lambda done, total: None) -> Counts:
         """Writes what is missing or altered and removes what is extra; nothing else. Raises `SeedConflict`."""
         seen = self._look(batch)
@@ -101,11 +129,14 @@ class Loader:
     def _look(self, batch: Batch) -> _Seen:
         collection = self._database[batch.collection]
         live = {d["_id"]: fingerprint(d) for d in collection.find({"seedBatchId": batch.id})}
-        manifest = self._database[MANIFESTS].find_one({"_id": batch.id}) or {}
-        ledger = {i: (wanted, written) for i, wanted, written in map(str.split, manifest.get("ledger", ()))}
+        ledger = self._ledger(batch)
         for document in self._find(batch, ledger.keys() - live.keys()):  # ours, though it lost its mark
             live[document["_id"]] = fingerprint(document)
         return _Seen(live, ledger)
+
+    def _ledger(self, batch: Batch) -> dict[str, tuple[str, str]]:
+        manifest = self._database[MANIFESTS].find_one({"_id": batch.id}) or {}
+        return {i: (wanted, written) for i, wanted, written in map(str.split, manifest.get("ledger", ()))}
 
     def _find(self, batch: Batch, ids: Iterable[str]) -> list[Document]:
         """The documents with these ids. One scan tells which are there: FerretDB would scan for `$in` as well."""
@@ -170,6 +201,19 @@ def _compare(batch: Batch, seen: _Seen) -> BatchState:
         extra=tuple(sorted(live.keys() - wanted.keys())),
         hash=content_hash(says),
         count=len(live.keys() & wanted.keys()),
+    )
+
+
+def _compare_some(batch: Batch, seen: _Seen, read: Sequence[str]) -> BatchState:
+    """The documents that were read, and the ledger of all."""
+    says = dict(_lines(seen))
+    off = {i for i, live in seen.live.items() if says[i] != (batch.wanted[i], live)}
+    off |= {i for i, wanted in batch.wanted.items() if seen.ledger.get(i, ("", ""))[0] != wanted}
+    missing = tuple(i for i in read if i not in seen.live)
+    altered = tuple(i for i in batch.wanted if i in off and i not in missing)
+    agreed = not missing and not altered
+    return BatchState(
+        missing, altered, (), batch.hash if agreed else "", len(batch.documents) - len(missing), len(read)
     )
 
 

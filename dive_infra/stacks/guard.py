@@ -17,5 +17,5 @@ def guard(context: Context, phases: Sequence[Phase]) -> None:
         names.country.code,
         [] if context.settings.disposable else data,
         names.shared_network if context.is_hub else None,
-        pulumi.ResourceOptions(parent=phases[-1], depends_on=[*phases[:-1], phases[-1].checkpoint]),
+        pulumi.ResourceOptions(parent=phases[-1], depends_on=[*phases[:-1], phases[-1].end]),
     )

@@ -108,7 +108,7 @@ def _off_the_network(scene: Scene, service: str) -> None:
     scene.engine.networks.get(scene.hurt.names.network).disconnect(scene.container(service))
 
 
-def _network_lost(scene: Scene, again: bool = False) -> None:
+def network_lost(scene: Scene, again: bool = False) -> None:
     """The country's network is removed; `again`: and made anew by hand, with its containers but without our labels."""
     network = scene.engine.networks.get(scene.hurt.names.network)
     users = network.containers
@@ -136,7 +136,7 @@ def _network(title: str, damage: Callable[[Scene], None], selected: bool = False
 _OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
-    *(_stopped(service, selected=service == "postgres") for service in _SERVICES),
+    *(_stopped(service, selected=service in ("postgres", "keycloak")) for service in _SERVICES),
     *(_removed(service, selected=service == "mongodb") for service in _SERVICES),
     _stopped("opal-server", "USA"),
     _removed("backend", "USA"),
@@ -166,6 +166,6 @@ FAULTS: tuple[Fault, ...] = (
     _fault("has lost its files and crashes", "kas", lambda s: _files_and_crash(s, "kas", "rm -rf ./*"), _WITH_FILES),
     _fault("has lost the volume of its files", "redis", lambda s: _files_lost(s, "redis"), _WITH_FILES),
     _fault("is off its network", "opa", lambda s: _off_the_network(s, "opa"), runs_on=True, selected=True),
-    _network("the network is removed", _network_lost, selected=True),
-    _network("the network is made anew by hand", lambda s: _network_lost(s, again=True)),
+    _network("the network is removed", network_lost, selected=True),
+    _network("the network is made anew by hand", lambda s: network_lost(s, again=True)),
 )

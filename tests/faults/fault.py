@@ -1,7 +1,7 @@
 """One thing that goes wrong, the command that mends it, and what that command may touch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import docker
@@ -22,6 +22,10 @@ class Scene:
     fra: Country
     hurt: Country
 
+    def at(self, code: str) -> "Scene":
+        """The same coalition, another country."""
+        return replace(self, hurt={"USA": self.usa, "FRA": self.fra}[code])
+
     def container(self, service: str) -> Container:
         return self.engine.containers.get(self.hurt.names.container(service))
 
@@ -30,18 +34,25 @@ class Scene:
 class Fault:
     """`damage` harms the live system. `command`, which is the one that the messages name, mends it.
 
-    `red` is the phase whose validator must not pass after the damage. `changes` are the resources that the command may
-    change beside `red`'s checkpoint and the verification; each of `heals` is one that it must change. `touched` are
-    the services whose containers may be restarted or made anew; all others keep their id and start time.
+    `red` is the phase whose validator must not pass after the damage; without it all of them pass, as what is damaged
+    decides nothing by itself. Each of `heals` the command must change; beside these, `red`'s checkpoint and the
+    verification it may change `also` (any, where that is not given). `touched` are the services whose containers may be
+    restarted or made anew; all others keep their id and start time. `refused`: words with which a first, plain update
+    refuses; its message then names a variable of the environment, with which the command mends. `then` are countries
+    with the commands that bring back their own part of what was lost. `says` stands in the messages.
     `selected` rows run in every test run, the others with `--whole`.
     """
 
     title: str
     country: str
     damage: Callable[[Scene], None]
-    red: Phase
+    red: Phase | None
     command: Command = "pulumi up"
     heals: frozenset[str] = frozenset()
+    also: frozenset[str] | None = None
     touched: frozenset[str] = frozenset()
+    refused: str = ""
+    then: tuple[tuple[str, Command], ...] = ()
+    says: str = ""
     check: Callable[[Scene], None] = field(default=lambda scene: None)
     selected: bool = False

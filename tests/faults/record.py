@@ -1,5 +1,227 @@
-"""Faults of the orchestration database, of seed data and of reports."""
+"""Faults of databases and their logins, of the record, of seed data, of data volumes and of reports."""
 
-from tests.faults.fault import Fault
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
-FAULTS: tuple[Fault, ...] = ()
+import psycopg
+
+from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.machine.state import ROOT
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import DATABASE, Access, deployer
+from dive_infra.orchestration.states import Phase
+from dive_infra.seeds.loader import MANIFESTS
+from dive_infra.seeds.store import connect
+from tests.faults.fault import Fault, Scene
+from tests.integration.coalition import Country
+from tests.integration.live import documents, resource, specification
+
+Mongo = Any
+
+
+def superuser(country: Country, database: str = SUPERUSER) -> "psycopg.Connection[Any]":
+    secret = resource(country, "secret-postgres-superuser")["outputs"]["value"]
+    names, ca = country.names, specification(country, Phase.DEPLOYMENT).ca
+    return connection.connect(
+        Access(names.host("postgres"), names.port("postgres"), SUPERUSER, secret, ca, database), "by hand"
+    )
+
+
+def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], None]:
+    """Statements of the superuser in the country's Postgres."""
+
+    def harm(scene: Scene) -> None:
+        with superuser(scene.hurt, database) as live:
+            for statement in statements:
+                live.execute(statement.encode())
+
+    return harm
+
+
+def _record(statement: str) -> Callable[[Scene], None]:
+    """A statement in the orchestration database."""
+
+    def harm(scene: Scene) -> None:
+        with superuser(scene.usa, DATABASE) as live:
+            live.execute(statement.encode())
+
+    return harm
+
+
+def _seeds(title: str, harm: Callable[[Mongo], object], country: str = "FRA") -> Fault:
+    def damage(scene: Scene) -> None:
+        with connect(documents(scene.hurt)) as database:
+            harm(database)
+
+    heals, also = frozenset({"seed"}), frozenset[str]()
+    return Fault(title, country, damage, Phase.SEEDING, heals=heals, also=also)
+
+
+def _copied(database: Mongo) -> None:
+    """A document that says it is of the seed and is not."""
+    found = database["resources"].find_one({"_id": "doc-fra-000001"})
+    database["resources"].insert_one({**found, "_id": "doc-fra-999999"})
+
+
+def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: bool = False) -> Fault:
+    def damage(scene: Scene) -> None:
+        harm(_path(scene.hurt), scene)
+
+    heals, also = frozenset({"report"}), frozenset[str]()
+    told = f"{says}, so it is ignored and written anew"
+    return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=told, selected=selected)
+
+
+def _path(country: Country) -> Path:
+    return ROOT / f"verification-report-{country.names.prefix}.json"
+
+
+def _edited(**values: Any) -> Callable[[Path, Scene], None]:
+    return lambda path, _: _written(path, {**json.loads(path.read_text()), **values})
+
+
+def _written(path: Path, report: Any) -> None:
+    path.write_text(json.dumps(report))
+
+
+def _adopted(title: str, damage: Callable[[Scene], None], phase: Phase) -> Fault:
+    """The record of one phase of France is off: it is proven and recorded anew, and only it."""
+    heals = frozenset({f"{phase.lower()}-checkpoint", "verification-proof"})
+    return Fault(title, "FRA", damage, None, heals=heals, also=frozenset())
+
+
+def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = (), selected: bool = False) -> Fault:
+    def damage(scene: Scene) -> None:
+        scene.container(service).remove(force=True)
+        scene.engine.volumes.get(scene.hurt.names.data_volume(service)).remove()
+
+    return Fault(
+        f"the data volume of {service} is lost",
+        "FRA",
+        damage,
+        Phase.INITIALIZATION,
+        heals=frozenset({f"data-{service}", f"{service}-container", *heals}),
+        touched=frozenset({service, *touched}),
+        refused=f"the data of {service} is lost; nothing is made in its place",
+        selected=selected,
+    )
+
+
+_LOGINS, _ALL = frozenset({"databases-logins"}), (("FRA", "pulumi up"),)
+
+FAULTS: tuple[Fault, ...] = (
+    # Logins and databases.
+    Fault(
+        "a role of Postgres has another password",
+        "FRA",
+        _server("ALTER ROLE portal PASSWORD 'by-hand'"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS,
+        also=frozenset(),
+        selected=True,
+    ),
+    Fault(
+        "the portal's database is dropped",
+        "FRA",
+        _server("DROP DATABASE portal WITH (FORCE)"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS | {"frontend-container", "frontend-gate"},
+        touched=frozenset({"frontend"}),
+    ),
+    Fault(
+        "Keycloak's database is dropped",
+        "FRA",
+        _server("DROP DATABASE keycloak WITH (FORCE)"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
+        touched=frozenset({"keycloak"}),
+        refused="database keycloak of FRA is gone, its data is lost; nothing is made in its place",
+    ),
+    Fault(
+        "the role of France in the record is dropped",
+        "USA",
+        _server(f"DROP OWNED BY {deployer('FRA')}", f"DROP ROLE {deployer('FRA')}", database=DATABASE),
+        None,
+        heals=frozenset({"orchestration-logins", "admission-fra"}),
+        also=frozenset({"deployment-checkpoint", "verification-proof"}),
+    ),
+    Fault(
+        "a right of France in the record is revoked",
+        "USA",
+        _record(f"REVOKE INSERT ON checkpoints FROM {deployer('FRA')}"),
+        None,
+        heals=frozenset({"admission-fra"}),
+        also=frozenset({"deployment-checkpoint", "verification-proof"}),
+        says="orchestration_fra has no right to INSERT on checkpoints",
+    ),
+    # The record.
+    Fault(
+        "the orchestration database is dropped",
+        "USA",
+        _server(f"DROP DATABASE {DATABASE} WITH (FORCE)"),
+        Phase.DEPLOYMENT,
+        heals=_LOGINS | {"orchestration", "admission-fra"},
+        then=_ALL,
+        selected=True,
+    ),
+    Fault(
+        "a column of the record is renamed",
+        "USA",
+        _record("ALTER TABLE checkpoints RENAME evidence TO proof"),
+        Phase.DEPLOYMENT,
+        heals=frozenset({"orchestration", "admission-fra"}),
+        refused="column checkpoints.evidence (text): expected, found only proof beside",
+        then=_ALL,
+    ),
+    _adopted(
+        "a phase is not in the record",
+        _record("DELETE FROM deployment_steps WHERE instance_code = 'fra' AND step_name = 'SEEDING'"),
+        Phase.SEEDING,
+    ),
+    _adopted(
+        "a phase is recorded for another declaration",
+        _record(
+            "UPDATE deployment_steps SET fingerprint = 'x' WHERE instance_code = 'fra' AND step_name = 'CONFIGURATION'"
+        ),
+        Phase.CONFIGURATION,
+    ),
+    _adopted(
+        "a phase is recorded as failed",
+        _record(
+            "UPDATE deployment_steps SET status = 'FAILED', checkpoint_id = NULL, completed_at = NULL"
+            " WHERE instance_code = 'fra' AND step_name = 'DEPLOYMENT'"
+        ),
+        Phase.DEPLOYMENT,
+    ),
+    # Seed data.
+    _seeds("a document is deleted", lambda d: d["resources"].delete_one({"_id": "doc-fra-000007"})),
+    _seeds(
+        "a document is altered",
+        lambda d: d["resources"].update_one({"_id": "doc-fra-000008"}, {"$set": {"classification": "UNCLASSIFIED"}}),
+    ),
+    _seeds("a document is added to the seed", _copied),
+    _seeds("a seed batch is deleted", lambda d: d["resources"].drop()),
+    _seeds("the ledger of a seed is lost", lambda d: d[MANIFESTS].delete_one({"_id": "seed-fra-resources"})),
+    _seeds("the communities of interest are altered", lambda d: d["coi_definitions"].delete_one({"_id": "NATO"})),
+    _seeds(
+        "a trusted issuer is disabled at the hub",
+        lambda d: d["trusted_issuers"].update_many({"country": "FRA"}, {"$set": {"enabled": False}}),
+        "USA",
+    ),
+    # The report decides nothing.
+    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected=True),
+    _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is no report, or half of one"),
+    _report("is forged", _edited(status="failure"), "was altered"),
+    _report("is of another run", _edited(run="of-yesterday"), "is of another run (of-yesterday"),
+    _report(
+        "is of another country",
+        lambda path, scene: path.write_bytes(_path(scene.usa).read_bytes()),
+        "is of another country (USA, expected FRA)",
+    ),
+    # Lost data is never refilled without a word.
+    _volume_lost("redis", ()),
+    _volume_lost("mongodb", ("seed",)),
+    _volume_lost("postgres", ("realm", "test-users"), ("keycloak", "frontend")),
+)

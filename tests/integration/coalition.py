@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import yaml
 from dive_infra.countries import HUB_CODE
 from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
+from dive_infra.operations.running import Runner
 from dive_infra.settings import Settings, load
 
 # Another one where a second run of these tests shares the engine.
@@ -76,6 +78,11 @@ class Country:
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
         }
 
+    @property
+    def runner(self) -> Runner:
+        """How `./dive up` would run Pulumi for this country."""
+        return Runner(self.stack, self.program, self.stack_file(), self.environment)
+
     def stack_file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
         kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
@@ -97,6 +104,19 @@ class Country:
         done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
+
+    @property
+    def known(self) -> bool:
+        """Whether the stack has been made already."""
+        return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
+
+    def dive(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs `./dive` in a checkout of its own, whose stack files are those of this coalition."""
+        command = [sys.executable, "-m", "dive_infra.cli", *arguments]
+        environment = self.environment | {"NO_COLOR": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            command, cwd=checkout(self.home), env=environment, input=told, capture_output=True, text=True
+        )
 
     def init(self) -> None:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
@@ -132,7 +152,7 @@ class Country:
             assert running.stdout
             for line in running.stdout:
                 lines.append(line)
-                if not sent and any(reached(name) for name in _begun(line)):
+                if not sent and any(reached(name) for name in begun(line)):
                     sent = True
                     for signal in signals:
                         running.send_signal(signal)
@@ -167,16 +187,24 @@ class Country:
         return found
 
 
+def checkout(home: Path) -> Path:
+    """Makes `home`, where the stack files and the state are, a checkout of this program."""
+    for path in ROOT.iterdir():
+        own = path.name.startswith(("Pulumi.", ".git", ".dive", "verification-report"))
+        if not own and not (home / path.name).exists():
+            (home / path.name).symlink_to(path)
+    return home
+
+
 def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     changes: dict[str, str] = {}
     steps: set[tuple[str, str]] = set()
     messages: list[str] = [done.stderr] if done.returncode else []
     for event in _events(done.stdout):
         step = event.get("resourcePreEvent", {}).get("metadata") or event
-        if step.get("op", "same") not in ("same", "read") and "urn" in step:
+        if step.get("op", "same") not in ("same", "read", "refresh") and "urn" in step:
             changes.setdefault(name := step["urn"].rsplit("::", 1)[-1], step["op"])
-            if step["op"] != "refresh":
-                steps.add((name, "replace" if "replace" in step["op"] else step["op"]))
+            steps.add((name, "replace" if "replace" in step["op"] else step["op"]))
         told = event.get("diagnosticEvent")
         if told and told["severity"] != "debug":
             messages.append(told["message"])
@@ -184,7 +212,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     return Run(done.returncode == 0, changes, "".join(messages), seconds, frozenset(steps), shown)
 
 
-def _begun(line: str) -> list[str]:
+def begun(line: str) -> list[str]:
     """The logical name of the resource whose change this event announces; none for other events."""
     step = (_events(line) or [{}])[0].get("resourcePreEvent", {}).get("metadata", {})
     return [step["urn"].rsplit("::", 1)[-1]] if step.get("op", "same") != "same" else []

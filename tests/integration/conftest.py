@@ -29,21 +29,34 @@ def clear(client: docker.DockerClient) -> None:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("coalition")
+def kept(request: pytest.FixtureRequest) -> Path | None:
+    """The folder of a coalition that outlives this run, for those who go through long tables in portions."""
+    given = request.config.getoption("--coalition")
+    return Path(given).absolute() if given else None
 
 
 @pytest.fixture(scope="session")
-def usa(home: Path, docker_engine: docker.DockerClient) -> Iterator[Country]:
-    clear(docker_engine)
+def home(tmp_path_factory: pytest.TempPathFactory, kept: Path | None) -> Path:
+    if kept is None:
+        return tmp_path_factory.mktemp("coalition")
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+@pytest.fixture(scope="session")
+def usa(home: Path, kept: Path | None, docker_engine: docker.DockerClient) -> Iterator[Country]:
     country = Country("USA", home)
-    country.init()
+    if not (kept and country.known):
+        clear(docker_engine)
+        country.init()
     yield country
-    clear(docker_engine)
+    if not kept:
+        clear(docker_engine)
 
 
 @pytest.fixture(scope="session")
 def fra(home: Path, usa: Country) -> Country:
     country = Country("FRA", home)
-    country.init()
+    if not country.known:
+        country.init()
     return country

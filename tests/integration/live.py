@@ -26,20 +26,21 @@ def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
 
 
 def documents(country: Country) -> Target:
-    secret = resource(country, "secret-mongodb")["outputs"]["value"]
-    found = country.outputs()
-    names = country.names
-    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, secret, names.mongo_database, found["ca_certificate"])
+    spec, names = specification(country, Phase.SEEDING), country.names
+    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
 
 
 def resource(country: Country, name: str) -> dict[str, Any]:
     """A resource as it stands in the stack's state, secrets in plain text."""
     state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
-    for key, value in found["outputs"].items():
-        if isinstance(value, dict) and "plaintext" in value:
-            found["outputs"][key] = json.loads(value["plaintext"])
+    found["outputs"] = {key: plain(value) for key, value in found["outputs"].items()}
     return found
+
+
+def plain(value: Any) -> Any:
+    """A value of the state, a secret as what it holds."""
+    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def specification(country: Country, phase: Phase) -> Any:
@@ -63,9 +64,8 @@ def secrets(country: Country) -> set[str]:
 
 def keycloak(country: Country) -> Admin:
     """The administrator of the country's Keycloak; use it as a context."""
-    secret = resource(country, "secret-keycloak-admin")["outputs"]["value"]
-    url = f"https://{LOOPBACK}:{country.names.port('keycloak')}"
-    return Admin(Access(url=url, ca=country.outputs()["ca_certificate"], client_secret=secret))
+    spec = specification(country, Phase.CONFIGURATION)
+    return Admin(Access(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
 
 
 def remains(client: docker.DockerClient, *labels: str) -> list[str]:

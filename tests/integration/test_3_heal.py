@@ -1,20 +1,23 @@
 """What is damaged is healed by one command, nothing else is touched, and no data is lost."""
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Any
 
 import docker
 import pytest
 
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
+from dive_infra.cli.drift import unseen
 from dive_infra.findings import Finding
 from dive_infra.machine.state import ROOT
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
 from tests.faults.fault import Fault, Scene
 from tests.faults.table import FAULTS, Healed, markdown
-from tests.integration.coalition import Country
+from tests.integration.coalition import Country, Run
 from tests.integration.live import running, told
 
 pytestmark = pytest.mark.timeout(1500)
@@ -29,10 +32,30 @@ def healed(request: pytest.FixtureRequest) -> Iterator[list[Healed]]:
         (ROOT / "docs" / "healing-table.md").write_text(markdown(rows))
 
 
-def wrong(country: Country, phase: Phase) -> list[Finding]:
-    """What the phase's validator finds off now."""
-    spec = declared(json.loads(country.pulumi("stack", "export", "--show-secrets").stdout))[phase]
-    return [f for f in runner.run(checks(spec), 20).findings if f.answer != "valid"]
+def exported(country: Country) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    return found
+
+
+def wrong(state: dict[str, Any], *phases: Phase) -> list[Finding]:
+    """What the validators of these phases find off now."""
+    specs = declared(state)
+    looked = [runner.run(checks(specs[phase]), 20) for phase in phases]
+    return [f for validation in looked for f in validation.findings if f.answer != "valid" and not f.advisory]
+
+
+def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the variable with which the message says that the same command will do it."""
+    named = re.search(r"(DIVE_[A-Z_]+)=(\S+) pulumi up", run.messages)
+    assert named, told(run)
+    monkeypatch.setenv(*named.groups())
+
+
+def unproven(run: Run) -> list[Phase]:
+    """The phases that the run neither proved anew nor found to be valid: what could not be told was not asked again."""
+    proven = {name.removesuffix("-checkpoint").removesuffix("-proof").upper() for name in run.changes}
+    seen = [p for p in Phase if f"✓ {p} phase complete and validated, skipping (" in run.messages]
+    return [p for p in Phase if p not in (*proven, *seen)]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[f"{f.country}-{f.title.replace(' ', '-')}" for f in FAULTS])
@@ -41,31 +64,56 @@ def test_one_command_heals_it_and_touches_nothing_else(
     usa: Country,
     fra: Country,
     docker_engine: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
     healed: list[Healed],
 ) -> None:
     whole = bool(request.config.getoption("--whole"))
     if not (whole or fault.selected):
         pytest.skip("runs with --whole")
-    country = {"USA": usa, "FRA": fra}[fault.country]
+    countries = {"USA": usa, "FRA": fra}
+    country = countries[fault.country]
     scene = Scene(docker_engine, usa, fra, country)
-    before = running(docker_engine)
-    assert not wrong(country, fault.red), "valid before"
+    before, state = running(docker_engine), exported(country)
+    looked_at = [fault.red] if fault.red else [p for p in Phase if p != Phase.VERIFICATION]
+    assert not wrong(state, *looked_at), "valid before"
     fault.damage(scene)
-    seen = wrong(country, fault.red)
-    assert seen, "the validator cannot see it"
+    seen = wrong(state, *looked_at)
+    assert bool(seen) is (fault.red is not None), seen
+    # The command that the messages name, and that `./dive up` chooses by itself.
+    asks = "--refresh" in fault.command
+    assert any("--refresh" in f.remedy for f in seen) is asks, seen
+    assert bool(unseen(state)) is asks
 
+    if fault.refused:
+        refusal = country.up()
+        assert not refusal.ok
+        assert fault.refused in refusal.messages, told(refusal)
+        accept(refusal, monkeypatch)
     run = country.run(*fault.command.split()[1:])
     assert run.ok, told(run)
+    monkeypatch.undo()
+    for code, command in fault.then:
+        following = countries[code].run(*command.split()[1:])
+        assert following.ok, told(following)
     assert fault.heals <= run.changes.keys(), told(run)
+    allowed = (
+        fault.heals | {f"{fault.red.lower()}-checkpoint", "verification-proof", "report"} if fault.red else fault.heals
+    )
+    assert fault.also is None or run.changes.keys() <= allowed | fault.also, told(run)
+    assert fault.says in run.messages, told(run)
+    assert not unproven(run), told(run)
     after = running(docker_engine)
     spared = before.keys() - {country.names.container(service) for service in fault.touched}
     assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
-    assert not wrong(country, fault.red), "valid again"
+    assert not wrong(exported(country), *looked_at), "valid again"
     fault.check(scene)
     if whole:
-        again = country.up()
-        assert again.ok, told(again)
-        assert not again.changes, told(again)
-    healed.append(Healed(fault, str(seen[0]).partition("; next:")[0], tuple(run.changes), run.seconds))
+        for one in {fault.country, *(code for code, _ in fault.then)}:
+            again = countries[one].up()
+            assert again.ok, told(again)
+            assert not again.changes, told(again)
+    healed.append(
+        Healed(fault, str(seen[0]).partition("; next:")[0] if seen else fault.says, tuple(run.changes), run.seconds)
+    )

@@ -1,5 +1,6 @@
 """Checkpoints against a real engine and a real orchestration database: proven, recorded, skipped, kept, made again."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +16,7 @@ from dive_infra.checks.spec import Deployment, Initialization, Party, Spec, Veri
 from dive_infra.countries import COUNTRIES
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
+from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
 from dive_infra.dynamic.verification import VerificationProvider, _age
 from dive_infra.orchestration.access import Access, deployer
@@ -169,7 +171,7 @@ def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestr
     capsys.readouterr()
     assert changes(outs, given) is False
     said = capsys.readouterr().out
-    assert "? INITIALIZATION phase could not be checked now, kept as proven at" in said
+    assert re.search(r"\? INITIALIZATION phase could not be checked now, kept as proven \d+ s ago:", said)
     assert "step_name" in said
 
 
@@ -298,8 +300,29 @@ def test_the_hub_migrates_and_admits(record: Record) -> None:
         assert admission.drift(outs) is None
         with Store(blank.spoke("DEU")) as germany:
             assert germany.whose() == "deu"
+        blank.sql("REVOKE INSERT ON checkpoints FROM orchestration_deu")
+        assert admission.drift(outs) == "orchestration_deu has no right to INSERT on checkpoints"
+        admission.update("deu", outs, given)
+        assert admission.drift(outs) is None
         admission.delete("deu", outs)
         assert admission.drift(outs)
+
+
+def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
+    orchestration: Book, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    provider = OrchestrationSchemaProvider()
+    given = {"access": {**asdict(orchestration.owner), "port": float(orchestration.owner.port)}, "__provider": ""}
+    orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
+    told = r"checkpoints.evidence \(text\): expected, found only proof.*DIVE_ACCEPT_LOSS=orchestration pulumi up -s usa"
+    assert re.search(told, str(provider.drift(given)))
+    with pytest.raises(Refused, match=told):
+        provider.update("orchestration", given, given)
+    monkeypatch.setenv(ACCEPT, "orchestration")
+    provider.update("orchestration", given, given)
+    assert "the loss of the record is accepted" in capsys.readouterr().out
+    assert provider.drift(given) is None
+    assert orchestration.sql("SELECT count(*) FROM countries") == [(0,)]
 
 
 @pytest.mark.parametrize(

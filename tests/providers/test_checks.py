@@ -218,6 +218,14 @@ def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
     assert "add ITA to dive:spokes" in caught.value.remedy
 
 
+def test_a_right_that_was_taken_is_told_with_the_hubs_command(orchestration: Book) -> None:
+    orchestration.sql("REVOKE INSERT ON checkpoints FROM orchestration_fra")
+    session_of_france = orchestration.spoke("FRA")
+    with pytest.raises(Wrong, match="no right to INSERT on checkpoints") as caught:
+        preflight.approved(session_of_france, FRANCE)
+    assert caught.value.remedy == "pulumi up -s usa"
+
+
 def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
     mine = orchestration.spoke("FRA")
     assert preflight.unlocked(mine, FRANCE) == "free"
@@ -400,7 +408,7 @@ def test_a_renamed_column_is_red(orchestration: Book) -> None:
 
 def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None:
     ca = record.lab.material.ca
-    spec = Configuration(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"])
+    spec = Configuration(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x", {"dive-link-fra": "x"})
     validation = validate(spec, 5)
     assert validation.verdict == "unknown"
     assert "is out of reach" in validation.findings[0].found

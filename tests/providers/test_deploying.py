@@ -1,12 +1,18 @@
 """The lock and the state of a run: taken before its first change, whatever that is; looking leaves no trace."""
 
-from dataclasses import replace
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 
 from dive_infra.dynamic import deploying
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
+from dive_infra.machine.state import ROOT
 from dive_infra.orchestration.records import Run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
@@ -91,3 +97,81 @@ def test_what_is_changed_makes_its_phase_run_again(orchestration: Book) -> None:
     assert deploying.changed(Phase.SEEDING)
     assert not deploying.changed(Phase.CONFIGURATION)
     session(orchestration.spoke("FRA")).close()
+
+
+PROGRAM = """
+import json, sys
+from dive_infra.dynamic import deploying
+from dive_infra.dynamic.base import Provider
+from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.states import Phase
+
+class Light(Provider):
+    def make(self, inputs):
+        return "light", {}
+
+deploying.reached("FRA", Phase.SEEDING, Access(**json.loads(sys.stdin.readline())))
+for _ in sys.stdin:
+    try:
+        Light().create({})
+        print("made", flush=True)
+    except Exception as error:
+        print(error, flush=True)
+"""
+
+
+@pytest.fixture
+def deployer(orchestration: Book) -> Iterator["subprocess.Popen[str]"]:
+    """A process that deploys France, and changes something for every line it is given."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        say(process, json.dumps(asdict(orchestration.spoke("FRA"))))
+        yield process
+        process.kill()
+
+
+def say(process: "subprocess.Popen[str]", line: str) -> None:
+    assert process.stdin
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+
+
+def change(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    say(process, "go")
+    return process.stdout.readline()
+
+
+def disconnect(book: Book) -> None:
+    """As the server does with a client that stands still, or when it is stopped."""
+    book.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dive %'")
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["who still deploys", "who has ended"])
+def test_a_process_that_stood_still_changes_nothing_after_another_took_over(
+    orchestration: Book, deployer: "subprocess.Popen[str]", ended: bool
+) -> None:
+    assert change(deployer) == "made\n"
+    deployer.send_signal(signal.SIGSTOP)
+    disconnect(orchestration)
+    with Store(orchestration.spoke("FRA"), Run("other", "somebody@else", "else", 7)) as other:
+        other.hold("FRA", Phase.SEEDING)
+        if ended:
+            other.release("FRA")
+        deployer.send_signal(signal.SIGCONT)
+        told = {change(deployer) for _ in range(3)}
+    assert len(told) == 1, "and not at a second attempt either"
+    wanted = "was overtaken by somebody@else (pid 7 on else)" if ended else "is being deployed by somebody@else (pid 7"
+    assert wanted in told.pop()
+
+
+def test_a_process_whose_database_was_restarted_goes_on(orchestration: Book, deployer: "subprocess.Popen[str]") -> None:
+    assert change(deployer) == "made\n"
+    disconnect(orchestration)
+    assert change(deployer) == "made\n"
+    with Store(orchestration.owner) as store:
+        holder = store.holder("FRA")
+    assert holder
+    assert holder.live
+    assert holder.pid == deployer.pid

@@ -28,14 +28,18 @@ from dive_infra import pki
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
+from dive_infra.checks import configuration
+from dive_infra.checks.runner import Wrong
 from dive_infra.cli.environment import prepare
 from dive_infra.countries import COUNTRIES
 from dive_infra.credentials import CREDENTIALS
+from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.identity import link_data, people, users, web
 from dive_infra.identity.admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.inspect import compare
+from dive_infra.identity.inspect import compare, compare_link
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
+from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.machine import engine
 from dive_infra.naming import LOOPBACK, Names
 from tests.support.code_flow import LoginResult, login
@@ -296,6 +300,105 @@ def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coal
     coalition.admin.delete(f"{realm}/clients/{coalition.admin.get(f'{realm}/clients', clientId='stranger')[0]['id']}")
     coalition.declare("--refresh")
     assert coalition.off(USA, FRA) == []
+
+
+@pytest.mark.parametrize(
+    ("client", "secret", "account"),
+    [
+        (USA.client, "portal-client", False),
+        (GATEWAY, "link-gateway", True),
+        (link_account(FRA), "link-admin", True),
+    ],
+)
+def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
+    coalition: Coalition, client: str, secret: str, account: bool
+) -> None:
+    value, ca = SECRETS[secret], coalition.ca
+    assert configuration.secret(USA, client, value, ca, account) == "accepted"
+    path = f"/realms/{USA.realm}/clients/{_client_id(coalition, client)}"
+    coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
+    with pytest.raises(Wrong, match=r"refused \((unauthorized|invalid)_client") as red:
+        configuration.secret(USA, client, value, ca, account)
+    assert red.value.remedy == "pulumi up --refresh -s usa"
+    assert value not in f"{red.value.found}{red.value.expected}"
+    assert configuration.secret(USA, client, "by-hand", ca, account) == "accepted"
+    coalition.declare("--refresh")
+    assert configuration.secret(USA, client, value, ca, account) == "accepted"
+
+
+def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
+    def at_hub() -> list[tuple[str, bool]]:
+        found = compare(coalition.admin, USA, [FRA, DEU])
+        return [(f.remedy, f.advisory) for f in found if f.answer == "invalid"]
+
+    def by_spoke() -> list[str]:
+        return [f"{f.check}: {f.found}" for f in compare_link(coalition.fra, USA, FRA) if f.answer != "valid"]
+
+    assert (at_hub(), by_spoke()) == ([], [])
+    provider = coalition.admin.get(_instances("fra-idp"))
+    coalition.admin.put(_instances("fra-idp"), {**provider, "enabled": False})
+    assert by_spoke() == ["identity provider fra-idp of the link at USA is as declared: enabled: False"]
+    assert at_hub() == [("pulumi up --refresh -s fra", True)]
+    coalition.admin.delete(f"/realms/{USA.realm}/clients/{_client_id(coalition, FRA.client)}")
+    assert f"client {FRA.client} of the link at USA exists: missing" in by_spoke()
+    coalition.declare("--refresh")
+    assert (at_hub(), by_spoke()) == ([], [])
+
+
+def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
+    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, admin = UndeclaredProvider(), coalition.admin
+    inputs = {
+        "country": "USA",
+        "namespace": NAMESPACE,
+        "partners": ["FRA", "DEU"],
+        "access": {"url": admin.access.url, "ca": coalition.ca, "client_secret": admin.access.client_secret},
+    }
+    realm, portal = f"/realms/{USA.realm}", f"/realms/{USA.realm}/clients/{_client_id(coalition, USA.client)}"
+    assert provider.drift(inputs) is None
+    claim = {"claim.name": "clearance", "claim.value": "TOP_SECRET", "access.token.claim": "true"}
+    mapper = {"name": "more", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper"}
+    admin.post(f"{portal}/protocol-mappers/models", {**mapper, "config": claim})
+    admin.post(f"{_instances('fra-idp')}/mappers", {**_ROLE, "name": "more"})
+    admin.post(f"{realm}/authentication/flows/{FIRST_LOGIN_FLOW}/executions/execution", {"provider": "idp-auto-link"})
+    scope = next(s["id"] for s in admin.get(f"{realm}/client-scopes") if s["name"] == "acpCOI")
+    admin.delete(f"{portal}/default-client-scopes/{scope}")
+    admin.post(f"{realm}/clients", {"clientId": "stranger"})
+    told = "\n".join(coalition.off(USA, FRA))
+    for wrong in ("protocolMappers.more", "mappers.more", "idp-auto-link", "defaultClientScopes", "client stranger"):
+        assert wrong in told
+    coalition.declare("--refresh")
+    assert len(coalition.off(USA, FRA)) == 5 - 1, "a refresh sees none of it (the portal has two)"
+    drift = str(provider.drift(inputs))
+    for wrong in (
+        "mapper more of client",
+        "mapper more of identity provider",
+        "step idp-auto-link",
+        "missing scope acpCOI",
+    ):
+        assert wrong in drift
+    assert "stranger" not in drift
+    provider.make(inputs)
+    assert coalition.off(USA, FRA) == ["client stranger is declared: it is there"]
+    monkeypatch.setenv("DIVE_REMOVE", "client/stranger")
+    assert provider.drift(inputs) == "client stranger is not declared"
+    provider.make(inputs)
+    assert coalition.off(USA, FRA) == []
+    assert provider.drift(inputs) is None
+
+
+def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coalition) -> None:
+    user = users.wanted(FRA)[0]
+    path = f"/realms/{FRA.realm}/users/{user.id}"
+    made = coalition.admin.get(path)["createdTimestamp"]
+    time.sleep(max(0.0, made / 1000 + 6 - time.time()))
+    other = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
+    coalition.admin.put(f"{path}/reset-password", other)
+    (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.answer != "valid"]
+    assert "after the person was made" in red.found
+    assert users.mend(coalition.admin, FRA, PASSWORD) == [f"{user.username} made"]
+    assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
 
 
 def _instances(alias: str = "") -> str:

@@ -14,7 +14,7 @@ from dive_infra.countries import COUNTRIES, HUB
 from dive_infra.machine import engine
 from dive_infra.naming import LOOPBACK, Names
 from dive_infra.seeds.batches import Batch, batches
-from dive_infra.seeds.loader import MANIFESTS, BatchState, Counts, Loader, SeedConflict
+from dive_infra.seeds.loader import FIRST, MANIFESTS, WHOLE, BatchState, Counts, Loader, SeedConflict
 from dive_infra.seeds.sealing import public_key
 from dive_infra.seeds.store import StoreRefused, StoreUnreachable, Target, connect
 from tests.support.lab import lab
@@ -158,10 +158,37 @@ def test_five_thousand_documents_load_in_seconds_and_are_checked_in_less(databas
     loaded = time.monotonic()
     assert loader.inspect(batch).valid
     inspected = time.monotonic()
-    print(f"5000 documents: loaded in {loaded - began:.1f} s, inspected in {inspected - loaded:.1f} s")
+    glanced = loader.glance(batch)
+    looked = time.monotonic() - inspected
+    print(
+        f"5000 documents: loaded in {loaded - began:.1f} s, inspected in {inspected - loaded:.1f} s, "
+        f"{glanced.read} of them read in {looked:.1f} s"
+    )
+    assert glanced.valid
+    assert glanced.read
+    assert FIRST <= glanced.read < 5000
+    assert looked < 2
     assert reported == list(range(500, 5001, 500))
     assert loaded - began < 60
     assert inspected - loaded < 15
+
+
+def test_a_glance_at_many_documents_sees_what_is_off_with_what_it_reads_and_with_the_ledger(database: Mongo) -> None:
+    loader, batch = Loader(database), _resources(WHOLE + 1)
+    loader.load(batch)
+    assert loader.glance(batch).valid
+    database.resources.update_one({"_id": "doc-fra-000003"}, {"$set": {"classification": "UNCLASSIFIED"}})
+    database.resources.delete_one({"_id": "doc-fra-000009"})
+    state = loader.glance(batch)
+    assert (state.altered, state.missing) == (("doc-fra-000003",), ("doc-fra-000009",))
+    loader.load(batch)
+    other = _resources(WHOLE + 1, key=_public_key())
+    assert len(loader.glance(other).altered) == WHOLE + 1, "sealed for another key: the ledger tells of all"
+    database[MANIFESTS].delete_one({"_id": batch.id})
+    assert not loader.glance(batch).valid
+    small = _resources(30)
+    loader.load(small)
+    assert loader.glance(small).read is None, "read whole"
 
 
 def test_unreachable_and_refused_are_two_answers(target: Target) -> None:

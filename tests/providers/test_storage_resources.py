@@ -9,9 +9,10 @@ import pytest
 from docker.errors import NotFound
 
 from dive_infra.dynamic.base import Refused
-from dive_infra.dynamic.data_volume import ACCEPT, DataVolumeProvider
+from dive_infra.dynamic.data_volume import DataVolumeProvider
 from dive_infra.dynamic.network_probe import NetworkProbeProvider
 from dive_infra.machine import engine, images
+from dive_infra.machine.loss import ACCEPT
 from dive_infra.machine.networks import called
 
 VOLUME, NETWORK = "divetest-storage-data", "divetest-storage"

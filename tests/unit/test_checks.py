@@ -4,8 +4,9 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,8 @@ from dive_infra.checks.spec import (
 )
 from dive_infra.checks.verification import cases
 from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.dynamic.base import ago
+from dive_infra.dynamic.report import ReportProvider
 from dive_infra.findings import Answer, Finding, evidence, listing, verdict
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.machine.declaration import Declared
@@ -62,7 +65,7 @@ SPECS: tuple[Spec, ...] = (
     Preflight(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
     Initialization(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
     DEPLOYMENT,
-    Configuration(FRANCE, (USA,), "CA", SECRET),
+    Configuration(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
     Seeding(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
     Verification(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
 )
@@ -326,6 +329,14 @@ def test_a_login_passes_the_portal_and_the_realms_on_the_way() -> None:
     assert len(verification.path(FRANCE, FRANCE)) == 3
 
 
+@pytest.mark.parametrize(
+    ("back", "told"),
+    [(8, "8 s ago"), (100, "100 s ago"), (720, "12 min ago"), (3 * 3600, "3 h ago"), (5e5, "6 days ago")],
+)
+def test_an_age_is_told_as_people_say_it(back: float, told: str) -> None:
+    assert ago((datetime.now(UTC) - timedelta(seconds=back)).isoformat()) == told
+
+
 # Report
 
 
@@ -350,9 +361,36 @@ def test_the_report_is_what_its_schema_says() -> None:
     assert SECRET not in json.dumps(made)
 
 
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda text: text, ""),
+        (lambda text: text[:200], "is no report, or half of one"),
+        (lambda _: "", "is no report, or half of one"),
+        (lambda text: text.replace('"success"', '"failure"'), "was altered"),
+        (lambda text: text.replace("run-1", "run-0"), "is of another run (run-0, expected run-1)"),
+        (lambda text: text.replace('"FRA"', '"USA"'), "is of another country (USA, expected FRA)"),
+    ],
+    ids=["as written", "half", "empty", "forged", "another run", "another country"],
+)
+def test_a_report_that_is_not_the_one_that_was_written_is_told_and_written_anew(
+    tmp_path: Path, harm: Callable[[str], str], told: str
+) -> None:
+    path, written = tmp_path / "report.json", report.text(_report())
+    inputs = {"path": str(path), "text": written}
+    assert report.judge(path, written) == "is gone"
+    path.write_text(harm(written))
+    assert report.judge(path, written) == told
+    provider = ReportProvider()
+    reason = provider.drift(inputs)
+    assert reason == (f"{path} {told}, so it is ignored and written anew" if told else None)
+    provider.make(inputs)
+    assert path.read_text() == written
+
+
 def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "report.json"
-    report.write(_report(), path)
+    report.write(report.text(_report()), path)
     before = path.read_text()
     assert json.loads(before)["instance"] == "FRA"
 
@@ -361,6 +399,6 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        report.write(_report(), path)
+        report.write(report.text(_report()), path)
     assert path.read_text() == before
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]

@@ -5,15 +5,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import pulumi, stacks, steps
+from dive_infra.checks.runner import Check
+from dive_infra.cli import drift, stacks, steps
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import engine, images
+from dive_infra.findings import Finding
+from dive_infra.machine import engine, images, state
 from dive_infra.machine.images import ResolvedImage
+from dive_infra.orchestration.states import Phase
 
 
 @pytest.mark.parametrize(
@@ -40,7 +44,7 @@ def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text(text)
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
     result = CliRunner().invoke(app, ["up", "USA"])
     assert result.exit_code == 2
     assert told in result.stderr
@@ -50,14 +54,14 @@ def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
     assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
 
 
 def test_the_list_of_images_says_what_is_on_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for country in ("usa", "fra"):
         (tmp_path / f"Pulumi.{country}.yaml").touch()
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(state, "STACKS", tmp_path)
 
     def find(_: object, service: str, __: str) -> ResolvedImage | None:
         return ResolvedImage("sha256:" + "a" * 64, "dive/redis:1", "present") if service == "redis" else None
@@ -76,25 +80,56 @@ def test_the_list_of_images_names_an_engine_that_does_not_answer(monkeypatch: py
     assert "no Docker engine answers at unix:///nonexistent/docker.sock (DOCKER_HOST)" in result.stderr
 
 
-def test_ctrl_c_waits_for_pulumi_to_finish_what_it_has_begun(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        pytest.param(signal.SIGINT, os.killpg, id="Ctrl+C, which the terminal gives to both"),
+        pytest.param(signal.SIGTERM, os.kill, id="SIGTERM, which comes to the command alone"),
+    ],
+)
+def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
+    tmp_path: Path, number: signal.Signals, told: Callable[[int, int], None]
+) -> None:
     done = tmp_path / "done"
     child = (
-        "import signal, time, pathlib; signal.signal(2, lambda *_: None); print('go', flush=True); time.sleep(2); "
-        f"pathlib.Path({str(done)!r}).touch()"
+        f"import signal, time, pathlib; asked = []; signal.signal({number:d}, lambda *_: asked.append(1)); "
+        "print('go', flush=True); time.sleep(1); "
+        f"pathlib.Path({str(done)!r}).write_text(str(len(asked)))"
     )
-    code = f"from dive_infra.cli.pulumi import _to_its_end; print(_to_its_end([{sys.executable!r}, '-c', {child!r}]))"
+    code = (
+        "import os, pathlib; from dive_infra.cli.pulumi import to_its_end as run; "
+        f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
+    )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=pulumi.ROOT, start_new_session=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=state.ROOT, start_new_session=True
     ) as command:
         assert command.stdout
         assert command.stdout.readline() == "go\n"
         time.sleep(0.1)
-        os.killpg(command.pid, signal.SIGINT)
+        told(command.pid, number)
         assert command.stdout.read() == "(0, True)\n"
-    assert done.exists()
+    assert done.read_text() == "1", "Pulumi is told once"
 
 
 def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     with steps.console.capture() as shown, steps.step("images") as progress:
         progress("Step 3: RUN echo [/tmp] [red] done")
     assert "RUN echo [/tmp] [red] done" in shown.get()
+
+
+@pytest.mark.parametrize(
+    ("finding", "asks"),
+    [
+        (Finding("a client is as declared", "invalid", remedy="pulumi up --refresh -s fra"), True),
+        (Finding("a mapper too many", "invalid", remedy="pulumi up"), False),
+        (Finding("the partner's side", "invalid", remedy="pulumi up --refresh -s deu", advisory=True), False),
+        (Finding("Keycloak is away", "unknown", remedy="pulumi up --refresh -s fra"), False),
+    ],
+    ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
+)
+def test_up_refreshes_only_for_what_no_other_update_mends(
+    monkeypatch: pytest.MonkeyPatch, finding: Finding, asks: bool
+) -> None:
+    monkeypatch.setattr(drift, "declared", lambda _: {Phase.CONFIGURATION: "a specification"})
+    monkeypatch.setattr(drift, "checks", lambda _: [Check("realm", "realm", lambda: [finding])])
+    assert bool(drift.unseen({})) is asks

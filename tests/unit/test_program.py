@@ -1,17 +1,23 @@
 """The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
 import pulumi
 import pytest
+from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
 from dive_infra import pki
+from dive_infra.operations.unrecorded import AGAIN, REMOVE
 from dive_infra.settings import load
 from dive_infra.stacks.hub import hub
 from dive_infra.stacks.spoke import spoke
+from policy.rule import Judgement, Resource, judge
+from policy.rules import RULES
+from policy.wire import read
 
 # A contract: a renamed type would replace what is deployed.
 TOKENS = {
@@ -36,6 +42,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
+    "pulumi-python:dynamic/dive:DatabaseLogins",
     "pulumi-python:dynamic/dive:DataVolume",
     "pulumi-python:dynamic/dive:Files",
     "pulumi-python:dynamic/dive:Gate",
@@ -43,15 +50,18 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
+    "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
     "pulumi-python:dynamic/dive:RealmProbe",
+    "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
     "pulumi-python:dynamic/dive:Seed",
     "pulumi-python:dynamic/dive:ServiceAccountRoles",
     "pulumi-python:dynamic/dive:StackIdentity",
     "pulumi-python:dynamic/dive:TestUsers",
     "pulumi-python:dynamic/dive:TrustFile",
+    "pulumi-python:dynamic/dive:Undeclared",
     "pulumi-python:dynamic/dive:Verification",
 }
 
@@ -68,7 +78,7 @@ class Mocks(mocks.Mocks):
         computed: dict[str, Any] = {
             "Secret": {"value": KEY if args.inputs.get("kind") == "rsa" else "x" * 32, "public": PUBLIC_KEY},
             "Certificate": {"chain": CA.chain, "key": CA.key},
-            "Image": {"image_id": f"sha256:{args.name}", "source": "present"},
+            "Image": {"image_id": f"sha256:{sha256(args.name.encode()).hexdigest()}", "source": "present"},
             "Probe": {"generation": 0},
             "NetworkProbe": {"generation": 0},
             "Files": {"generation": 0, "digest": "d"},
@@ -78,6 +88,7 @@ class Mocks(mocks.Mocks):
             "TestUsers": {"usernames": ["u"], "ids": {}},
             "Seed": {"counts": {}},
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
+            "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
             "StackReference": {"outputs": GRANTED},
         }.get(kind, {})
@@ -157,6 +168,15 @@ def test_the_type_tokens_are_those_of_the_contract(usa: dict[str, Any], fra: dic
     assert ours == TOKENS
 
 
+def test_recovery_knows_every_type_that_a_killed_run_may_have_made(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    others = {
+        r.type
+        for r in [*usa.values(), *fra.values()]
+        if not r.type.startswith(("dive:", "pulumi-python:dynamic/", "pulumi:"))
+    }
+    assert others == REMOVE.keys() | AGAIN
+
+
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_everything_has_a_phase_above_it(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
@@ -231,6 +251,18 @@ def test_every_container_is_hardened(country: str, request: pytest.FixtureReques
         assert inputs["healthcheck"]["tests"], name
         assert inputs["image"].startswith("sha256:"), f"{name}: by id, not by a name that moves"
         assert not [v for v in inputs["volumes"] if "hostPath" in v], f"{name}: no folder of the host"
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_every_resource_keeps_the_rules_of_the_policy_pack(country: str, request: pytest.FixtureRequest) -> None:
+    judged = set()
+    for name, asked in ((short(u), r) for u, r in request.getfixturevalue(country).items()):
+        resource = Resource(asked.type, read(MessageToDict(asked.object)), asked.protect)
+        for rule in (rule for rule in RULES if resource.kind in rule.kinds):
+            assert judge(rule, resource) == Judgement([]), f"{name}: {rule.name}"
+            judged.add(rule.name)
+    not_here = {"judged-kinds", "partner-proven"} if country == "usa" else {"judged-kinds"}
+    assert judged == {rule.name for rule in RULES} - not_here
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -1,0 +1,123 @@
+"""What a killed run leaves behind in Pulumi, cleared before the next one: its lock, and operations without an end.
+
+Cleared is only the lock of a process that is proven dead. Whoever lives, is on another host or can't be looked at keeps
+it, and we end with `Exit.LOCKED`.
+"""
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.steps import console, fail
+from dive_infra.machine import orphans
+from dive_infra.machine.owner import LOCKED, Answer, Owner, owners, whether
+from dive_infra.machine.state import HOME
+from dive_infra.operations import unrecorded
+from dive_infra.operations.country import recorded
+from dive_infra.operations.running import PulumiFailed, Runner
+from dive_infra.operations.stack import read
+from dive_infra.orchestration.access import StoreError
+
+_STACK = "pulumi:pulumi:Stack"
+_THERE = "already exists"
+
+
+def recover(runner: Runner) -> dict[str, Any]:
+    """Makes the stack ready for a run, and itself where it is not there; returns its state, secrets in plain text.
+
+    Ends the command, with `Exit.LOCKED` when the stack is locked by anybody who is not proven dead.
+    """
+    try:
+        _unlock(runner)
+        state = runner.state()
+        if operations(state):
+            _settle(runner, state)
+            state = runner.state()
+    except PulumiFailed as error:
+        fail(str(error))
+    return state
+
+
+def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What was begun and has no recorded end: each with its `type` (`creating` …) and its `resource`."""
+    return [*((state.get("deployment") or {}).get("pending_operations") or [])]
+
+
+def _unlock(runner: Runner) -> None:
+    with _one_at_a_time():
+        refusal = _refusal(runner)
+        if not refusal:
+            return
+        found = owners(refusal)
+        told = [whether(owner) for owner in found]
+        if not found or any(answer != "dead" for answer, _ in told):
+            _locked(runner, refusal, found, told)
+        runner.ask("cancel", "--yes")
+        for owner, (_, why) in zip(found, told, strict=True):
+            console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
+
+
+def _refusal(runner: Runner) -> str:
+    """The words in which Pulumi refuses the stack as locked; empty when it is free. Makes the stack where it is not."""
+    # Making a stack asks for its lock first, and then whether it is there already: nothing else is as cheap.
+    done = runner.run("stack", "init", "--no-select")
+    if done.returncode == 0 or _THERE in done.stderr:
+        return ""
+    if LOCKED not in done.stderr:
+        raise PulumiFailed(f"`pulumi stack init -s {runner.name}` failed: {done.stderr.strip()}")
+    return done.stderr
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """`pulumi cancel` removes every lock: also that of a run which saw the same dead one and was faster."""
+    HOME.mkdir(mode=0o700, exist_ok=True)
+    with (HOME / "recovery.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the operating system frees it with its holder
+        yield
+
+
+def _locked(runner: Runner, refusal: str, found: list[Owner], told: list[tuple[Answer, str]]) -> NoReturn:
+    code, again = runner.country, f"./dive up {runner.country}"
+    phase = _phase(runner)
+    who = ", ".join(map(str, found)) or refusal.strip()
+    if any(answer == "alive" for answer, _ in told):
+        fail(f"{code} is being deployed by {who}{phase}; next: wait for it to end, then: {again}", Exit.LOCKED)
+    why = "; ".join(why for _, why in told) or "its owner is not named"
+    fail(
+        f"{code} is locked by {who}{phase}; whether that run lives cannot be told: {why}; next: look there; if it does "
+        f"not, pulumi cancel -s {runner.name}, then: {again}",
+        Exit.LOCKED,
+    )
+
+
+def _phase(runner: Runner) -> str:
+    """`, phase SEEDING`, where the record tells it."""
+    try:
+        access = read(runner.name, runner.state()).store
+        holder = recorded(access, runner.name).holder if access else None
+    except (PulumiFailed, StoreError):
+        return ""  # told without
+    return f", phase {holder.phase}" if holder and holder.live else ""
+
+
+def _settle(runner: Runner, state: Mapping[str, Any]) -> None:
+    begun = operations(state)
+    for program in orphans.end_in(runner.folder):  # before looking what they have made
+        console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
+    console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
+    made = [op["resource"] for op in begun if op["type"] == "creating"]
+    for line in unrecorded.remove(made, state):
+        console.print(f"  {line}", markup=False, soft_wrap=True)
+    # What is looked at again: what may be gone already. With nothing of it, the stack itself, which costs nothing.
+    resources = state["deployment"].get("resources") or []
+    looked = {op["resource"]["urn"] for op in begun if op["type"] == "deleting"}
+    urns = [r["urn"] for r in resources if r["urn"] in looked] or [r["urn"] for r in resources if r["type"] == _STACK]
+    targets = [word for urn in urns for word in ("--target", urn)]
+    runner.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *targets)
+
+
+def _listed(begun: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{op['type']} {op['resource']['urn'].rsplit('::', 1)[-1]}" for op in begun)

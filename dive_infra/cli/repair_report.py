@@ -1,0 +1,100 @@
+"""How a repair looks on a screen: what is wrong, the plan, and what of it is proven afterwards."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from dive_infra.cli.output import grid, mark, signs
+from dive_infra.cli.remedies import Plan, Step, next_step
+from dive_infra.operations.diagnosis import Diagnosis, Symptom, View, proven
+
+_SHOWN = 12  # of a list
+_CAUSES = 3  # of a step
+
+
+def findings(found: Diagnosis, console: Console) -> RenderableType:
+    """What is wrong now."""
+    views = [found.own, *([found.hub] if found.hub and found.hub_in_the_way else [])]
+    return Group(*(part for view in views for part in _view(view, console)))
+
+
+def _view(view: View, console: Console) -> Iterator[RenderableType]:
+    state, health = view.status.deployment.state, view.status.health
+    title = f"{view.code} {view.status.name} · deployment {state.replace('_', ' ')} · services {health.upper()}"
+    yield Text(signs(title, console), style="bold")
+    yield from _listed(view.symptoms, console)
+    if view.running:
+        yield _row("unknown", f"is being deployed by {view.status.deployment.holder}", console)
+    elif not view.symptoms:
+        checks = sum(len(looked.findings) for looked in view.country.phases.values())
+        yield _row("valid", f"nothing is wrong: {checks} checks", console)
+
+
+def _listed(symptoms: Sequence[Symptom], console: Console) -> Iterator[RenderableType]:
+    for s in symptoms[:_SHOWN]:
+        kind = "unknown" if s.unknown else "warning" if s.advisory else "error"
+        yield _row(kind, f"{s.where}{f' {s.number}' if s.number else ''}  {_sentence(s)}", console)
+    if len(symptoms) > _SHOWN:
+        yield Text(f"    and {len(symptoms) - _SHOWN} more")
+
+
+def planned(found: Diagnosis, plan: Plan, console: Console) -> RenderableType:
+    """The numbered steps, each with its causes, and what a person has to decide."""
+    parts: list[RenderableType] = []
+    if plan.steps:
+        parts.append(Text("plan", style="bold"))
+    for number, step in enumerate(plan.steps, 1):
+        parts.append(Text(f"  {number}. {step.does}", style="bold"))
+        parts += [_note(f"because {cause}", console) for cause in _causes(step, found.code)]
+        parts.append(_note(f"leaves alone {step.remedy.spares}", console))
+    if plan.decisions:
+        parts.append(Text("for a person", style="bold"))
+        parts += _decisions(plan.decisions, found, console)
+    return Group(*parts)
+
+
+def _causes(step: Step, code: str) -> list[str]:
+    told = [f"{s.code}: {_sentence(s)}" if s.code != code else _sentence(s) for s in step.causes]
+    return told if len(told) <= _CAUSES else [*told[: _CAUSES - 1], f"{len(told) - _CAUSES + 1} more of the above"]
+
+
+def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for s in symptoms:
+        parts.append(_row("unknown" if s.unknown else "error", f"{s.code} {_sentence(s)}", console))
+        parts.append(Padding(Text(f"next: {next_step(s, found)}"), (0, 0, 0, 4)))
+    return parts
+
+
+def proof(before: Diagnosis, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
+    """Before and after: what was wrong and is valid now, and what is left with its next step."""
+    mended = [s for s in before.symptoms if proven(s, after)]
+    known = {s.key for s in before.symptoms}
+    parts: list[RenderableType] = [Text("before and after", style="bold")]
+    parts += [_row("valid", f"{s.where}  {_sentence(s)} -> valid", console) for s in mended[:_SHOWN]]
+    if len(mended) > _SHOWN:
+        parts.append(Text(f"    and {len(mended) - _SHOWN} more"))
+    for s in before.symptoms:
+        if s not in mended and s.key not in {x.key for x in after.symptoms}:
+            parts.append(_row("unknown", f"{s.where}  {_sentence(s)} -> could not be proven", console))
+    parts += _decisions(after.symptoms, after, console)
+    new = [s for s in after.symptoms if s.key not in known]
+    told = f"{before.code} · {len(mended)} of {len(known)} repaired and proven in {seconds:.0f} s"
+    told += f" · {len(after.symptoms)} left" if after.symptoms else " · nothing is wrong any more"
+    told += f", {len(new)} of them came to light" if new else ""
+    parts.append(Text(signs(told, console), style="bold"))
+    return Group(*parts)
+
+
+def _sentence(s: Symptom) -> str:
+    return f"{s.check}: {s.found or 'not so'}"
+
+
+def _row(kind: str, text: str, console: Console) -> RenderableType:
+    return Padding(grid([[mark(kind, console), signs(text, console)]], None, 1), (0, 0, 0, 2))
+
+
+def _note(text: str, console: Console) -> RenderableType:
+    return Padding(Text(signs(text, console), style="dim"), (0, 0, 0, 5))

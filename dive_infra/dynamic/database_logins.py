@@ -1,0 +1,128 @@
+"""Keeps the logins of a country's Postgres, and the databases behind them, as declared: no refresh sees a password.
+
+Each role logs in in every diff. A database that is gone is made anew when this program makes its content too; any other
+is lost data, refused until the loss is accepted by name.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pulumi
+from psycopg import Connection, sql
+from pulumi.dynamic import Resource
+
+from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.data_volume import accepted
+from dive_infra.dynamic.orchestration import access_of
+from dive_infra.machine.loss import ACCEPT
+from dive_infra.orchestration import access, connection
+
+
+class DatabaseLoginsProvider(Provider):
+    """Inputs: `access` of the superuser; `passwords` by role; `owners`: database -> role; `remade`: databases."""
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        return inputs["access"]["host"], {"incarnations": self._mended(inputs, {})}
+
+    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+        return {"incarnations": self._mended(inputs, before.get("incarnations") or {})}
+
+    def drift(self, before: Inputs) -> str | None:
+        with _superuser(before) as live:
+            gone = [f"database {name} is gone" for name in _gone(live, before)]
+            return "; ".join([*gone, *(f"role {role} does not log in" for role in _refused(live, before))]) or None
+
+    def _mended(self, inputs: Inputs, before: Mapping[str, float]) -> dict[str, int]:
+        incarnations = {name: int(before.get(name, 0)) for name in inputs["owners"]}
+        with _superuser(inputs) as live:
+            for role in list(_refused(live, inputs)):
+                _allow(live, role, inputs["passwords"][role])
+                tell(f"role {role} logs in again")
+            for name in _gone(live, inputs):
+                if name not in inputs["remade"] and name not in accepted():
+                    raise Refused(_loss(inputs, name))
+                _create(live, name, inputs["owners"][name])
+                tell(f"database {name} is made anew, empty")
+                incarnations[name] += 1
+        return incarnations
+
+
+class DatabaseLogins(Resource, module="dive", name="DatabaseLogins"):
+    """The logins at the Postgres that `access` administers; roles and databases have been declared before.
+
+    `incarnations`: database -> how often it was lost and made anew: who has its data in it starts anew with it.
+    """
+
+    incarnations: pulumi.Output[dict[str, int]]
+
+    def __init__(
+        self,
+        name: str,
+        country: str,
+        access: pulumi.Input[dict[str, Any]],
+        passwords: pulumi.Input[Mapping[str, str]],
+        owners: Mapping[str, str],
+        remade: list[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props = {
+            "country": country,
+            "access": pulumi.Output.secret(access),
+            "passwords": pulumi.Output.secret(passwords),
+            "owners": dict(owners),
+            "remade": remade,
+            "incarnations": None,
+        }
+        super().__init__(DatabaseLoginsProvider(), name, props, opts)
+
+
+def _superuser(inputs: Inputs) -> "Connection[Any]":
+    return connection.connect(access_of(inputs["access"]), "dive logins")
+
+
+def _gone(live: "Connection[Any]", inputs: Inputs) -> list[str]:
+    there = {row[0] for row in live.execute("SELECT datname FROM pg_database").fetchall()}
+    return sorted(set(inputs["owners"]) - there)
+
+
+def _refused(live: "Connection[Any]", inputs: Inputs) -> Iterator[str]:
+    """The roles that are missing, or refused with their password, in the database that everybody may enter."""
+    there = {row[0] for row in live.execute("SELECT rolname FROM pg_roles").fetchall()}
+    for role, password in sorted(inputs["passwords"].items()):
+        if role not in there:
+            yield role
+            continue
+        try:
+            connection.connect(
+                access_of({**inputs["access"], "user": role, "password": password}), "dive logins"
+            ).close()
+        except access.Refused:
+            yield role
+
+
+def _allow(live: "Connection[Any]", role: str, password: str) -> None:
+    there = live.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    verb = "ALTER" if there else "CREATE"
+    # Hashed here: a statement may end in a log.
+    scram = live.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    live.execute(sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}").format(sql.Identifier(role), sql.Literal(scram)))
+
+
+def _create(live: "Connection[Any]", name: str, owner: str) -> None:
+    """As `components.databases` declares it."""
+    live.execute(
+        sql.SQL(
+            "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+        ).format(sql.Identifier(name), sql.Identifier(owner))
+    )
+
+
+def _loss(inputs: Inputs, name: str) -> str:
+    again = f"pulumi up -s {inputs['country'].lower()}"
+    return (
+        f"database {name} of {inputs['country']} is gone, its data is lost; nothing is made in its place. "
+        "Next, one of:\n"
+        f"  restore it from a backup as {SUPERUSER}, owned by {inputs['owners'][name]}, then: {again}\n"
+        f"  accept the loss, in this one run: {ACCEPT}={name} {again}"
+    )

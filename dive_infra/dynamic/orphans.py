@@ -1,0 +1,105 @@
+"""Removes what a deployment of this country has left on the engine that nobody carries on, when it is told which.
+
+PREFLIGHT shows it, and refuses to go on beside it. What goes carries our labels and the named mark; a data volume goes
+only when its loss is accepted by name. What the record calls COMPLETE is running for somebody, and is kept.
+"""
+
+import os
+from typing import Any
+
+import docker
+import pulumi
+from docker.errors import NotFound
+from pulumi.dynamic import Resource
+
+from dive_infra.checks import objects
+from dive_infra.checks.objects import Object, marked
+from dive_infra.countries import parse
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.data_volume import accepted
+from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.findings import ORPHANS, REMOVE
+from dive_infra.machine.loss import ACCEPT
+from dive_infra.naming import Names
+from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.states import State
+from dive_infra.orchestration.store import session
+
+
+class OrphansProvider(Provider):
+    """Inputs: country, namespace, `mark` (this stack's own), `store` (the login at the record; at a spoke)."""
+
+    replaces = ("country", "namespace")
+    ignores = ("store",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        names = _names(inputs)
+        for mark in _named(inputs):
+            found = marked(names, mark)
+            if found:
+                _kept_alive(inputs, mark)
+            for one in sorted(found, key=lambda o: ("container", "network", "volume").index(o.kind)):
+                _remove(objects.ask(), names, one)
+        return names.prefix, {}
+
+    def drift(self, before: Inputs) -> str | None:
+        found = [o.name for mark in _named(before) for o in marked(_names(before), mark)]
+        return f"{', '.join(found)} may be removed" if found else None
+
+
+class Orphans(Resource, module="dive", name="Orphans"):
+    """What other deployments of `names` have left; `mark` is the one that owns what is to stay."""
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        mark: pulumi.Input[str],
+        store: pulumi.Input[Access] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "country": names.country.code,
+            "namespace": names.namespace,
+            "mark": mark,
+            "store": plain(store),
+        }
+        super().__init__(OrphansProvider(), name, props, opts)
+
+
+def _names(inputs: Inputs) -> Names:
+    return Names(parse(inputs["country"]), inputs["namespace"])
+
+
+def _named(inputs: Inputs) -> list[str]:
+    """The marks whose orphans may go in this run; never our own."""
+    words = [word.strip() for word in os.environ.get(REMOVE, "").split(",")]
+    return [m for m in (w.removeprefix(ORPHANS) for w in words if w.startswith(ORPHANS)) if m != inputs["mark"]]
+
+
+def _kept_alive(inputs: Inputs, mark: str) -> None:
+    if not inputs.get("store"):
+        return  # the hub's own record goes with its containers
+    current = session(access_of(inputs["store"])).current(inputs["country"])
+    if current and current.state == State.COMPLETE:
+        raise Refused(
+            f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so what carries "
+            f"{mark} is kept; nothing was removed; next: pulumi destroy with the state that made it"
+        )
+
+
+def _remove(client: docker.DockerClient, names: Names, found: Object) -> None:
+    data = names.data_volume(found.labels.get("dive.service", ""))
+    if found.kind == "volume" and found.name == data and data not in accepted():
+        tell(f"data volume {data} is kept; to give its data up: {ACCEPT}={data} beside {REMOVE}")
+        return
+    try:
+        if found.kind == "container":
+            client.containers.get(found.name).remove(force=True, v=True)
+        elif found.kind == "network":
+            client.networks.get(found.name).remove()
+        else:
+            client.volumes.get(found.name).remove()
+    except NotFound:
+        return
+    tell(f"{found.kind} {found.name} of {found.labels.get('dive.stack')}: an orphan, removed")

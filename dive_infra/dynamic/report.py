@@ -1,0 +1,39 @@
+"""Keeps the verification report as it was written: a file that anybody may edit or remove, and that decides nothing."""
+
+from pathlib import Path
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from dive_infra.checks import report
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+
+
+class ReportProvider(Provider):
+    deploys = False  # a file for people and tools; the proof is the record's
+    replaces = ("path",)
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        if report.judge(Path(inputs["path"]), inputs["text"]):
+            report.write(inputs["text"], Path(inputs["path"]))
+        return inputs["path"], {}
+
+    def drift(self, before: Inputs) -> str | None:
+        told = report.judge(Path(before["path"]), before["text"])
+        return f"{before['path']} {told}, so it is ignored and written anew" if told else None
+
+    def remove(self, before: Inputs) -> None:
+        Path(before["path"]).unlink(missing_ok=True)
+
+
+class Report(Resource, module="dive", name="Report"):
+    """`text` is the report as VERIFICATION has made it, `path` where it is, relative to the program."""
+
+    def __init__(
+        self,
+        name: str,
+        path: pulumi.Input[str],
+        text: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(ReportProvider(), name, {"path": path, "text": text}, opts)

@@ -1,0 +1,69 @@
+"""Keeps a realm free of what nobody declared and no refresh can see (`identity.loose`).
+
+What stands in a declared object is put right by any update. An object of its own is shown by the validator and removed
+when the environment of one run names it: it may be somebody's.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+from pulumi import dynamic
+
+from dive_infra.countries import parse
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.findings import REMOVE
+from dive_infra.identity.admin import Access, Admin, NotThere
+from dive_infra.identity.loose import Loose, loose
+from dive_infra.naming import Names
+
+_GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
+
+
+class UndeclaredProvider(Provider):
+    """Inputs: country, namespace, partners (codes), `access` (see `identity.admin.Access`)."""
+
+    replaces = ("country", "namespace")
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        with Admin(Access(**inputs["access"])) as admin:
+            for found in _due(admin, inputs):
+                found.mend()
+                tell(f"{found.what}: nobody declared it, put right")
+        return f"{inputs['namespace']}/{inputs['country']}", {}
+
+    def drift(self, before: Inputs) -> str | None:
+        with Admin(Access(**before["access"]), _GLANCE) as admin:
+            try:
+                due = _due(admin, before)
+            except NotThere:
+                return None  # without a realm there is nothing in it: the validator tells
+        return "; ".join(f"{found.what} is not declared" for found in due) or None
+
+
+class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
+    """What stands undeclared in the realm of `names`. Must depend on all that is declared there."""
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        partners: Sequence[Names],
+        access: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "country": names.country.code,
+            "namespace": names.namespace,
+            "partners": [p.country.code for p in partners],
+            "access": pulumi.Output.secret(access),
+        }
+        super().__init__(UndeclaredProvider(), name, inputs, opts)
+
+
+def _due(admin: Admin, inputs: Inputs) -> list[Loose]:
+    names = Names(parse(inputs["country"]), inputs["namespace"])
+    found = loose(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
+    named = {name.strip() for name in os.environ.get(REMOVE, "").split(",")}
+    return [f for f in found if not f.name or f.name in named]

@@ -1,0 +1,15 @@
+"""Lost data is never made anew in passing: the two ways on, which only a person can choose between."""
+
+from collections.abc import Mapping
+
+ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
+
+
+def choice(volume: str, labels: Mapping[str, str]) -> tuple[str, str]:
+    """How to restore a lost data volume, and how to accept its loss; `labels` are those that it had."""
+    again = f"pulumi up -s {labels['dive.country'].lower()}"
+    marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
+    return (
+        f"restore it: docker volume create {marks} {volume}, put the backup into it, then: {again}",
+        f"accept the loss, in this one run: {ACCEPT}={volume} {again}",
+    )

@@ -1,0 +1,135 @@
+"""A locked stack: the lock of a dead run is cleared by itself, any other is left and told. Without containers."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import typer
+
+from dive_infra.cli.recovery import operations, recover
+from dive_infra.machine.state import ROOT
+from dive_infra.operations.running import Runner
+
+pytestmark = pytest.mark.timeout(120)
+
+# A resource whose making never ends, and one that is made.
+PROGRAM = """
+import time
+from pathlib import Path
+from pulumi import ResourceOptions
+from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+class Provider(ResourceProvider):
+    def create(self, props):
+        if props["ends"]:
+            return CreateResult("done", props)
+        Path("begun").touch()
+        time.sleep(60)
+
+class Thing(Resource):
+    def __init__(self, name, ends, opts=None):
+        super().__init__(Provider(), name, {"ends": ends}, opts)
+
+first = Thing("first", True)
+Thing("second", not Path("hang").exists(), ResourceOptions(depends_on=[first]))
+"""
+PROJECT = f"""
+name: dive
+runtime: {{name: python, options: {{toolchain: pip, virtualenv: {ROOT / ".venv"}}}}}
+"""
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    """A small program of its own, with a state of its own."""
+    monkeypatch.setattr("dive_infra.cli.recovery.HOME", tmp_path / "home")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "Pulumi.yaml").write_text(PROJECT)
+    (tmp_path / "__main__.py").write_text(PROGRAM)
+    variables = {"PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(), "PULUMI_CONFIG_PASSPHRASE": "only-for-tests"}
+    return Runner("fra", tmp_path, variables={**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": ""})
+
+
+@contextmanager
+def deploying(runner: Runner) -> Iterator["subprocess.Popen[bytes]"]:
+    """A run in the middle of making `second`; all its processes end with the block."""
+    recover(runner)
+    (runner.folder / "hang").touch()
+    command = [*runner.command("up", "--yes", "--skip-preview"), "--non-interactive"]
+    with subprocess.Popen(command, cwd=runner.folder, env=runner.environment, stdout=subprocess.DEVNULL) as running:
+        ends = time.monotonic() + 60
+        while not (runner.folder / "begun").exists():
+            assert running.poll() is None
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        family = psutil.Process(running.pid).children(recursive=True)
+        yield running
+        for process in [running, *family]:
+            if process.is_running() if isinstance(process, psutil.Process) else process.poll() is None:
+                process.kill()
+    (runner.folder / "hang").unlink()
+
+
+def locks(runner: Runner) -> list[Path]:
+    return [*(runner.folder / "state" / ".pulumi" / "locks").rglob("*.json")]
+
+
+def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_begun(
+    runner: Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with deploying(runner) as running:
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+    assert len(locks(runner)) == 1
+    assert [op["type"] for op in operations(runner.state())] == ["creating"]
+
+    left = recover(runner)
+    assert not locks(runner)
+    assert not operations(left)
+    assert [r["urn"].rsplit("::")[-1] for r in left["deployment"]["resources"] if r.get("id")][-1] == "first"
+    told = capsys.readouterr().err
+    assert f"cleared the lock of root (pid {running.pid} on {socket.gethostname()}, since" in told
+    assert f"pid {running.pid} is of no process" in told
+    assert "creating second" in told
+    runner.ask("up", "--yes", "--skip-preview")
+    assert not operations(runner.state())
+
+
+def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    with deploying(runner) as running:
+        started = time.monotonic()
+        with pytest.raises(typer.Exit) as ended:
+            recover(runner)
+        took = time.monotonic() - started
+        assert ended.value.exit_code == 3
+        assert locks(runner)
+        assert running.poll() is None
+    told = capsys.readouterr().err
+    assert f"FRA is being deployed by root (pid {running.pid} on {socket.gethostname()}, since" in told
+    assert "next: wait for it to end, then: ./dive up FRA" in told
+    assert took < 10
+
+
+def test_a_lock_of_another_host_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+    recover(runner)
+    lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/1.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(
+        json.dumps({"pid": 1, "username": "anne", "hostname": "elsewhere", "timestamp": "2026-11-24T22:30:00Z"})
+    )
+    with pytest.raises(typer.Exit) as ended:
+        recover(runner)
+    assert ended.value.exit_code == 3
+    assert lock.exists()
+    told = capsys.readouterr().err
+    assert "FRA is locked by anne (pid 1 on elsewhere, since 2026-11-24 22:30:00)" in told
+    assert "elsewhere is another host" in told
+    assert "pulumi cancel -s fra" in told

@@ -1,0 +1,153 @@
+"""`./dive repair` itself, as an operator runs it: it mends what is damaged, or ends with the exact next step."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from dive_infra.machine.state import ROOT
+from tests.faults.case import Case
+from tests.faults.fault import Scene
+from tests.faults.table import CASES, Repaired, keep, kept, published
+from tests.integration.coalition import NAMESPACE, Country
+from tests.integration.live import running
+
+pytestmark = pytest.mark.timeout(900)
+
+_LONGEST = 800  # seconds
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    told: str
+    seconds: float
+
+    @property
+    def found(self) -> str:
+        """The first thing that was wrong."""
+        return next((line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))), "")[
+            :300
+        ]
+
+    @property
+    def last(self) -> str:
+        return self.told.strip().splitlines()[-1].strip()
+
+
+def dive(country: Country, *arguments: str, **variables: str) -> Ran:
+    """A verb of `./dive` in a process of its own, for the coalition under test."""
+    environment = {**country.environment, "DIVE_STACKS": str(country.home), "COLUMNS": "400", **variables}
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(ROOT / "dive"), *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_LONGEST,
+    )
+    return Ran(done.returncode, done.stdout, time.monotonic() - started)
+
+
+def data(client: docker.DockerClient) -> dict[str, str]:
+    """Every data volume of the coalition, and when it was made."""
+    found = client.volumes.list(filters={"label": f"dive.namespace={NAMESPACE}"})
+    return {v.name: v.attrs["CreatedAt"] for v in found if v.name.endswith("-data")}
+
+
+@pytest.fixture(scope="module")
+def results(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
+    """Where the rows that passed are kept; written into the documentation when that is asked for."""
+    file = home / "repaired.json"
+    yield file
+    if request.config.getoption("--docs"):
+        (ROOT / "docs" / "faults.md").write_text(published(kept(file)))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_repair_mends_it_or_names_the_next_step(
+    request: pytest.FixtureRequest,
+    usa: Country,
+    fra: Country,
+    docker_engine: docker.DockerClient,
+    monkeypatch: pytest.MonkeyPatch,
+    case: Case,
+    results: Path,
+) -> None:
+    if not (request.config.getoption("--whole") or case.selected):
+        pytest.skip("runs with --whole")
+    countries = {"USA": usa, "FRA": fra}
+    scene = Scene(docker_engine, usa, fra, countries[case.at])
+    caller = countries[case.call]
+    before = running(docker_engine)
+    case.damage(scene)
+    left = data(docker_engine)
+
+    variables = case.environment(scene) if case.environment else {}
+    ran = dive(caller, "repair", case.call, "--yes", **variables)
+    assert "Traceback" not in ran.told, ran.told
+    assert ran.found, ran.told
+    assert data(docker_engine).items() >= left.items(), "data is never removed or made anew"
+    next_ = ""
+    if case.by_hand:
+        next_ = decided(case, scene, ran, monkeypatch)
+    else:
+        assert ran.code == 0, ran.told
+        assert "nothing is wrong any more" in ran.last, ran.told
+    for code in case.then:
+        following = dive(countries[code], "repair", code, "--yes")
+        assert following.code == 0, following.told
+    after = running(docker_engine)
+    touched = {c.names.container(service) for c in countries.values() for service in case.touched}
+    assert {n: v for n, v in after.items() if n not in touched} == {n: v for n, v in before.items() if n not in touched}
+    assert after.keys() == before.keys()
+    keep(results, Repaired(case.name, ran.found, f"./dive repair {case.call} --yes", ran.last, ran.seconds, next_))
+
+
+def decided(case: Case, scene: Scene, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A person does what the command has named; then all must be well again. Returns that next step."""
+    words = case.by_hand.format(prefix=scene.fra.names.prefix)
+    steps = [line.partition("next: ")[2] for line in ran.told.splitlines() if "next: " in line]
+    (named, *_) = [step for step in steps if words.removeprefix("next: ") in step] or [""]
+    assert named, ran.told
+    caller = {"USA": scene.usa, "FRA": scene.fra}[case.call]
+    if case.undo:
+        assert ran.code == case.exit, ran.told
+        case.undo(scene)
+    elif not case.environment:
+        assert ran.code in (1, 4), ran.told
+        variable = re.search(r"(DIVE_[A-Z_]+)=(\S+) \./dive up", named)
+        assert variable, named
+        with monkeypatch.context() as once:
+            once.setenv(*variable.groups())
+            run = caller.up()
+        assert run.ok, run.messages
+    else:
+        assert ran.code == case.exit, ran.told
+    again = dive(caller, "repair", case.call, "--yes")
+    assert again.code == 0, again.told
+    return named
+
+
+def test_without_a_terminal_and_without_yes_nothing_is_done(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    well = dive(fra, "repair", "FRA", "--dry-run")
+    assert well.code == 0, well.told
+    assert "nothing is wrong" in well.told
+    docker_engine.containers.get(fra.names.container("kas")).stop()
+    damaged = running(docker_engine)
+    for arguments, told in ((["--dry-run"], ""), ([], "nobody can be asked here; next: ./dive repair FRA --yes")):
+        ran = dive(fra, "repair", "FRA", *arguments)
+        assert ran.code == 1, ran.told
+        assert "1. pulumi up -s fra" in ran.told
+        assert told in ran.told
+    assert running(docker_engine) == damaged
+    assert dive(fra, "repair", "FRA", "--yes").code == 0

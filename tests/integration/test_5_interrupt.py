@@ -1,0 +1,215 @@
+"""A deployment that is asked to stop, killed, or begun twice: what it says and leaves, and that the next continues.
+
+Each test changes how many documents are seeded, and meets the deployment in the middle of writing them.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import docker
+import psutil
+import pytest
+
+from dive_infra.cli.recovery import operations
+from dive_infra.machine.containers import await_healthy
+from dive_infra.machine.state import ROOT
+from dive_infra.operations.running import Runner
+from dive_infra.orchestration.states import State
+from dive_infra.seeds.store import connect
+from dive_infra.steps import VARIABLE
+from tests.faults.killing import Boundaries, Point
+from tests.integration.coalition import Country
+from tests.integration.live import documents, record, told
+
+pytestmark = pytest.mark.timeout(1500)
+
+WRITING = Point("before", "insert documents")
+PATIENCE = 120
+NUMBERS = count(301)
+
+# What `./dive up` does for one country, of a coalition that stands elsewhere.
+PROGRAM = """
+import sys
+from pathlib import Path
+import typer
+from dive_infra.cli.pulumi import carry_out
+from dive_infra.operations.running import Runner
+try:
+    carry_out(Runner(sys.argv[1], file=Path(sys.argv[2])))
+except typer.Exit as ended:
+    sys.exit(ended.exit_code)
+"""
+
+
+def begin(runner: Runner, **variables: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, runner.name, str(runner.file)],
+        cwd=ROOT,
+        env={**runner.environment, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def end(running: "subprocess.Popen[str]") -> tuple[int, str]:
+    """The exit code, and what was said."""
+    _, said = running.communicate(timeout=PATIENCE)
+    return running.returncode, said
+
+
+@pytest.fixture
+def wanted(usa: Country, fra: Country) -> int:
+    """How many documents France declares now, and has not."""
+    for country in (usa, fra):
+        run = country.up()
+        assert run.ok, told(run)
+    number = next(NUMBERS)
+    fra.configuration["dive:documents"] = number
+    return number
+
+
+@pytest.fixture
+def midway(fra: Country, wanted: int) -> Iterator[tuple["subprocess.Popen[str]", Boundaries]]:
+    """The command in the middle of writing documents."""
+    with Boundaries(lambda point: point == WRITING) as boundaries:
+        running = begin(fra.runner, **{VARIABLE: str(boundaries.path)})
+        try:
+            assert boundaries.reached.wait(PATIENCE), end(running)
+            yield running, boundaries
+        finally:
+            boundaries.let_go()
+            if running.poll() is None:
+                os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+
+
+def pulumi(running: "subprocess.Popen[str]") -> psutil.Process:
+    """The Pulumi that the command runs."""
+    return next(p for p in psutil.Process(running.pid).children() if p.name() == "pulumi")
+
+
+def is_complete(usa: Country, fra: Country, number: int) -> None:
+    with connect(documents(fra)) as database:
+        assert database["resources"].count_documents({}) == number
+    with record(usa) as store:
+        current, holder = store.current("FRA"), store.holder("FRA")
+    assert current
+    assert current.state == State.COMPLETE
+    assert holder is None
+    assert not operations(fra.runner.state())
+    assert not [*(fra.home / "state" / ".pulumi" / "locks").rglob("*.json")]
+
+
+def ctrl_c(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
+    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: to everybody
+
+
+def ctrl_c_twice(running: "subprocess.Popen[str]", boundaries: Boundaries) -> None:
+    ctrl_c(running, boundaries)
+    time.sleep(1)  # as a person does: Pulumi takes two at once for one
+    ctrl_c(running, boundaries)
+    pulumi(running).wait(PATIENCE)
+
+
+def sigterm(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
+    running.send_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [ctrl_c, ctrl_c_twice, sigterm], ids=lambda s: s.__name__)
+def test_who_stops_it_is_told_how_to_go_on_and_the_next_run_goes_on(
+    usa: Country,
+    fra: Country,
+    wanted: int,
+    midway: tuple["subprocess.Popen[str]", Boundaries],
+    stop: Callable[["subprocess.Popen[str]", Boundaries], None],
+) -> None:
+    running, boundaries = midway
+    stop(running, boundaries)
+    boundaries.let_go()
+    code, said = end(running)
+    assert code == 130, said
+    assert "was interrupted; what is done is kept; next: ./dive up FRA" in said
+
+    code, said = end(begin(fra.runner))
+    assert code == 0, said
+    is_complete(usa, fra, wanted)
+
+
+def test_a_killed_run_is_continued_and_named(
+    usa: Country, fra: Country, wanted: int, midway: tuple["subprocess.Popen[str]", Boundaries]
+) -> None:
+    running, _ = midway
+    engine = pulumi(running)
+    engine.kill()
+    code, said = end(running)
+    assert code == 1, said
+
+    code, said = end(begin(fra.runner))
+    assert code == 0, said
+    assert f"cleared the lock of root (pid {engine.pid} on {socket.gethostname()}" in said
+    is_complete(usa, fra, wanted)
+
+
+def test_a_second_deployment_fails_at_once_and_shows_the_first(
+    usa: Country, fra: Country, wanted: int, midway: tuple["subprocess.Popen[str]", Boundaries]
+) -> None:
+    running, boundaries = midway
+    started = time.monotonic()
+    code, said = end(begin(fra.runner))
+    took = time.monotonic() - started
+    assert code == 3, said
+    first = f"FRA is being deployed by root (pid {pulumi(running).pid} on {socket.gethostname()}, since "
+    assert first in said
+    assert ", phase SEEDING; next: wait for it to end, then: ./dive up FRA" in said
+    assert took < 20
+
+    boundaries.let_go()
+    assert end(running)[0] == 0
+    is_complete(usa, fra, wanted)
+
+
+def test_a_second_deployment_from_another_state_is_refused_by_the_record(
+    fra: Country, tmp_path: Path, midway: tuple["subprocess.Popen[str]", Boundaries]
+) -> None:
+    running, boundaries = midway
+    other = tmp_path / "home"
+    shutil.copytree(fra.home, other, ignore=shutil.ignore_patterns("locks"))
+    second = replace(fra, home=other)
+    code, said = end(begin(second.runner))
+    assert code == 3, said
+    assert "FRA is being deployed by root@" in said
+    assert "phase SEEDING" in said
+    boundaries.let_go()
+    assert end(running)[0] == 0
+
+
+def test_a_record_that_goes_away_stops_the_run_and_the_next_goes_on(
+    usa: Country,
+    fra: Country,
+    wanted: int,
+    docker_engine: docker.DockerClient,
+    midway: tuple["subprocess.Popen[str]", Boundaries],
+) -> None:
+    running, boundaries = midway
+    postgres = docker_engine.containers.get(usa.names.container("postgres"))
+    postgres.kill()
+    boundaries.let_go()
+    code, said = end(running)
+    assert code == 1, said
+    postgres.start()
+    await_healthy(docker_engine, usa.names.container("postgres"), PATIENCE)
+
+    code, said = end(begin(fra.runner))
+    assert code == 0, said
+    is_complete(usa, fra, wanted)

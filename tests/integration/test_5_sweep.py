@@ -1,0 +1,75 @@
+"""A deployment that is killed again and again, at every kind of point, ends as one that nobody disturbed."""
+
+from collections import Counter
+
+import docker
+import pytest
+
+from dive_infra.machine.state import ROOT
+from dive_infra.operations.unrecorded import AGAIN, REMOVE
+from tests.faults.inventory import differing, inventory
+from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, steps, sweep
+from tests.integration.coalition import Country
+from tests.integration.live import told
+
+pytestmark = pytest.mark.timeout(4 * 3600)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> dict[str, object]:
+    """What a deployment leaves that nobody disturbed."""
+    run = fra.up()
+    assert run.ok, told(run)
+    return dict(inventory(docker_engine, usa, fra))
+
+
+@pytest.fixture(scope="module")
+def swept(request: pytest.FixtureRequest, undisturbed: dict[str, object], fra: Country) -> Swept:
+    """France, destroyed and deployed anew under kills."""
+    gone = fra.destroy()
+    assert gone.ok, told(gone)
+    plan = Everything() if request.config.getoption("--whole") else Selection()
+    return sweep(fra, plan)
+
+
+def test_it_ends_as_if_nobody_had_disturbed_it(
+    request: pytest.FixtureRequest,
+    usa: Country,
+    fra: Country,
+    docker_engine: docker.DockerClient,
+    undisturbed: dict[str, object],
+    swept: Swept,
+) -> None:
+    assert swept.last.code == 0, swept.last.output[-6000:]
+    off = differing(undisturbed, inventory(docker_engine, usa, fra))
+    if request.config.getoption("--docs"):
+        table = markdown(swept, [p for k, _ in swept.kills for p in k.told], same=not off)
+        (ROOT / "docs" / "crash-points-table.md").write_text(table)
+    assert not off
+    again = fra.up()
+    assert again.ok, told(again)
+    assert not again.changes, told(again)
+
+
+def test_every_step_is_reached_and_killed_at(swept: Swept) -> None:
+    known = steps() - ELSEWHERE.keys()
+    assert not known - swept.reached, "a step that no first deployment takes stands in `ELSEWHERE`, with the reason"
+    killed = Counter(p.name for p in swept.points.elements() if p.moment != "made")
+    assert not swept.reached - killed.keys()
+
+
+def test_every_type_of_another_provider_is_killed_at(swept: Swept) -> None:
+    killed = {p.name for p in swept.points if p.moment == "made"}
+    assert killed == REMOVE.keys() | AGAIN
+
+
+def test_what_was_made_and_not_recorded_is_found(swept: Swept) -> None:
+    assert swept.unrecorded, "else recovery was never needed"
+
+
+def test_the_orphan_ends_within_two_seconds(swept: Swept) -> None:
+    assert max(killed.lived for killed, _ in swept.kills) < 2
+
+
+def test_no_process_of_a_killed_engine_remains(swept: Swept) -> None:
+    assert not [name for killed, _ in swept.kills for name in killed.remained]

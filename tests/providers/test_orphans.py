@@ -1,0 +1,107 @@
+"""What a dead deployment left is shown, and removed when it is named: never data without a word, never what runs."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import docker
+import pytest
+from docker.errors import NotFound
+
+from dive_infra.checks import preflight
+from dive_infra.checks.runner import Wrong
+from dive_infra.countries import COUNTRIES
+from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.data_volume import ACCEPT
+from dive_infra.dynamic.orphans import OrphansProvider
+from dive_infra.findings import REMOVE
+from dive_infra.orchestration.records import Proof
+from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.store import session
+from tests.support.record import HUB_NAMES, Book, Record
+
+FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
+DATA, FILES = FRANCE.data_volume("redis"), FRANCE.files_volume("redis")
+PROVIDER = OrphansProvider()
+
+
+@pytest.fixture
+def left(record: Record) -> Iterator[docker.DockerClient]:
+    """A container, a network and two volumes of a stack that nobody has any more."""
+    client = record.lab.engine
+    labels = FRANCE.labels("redis", "core") | {"dive.stack": "fra-dead"}
+    client.networks.create(FRANCE.network, labels=labels)
+    for volume in (DATA, FILES):
+        client.volumes.create(volume, labels=labels)
+    image = record.container.attrs["Image"]
+    client.containers.create(
+        image, ["600"], entrypoint=["sleep"], name=FRANCE.container("redis"), labels=labels
+    ).start()
+    yield client
+    for remove in (
+        lambda: client.containers.get(FRANCE.container("redis")).remove(force=True),
+        lambda: client.networks.get(FRANCE.network).remove(),
+        lambda: client.volumes.get(DATA).remove(),
+        lambda: client.volumes.get(FILES).remove(),
+    ):
+        with suppress(NotFound):
+            remove()
+
+
+def names(client: docker.DockerClient) -> set[str]:
+    filters = {"label": ["dive.stack=fra-dead"]}
+    volumes = {v.name for v in client.volumes.list(filters=filters)}
+    networks = {str(n.name) for n in client.networks.list(filters=filters)}
+    return {str(c.name) for c in client.containers.list(all=True, filters=filters)} | volumes | networks
+
+
+def inputs(book: Book | None = None, mark: str = "fra-new") -> dict[str, Any]:
+    found: dict[str, Any] = {"country": "FRA", "namespace": FRANCE.namespace, "mark": mark}
+    if book:
+        access = book.spoke("FRA")
+        found["store"] = {**asdict(access), "port": float(access.port)}
+    return found
+
+
+def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.DockerClient) -> None:
+    with pytest.raises(Wrong) as caught:
+        preflight.owners(FRANCE, "fra-new", ("redis",))
+    assert f"container {FRANCE.container('redis')} of stack fra-dead" in caught.value.found
+    assert f"{REMOVE}=orphans/fra-dead pulumi up -s fra" in caught.value.remedy
+    before = names(left)
+    assert PROVIDER.drift(inputs()) is None
+    PROVIDER.make(inputs())
+    assert names(left) == before, "nothing goes unnamed"
+
+
+def test_named_orphans_go_and_data_only_with_a_word(
+    left: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(REMOVE, "orphans/fra-dead")
+    assert DATA in str(PROVIDER.drift(inputs()))
+    PROVIDER.make(inputs())
+    assert names(left) == {DATA}
+    assert f"data volume {DATA} is kept; to give its data up: {ACCEPT}={DATA}" in capsys.readouterr().out
+    monkeypatch.setenv(ACCEPT, DATA)
+    PROVIDER.make(inputs())
+    assert names(left) == set()
+    assert preflight.owners(FRANCE, "fra-new", ("redis",))
+
+
+def test_what_is_ours_or_complete_is_kept(
+    left: docker.DockerClient, orchestration: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(REMOVE, "orphans/fra-dead")
+    before = names(left)
+    PROVIDER.make(inputs(mark="fra-dead"))
+    assert names(left) == before
+    store = session(orchestration.spoke("FRA"))
+    store.hold("FRA", "VERIFICATION")
+    store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
+    with pytest.raises(Refused, match="the record says that FRA is COMPLETE"):
+        PROVIDER.make(inputs(orchestration))
+    assert names(left) == before
+    store.forget("FRA", Phase.PREFLIGHT)
+    PROVIDER.make(inputs(orchestration))
+    assert names(left) == {DATA}, "an UNKNOWN country's containers are orphans"

@@ -1,0 +1,164 @@
+"""Repair: the plan that follows from what was found, and what may be called repaired."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from dive_infra.checks.runner import Validation
+from dive_infra.cli import remedies
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.remedies import plan
+from dive_infra.cli.repair import ended
+from dive_infra.findings import Finding
+from dive_infra.machine.loss import choice
+from dive_infra.operations import diagnosis
+from dive_infra.operations.country import Country, Failed
+from dive_infra.operations.diagnosis import Diagnosis, View, mender, proven
+from dive_infra.operations.stack import Stack
+from dive_infra.operations.updating import Update
+from dive_infra.orchestration.states import Phase
+
+UP, REFRESH, HUB = "pulumi up", "pulumi up --refresh", "pulumi up -s usa"
+LOST = Finding("the data volumes are there", "invalid", found="gone", remedy="DIVE_ACCEPT_LOSS=v pulumi up -s fra")
+TAKEN = Finding(
+    "every port is free or ours", "invalid", found="taken: 4", remedy="end these programs, or choose others"
+)
+STOPPED = Finding("opa runs", "invalid", found="exited", remedy=UP)
+CHANGED = Finding("client portal is as declared", "invalid", found="other", remedy=REFRESH)
+DARK = Finding("realm is as declared", "unknown", found="no answer", remedy="pulumi up starts Keycloak")
+SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=HUB)
+
+
+def valid(finding: Finding) -> Finding:
+    return replace(finding, answer="valid", found="")
+
+
+def view(code: str = "FRA", updates: tuple[Update, ...] = (), deployed: bool = True, **phases: list[Finding]) -> View:
+    """A country with these findings; without a record, as nothing here asks it."""
+    stack = Stack(code.lower(), 10, None) if deployed else None
+    looked = {Phase(name): Validation(tuple(found), 0.1) for name, found in phases.items()}
+    return diagnosis._judged(Country(code, deployed, stack, updates=updates, phases=looked))
+
+
+def found(own: View, hub: View | None = None) -> Diagnosis:
+    """Without what is said of the deployment: it has no record here."""
+    bare = [replace(v, symptoms=tuple(s for s in v.symptoms if s.where != "deployment")) for v in (own, hub) if v]
+    return Diagnosis(*bare)
+
+
+def steps(diagnosed: Diagnosis) -> list[tuple[str, str]]:
+    return [(step.remedy.name, step.code) for step in plan(diagnosed).steps]
+
+
+def left(diagnosed: Diagnosis) -> list[str]:
+    return [s.check for s in plan(diagnosed).decisions]
+
+
+def test_nothing_wrong_is_nothing_to_do() -> None:
+    well = found(view(DEPLOYMENT=[valid(STOPPED)]))
+    assert steps(well) == []
+    assert ended(well, well) == Exit.OK
+
+
+@pytest.mark.parametrize(
+    ("remedy", "by"),
+    [
+        ("./dive up FRA", "FRA"),
+        ("add FRA to dive:spokes of the hub, then: ./dive up USA", "USA"),
+        ("DIVE_REMOVE=client/x ./dive up FRA", ""),
+        ("; ".join(choice("v", {"dive.country": "FRA"})), ""),
+        ("free space on /var/lib/docker", ""),
+        ("./dive doctor FRA", ""),
+    ],
+)
+def test_who_mends_is_read_from_the_remedy_and_a_persons_word_is_never_given(remedy: str, by: str) -> None:
+    assert mender(remedy) == by
+
+
+def test_one_update_for_all_with_a_refresh_where_one_is_named() -> None:
+    assert steps(found(view(DEPLOYMENT=[STOPPED]))) == [("update", "FRA")]
+    assert steps(found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[CHANGED]))) == [("refresh", "FRA")]
+
+
+def test_what_could_not_be_told_is_mended_first_and_then_looked_at() -> None:
+    assert steps(found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[DARK]))) == [("update", "FRA")]
+
+
+def test_the_hub_comes_first_where_the_cause_is_the_hubs() -> None:
+    hub = view("USA", DEPLOYMENT=[STOPPED])
+    assert steps(found(view(PREFLIGHT=[SICK]), hub)) == [("update", "USA")]
+    assert steps(found(view(PREFLIGHT=[SICK], DEPLOYMENT=[STOPPED]), hub)) == [("update", "USA"), ("update", "FRA")]
+
+
+def test_a_hub_is_left_alone_by_a_country_that_is_well() -> None:
+    assert steps(found(view(DEPLOYMENT=[valid(STOPPED)]), view("USA", DEPLOYMENT=[STOPPED]))) == []
+
+
+def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
+    sick = found(view(PREFLIGHT=[SICK]), view("USA", deployed=False))
+    (decision,) = [s for s in plan(sick).decisions if s.code == "FRA"]
+    assert steps(sick) == []
+    told = remedies.next_step(decision, sick)
+    assert told == "the operator of USA: ./dive repair USA; then: ./dive repair FRA"
+
+
+@pytest.mark.parametrize(("phase", "blocking"), [("PREFLIGHT", TAKEN), ("INITIALIZATION", LOST)])
+def test_no_update_is_begun_that_would_stop_at_a_persons_decision(phase: str, blocking: Finding) -> None:
+    shut = found(view(DEPLOYMENT=[STOPPED], **{phase: [blocking]}))
+    assert steps(shut) == []
+    assert left(shut) == [blocking.check]
+    assert ended(shut, shut) == Exit.FINDINGS
+
+
+def test_a_decision_of_a_later_phase_holds_up_nothing_before_it() -> None:
+    extra = Finding("client x is declared", "invalid", found="it is there", remedy="DIVE_REMOVE=client/x pulumi up")
+    both = found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[extra]))
+    assert steps(both) == [("update", "FRA")]
+    assert left(both) == [extra.check]
+
+
+def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> None:
+    def held(live: bool | None) -> Diagnosis:
+        return Diagnosis(view(updates=(Update("anne", "here", 4, datetime.now(UTC), live),), DEPLOYMENT=[STOPPED]))
+
+    assert steps(held(False)) == [("clear", "FRA"), ("update", "FRA")]
+    for live in (True, None):
+        assert held(live).running is not None
+
+
+def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    down = view(DEPLOYMENT=[replace(STOPPED, answer="unknown")])
+    country = replace(down.country, failed=(Failed("engine", "no answer", "./dive up starts the engine"),))
+    monkeypatch.setattr(remedies.debian, "possible", lambda: True)
+    monkeypatch.setattr(remedies.engine, "usual", lambda: True)
+    assert steps(found(diagnosis._judged(country))) == [("engine", "FRA")]
+    monkeypatch.setattr(remedies.engine, "usual", lambda: False)
+    elsewhere = found(diagnosis._judged(country))
+    assert steps(elsewhere) == []
+    assert ended(elsewhere, elsewhere) != Exit.OK
+
+
+def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:
+    before = found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[CHANGED]))
+    opa, client = before.symptoms
+    half = found(view(DEPLOYMENT=[valid(STOPPED)], CONFIGURATION=[CHANGED]))
+    assert proven(opa, half)
+    assert not proven(client, half)
+    assert ended(before, half) == Exit.PARTIAL
+    whole = found(view(DEPLOYMENT=[valid(STOPPED)], CONFIGURATION=[valid(CHANGED)]))
+    assert ended(before, whole) == Exit.OK
+
+
+def test_out_of_sight_is_not_repaired() -> None:
+    extra = Finding("client x is declared", "invalid", found="it is there", remedy=UP)
+    before = found(view(CONFIGURATION=[extra]))
+    (symptom,) = before.symptoms
+    assert proven(symptom, found(view(CONFIGURATION=[valid(CHANGED)]))), "all was looked at, and it is not there"
+    dark = found(view(CONFIGURATION=[DARK]))
+    assert not proven(symptom, dark)
+    unseen = found(view(DEPLOYMENT=[valid(STOPPED)]))
+    assert not proven(
+        symptom, replace(unseen, own=replace(unseen.own, country=replace(unseen.own.country, stack=None)))
+    )
+    assert ended(before, dark) == Exit.UNKNOWN

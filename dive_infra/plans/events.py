@@ -92,6 +92,8 @@ def _hear(lines: Iterable[str]) -> _Heard:
                 heard.steps.setdefault(step["urn"], []).append(step)
             elif step["op"] in _UNTOUCHED:
                 heard.untouched.add(step["urn"])
+        if judged := event.get("policyEvent"):
+            _judge(judged, heard)
         diagnostic = event.get("diagnosticEvent", {})
         message = _plain(diagnostic.get("message", ""))
         match diagnostic.get("severity"):
@@ -104,6 +106,13 @@ def _hear(lines: Iterable[str]) -> _Heard:
     heard.told = list(told.read("".join(said)))
     heard.notes += [f"{t.of}: {t.what}" for t in heard.told if t.about == "reason" and _UNSEEN in t.what]
     return heard
+
+
+def _judge(judged: Mapping[str, Any], heard: _Heard) -> None:
+    """What a policy has against a resource: an error where it is mandatory."""
+    of = str(judged.get("resourceUrn", "")).rpartition("::")[2]
+    words = f"policy {judged['policyName']}: {' '.join(_plain(judged['message']).split())}" + (f" ({of})" if of else "")
+    (heard.errors if judged.get("enforcementLevel") == "mandatory" else heard.notes).append(words)
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:

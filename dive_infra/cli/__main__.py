@@ -11,6 +11,7 @@ from dive_infra.cli import (
     images,
     new,
     nuke,
+    preview,
     reload_secrets,
     repair,
     restart,
@@ -33,6 +34,7 @@ app.command("new")(new.new)
 app.command("nuke")(nuke.nuke)
 app.command("reload-secrets")(reload_secrets.reload_secrets)
 app.command("restart")(restart.restart)
+app.command("preview")(preview.preview)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("explain")(explain.explain)

@@ -25,6 +25,10 @@ class Floor:
         """A run that has nothing to do; raises when it has."""
         _pulumi(self, "up", "-s", "fra", "--yes", "--skip-preview", "--expect-no-changes")
 
+    def preview(self) -> None:
+        """The same, looked at only."""
+        _pulumi(self, "preview", "-s", "fra", "--expect-no-changes")
+
 
 def providers(country: Country, home: Path) -> Floor:
     """Ours are components; those of docker, keycloak and postgresql are what they are in the country, unchanged."""
@@ -35,7 +39,7 @@ def providers(country: Country, home: Path) -> Floor:
     floor = _floor(country, home, state)
     _pulumi(floor, "stack", "import", "-s", "fra", "--file", floor.environment["FLOOR_STATE"])
     # A preview touches nothing, and shows whether nothing would be done to what stands there.
-    _pulumi(floor, "preview", "-s", "fra", "--expect-no-changes")
+    floor.preview()
     floor.up()
     return floor
 

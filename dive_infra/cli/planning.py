@@ -113,7 +113,7 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
 def _stack_file(stack: str, place: Path, source: Source) -> Path:
     """A copy of the country's stack file; what was encrypted for another state is left out of it."""
     path = place / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load((ROOT / path.name).read_text()) or {}
+    content = yaml.safe_load((state.STACKS / path.name).read_text()) or {}
     if source.fresh:
         content = {"config": {k: v for k, v in (content.get("config") or {}).items() if not _encrypted(v)}}
     path.write_text(yaml.safe_dump(content))
@@ -135,7 +135,7 @@ def _refresh(source: Source, from_state: bool) -> list[str]:
 
 def unapproved(settings: Settings) -> list[str]:
     """A spoke that this checkout's hub does not approve would be refused by an update."""
-    hub = ROOT / f"Pulumi.{HUB_CODE.lower()}.yaml"
+    hub = state.stack_file(HUB_CODE.lower())
     if settings.is_hub or settings.hub != Settings.model_fields["hub"].default or not hub.exists():
         return []
     configuration = (yaml.safe_load(hub.read_text()) or {}).get("config") or {}

@@ -8,11 +8,12 @@ from typer.testing import CliRunner
 
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
-from dive_infra.cli import fleet, new, stacks
+from dive_infra.cli import fleet
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import Deployment
 from dive_infra.countries import COUNTRIES, HUB, parse
+from dive_infra.machine import state as machine_state
 from dive_infra.naming import Names
 from dive_infra.operations import stack_files
 from dive_infra.operations.belongings import is_of
@@ -27,8 +28,7 @@ FRA = Names(parse("FRA"))
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.usa.yaml").write_text("# the hub\nconfig:\n  dive:spokes: [FRA] # approved\n")
     (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:hub: organization/dive/usa\n")
-    for module in (stacks, new):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     return tmp_path
 
 

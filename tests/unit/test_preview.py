@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from dive_infra.cli import planning, stacks
 from dive_infra.cli.__main__ import app
+from dive_infra.machine import state as machine_state
 from dive_infra.machine.state import ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import comment, told
@@ -186,8 +187,7 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA]\n")
     (tmp_path / "Pulumi.gbr.yaml").touch()
     (tmp_path / "Pulumi.fra.yaml").touch()
-    for module in (stacks, planning):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     fra, gbr = stacks.chosen(["fra", "gbr"])
     assert planning.unapproved(fra) == []
     assert planning.unapproved(gbr) == [

@@ -47,7 +47,9 @@ def carry_out(runner: Runner, refresh: bool | None = None) -> None:
         fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
     if refusal:
         fail(refusal, Exit.LOCKED)
-    if code:
+    if code and refresh is None and unseen(runner.state()):
+        carry_out(runner, refresh=True)  # what had to be started first could not be asked before
+    elif code:
         message = f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then {again}"
         fail(message, _how_it_ended(runner))
 

@@ -73,9 +73,8 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         unchanged=len(heard.untouched - heard.steps.keys()),
         phases=phases,
         others=[c for c in changes if _phase_of(c.urn) is None],
-        # What Pulumi calls an error and goes on is a note: a plugin that ended before it was told to.
-        notes=[*heard.notes, *([] if failed else (e.splitlines()[0] for e in heard.errors))],
-        errors=heard.errors if failed else [],
+        notes=heard.notes,
+        errors=heard.errors,
         seconds=round(seconds, 1),
     )
 
@@ -93,7 +92,8 @@ def _hear(lines: Iterable[str]) -> _Heard:
             elif step["op"] in _UNTOUCHED:
                 heard.untouched.add(step["urn"])
         if judged := event.get("policyEvent"):
-            _judge(judged, heard)
+            violated = heard.errors if judged["enforcementLevel"] == "mandatory" else heard.notes
+            violated.append(_violation(judged))
         diagnostic = event.get("diagnosticEvent", {})
         message = _plain(diagnostic.get("message", ""))
         match diagnostic.get("severity"):
@@ -108,11 +108,10 @@ def _hear(lines: Iterable[str]) -> _Heard:
     return heard
 
 
-def _judge(judged: Mapping[str, Any], heard: _Heard) -> None:
-    """What a policy has against a resource: an error where it is mandatory."""
-    of = str(judged.get("resourceUrn", "")).rpartition("::")[2]
-    words = f"policy {judged['policyName']}: {' '.join(_plain(judged['message']).split())}" + (f" ({of})" if of else "")
-    (heard.errors if judged.get("enforcementLevel") == "mandatory" else heard.notes).append(words)
+def _violation(judged: Mapping[str, Any]) -> str:
+    """What a rule of `policy/` found; why there is such a rule is in docs/policies.md."""
+    name = judged["resourceUrn"].rpartition("::")[2]
+    return f"{name} breaks the rule {judged['policyName']}: {_plain(judged['message']).splitlines()[0]}"
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:
@@ -180,7 +179,7 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     kind = _kind(urn)
     differences = [] if operation == "delete" else _differences(step)
     keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
-    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else _hidden(step, operation))
+    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else [])
     return Change(
         name=urn.rpartition("::")[2],
         kind=kind,
@@ -190,11 +189,6 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
         holds=HOLDS.get(kind, ""),
         differences=differences,
     )
-
-
-def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
-    inputs = ((step.get("new") or {}).get("inputs") or {}).values()
-    return ["changed: what is secret"] if operation in ("update", "replace") and _SECRET in inputs else []
 
 
 def _differences(step: Mapping[str, Any]) -> list[Difference]:

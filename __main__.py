@@ -10,5 +10,10 @@ try:
     settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
 except SettingsError as error:
     raise pulumi.RunError(str(error)) from None
+if settings.secrets and not pulumi.runtime.is_config_secret("dive:secrets"):
+    raise pulumi.RunError(
+        f"dive:secrets: stands in plain text in Pulumi.{pulumi.get_stack()}.yaml, expected it encrypted; "
+        "next: take it out there, and give another value: pulumi config set --secret --path dive:secrets.<name>"
+    )
 deploy = hub if settings.is_hub else spoke
 deploy(settings, pulumi.get_stack())

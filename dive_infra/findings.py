@@ -51,9 +51,13 @@ def verdict(findings: Sequence[Finding]) -> Answer:
 
 def evidence(findings: Sequence[Finding], seconds: float) -> str:
     """What was proven, in one line: `9 containers, 2 postgres, redis; 0.31 s`."""
+    return f"{counted(findings) or 'nothing'}; {seconds:.2f} s"
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """How many of which topic are valid: `9 containers, redis`."""
     counts = Counter(f.topic or f.check for f in findings if f.answer == "valid")
-    told = ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
-    return f"{told or 'nothing'}; {seconds:.2f} s"
+    return ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
 
 
 def listing(findings: Sequence[Finding], *answers: Answer) -> str:

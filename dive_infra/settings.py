@@ -87,7 +87,7 @@ class Settings(_Section):
                 raise ValueError(f"ports: {service} and {taken[port]} both have {port}")
             taken[port] = service
         for name, value in self.secrets.items():
-            if flaw := _flaw(credentials[name], value.get_secret_value()):
+            if flaw := flaw_of(credentials[name], value.get_secret_value()):
                 raise ValueError(f"secrets.{name} {flaw}")
         return self
 
@@ -126,7 +126,7 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _flaw(credential: Credential, value: str) -> str | None:
+def flaw_of(credential: Credential, value: str) -> str | None:
     """Why a given secret is refused and what is expected, without the value."""
     if credential.kind == "rsa":
         is_one = pki.is_rsa_key(value)

@@ -91,7 +91,7 @@ def postgres(names: Names, database: Database, ca: str) -> str:
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
     except Unreachable as error:
-        raise Wrong(_cause(error), "an answer", _UP, 1406) from None
+        raise objects.silent(_cause(error), "an answer", _UP, 1406) from None
     except Refused as error:
         raise Wrong(_cause(error), f"a login as {database.user}", _UP, 1406) from None
     except psycopg.Error as error:
@@ -122,7 +122,7 @@ def mongodb(names: Names, password: str, ca: str) -> str:
         except pymongo.errors.OperationFailure as error:
             raise Wrong(str(error), f"a login as {ROOT_USER}", _UP, 1406) from None
         except pymongo.errors.PyMongoError as error:
-            raise Wrong(_first(error), "an answer", _UP, 1406) from None
+            raise objects.silent(_first(error), "an answer", _UP, 1406) from None
     return f"{len(collections)} collections"
 
 
@@ -142,7 +142,7 @@ def redis(names: Names, password: str, ca: str) -> str:
     except redis_client.AuthenticationError as error:
         raise Wrong(str(error), "a login", _UP, 1406) from None
     except redis_client.RedisError as error:
-        raise Wrong(_first(error), "an answer", _UP, 1406) from None
+        raise objects.silent(_first(error), "an answer", _UP, 1406) from None
     finally:
         client.close()
     return "PONG"
@@ -156,7 +156,7 @@ def opa(names: Names, token: str, ca: str) -> str:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
-        raise Wrong(f"{url}: {_first(error)}", "an answer", _UP, 1405) from None
+        raise objects.silent(f"{url}: {_first(error)}", "an answer", _UP, 1405) from None
     if bearer != 200 or nobody not in (401, 403):
         raise Wrong(f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, 1405)
     return "default deny, token asked"
@@ -165,10 +165,11 @@ def opa(names: Names, token: str, ca: str) -> str:
 def schema(access: Access) -> str:
     try:
         session(access)
-    except (SchemaMismatch, Refused, Unreachable) as error:
-        told, restored, choice = str(error).partition(
-            "; restore "
-        )  # what to do with another's record, a person decides
+    except Unreachable as error:
+        raise objects.silent(str(error), "this program's schema", _UP, 1406) from None
+    except (SchemaMismatch, Refused) as error:
+        # What to do with another's record, a person decides.
+        told, restored, choice = str(error).partition("; restore ")
         raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None
     return "agrees"
 

@@ -8,7 +8,7 @@ import docker
 import docker.errors
 from requests.exceptions import RequestException
 
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.machine import engine
 from dive_infra.machine.engine import EngineError
 from dive_infra.naming import Names
@@ -23,6 +23,18 @@ def ask() -> docker.DockerClient:
         return engine.client(ANSWER_SECONDS)
     except EngineError as error:
         raise CouldNotTell(str(error), REMEDY) from None
+
+
+def silent(found: str, expected: str, remedy: str, code: int | None = None) -> Wrong | CouldNotTell:
+    """What to raise for a server that does not answer.
+
+    Where its engine answers, it is down. Where that does not either, nothing can be told from here.
+    """
+    try:
+        ask().close()
+    except CouldNotTell as error:
+        return error
+    return Wrong(found, expected, remedy, code)
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,7 @@ def hub_healthy(hub: Names, ca: str) -> str:
             try:
                 status = http.get(url).status_code
             except httpx.HTTPError as error:
-                raise Wrong(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
+                raise objects.silent(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
             if status != 200:
                 raise Wrong(f"{url} answers {status}", "200", remedy, 1002)
     return f"{len(urls)} answers"

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from dive_infra.checks import deployment
+from dive_infra.checks import deployment, objects
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Party, Verification
 from dive_infra.findings import Finding
@@ -67,7 +67,9 @@ def discovery(names: Names, ca: str) -> str:
         with web.client(ca, 2) as http:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+    except httpx.HTTPError as error:
+        raise objects.silent(f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, 1401) from None
+    except (ValueError, KeyError) as error:
         raise Wrong(f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, 1401) from None
     if issuer != names.issuer:
         raise Wrong(issuer, names.issuer, remedy, 1404)

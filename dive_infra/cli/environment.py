@@ -4,12 +4,13 @@ import os
 import shlex
 
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.steps import EXPECTED, fail, step
+from dive_infra.cli.steps import EXPECTED, console, fail, step
 from dive_infra.machine import engine, state, toolchain
 
 
 def prepare() -> dict[str, str]:
     """Pulumi and an engine, ready to use; returns the variables to run Pulumi with, added to this process's own."""
+    hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
@@ -19,6 +20,15 @@ def prepare() -> dict[str, str]:
         added = state.environment(tools, docker_host)
     os.environ.update(added)
     return added
+
+
+def hush() -> None:
+    """Takes from this process what would make Pulumi print secrets, and says so."""
+    kept, loud = state.quiet(os.environ)
+    if loud:
+        os.environ.clear()
+        os.environ.update(kept)
+        console.print(f"left out, as secrets would be printed: {', '.join(loud)}", style="yellow", soft_wrap=True)
 
 
 def ready() -> dict[str, str]:

@@ -7,7 +7,7 @@ where the encoding of the output has no others.
 import sys
 from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +33,17 @@ def stdout(width: int | None = None) -> Console:
     if plain and width is None and "COLUMNS" not in console._environ:
         console.width = 120
     return console
+
+
+def show(what: RenderableType, console: Console) -> None:
+    """Prints it; plainly, without the blanks that fill up a line, where no terminal reads it."""
+    if console.is_terminal:
+        console.print(what)
+        return
+    with console.capture() as captured:
+        console.print(what)
+    for line in captured.get().splitlines():
+        print(line.rstrip(), file=console.file)
 
 
 def ascii_only(console: Console) -> bool:

@@ -41,7 +41,7 @@ def carry_out(runner: Runner, refresh: bool | None = None) -> None:
         told = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *flags)
         variables = {**runner.environment, outcome.VARIABLE: str(told)}
-        code, interrupted = _to_its_end(command, runner.folder, variables)
+        code, interrupted = to_its_end(command, runner.folder, variables)
         refusal = outcome.refusal(told)
     if interrupted:
         fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
@@ -64,7 +64,7 @@ def _how_it_ended(runner: Runner) -> Exit:
     return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
 
 
-def _to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
+def to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
     """Runs a command in the foreground; its exit code, and whether we were asked to stop it.
 
     The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun (at once, at the second one): it must

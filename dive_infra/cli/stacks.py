@@ -34,14 +34,26 @@ def every() -> list[str]:
     return sorted(found, key=lambda code: (code != HUB_CODE, code))
 
 
+def declared(code: str) -> Settings:
+    """The settings of a country by its stack file; raises `SettingsError`."""
+    try:
+        return _read(code)
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"Pulumi.{code.lower()}.yaml can't be read: {error}") from None
+
+
 def _settings(code: str) -> Settings:
     path = state.stack_file(code.lower())
     if not path.exists():
         present = ", ".join(sorted(p.name for p in state.STACKS.glob("Pulumi.*.yaml")))
         fail(f"{path.name} is not there, so {code} is not a country of this coalition; found {present}", Exit.UNKNOWN)
     try:
-        configuration = (yaml.safe_load(path.read_text()) or {}).get("config") or {}
+        return _read(code)
     except yaml.YAMLError as error:
         fail(f"{path.name} is not YAML: {error}", Exit.UNKNOWN)
+
+
+def _read(code: str) -> Settings:
+    configuration = (yaml.safe_load(state.stack_file(code.lower()).read_text()) or {}).get("config") or {}
     # Encrypted here; the program reads and checks them.
     return load(code.lower(), {key: value for key, value in configuration.items() if key != "dive:secrets"})

@@ -11,11 +11,11 @@ from rich.live import Live
 
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
-from dive_infra.cli.output import stdout
+from dive_infra.cli.output import show, stdout
 from dive_infra.cli.stacks import codes, every
 from dive_infra.cli.status_table import table
 from dive_infra.cli.steps import fail
-from dive_infra.operations.country import look
+from dive_infra.operations.country import GLANCE, look
 from dive_infra.operations.export import Export
 from dive_infra.operations.report import CountryStatus, StatusReport
 from dive_infra.operations.status import judge
@@ -32,6 +32,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/status.json)")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="look again and again, until Ctrl+C")] = False,
     every_seconds: Annotated[float, typer.Option("--interval", min=0.5, help="seconds between two looks")] = 2.0,
+    patience: Annotated[float, typer.Option("--timeout", min=1, help="seconds for the checks of a country")] = GLANCE,
 ) -> None:
     """Show how far the deployment of each country is, and whether its services are well now.
 
@@ -46,36 +47,36 @@ def status(
     ready()
     console = stdout()
     if watch:
-        _watch(wanted, console, every_seconds)
-    report = collect(wanted)
+        _watch(wanted, console, every_seconds, patience)
+    report = collect(wanted, patience)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        console.print(table(report, console))
+        show(table(report, console), console)
     raise typer.Exit(report.exit_code)
 
 
-def _watch(wanted: list[str], console: Console, every_seconds: float) -> None:
+def _watch(wanted: list[str], console: Console, every_seconds: float, patience: float) -> None:
     """In place on a terminal, else one look after the other; Ctrl+C ends it."""
     try:
         if not console.is_terminal:
             while True:
-                console.print(table(collect(wanted), console))
+                show(table(collect(wanted, patience), console), console)
                 time.sleep(every_seconds)
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
-                live.update(table(collect(wanted), console), refresh=True)
+                live.update(table(collect(wanted, patience), console), refresh=True)
                 time.sleep(every_seconds)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-def collect(wanted: list[str]) -> StatusReport:
-    """All countries, side by side."""
+def collect(wanted: list[str], patience: float = GLANCE) -> StatusReport:
+    """All countries, side by side; what a check has not told after `patience` seconds could not be told."""
     started = time.monotonic()
     exports = [Export(code.lower()) for code in wanted]
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
-        found = list(side_by_side.map(lambda export: judge(look(export)), exports))
+        found = list(side_by_side.map(lambda export: judge(look(export, deadline=patience)), exports))
     return StatusReport(
         at=datetime.now(UTC),
         seconds=round(time.monotonic() - started, 3),

@@ -23,9 +23,8 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
     yield _title(country, console)
     if country.deployment.holder:
         word = "deployed by" if country.deployment.state == "RUNNING" else "was deployed by"
-        where = f", in {country.deployment.phase}" if country.deployment.phase else ""
         since = f", {ago(country.deployment.age)}" if country.deployment.age is not None else ""
-        yield Text(f"  {word} {country.deployment.holder}{where}{since}")
+        yield Padding(Text(f"{word} {country.deployment.holder}{since}"), (0, 0, 0, 2))
     if country.phases:
         rows = [_phase(phase, console) for phase in country.phases]
         yield Padding(grid(rows, None, None, None, None, None, 1), (0, 0, 0, 2))

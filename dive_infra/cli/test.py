@@ -16,7 +16,7 @@ from dive_infra.cli.steps import console, step
 from dive_infra.machine import debian
 from dive_infra.machine.state import ROOT
 
-PYTHON = ["dive_infra", "tests", "services", "__main__.py"]
+PYTHON = ["dive_infra", "policy", "tests", "services", ".github", "__main__.py"]
 
 # program -> the Debian package that has it
 BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver", "certutil": "libnss3-tools"}

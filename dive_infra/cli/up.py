@@ -6,11 +6,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dive_infra.cli import images
+from dive_infra.cli import fleet, images
 from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.history import leave_report
 from dive_infra.cli.pulumi import deploy, outputs
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import console
+from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
 from dive_infra.machine.containers import look
 
@@ -19,15 +21,24 @@ def up(
     countries: Annotated[
         list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
     ] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="the hub, then all its spokes side by side")] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="with --all: how many spokes at a time")] = 2,
 ) -> None:
     """Deploy the given countries (the hub first), verify them by real logins, and show where to log in."""
+    if everyone:
+        if countries:
+            fail(f"--all and {', '.join(countries)}: expected one of them", Exit.UNKNOWN)
+        fleet.up(parallel)
     wanted = chosen(countries or images.DEFAULT)
     prepare()
     images.ensure(wanted)
     seconds: dict[str, float] = {}
     for settings in wanted:
         started = time.monotonic()
-        deploy(settings.country.lower())
+        try:
+            deploy(settings.country.lower())
+        finally:
+            leave_report(settings.country)
         seconds[settings.country] = time.monotonic() - started
     for country, took in seconds.items():
         console.print(summary(country, took, outputs(country.lower())))

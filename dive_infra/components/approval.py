@@ -1,10 +1,12 @@
 """What the hub gives to a country that it approves, and to nobody else."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pulumi
+from pulumi.output import UNKNOWN
 
 from dive_infra.components.certificates import Authority, IssuedBy
 from dive_infra.components.secrets import Secrets
@@ -15,6 +17,9 @@ from dive_infra.naming import Names
 
 # The hub's own secret with which a spoke proves the link: the password of the people that log in at the spoke's portal.
 PROOF = ("test-users",)
+
+# Where this is set, a preview takes a grant that is yet to be made for one that is not known. An update never does.
+ASSUME = "DIVE_ASSUME_GRANT"
 
 
 @dataclass
@@ -31,6 +36,9 @@ class Grant:
     def export(self) -> dict[str, Any]:
         """As it stands in the hub's outputs (all of it secret)."""
         return {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key, "secrets": dict(self.secrets)}
+
+
+_GRANTED = (*(c.name for c in issued()), *PROOF)
 
 
 def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
@@ -58,8 +66,20 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
     return Grant(
         hub.get_output("ca_certificate"),
         IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
-        {name: of(name) for name in (*(c.name for c in issued()), *PROOF)},
+        {name: of(name) for name in _GRANTED},
     )
+
+
+def assumed() -> Grant | None:
+    """In a preview that was told to: a grant of which nothing is known but its shape."""
+    if not (os.environ.get(ASSUME) and pulumi.runtime.is_dry_run()):
+        return None
+
+    def unknown() -> pulumi.Output[str]:
+        return pulumi.Output.from_input(cast(str, UNKNOWN))
+
+    kept = {name: secret(unknown()) for name in _GRANTED}
+    return Grant(unknown(), IssuedBy(unknown(), secret(unknown())), kept)
 
 
 class Approval(pulumi.ComponentResource):

@@ -34,4 +34,5 @@ class Secrets(pulumi.ComponentResource):
             self.values[credential.name] = made.value
             if credential.kind == "rsa":
                 self.public[credential.name] = made.public
-        self.register_outputs({})
+        # By name, whether given or generated: `./dive reload-secrets` reads here which ones are in force.
+        self.register_outputs({"values": pulumi.Output.secret(self.values)})

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any
 
 import pulumi
 import pulumi_docker as docker
@@ -108,7 +109,9 @@ class Service(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[*args.networks, self.files, self.probe, *args.needs],
                 delete_before_replace=True,
+                # Another declaration is another container: in a preview the probe that takes it on cannot say more.
                 replacement_trigger=[
+                    self.declared.apply(_fingerprint),
                     self.probe.generation,
                     self.files.generation,
                     *args.begins_with,
@@ -137,5 +140,5 @@ def _duration(seconds: int) -> str:
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-def _fingerprint(contents: Mapping[str, str]) -> str:
+def _fingerprint(contents: Mapping[str, Any]) -> str:
     return sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]

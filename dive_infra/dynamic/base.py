@@ -16,8 +16,9 @@ from typing import Any, ClassVar
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
 from dive_infra import outcome
-from dive_infra.dynamic import deploying, lifeline
+from dive_infra.dynamic import deploying, lifeline, unseen
 from dive_infra.orchestration.access import Locked
+from dive_infra.plans import told
 from dive_infra.steps import step
 
 Inputs = Mapping[str, Any]
@@ -97,7 +98,7 @@ class Provider(ResourceProvider):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deploying.failed(self._kind, _first_line(error))
+                    deploying.failed(self._kind, first_line(error))
                 raise
 
     @property
@@ -114,10 +115,12 @@ class Provider(ResourceProvider):
         try:
             reason = self.drift(before)
         except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
-            tell(f"{name}: could not be checked, kept as it was: {_first_line(error)}")
+            unseen.keep(name)
+            if unseen.met(cause := first_line(error)):
+                tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
             return False
         if reason:
-            tell(f"{name}: {reason}")
+            tell(told.reason(self._kind, name, reason))
         return bool(reason)
 
 
@@ -174,5 +177,6 @@ def ago(moment: str) -> str:
     return f"{seconds:.0f} s ago"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, in one line."""
     return (str(error) or repr(error)).splitlines()[0]

@@ -5,6 +5,7 @@ again, and says why, when either does not hold. When that cannot be told (the da
 answer), it is kept, and says so.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,20 +17,22 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
-from dive_infra.dynamic import deploying
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, tell
+from dive_infra.dynamic import deploying, realm_probe, unseen
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.findings import listing
+from dive_infra.findings import Finding, listing
 from dive_infra.naming import Names
 from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
 from dive_infra.orchestration.access import Refused as LoginRefused
 from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
+from dive_infra.plans import told
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
+_CAUSES = 2  # shown in one line; a third is counted
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
 
@@ -53,14 +56,15 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
+            {"why": deploying.why(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
-            told = listing(validation.findings, "invalid", "unknown")
+            off = listing(validation.findings, "invalid", "unknown")
             if store:
                 codes = [f.code for f in validation.findings if f.answer == "invalid" and f.code]
-                store.fail(country, phase, proof.fingerprint, told, codes[0] if codes else None)
-            raise Refused(f"{phase} of {country} is not valid, so it is not completed:\n{told}")
+                store.fail(country, phase, proof.fingerprint, off, codes[0] if codes else None)
+            raise Refused(f"{phase} of {country} is not valid, so it is not completed:\n{off}")
         if store:
             store.complete(country, *_unrecorded(store, inputs), proof)
             store.measure(country, "validation", validation.seconds, "s", phase=phase)
@@ -97,7 +101,7 @@ class CheckpointProvider(Provider):
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""
-        return phases.quick(spec)
+        return realm_probe.seen(before["spec"]) or phases.quick(spec)
 
     def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the validator has answered, whatever it answered."""
@@ -124,9 +128,9 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            tell(f"{_olds.get('phase')} phase runs again: changed is {', '.join(changed)}")
+            _again(_olds, f"changed is {', '.join(changed)}")
         elif self.changed(_olds, _news):
-            tell(f"{_olds.get('phase')} phase runs again: its secrets or the program changed")
+            _again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def drifted(self, name: str, before: Inputs) -> bool:
@@ -134,35 +138,49 @@ class CheckpointProvider(Provider):
         again = deploying.changed(phase)
         deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
         if again:
-            tell(f"{phase} phase runs again, as something of it was changed")
+            tell(told.again(phase, ", as something of it was changed"))
+            deploying.again(phase, "something of it was changed")
             return True
+        kept = unseen.kept()
         try:
             try:
                 spec = load(phase, before["spec"])
             except Unreadable:
-                tell(f"{phase} phase runs again: the program changed")
+                _again(before, "the program changed")
                 return True
             asked = [*self.glance(spec, before), *self._record(spec, before)]
             looked = runner.run(asked, GLANCE)
             if looked.verdict == "unknown" and looked.late:
                 looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}: {error}")
+            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
             return False
-        off, dim = listing(looked.findings, "invalid"), listing(looked.findings, "unknown")
+        off = listing(looked.findings, "invalid")
         if looked.verdict == "invalid":
-            tell(f"{phase} phase runs again, as it is not valid now:\n{off}")
+            tell(told.again(phase, f", as it is not valid now:\n{off}"))
+            deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
-            tell(f"? {phase} phase could not be checked now, kept as proven {ago(before['completed'])}:\n{dim}")
+            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {_blind(looked.findings, kept)}"))
             return False
-        tell(f"✓ {phase} phase complete and validated, skipping ({looked.evidence})" + (f"\n{off}" if off else ""))
+        tell(told.skipped(phase, looked.evidence) + (f"\n{off}" if off else ""))
         return False
 
     def _record(self, spec: Spec, before: Inputs) -> list[Check]:
         if not before.get("store"):
             return []  # DEPLOYMENT of the hub records it, and asks for it
         return [Check("the record says COMPLETED for this declaration", "record", lambda: _recorded(spec, before))]
+
+
+def _blind(findings: Sequence[Finding], kept: int) -> str:
+    """In one line what could not be looked at, and why: `the engine does not answer (7 looks); 14 resources kept`."""
+    looks = Counter(" ".join(f.found.split()) for f in findings if f.answer == "unknown" and not f.advisory)
+    for cause in looks:
+        unseen.met(cause)
+    shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
+    shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
+    shown += [f"{kept} of its resources kept as they were"] if kept else []
+    return "; ".join(shown)
 
 
 class Checkpoint(Resource, module="dive", name="Checkpoint"):
@@ -211,6 +229,13 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
     }
 
 
+def _again(before: Inputs, why: str) -> None:
+    """Tells why a phase runs again, and keeps it for the record."""
+    if before.get("phase"):
+        tell(told.again(Phase(before["phase"]), f": {why}"))
+        deploying.again(Phase(before["phase"]), why)
+
+
 def _recorded(spec: Spec, before: Inputs) -> str:
     country, phase = before["country"], Phase(before["phase"])
     try:
@@ -237,7 +262,7 @@ def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
     proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
     steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
     return [
-        replace(proof, metadata={"recorded_with": inputs["phase"]})
+        replace(proof, metadata={**proof.metadata, "recorded_with": inputs["phase"]})
         for proof, step in steps
         if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
     ]

@@ -23,6 +23,8 @@ class _Deployment:
     changed: set[Phase] = field(default_factory=set[Phase])
 
 
+_why: dict[Phase, str] = {}  # of each phase that runs again in this process
+
 _this = _Deployment()  # one process deploys one country
 _one_at_a_time = Lock()
 
@@ -38,6 +40,16 @@ def reached(country: str, phase: Phase, access: Access | None) -> None:
 def changed(phase: Phase) -> bool:
     """Whether this process has changed something of the phase: then it is to be proven and recorded anew."""
     return phase in _this.changed
+
+
+def again(phase: Phase, why: str) -> None:
+    """The phase runs again for this reason."""
+    _why[phase] = why.strip().splitlines()[0]
+
+
+def why(phase: Phase) -> str:
+    """Why the phase runs; nothing has asked before it was made for the first time."""
+    return _why.get(phase, "for the first time")
 
 
 def begin() -> None:

@@ -21,6 +21,7 @@ from dive_infra.steps import step
 
 class FilesProvider(Provider):
     replaces = ("volume",)
+    ignores = ("declared",)  # read where it is acted: another declaration of the container is the container's
     delete_before_replace = False  # the old one is in use until its container is replaced
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -37,7 +38,7 @@ class FilesProvider(Provider):
     def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
         kept = {key: before[key] for key in ("generation", "digest")}
         if self.drift(before) is None:
-            return kept  # another declaration of the container is the container's
+            return kept
         client = engine.client()
         remove(client, declaration.load(inputs["declared"]))
         self.remove(before)  # what was added by hand goes too

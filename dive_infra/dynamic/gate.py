@@ -1,7 +1,7 @@
 """Stands after a container and opens when it runs and is healthy: mends what can be mended without another container.
 
-`container_id` is echoed and so known in previews; `ready` is computed, so that providers fed from it are not
-configured, and do not connect, before the gate has been open.
+`container_id` and `ready` are echoed: in an update they come when the gate has been open, in a preview they are known.
+So what stands in a server is not announced as changed whenever its container is.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class GateProvider(Provider):
                 raise
             degraded = str(error).splitlines()[0]
             tell(f"warning: {inputs['service_class']} service {error}")
-        return name, {"ready": LOOPBACK, "degraded": degraded}
+        return name, {"degraded": degraded}
 
     def drift(self, before: Inputs) -> str | None:
         client = engine.client()
@@ -72,7 +72,7 @@ class Gate(Resource, module="dive", name="Gate"):
             "service_class": service_class,
             "declared": declared,
             "deadline": deadline,
-            "ready": None,
+            "ready": LOOPBACK,
             "degraded": None,
         }
         super().__init__(GateProvider(), name, props, opts)

@@ -18,7 +18,7 @@ class TrustProvider(Provider):
         fresh = path.with_suffix(".new")
         fresh.write_text(inputs["certificate"])
         fresh.replace(path)
-        return str(path), {"file": str(path)}
+        return str(path), {}
 
     def drift(self, before: Inputs) -> str | None:
         path = Path(before["path"])
@@ -31,11 +31,11 @@ class TrustProvider(Provider):
 
 
 class TrustFile(Resource, module="dive", name="TrustFile"):
-    """Keeps `certificate` (PEM) in `path`, relative to the program; `file` is that path once it is written."""
+    """Keeps `certificate` (PEM) in `path`, relative to the program."""
 
-    file: pulumi.Output[str]
+    path: pulumi.Output[str]
 
     def __init__(
         self, name: str, path: str, certificate: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__(TrustProvider(), name, {"path": path, "certificate": certificate, "file": None}, opts)
+        super().__init__(TrustProvider(), name, {"path": path, "certificate": certificate}, opts)

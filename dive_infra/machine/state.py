@@ -18,6 +18,21 @@ def pulumi_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
+# Each makes Pulumi, or a provider below it, print or write the bodies of requests, with the secrets in them.
+LOUD = (
+    "TF_LOG",
+    "TF_LOG_CORE",
+    "TF_LOG_PATH",
+    "TF_LOG_PROVIDER",
+    "PULUMI_DEBUG_GRPC",
+    "PULUMI_OPTION_DEBUG",
+    "PULUMI_OPTION_LOGFLOW",
+    "PULUMI_OPTION_LOGTOSTDERR",
+    "PULUMI_OPTION_SHOW_SECRETS",
+    "PULUMI_OPTION_VERBOSE",
+)
+
+
 class StateError(RuntimeError):
     """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
 
@@ -63,18 +78,48 @@ def _keep_project() -> None:
 
 def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
-    added: dict[str, str] = {}
     _keep_project()
+    added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
         state = HOME / "state"
         HOME.mkdir(mode=0o700, exist_ok=True)
         state.mkdir(exist_ok=True)
         added["PULUMI_BACKEND_URL"] = state.as_uri()
-    if "PULUMI_CONFIG_PASSPHRASE" not in given and not given.get("PULUMI_CONFIG_PASSPHRASE_FILE"):
+    if not _has_passphrase(given):
         added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
     if not given.get("DOCKER_HOST"):
         added["DOCKER_HOST"] = docker_host
-    added["PULUMI_SKIP_UPDATE_CHECK"] = "true"
+    return added
+
+
+def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
+    """The variables with which the state that there is can be read; None without a state. Nothing is made."""
+    state, passphrase = HOME / "state", HOME / "passphrase"
+    added: dict[str, str] = {}
+    if not given.get("PULUMI_BACKEND_URL"):
+        if not state.exists():
+            return None
+        added["PULUMI_BACKEND_URL"] = state.as_uri()
+    if not _has_passphrase(given):
+        # Without one the state may be of a cloud key; where it is not, Pulumi says so.
+        added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
+    return added
+
+
+def quiet(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """These variables without those of `LOUD`, and which those were."""
+    return {k: v for k, v in given.items() if k not in LOUD}, [k for k in LOUD if given.get(k)]
+
+
+def _has_passphrase(given: Mapping[str, str]) -> bool:
+    return "PULUMI_CONFIG_PASSPHRASE" in given or bool(given.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
+
+
+def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables with which Pulumi and what it starts are found."""
+    added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
     if toolchain.source == "built":

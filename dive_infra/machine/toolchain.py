@@ -67,6 +67,11 @@ BUNDLES: Mapping[str, Bundle] = {
             ),
         }
     ),
+    "actionlint": Bundle(  # for the tests of the GitHub workflows
+        {
+            "actionlint": Program("actionlint", "github.com/rhysd/actionlint/cmd/actionlint"),
+        }
+    ),
     "ferretdb": Bundle(
         {
             "ferretdb": Program("ferretdb", tags="ferretdb_no_sqlite"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 from docker.errors import DockerException
@@ -29,7 +30,7 @@ from dive_infra.orchestration.overview import Overview, overview
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 
-GLANCE = 5.0  # seconds for all checks of a country
+GLANCE = 10.0  # seconds for all checks of a country
 
 _READABLE = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
 
@@ -60,7 +61,8 @@ class Container:
 class Country:
     """`stack` is None where there is none (`deployed` False), and where it could not be read (`failed` says so).
 
-    `phases` holds what the validators of the completed phases say now; `seconds` is how long all of it took.
+    `phases` holds what the validators of the completed phases say now; `seconds` is how long all of it took; `at` is
+    by this machine's clock.
     """
 
     code: str
@@ -73,6 +75,7 @@ class Country:
     phases: Mapping[Phase, Validation] = field(default_factory=dict[Phase, Validation])
     failed: tuple[Failed, ...] = ()
     seconds: float = 0.0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def problem(self, source: Source) -> Failed | None:
         return next((f for f in self.failed if f.source == source), None)

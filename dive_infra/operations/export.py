@@ -5,7 +5,10 @@ engine is not started, and nothing is locked or written.
 """
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from dive_infra.machine.state import STACKS
@@ -21,21 +24,42 @@ class StateUnreadable(RuntimeError):
     """The state could not be read: Pulumi is missing, the passphrase is another one, or the backend is out of reach."""
 
 
+_begun: dict[str, "subprocess.Popen[str]"] = {}
+
+
+def begin(stack: str, environment: Mapping[str, str]) -> None:
+    """Begins an export that the next `Export` of this stack takes over."""
+    with suppress(OSError):  # told when it is asked for
+        _begun[stack] = _run(stack, environment)
+
+
+def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"],
+        cwd=STACKS,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 class Export:
     """An export of `stack` that has begun; `state()` waits for it."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
-        command = ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"]
-        try:
-            self._running = subprocess.Popen(
-                command, cwd=STACKS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        except OSError as error:
-            raise StateUnreadable(f"pulumi can't be run: {error}; next: ./dive up {stack.upper()}") from None
+        self._running = _begun.pop(stack, None)
+        if self._running:
+            return
+        with suppress(OSError):
+            self._running = _run(stack, os.environ)
 
     def state(self, patience: float = PATIENCE) -> dict[str, Any]:
         """The exported state; raises `NotDeployed` or `StateUnreadable`, which never shows what it holds."""
+        if self._running is None:
+            raise StateUnreadable("pulumi is not on this machine; next: ./dive env installs or builds it")
         try:
             out, err = self._running.communicate(timeout=patience)
         except subprocess.TimeoutExpired:

@@ -122,6 +122,46 @@ class StatusReport(Part):
     countries: list[CountryStatus]
 
 
+class CheckReport(Part):
+    """A check and its answer: `check` is a positive sentence of what is wanted; `findings` count what it looked at.
+
+    An invalid one with `warning` does not stop anything. `link` leads to the page that explains `code`.
+    """
+
+    check: str
+    answer: Answer
+    warning: bool
+    found: str
+    expected: str
+    next: str
+    code: int | None
+    link: str
+    findings: int = 1
+    seconds: float = Field(ge=0)
+
+
+class GroupReport(Part):
+    title: str
+    seconds: float = Field(ge=0)
+    checks: list[CheckReport]
+
+
+class PatientReport(Part):
+    code: str = Field(pattern="^[A-Z]{3}$")
+    name: str
+    groups: list[GroupReport]
+
+
+class DoctorReport(Part):
+    """`exit_code` is that of the command."""
+
+    version: Literal[1] = 1
+    at: datetime
+    seconds: float = Field(ge=0)
+    exit_code: int
+    countries: list[PatientReport]
+
+
 def json_schema(model: type[BaseModel], title: str) -> dict[str, object]:
     """The JSON schema of a report as it stands in `schemas/`."""
     made = model.model_json_schema(mode="serialization")

@@ -67,3 +67,12 @@ class Runner:
         found = json.loads(self.ask("stack", "export", "--show-secrets"))
         assert isinstance(found, dict)
         return found
+
+
+def stacks() -> dict[str, int]:
+    """The stacks of this coalition's backend, each with the number of its resources; raises `PulumiFailed`."""
+    command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
+    done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True)
+    if done.returncode:
+        raise PulumiFailed(f"`pulumi stack ls` failed: {done.stderr.strip()}")
+    return {found["name"]: int(found.get("resourceCount") or 0) for found in json.loads(done.stdout)}

@@ -1,9 +1,8 @@
 """From what was seen of a country to its status: two axes, and what is wrong with the command that mends it."""
 
 import re
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from dive_infra.checks import report
 from dive_infra.checks.spec import Verification, fingerprint
@@ -27,6 +26,7 @@ from dive_infra.orchestration.overview import Link
 from dive_infra.orchestration.states import IN_PROGRESS, Phase, State, Status
 
 _PULUMI = re.compile(r"pulumi up(?: --refresh)?(?: -s ([a-z]{3}))?")
+_UP = re.compile(r"\./dive up(?: ([A-Z]{3}))? ([a-z].*)")
 # A phase whose validator fails while the services may well work: nothing is served by it.
 _SERVES_NOBODY = frozenset({Phase.PREFLIGHT})
 
@@ -34,7 +34,8 @@ _SERVES_NOBODY = frozenset({Phase.PREFLIGHT})
 def judge(country: Country) -> CountryStatus:
     """The status of a country that was looked at."""
     deployment = _deployment(country)
-    problems = [*_unfinished(country, deployment), *_validators(country), *_disagreements(country, deployment)]
+    running = deployment.state == "RUNNING"
+    problems = [*_unfinished(country, deployment), *_validators(country, running), *_disagreements(country, deployment)]
     problems += [*_links(country), *_report(country)]
     return CountryStatus(
         code=country.code,
@@ -53,8 +54,13 @@ def judge(country: Country) -> CountryStatus:
 
 
 def exact(remedy: str, code: str) -> str:
-    """A remedy with the command that deploys written out: `./dive up FRA` finds out by itself whether to refresh."""
-    return _PULUMI.sub(lambda found: f"./dive up {(found[1] or code).upper()}", remedy)
+    """A remedy with the command that deploys written out, so that it can be copied; what it does follows in brackets.
+
+    `./dive up FRA` finds out by itself whether to refresh.
+    """
+    told = _PULUMI.sub(lambda found: f"./dive up {(found[1] or code).upper()}", remedy)
+    found = _UP.match(told)
+    return f"./dive up {found[1] or code} ({found[2]})" if found else told
 
 
 # The first axis.
@@ -75,7 +81,7 @@ def _deployment(country: Country) -> Deployment:
         return Deployment(state="UNKNOWN", detail="its state could not be read")
     left = [str(u) for u in country.updates] or ([str(holder)] if holder else [])
     if left or stack.pending:
-        detail = f"{len(stack.pending)} operations pending" if stack.pending else "it ended without releasing its lock"
+        detail = f"pending: {', '.join(stack.pending)}" if stack.pending else "it ended without releasing its lock"
         return Deployment(
             state="INTERRUPTED", detail=detail, age=_since(country), holder=", ".join(left), phase=phase, **known
         )
@@ -99,7 +105,7 @@ def _since(country: Country) -> float | None:
     """How long the holder of a lock has held it."""
     if country.record and country.record.holder:
         return (country.record.now - country.record.holder.since).total_seconds()
-    return time.time() - country.updates[0].since.timestamp() if country.updates else None
+    return (country.at - country.updates[0].since).total_seconds() if country.updates else None
 
 
 # What is wrong, and the second axis.
@@ -131,11 +137,13 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
         yield problem(deployment.detail, up, 1505)
 
 
-def _validators(country: Country) -> Iterator[Problem]:
-    """What the validators find; a finding that another phase found too is told once."""
+def _validators(country: Country, running: bool) -> Iterator[Problem]:
+    """What the validators find; a finding that another phase found too is told once, and the lock on the first axis."""
     told: set[tuple[str, str]] = set()
     for phase, looked in country.phases.items():
         for finding in looked.findings:
+            if running and finding.topic == "lock":
+                continue
             if finding.answer != "valid" and (finding.check, finding.found) not in told:
                 told.add((finding.check, finding.found))
                 yield _problem(country, phase, finding)
@@ -233,7 +241,7 @@ def _phase(country: Country, phase: Phase) -> PhaseStatus:
     checkpoint = country.stack.checkpoints.get(phase) if country.stack else None
     step = country.record.steps.get(phase) if country.record else None
     looked = country.phases.get(phase)
-    age = step.age if step else _age(checkpoint)
+    age = step.age if step else _age(checkpoint, country.at)
     return PhaseStatus(
         phase=phase,
         recorded=step.status if step else "COMPLETED" if checkpoint and not country.record else "",
@@ -260,11 +268,11 @@ def _note(country: Country, phase: Phase, checkpoint: Checkpoint | None, age: fl
     return ""
 
 
-def _age(checkpoint: Checkpoint | None) -> float | None:
+def _age(checkpoint: Checkpoint | None, now: datetime) -> float | None:
     """By the clock of this machine: without the record there is no other."""
     if checkpoint is None:
         return None
-    return (datetime.now(UTC) - datetime.fromisoformat(checkpoint.completed)).total_seconds()
+    return (now - datetime.fromisoformat(checkpoint.completed)).total_seconds()
 
 
 def _container(container: Container) -> ContainerStatus:

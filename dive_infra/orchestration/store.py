@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from dive_infra.orchestration import connection, lock, schema
+from dive_infra.orchestration import connection, erasure, lock, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import Access, Unreachable
 from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
@@ -197,17 +197,25 @@ class Store:
                 " WHERE instance_code = %s AND step_name = %s",
                 [self.run.id, code, phase],
             )
-            state = self._state(code)
             ends = [State.CLEANUP, State.UNKNOWN] if phase == Phase.PREFLIGHT else [State.CLEANUP]
-            if state == State.UNKNOWN:
-                return
-            if state != State.CLEANUP and State.CLEANUP not in TRANSITIONS[state]:
-                ends.insert(0, State.FAILED)
-            for following in ends:
-                if state != following:
-                    check(state, following)
-                    self._enter(code, state, following, f"{phase} is taken back")
-                    state = following
+            self._take_back(code, ends, f"{phase} is taken back")
+
+    @_one_at_a_time
+    def erase(self, country: str, verb: str) -> None:
+        """Takes a country out of the record, whatever its state is; what has happened to it stays as history."""
+        code = country.lower()
+        with self._writing(code, verb):
+            self._take_back(code, [State.CLEANUP, State.UNKNOWN], f"{verb} by {self.run.actor}")
+            erasure.erase(self._connection, code)
+
+    @_one_at_a_time
+    def rows(self, country: str) -> dict[str, int]:
+        """Table -> rows of the country as it is now; its history is not counted."""
+        return erasure.rows(self._connection, country)
+
+    @_one_at_a_time
+    def history(self, country: str) -> int:
+        return erasure.history(self._connection, country)
 
     @_one_at_a_time
     def measure(self, country: str, name: str, value: float, unit: str, **labels: str) -> None:
@@ -238,6 +246,18 @@ class Store:
             "SELECT state FROM deployment_states WHERE instance_code = %s", [code]
         ).fetchone()
         return State(row[0]) if row else State.UNKNOWN
+
+    def _take_back(self, code: str, ends: list[State], reason: str) -> None:
+        state = self._state(code)
+        if state == State.UNKNOWN:
+            return
+        if state != State.CLEANUP and State.CLEANUP not in TRANSITIONS[state]:
+            ends = [State.FAILED, *ends]
+        for following in ends:
+            if state != following:
+                check(state, following)
+                self._enter(code, state, following, reason)
+                state = following
 
     def _enter(self, code: str, current: State, state: State, reason: str) -> None:
         values = {

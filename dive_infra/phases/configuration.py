@@ -11,6 +11,7 @@ from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
 from dive_infra.countries import parse
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
 from dive_infra.naming import LOOPBACK
@@ -24,17 +25,29 @@ class Configuration(Phase):
     def __init__(self, context: Context, after: Deployment, base: Initialization) -> None:
         super().__init__(context, "configuration", after)
         names = context.names
-        # Known in previews and no sooner than the container: the provider logs in late, and not in previews.
-        server = after.services["keycloak"].gate.container_id.apply(
-            lambda _: f"https://{LOOPBACK}:{names.port('keycloak')}"
-        )
+        # The provider logs in late, and not in previews.
+        server = after.services["keycloak"].ready.apply(lambda host: f"https://{host}:{names.port('keycloak')}")
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
         # What stands in the realm goes with its database: nothing to ask a server that is gone.
         kept = self.in_keycloak = after.in_keycloak
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
-        self.realm = Realm("realm", RealmArgs(names, base.secrets["portal-client"]), inside)
+        accounts = self._accounts(context, base)
+        specification = secret(
+            pulumi.Output.all(
+                base.ca,
+                base.secrets["keycloak-admin"],
+                base.secrets["portal-client"],
+                pulumi.Output.all(**accounts),
+            ).apply(lambda found: spec.Configuration(names, tuple(context.settings.partners), *found))
+        )
+        probe = RealmProbe("realm-probe", names.realm, specification, self.child())
+        after_probe = pulumi.ResourceOptions(depends_on=[probe])
+        self.realm = Realm(
+            "realm",
+            RealmArgs(names, base.secrets["portal-client"]),
+            pulumi.ResourceOptions.merge(inside, after_probe),
+        )
         made: list[pulumi.Resource] = [self.realm]
-        accounts: dict[str, pulumi.Input[str]] = {}
         after_realm = pulumi.ResourceOptions(depends_on=[self.realm])
         administrator = context.administrator(base.secrets["keycloak-admin"], base.ca)
         if context.is_hub:
@@ -45,11 +58,8 @@ class Configuration(Phase):
                 administrator,
             )
             made.append(LinkAccess("link-access", access, pulumi.ResourceOptions.merge(inside, after_realm)))
-            accounts[GATEWAY] = base.secrets["link-gateway"]
-            accounts |= {link_account(names.of(parse(code))): value for code, value in access.spokes.items()}
         else:
             hub = context.hub
-            accounts[link_account(names)] = base.secrets["link-admin"]
             partner = self._login(
                 "hub-link",
                 f"https://{LOOPBACK}:{hub.port('backend')}",
@@ -72,17 +82,21 @@ class Configuration(Phase):
             "configuration-checkpoint",
             Name.CONFIGURATION,
             names,
-            secret(
-                pulumi.Output.all(
-                    base.ca,
-                    base.secrets["keycloak-admin"],
-                    base.secrets["portal-client"],
-                    pulumi.Output.all(**accounts),
-                ).apply(lambda found: spec.Configuration(names, tuple(context.settings.partners), *found))
-            ),
+            specification,
             base.store,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*made, undeclared]),
         )
+
+    @staticmethod
+    def _accounts(context: Context, base: Initialization) -> dict[str, pulumi.Input[str]]:
+        """The accounts that manage links, with their secrets: all of them at the hub, its own at a spoke."""
+        names = context.names
+        if not context.is_hub:
+            return {link_account(names): base.secrets["link-admin"]}
+        spokes = {
+            link_account(names.of(parse(code))): grant.secrets["link-admin"] for code, grant in base.grants.items()
+        }
+        return {GATEWAY: base.secrets["link-gateway"], **spokes}
 
     def _login(
         self,

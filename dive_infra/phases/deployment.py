@@ -72,7 +72,7 @@ class Deployment(Phase):
                     DatabasesArgs(
                         names,
                         host=service.ready,
-                        trust_file=trust.file,
+                        trust_file=trust.path,
                         superuser_password=after.secrets["postgres-superuser"],
                         ca=after.ca,
                         owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},

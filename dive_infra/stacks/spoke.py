@@ -2,7 +2,7 @@
 
 import pulumi
 
-from dive_infra.components.approval import received
+from dive_infra.components.approval import Grant, assumed, received
 from dive_infra.phases.base import Context
 from dive_infra.phases.configuration import Configuration
 from dive_infra.phases.deployment import Deployment
@@ -17,8 +17,7 @@ from dive_infra.stacks.outputs import export
 
 def spoke(settings: Settings, stack: str) -> None:
     """The six phases of a spoke, on what the hub granted it; owns both sides of its link."""
-    hub = pulumi.StackReference("hub", stack_name=settings.hub)
-    context = Context(settings, stack, received(hub, settings.names, settings.hub))
+    context = Context(settings, stack, assumed() or _granted(settings))
     preflight = Preflight(context)
     initialization = Initialization(context, preflight)
     deployment = Deployment(context, initialization, preflight)
@@ -29,3 +28,8 @@ def spoke(settings: Settings, stack: str) -> None:
 
     guard(context, [*phases, verification])
     export(context, initialization, deployment, seeding, verification)
+
+
+def _granted(settings: Settings) -> Grant:
+    hub = pulumi.StackReference("hub", stack_name=settings.hub)
+    return received(hub, settings.names, settings.hub)

@@ -8,7 +8,7 @@ from tests.faults.fault import Fault, Scene
 from tests.integration.live import documents, keycloak
 
 
-def _mapper(scene: Scene) -> None:
+def mapper_deleted(scene: Scene) -> None:
     scope, (mapper, *_) = next((name, mappers) for name, mappers in SCOPES.items() if mappers)
     realm = scene.hurt.names.realm
     with keycloak(scene.hurt) as admin:
@@ -29,5 +29,5 @@ FAULTS = (
     Fault("a document is altered: SEEDING alone runs again", "FRA", _document, Phase.SEEDING),
     _OF_ENGINE["redis is stopped"],
     _OF_ENGINE["redis is removed"],
-    Fault("a mapper of the realm is deleted", "FRA", _mapper, Phase.CONFIGURATION, "pulumi up --refresh"),
+    Fault("a mapper of the realm is deleted", "FRA", mapper_deleted, Phase.CONFIGURATION, "pulumi up --refresh"),
 )

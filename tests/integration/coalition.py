@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +26,17 @@ NAMESPACE = os.environ.get("DIVE_TEST_NAMESPACE", "divetest")
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out."""
+    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out.
+
+    `steps`: the same as a plan has it, where the three steps of a replacement are one. `shown`: all that it printed.
+    """
 
     ok: bool
     changes: Mapping[str, str]
     messages: str
     seconds: float
+    steps: frozenset[tuple[str, str]] = frozenset()
+    shown: str = field(default="", repr=False)
 
     def changed(self, operation: str) -> set[str]:
         return {name for name, op in self.changes.items() if op == operation}
@@ -43,6 +49,9 @@ class Country:
     code: str
     home: Path
     configuration: dict[str, Any] = field(default_factory=dict[str, Any])
+    program: Path = ROOT  # another where a test edits it
+    printed: list[str] = field(default_factory=list[str], repr=False)  # by every run
+    secrets: set[str] = field(default_factory=set[str], repr=False)  # of stacks that were destroyed
 
     @property
     def stack(self) -> str:
@@ -72,18 +81,25 @@ class Country:
     @property
     def runner(self) -> Runner:
         """How `./dive up` would run Pulumi for this country."""
-        return Runner(self.stack, ROOT, self._file(), self.environment)
+        return Runner(self.stack, self.program, self.stack_file(), self.environment)
 
-    def _file(self) -> Path:
+    def stack_file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
-        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
-        path.write_text(yaml.safe_dump({**(kept or {}), "config": self._all()}))
+        kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+        given = {k: v for k, v in (kept.get("config") or {}).items() if k == "dive:secrets"}
+        path.write_text(yaml.safe_dump({**kept, "config": {**self._all(), **given}}))
         return path
+
+    def give(self, name: str, value: str) -> None:
+        """A secret by the configuration, instead of a generated one; kept for later runs."""
+        command = ["pulumi", "config", "set", "--secret", "--path", f"dive:secrets.{name}", "-s", self.stack]
+        command += ["--config-file", str(self.stack_file())]
+        subprocess.run(command, cwd=self.home, env=self.environment, check=True, input=value, text=True)
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # `pulumi stack` takes no configuration file, but finds it beside the project's.
-        file = [] if arguments[0] == "stack" else ["--config-file", str(self._file())]
-        place = self.home if arguments[0] == "stack" else ROOT
+        file = [] if arguments[0] == "stack" else ["--config-file", str(self.stack_file())]
+        place = self.home if arguments[0] == "stack" else self.program
         command = ["pulumi", *arguments, "-s", self.stack, *file]
         done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
@@ -94,11 +110,19 @@ class Country:
         """Whether the stack has been made already."""
         return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
 
+    def dive(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs `./dive` in a checkout of its own, whose stack files are those of this coalition."""
+        command = [sys.executable, "-m", "dive_infra.cli", *arguments]
+        environment = self.environment | {"NO_COLOR": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            command, cwd=checkout(self.home), env=environment, input=told, capture_output=True, text=True
+        )
+
     def init(self) -> None:
         """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", self.home)
-        self._file()
+        self.stack_file()
         command = ["pulumi", "stack", "init", self.stack, "--no-select"]
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, capture_output=True)
 
@@ -108,6 +132,7 @@ class Country:
         started = time.monotonic()
         flags = {"up": ["--yes", "--skip-preview"], "destroy": ["--yes", "--skip-preview"], "preview": []}[command[0]]
         done = self.pulumi(*command, *flags, "--json", check=False)
+        self.printed += [done.stdout, done.stderr]
         return _read(done, time.monotonic() - started)
 
     def up(self, **configuration: Any) -> Run:
@@ -118,11 +143,11 @@ class Country:
         self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
         started = time.monotonic()
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
-        command += ["--config-file", str(self._file())]
+        command += ["--config-file", str(self.stack_file())]
         lines: list[str] = []
         sent = False
         with subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:
@@ -132,16 +157,17 @@ class Country:
                     for signal in signals:
                         running.send_signal(signal)
         assert sent, f"never got there: {''.join(lines)[-6000:]}"
+        self.printed += lines
         done = subprocess.CompletedProcess(command, running.returncode, "".join(lines), "")
         return _read(done, time.monotonic() - started)
 
     def watch(self) -> Iterator[tuple[float, dict[str, Any]]]:
         """Runs `up`; its events as they come, each with the seconds since the start. It must not fail."""
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
-        command += ["--config-file", str(self._file())]
+        command += ["--config-file", str(self.stack_file())]
         started = time.monotonic()
         with subprocess.Popen(
-            command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:
@@ -161,17 +187,29 @@ class Country:
         return found
 
 
+def checkout(home: Path) -> Path:
+    """Makes `home`, where the stack files and the state are, a checkout of this program."""
+    for path in ROOT.iterdir():
+        own = path.name.startswith(("Pulumi.", ".git", ".dive", "verification-report"))
+        if not own and not (home / path.name).exists():
+            (home / path.name).symlink_to(path)
+    return home
+
+
 def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
     changes: dict[str, str] = {}
+    steps: set[tuple[str, str]] = set()
     messages: list[str] = [done.stderr] if done.returncode else []
     for event in _events(done.stdout):
         step = event.get("resourcePreEvent", {}).get("metadata") or event
         if step.get("op", "same") not in ("same", "read", "refresh") and "urn" in step:
-            changes.setdefault(step["urn"].rsplit("::", 1)[-1], step["op"])
+            changes.setdefault(name := step["urn"].rsplit("::", 1)[-1], step["op"])
+            steps.add((name, "replace" if "replace" in step["op"] else step["op"]))
         told = event.get("diagnosticEvent")
         if told and told["severity"] != "debug":
             messages.append(told["message"])
-    return Run(done.returncode == 0, changes, "".join(messages), seconds)
+    shown = done.stdout + done.stderr
+    return Run(done.returncode == 0, changes, "".join(messages), seconds, frozenset(steps), shown)
 
 
 def begun(line: str) -> list[str]:

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 import docker
 import pytest
 
+from dive_infra.components.approval import ASSUME
 from dive_infra.naming import LOOPBACK, SERVICES
 from tests.integration.coalition import Country
-from tests.integration.live import remains, running
+from tests.integration.live import remains, running, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -18,6 +19,19 @@ def test_a_spoke_without_its_hub_says_which_hub_it_misses(fra: Country) -> None:
     assert not run.ok
     assert "the hub (organization/dive/usa) is not deployed" in run.messages
     assert "Traceback" not in run.messages
+
+
+def test_a_grant_is_assumed_in_previews_alone(
+    fra: Country, docker_engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ASSUME, "yes")
+    seen = fra.preview()
+    assert seen.ok, told(seen)
+    assert "preflight-checkpoint" in seen.changed("create")
+    run = fra.up()
+    assert not run.ok
+    assert "the hub (organization/dive/usa) is not deployed" in run.messages
+    assert not remains(docker_engine)
 
 
 def test_a_wrong_setting_stops_before_anything_is_touched(fra: Country, docker_engine: docker.DockerClient) -> None:

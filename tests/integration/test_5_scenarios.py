@@ -8,7 +8,7 @@ import pytest
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.seeds.store import connect
 from tests.integration.coalition import Country, Run
-from tests.integration.live import documents, record, running, told
+from tests.integration.live import documents, record, running, secrets, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -28,6 +28,7 @@ def runs(hub: Country, country: Country) -> dict[Phase, str]:
 
 
 def test_a_destroyed_country_leaves_clean_rows(usa: Country, fra: Country) -> None:
+    fra.secrets |= secrets(fra)
     run = fra.destroy()
     assert run.ok, told(run)
     with record(usa) as store:

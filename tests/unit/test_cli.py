@@ -97,7 +97,7 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
         f"pathlib.Path({str(done)!r}).write_text(str(len(asked)))"
     )
     code = (
-        "import os, pathlib; from dive_infra.cli.pulumi import _to_its_end as run; "
+        "import os, pathlib; from dive_infra.cli.pulumi import to_its_end as run; "
         f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
     )
     with subprocess.Popen(

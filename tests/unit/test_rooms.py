@@ -22,6 +22,7 @@ ORDER = (
     {"components"},
     {"dynamic", "operations"},
     {"checks"},
+    {"plans"},
     {"orchestration", "seeds", "machine"},
     {"catalog"},
     {"identity"},

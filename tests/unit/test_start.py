@@ -23,3 +23,12 @@ def test_bytecode_is_kept_whatever_the_shell_says() -> None:
     given = {"PYTHONDONTWRITEBYTECODE": "1", "PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
     added = state.environment(tools, "unix:///var/run/docker.sock", given)
     assert (given | added)["PYTHONDONTWRITEBYTECODE"] == ""
+
+
+def test_every_pulumi_of_the_environment_is_judged_unless_its_owner_says_otherwise() -> None:
+    tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
+    given = {"PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
+    added = state.environment(tools, "unix:///var/run/docker.sock", given)
+    assert Path(added["PULUMI_OPTION_POLICY_PACK"], "PulumiPolicy.yaml").is_file()
+    without = state.environment(tools, "unix:///var/run/docker.sock", given | {"PULUMI_OPTION_POLICY_PACK": ""})
+    assert "PULUMI_OPTION_POLICY_PACK" not in without

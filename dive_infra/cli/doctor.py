@@ -1,0 +1,136 @@
+"""`./dive doctor`: everything that can be wrong with a country, each with what mends it."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from dive_infra.cli.environment import ready
+from dive_infra.cli.exits import Exit, worst
+from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
+from dive_infra.cli.stacks import codes, declared, every
+from dive_infra.cli.steps import console as progress
+from dive_infra.operations import bundle as support
+from dive_infra.operations.doctor import diagnose
+from dive_infra.operations.examination import DEADLINE, examine
+from dive_infra.operations.export import Export
+from dive_infra.operations.report import CheckReport, DoctorReport, PatientReport
+
+
+def doctor(
+    countries: Annotated[
+        list[str] | None, typer.Argument(help="codes such as FRA; by default every country", autocompletion=every)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/doctor.json)")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="every single finding, also of what is well")
+    ] = False,
+    patience: Annotated[float, typer.Option("--timeout", min=1, help="seconds for each check")] = DEADLINE,
+    bundle: Annotated[
+        Path | None, typer.Option(help="also write an archive for support, without secrets (.tar.gz)")
+    ] = None,
+) -> None:
+    """Look at everything that can be wrong, and try one real login over each link.
+
+    Changes nothing. Each check is a sentence of what should be so, with a mark: holds, is a warning, does not hold, or
+    could not be told.
+    """
+    wanted = codes(countries or every())
+    ready()
+    report = collect(wanted, verbose, patience)
+    if as_json:
+        typer.echo(report.model_dump_json(indent=2))
+    else:
+        console = stdout()
+        show(table(report, console), console)
+    if bundle:
+        written = support.write(bundle, wanted, report)
+        progress.print(f"support archive {bundle}: {written} files, no secrets", markup=False)
+    raise typer.Exit(report.exit_code)
+
+
+def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE) -> DoctorReport:
+    """All countries, side by side."""
+    started = time.monotonic()
+    exports = [Export(code.lower()) for code in wanted]
+
+    def one(export: Export) -> PatientReport:
+        code = export.stack.upper()
+        return diagnose(code, examine(export, partial(declared, code), patience), verbose)
+
+    with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
+        found = list(side_by_side.map(one, exports))
+    return DoctorReport(
+        at=datetime.now(UTC),
+        seconds=round(time.monotonic() - started, 3),
+        exit_code=worst(map(outcome, found)),
+        countries=found,
+    )
+
+
+def outcome(patient: PatientReport) -> Exit:
+    checks = [check for group in patient.groups for check in group.checks]
+    if any(c.answer == "invalid" and not c.warning for c in checks):
+        return Exit.FINDINGS
+    return Exit.UNKNOWN if any(c.answer == "unknown" and not c.warning for c in checks) else Exit.OK
+
+
+def table(report: DoctorReport, console: Console) -> RenderableType:
+    parts: list[RenderableType] = []
+    for patient in report.countries:
+        parts.append(Text(f"{patient.code} {patient.name}", style="bold"))
+        for group in patient.groups:
+            parts.append(Text(f"  {group.title}", style="bold"))
+            parts += [part for check in group.checks for part in _check(check, console)]
+        parts.append(Text())
+    return Group(*parts, _last(report, console))
+
+
+def _check(check: CheckReport, console: Console) -> list[RenderableType]:
+    more = (
+        f" (and {check.findings - 1} more for this reason)" if check.findings > 1 and check.answer == "unknown" else ""
+    )
+    told = f"{check.check}: {check.found}{more}" if check.found else check.check
+    took = Text(f"{check.seconds:.1f} s", style="dim")
+    rows: list[RenderableType] = [
+        Padding(
+            grid([[mark(kind(check.answer, check.warning), console), signs(told, console), took]], None, 1, None),
+            (0, 0, 0, 4),
+        )
+    ]
+    if check.answer != "valid":
+        rows += [_more(word, text, console) for word, text in _details(check) if text]
+    return rows
+
+
+def _details(check: CheckReport) -> list[tuple[str, str]]:
+    return [
+        ("expected", check.expected if check.answer == "invalid" else ""),
+        ("next", check.next),
+        ("see", f"./dive explain {check.code} ({check.link})" if check.link else ""),
+    ]
+
+
+def _more(word: str, text: str, console: Console) -> RenderableType:
+    style = "bold" if word == "next" else ""
+    return Padding(grid([[f"{word:8}", Text(signs(text, console), style=style)]], None, 1), (0, 0, 0, 6))
+
+
+def _last(report: DoctorReport, console: Console) -> Text:
+    checks = [c for p in report.countries for g in p.groups for c in g.checks]
+    looked = sum(c.findings for c in checks)
+    off = {
+        "wrong": sum(c.answer == "invalid" and not c.warning for c in checks),
+        "warnings": sum(c.answer == "invalid" and c.warning for c in checks),
+        "could not be told": sum(c.findings for c in checks if c.answer == "unknown"),
+    }
+    told = ", ".join(f"{what} {n}" for what, n in off.items() if n) or "everything is well"
+    style = "green" if report.exit_code == Exit.OK else "red"
+    return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {told}", console), style=style)

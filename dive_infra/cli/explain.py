@@ -1,0 +1,42 @@
+"""`./dive explain 1301`: what an error code means, and what mends it."""
+
+from typing import Annotated
+
+import typer
+
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.output import show, stdout
+from dive_infra.cli.steps import fail
+from dive_infra.codes import CODES, KINDS, UnknownCode, find, page
+
+
+def known(incomplete: str) -> list[tuple[str, str]]:
+    """The codes that begin so, for the shell's completion."""
+    return [(str(c.number), c.title) for c in CODES.values() if str(c.number).startswith(incomplete)]
+
+
+def explain(
+    code: Annotated[
+        str | None, typer.Argument(help="such as 1301; left out, all are listed", autocompletion=known)
+    ] = None,
+    as_page: Annotated[bool, typer.Option("--page", help="print docs/errors.md as it is made from the table")] = False,
+) -> None:
+    """Tell what an error code of a finding means, what it comes from, and what mends it."""
+    console = stdout()
+    if as_page:
+        typer.echo(page(), nl=False)
+        return
+    if code is None:
+        for row in CODES.values():
+            show(f"{row.number}  {row.title}", console)
+        return
+    try:
+        row = find(code)
+    except UnknownCode as error:
+        fail(f"{error}; next: ./dive explain", Exit.UNKNOWN)
+    show(f"{row.number} {row.title} ({row.kind}: {KINDS[row.kind].replace('`', '')})", console)
+    show(f"  cause  {row.cause.replace('`', '')}", console)
+    show(f"  mend   {row.remedy.replace('`', '')}", console)
+    if row.reserved:
+        show("  kept from DIVE V3: nothing here reports it", console)
+    show(f"  more   {row.anchor}", console)

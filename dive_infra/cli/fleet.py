@@ -1,0 +1,161 @@
+"""`./dive up --all`: the hub, then all its spokes side by side, each by a `./dive up` of its own with a line here."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import TextIO
+
+import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+
+from dive_infra.cli import images
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.stacks import chosen
+from dive_infra.cli.steps import console
+from dive_infra.countries import HUB_CODE
+from dive_infra.machine.state import HOME, ROOT
+from dive_infra.orchestration.states import Phase
+
+_LOOK = 0.3  # seconds between two looks at what a deployment has printed
+_WORDS = {int(Exit.OK): "verified", int(Exit.LOCKED): "locked", int(Exit.INTERRUPTED): "interrupted"}
+# A phase has ended when its checkpoint was made, mended or skipped.
+_ENDED = re.compile(
+    rf"(?:({'|'.join(p.lower() for p in Phase)})-(?:checkpoint|proof) (?:created|updated))"
+    rf"|(?:✓ ({'|'.join(Phase)}) phase complete)"
+)
+
+
+@dataclass
+class Deployment:
+    """One country's deployment; `code` is its exit code, None until it has ended. Its output goes to `log`."""
+
+    country: str
+    log: Path
+    phase: str = "waits"
+    code: int | None = None
+    seconds: float = 0.0
+    _begun: float = field(default=0.0, repr=False)
+
+    def run(self) -> "Deployment":
+        """Runs it to its end."""
+        command = [sys.executable, "-m", "dive_infra.cli", "up", self.country]
+        self._begun = time.monotonic()
+        self._enter("begins")
+        with self.log.open("w") as log, self.log.open() as printed:
+            running = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            while (code := running.poll()) is None:
+                self._read(printed)
+                time.sleep(_LOOK)
+            self._read(printed)
+        self.seconds = time.monotonic() - self._begun
+        self.code = code if code >= 0 else Exit.FINDINGS  # ended by a signal
+        self._enter(self.outcome)
+        return self
+
+    @property
+    def outcome(self) -> str:
+        return self.phase if self.code is None else _WORDS.get(self.code, "failed")
+
+    @property
+    def cause(self) -> str:
+        """What it said last before it failed, in one line."""
+        told = [line for line in self.log.read_text().splitlines() if line.startswith(("dive: ", "error: "))]
+        return told[-1].removeprefix("dive: ") if told else ""
+
+    def line(self) -> tuple[str, str, str]:
+        begun = time.monotonic() - self._begun if self._begun else 0.0
+        mark = "…" if self.code is None else "[red]✗[/]" if self.code else "[green]✓[/]"
+        return f"{mark} {self.country}", self.outcome, f"{self.seconds or begun:.0f} s"
+
+    def _read(self, printed: TextIO) -> None:
+        for found in _ENDED.finditer(printed.read()):
+            ended = [*Phase].index(Phase((found[1] or found[2]).upper()))
+            self._enter([*Phase][min(ended + 1, len(Phase) - 1)])
+
+    def _enter(self, phase: str) -> None:
+        if phase != self.phase:
+            self.phase = phase
+            if not console.is_terminal:
+                console.print("  ".join(self.line()))
+
+
+def up(parallel: int) -> None:
+    """Deploys every country of the coalition, at most `parallel` spokes at a time; ends with 4 when some failed."""
+    [hub] = chosen([HUB_CODE])
+    countries = chosen([HUB_CODE, *hub.spokes])
+    prepare()
+    images.ensure(countries)
+    logs = HOME / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    fleet = [Deployment(s.country, logs / f"up-{s.country.lower()}.log") for s in countries]
+    with _shown(fleet):
+        interrupted = _run(fleet[0], fleet[1:], parallel)
+    for one in fleet:
+        if one.code and (cause := one.cause):
+            console.print(f"[red]✗[/] {one.country}: {escape(cause)}", soft_wrap=True)
+        if one.code:
+            console.print(f"  all of it: {one.log.relative_to(ROOT)}", soft_wrap=True)
+    done = [one for one in fleet if one.code == Exit.OK]
+    console.print(f"{len(done)} of {len(fleet)} countries deployed and verified")
+    raise typer.Exit(Exit.INTERRUPTED if interrupted else ended(fleet))
+
+
+def ended(fleet: Sequence[Deployment]) -> int:
+    """The exit code of all: the hub's, without which nothing goes on, else 4 when a spoke failed."""
+    hub = fleet[0]
+    if hub.code != Exit.OK:
+        return hub.code or Exit.FINDINGS
+    return Exit.OK if all(one.code == Exit.OK for one in fleet) else Exit.PARTIAL
+
+
+def _run(hub: Deployment, spokes: Sequence[Deployment], parallel: int) -> bool:
+    """Whether it was interrupted: then what has begun is waited for, and nothing else begins."""
+    with ThreadPoolExecutor(max_workers=parallel) as side_by_side:
+        try:
+            if side_by_side.submit(hub.run).result().code == Exit.OK:
+                for end in [side_by_side.submit(spoke.run) for spoke in spokes]:
+                    end.result()
+        except KeyboardInterrupt:
+            side_by_side.shutdown(wait=True, cancel_futures=True)
+            return True
+    return any(one.code == Exit.INTERRUPTED for one in (hub, *spokes))
+
+
+@contextmanager
+def _shown(fleet: Sequence[Deployment]) -> Iterator[None]:
+    """One line for each on a terminal, rewritten as it goes on."""
+    if not console.is_terminal:
+        yield
+        return
+    over = Event()
+    with Live(_table(fleet), console=console, refresh_per_second=4) as live:
+
+        def refresh() -> None:
+            while not over.wait(_LOOK):
+                live.update(_table(fleet))
+
+        shows = Thread(target=refresh, daemon=True)
+        shows.start()
+        try:
+            yield
+        finally:
+            over.set()
+            shows.join()
+            live.update(_table(fleet))
+
+
+def _table(fleet: Sequence[Deployment]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for one in fleet:
+        table.add_row(*one.line())
+    return table

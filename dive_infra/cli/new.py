@@ -1,0 +1,97 @@
+"""`./dive new`: a further country, entered at the hub; what that changes there is shown, and nothing is deployed."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.steps import console, fail
+from dive_infra.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.machine.state import stack_file
+from dive_infra.operations import stack_files
+from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.running import Runner
+from dive_infra.settings import Settings, SettingsError
+
+
+def _others() -> list[str]:
+    return [code for code in COUNTRIES if code not in every()]
+
+
+def new(
+    country: Annotated[str, typer.Argument(help="the country's code, such as GBR", autocompletion=_others)],
+    preview: Annotated[bool, typer.Option(help="show what the hub's next update would do")] = True,
+) -> None:
+    """Write the stack file of a country and enter it into dive:spokes of the hub; what exists is refused."""
+    place = _spoke(country)
+    [hub] = chosen([HUB_CODE])
+    for path, text in texts(hub, place).items():
+        _write(path, text)
+        console.print(f"[green]✓[/] {path.name} {'is written' if path.name == _file(place).name else 'approves it'}")
+    if preview:
+        _preview(hub)
+    console.print(
+        f"next: ./dive up {HUB_CODE} {place.code}  (the hub gives {place.name} its grant, then it is deployed)"
+    )
+
+
+def texts(hub: Settings, country: Country) -> dict[Path, str]:
+    """Path of a stack file -> its text, in the order in which they are to be written; ends the command with 2 when
+    there is nothing to write. What a run that was cut off has written is not written again."""
+    own, of_hub = _file(country), stack_file(HUB_CODE.lower())
+    found: dict[Path, str] = {}
+    try:
+        if not own.exists():
+            found[own] = stack_files.spoke_file(hub, country)
+    except SettingsError as error:
+        fail(str(error), Exit.UNKNOWN)
+    text = of_hub.read_text()
+    if not stack_files.approves(text, country.code):
+        found[of_hub] = stack_files.approving(text, country.code)
+    if not found:
+        fail(
+            f"{country.code} is a country of this coalition already: {own.name} is there, {of_hub.name} approves it; "
+            f"next: ./dive up {HUB_CODE} {country.code}",
+            Exit.UNKNOWN,
+        )
+    return found
+
+
+def _spoke(code: str) -> Country:
+    try:
+        country = parse(code.upper())
+    except UnknownCountry as error:
+        fail(str(error), Exit.UNKNOWN)
+    if country.is_hub:
+        fail(f"{HUB_CODE} is the hub and can't be its own spoke; expected another country's code", Exit.UNKNOWN)
+    return country
+
+
+def _file(country: Country) -> Path:
+    return stack_file(country.lower)
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _preview(hub: Settings) -> None:
+    prepare()
+    stack = hub.country.lower()
+    runner = Runner.of(stack)
+    try:
+        exported(stack)
+    except NotDeployed:
+        console.print(f"the hub ({hub.country}) is not deployed, so there is nothing to preview yet")
+        return
+    except StateUnreadable as error:
+        fail(f"{error}; the stack files are written; next: mend it, then: pulumi preview -s {stack}", Exit.UNKNOWN)
+    console.rule(f"pulumi preview -s {stack}")
+    if subprocess.run(runner.command("preview"), cwd=runner.folder, env=runner.environment).returncode:
+        fail(f"the preview failed, see above; the stack files are written; next: pulumi preview -s {stack}")

@@ -1,0 +1,93 @@
+"""`./dive preview`: what an update would do to each country, for people and for gates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dive_infra.cli import images, planning
+from dive_infra.cli.environment import hush
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.output import stdout
+from dive_infra.cli.stacks import chosen
+from dive_infra.cli.steps import step
+from dive_infra.machine import state, toolchain
+from dive_infra.machine.toolchain import Toolchain
+from dive_infra.plans.comment import SIGNS, SITUATIONS, headline, markdown
+from dive_infra.plans.plan import Change, Plan, Preview
+
+_COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red"}
+
+
+def preview(
+    countries: Annotated[
+        list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
+    ] = None,
+    comment: Annotated[
+        Path | None, typer.Option("--markdown", help="write a comment for a pull request here", dir_okay=False)
+    ] = None,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", help="write the plans here (schemas/preview.json)", dir_okay=False)
+    ] = None,
+    from_state: Annotated[
+        bool, typer.Option(help="look at no engine: for a machine on which the coalition does not run")
+    ] = False,
+) -> None:
+    """Show what an update would do, phase by phase; with what is there: the live system, its state, or neither.
+
+    Exit codes: 0 planned, whether or not something changes; 1 a plan failed, or it would be refused; 2 wrong use.
+    """
+    wanted = chosen(countries or images.DEFAULT)
+    tools = _tools()
+    plans: list[Plan] = []
+    for settings in wanted:
+        with step(f"preview of {settings.country}"):
+            plans.append(planning.plan(settings, tools, from_state))
+    console = stdout()
+    for plan in plans:
+        show(plan, console)
+    if comment:
+        comment.write_text(markdown(plans))
+    if as_json:
+        as_json.write_text(Preview(plans=plans).model_dump_json(indent=2) + "\n")
+    if any(plan.result == "failed" for plan in plans):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _tools() -> Toolchain:
+    """Pulumi, and no engine: a preview is to work without one."""
+    hush()
+    with step("Pulumi") as progress:
+        tools = toolchain.ensure(None, progress)
+        toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
+        return tools
+
+
+def show(plan: Plan, console: Console) -> None:
+    """What the comment says."""
+    console.rule(f"{plan.country}: {headline(plan)} ({plan.seconds:.0f} s)")
+    console.print(f"{SITUATIONS[plan.situation]} The command: {plan.command}", markup=False)
+    for error in plan.errors:
+        console.print(f"✗ {error}", markup=False, style="red")
+    for change in plan.losses:
+        console.print(f"{change.operation}s {change.name}: {change.holds}", markup=False, style="bold red")
+    for note in plan.notes:
+        console.print(f"  {note}", markup=False, style="dim", soft_wrap=True)
+    table = Table("phase", "", "what changes, and why")
+    for phase in plan.phases:
+        rows = [*([escape(phase.evidence)] if phase.evidence else []), *map(_row, phase.listed)]
+        table.add_row(phase.phase, phase.verdict, "\n".join([*rows, *([phase.counted] if phase.counted else [])]))
+    if plan.others:
+        table.add_row("–", "", "\n".join(map(_row, plan.others)))
+    if table.row_count:
+        console.print(table)
+
+
+def _row(change: Change) -> str:
+    colour = _COLOURS[change.operation]
+    why = f": {'; '.join(change.why)}" if change.why else ""
+    name = escape(f"{change.name}{why}")
+    return f"[{colour}]{SIGNS[change.operation]}[/] " + (f"[bold]{name}[/]" if change.loses else name)

@@ -1,0 +1,241 @@
+"""`./dive reload-secrets`: other secrets for a country that runs, from one of four sources."""
+
+import json
+import subprocess
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dive_infra.catalog.services import services as catalog
+from dive_infra.checks.spec import Deployment
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.pulumi import to_its_end
+from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.steps import console, fail
+from dive_infra.credentials import Credential
+from dive_infra.findings import listing
+from dive_infra.machine import engine
+from dive_infra.machine.containers import look
+from dive_infra.machine.state import STACKS, stack_file
+from dive_infra.operations import reloading, secret_sources, stack
+from dive_infra.operations.claim import Busy, claim, refuse_while_updating
+from dive_infra.operations.doors import Place
+from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.reloading import Reload, RolledBack, Stuck
+from dive_infra.operations.running import Runner
+from dive_infra.operations.secret_sources import SourceError
+from dive_infra.operations.stack import Stack
+from dive_infra.orchestration.states import Phase
+from dive_infra.settings import PROJECT, Settings
+
+_SHARED = ("opal-key", "test-users")  # of the hub: spokes take them over at their next update
+
+
+class Source(StrEnum):
+    CONFIG = "config"
+    GCP = "gcp"
+
+
+def _rotatable() -> list[str]:
+    return [c.name for c in reloading.rotatable(is_hub=True)]
+
+
+def reload_secrets(
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="secrets such as redis; by default all that differ", autocompletion=_rotatable),
+    ] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="new random values")] = False,
+    env_file: Annotated[Path | None, typer.Option(help="a file with lines such as REDIS_PASSWORD_FRA=…")] = None,
+    source: Annotated[
+        Source, typer.Option("--from", help="config: what `pulumi config set --secret` says; gcp: Secret Manager")
+    ] = Source.CONFIG,
+    project: Annotated[str, typer.Option(help="with --from gcp: Google's project")] = "",
+) -> None:
+    """Change secrets of a running country: servers first, then who uses them, then logins with the new and the old."""
+    [settings] = chosen([country])
+    code, name = settings.country, settings.country.lower()
+    wanted = _credentials(settings, names)
+    _one_source(generate, env_file, source, project)
+    prepare()
+    found, secrets, ca = _deployed(settings)
+    try:
+        values = _values(settings, wanted, generate, env_file, source, project)
+    except SourceError as error:
+        fail(f"{error}; nothing was changed", Exit.UNKNOWN)
+    _refuse_flaws(settings, values, names)
+    run = Reload.of(Place(settings.names, ca, secrets), values, settings.is_hub)
+    run = Reload(run.at, [c for c in run.changes if c.new != c.old], settings.is_hub)
+    if not run.changes:
+        console.print(f"[green]✓[/] the secrets in force in {code} are those of the source already")
+        return
+    _look(run, code)
+    before = _containers(settings)
+    started = time.monotonic()
+    _servers(run, settings, found)
+    _update(name, code)
+    _report(run, settings, before, time.monotonic() - started)
+
+
+def _credentials(settings: Settings, names: list[str] | None) -> list[Credential]:
+    known = {c.name: c for c in reloading.rotatable(settings.is_hub)}
+    for wanted in names or []:
+        if why := reloading.refusal(wanted, settings.is_hub):
+            fail(f"{why}; nothing was changed", Exit.UNKNOWN)
+    return [known[n] for n in names] if names else list(known.values())
+
+
+def _one_source(generate: bool, env_file: Path | None, source: Source, project: str) -> None:
+    if sum((generate, env_file is not None, source != Source.CONFIG)) > 1:
+        fail("expected one of --generate, --env-file and --from", Exit.UNKNOWN)
+    if (source == Source.GCP) != bool(project):
+        fail("--from gcp and --project belong together: ./dive reload-secrets FRA --from gcp --project …", Exit.UNKNOWN)
+
+
+def _deployed(settings: Settings) -> tuple[Stack, dict[str, str], str]:
+    """The stack, its secrets in force, and the CA."""
+    code, name = settings.country, settings.country.lower()
+    try:
+        refuse_while_updating([code])
+        state = exported(name)
+    except Busy as busy:
+        fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
+    except NotDeployed as error:
+        fail(str(error))
+    except StateUnreadable as error:
+        fail(f"{error}; nothing was changed", Exit.UNKNOWN)
+    found, secrets = stack.read(name, state), reloading.in_force(state)
+    deployment: Deployment | None = found.spec(Phase.DEPLOYMENT)
+    if deployment is None or not secrets:
+        fail(f"{code} was not deployed to its end by this program, so nothing was changed; next: ./dive up {code}")
+    return found, secrets, deployment.ca
+
+
+def _values(
+    settings: Settings,
+    wanted: list[Credential],
+    generate: bool,
+    env_file: Path | None,
+    source: Source,
+    project: str,
+) -> dict[str, str]:
+    if generate:
+        return secret_sources.generated(wanted)
+    if env_file:
+        return secret_sources.from_file(env_file, wanted, settings.place)
+    if source == Source.GCP:
+        return secret_sources.from_google(project, wanted, settings.place)
+    configured = _configured(settings.country.lower())
+    return {c.name: configured[c.name] for c in wanted if c.name in configured}
+
+
+def _configured(name: str) -> dict[str, str]:
+    command = ["pulumi", "config", "--show-secrets", "--json", "--non-interactive", "-s", name]
+    done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True)
+    if done.returncode:
+        raise SourceError(f"`pulumi config -s {name}` failed: {' '.join(done.stderr.split())}")
+    entry = json.loads(done.stdout).get(f"{PROJECT}:secrets") or {}
+    found = entry.get("objectValue") or json.loads(entry.get("value") or "{}")
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _refuse_flaws(settings: Settings, values: dict[str, str], names: list[str] | None) -> None:
+    missing = [n for n in names or [] if n not in values]
+    if missing:
+        called = ", ".join(
+            f"{n} ({secret_sources.variable(n, settings.place)}, "
+            f"Google's {secret_sources.google_name(n, settings.place)})"
+            for n in missing
+        )
+        fail(f"the source holds no {called}; nothing was changed", Exit.UNKNOWN)
+    if found := reloading.flaws(values, settings.is_hub):
+        fail("; ".join(found) + "; nothing was changed")
+
+
+def _look(run: Reload, code: str) -> None:
+    looked = run.look()
+    if looked.verdict != "valid" and looked.findings:
+        console.print(escape(listing(looked.findings, "invalid", "unknown")), soft_wrap=True)
+        unknown = looked.verdict == "unknown"
+        fail(
+            f"not every server of {code} can be told, see above; nothing was changed; next: ./dive up {code}",
+            Exit.UNKNOWN if unknown else Exit.FINDINGS,
+        )
+
+
+def _servers(run: Reload, settings: Settings, found: Stack) -> None:
+    """Writes the configuration and tells the servers, under the lock; a failure takes both back."""
+    code, name = settings.country, settings.country.lower()
+    file = stack_file(name)
+    before = file.read_text()
+    try:
+        with claim(found.store, code, "RELOAD-SECRETS") as held:
+            if held.unheld:
+                console.print(f"[yellow]‼[/] without the lock of {code}: {escape(held.unheld)}", soft_wrap=True)
+            for change in run.changes:
+                _configure(name, change.name, change.new)
+            console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}", soft_wrap=True)
+            run.tell_servers(lambda one: console.print(f"[green]✓[/] the server takes its new {one}"))
+    except Busy as busy:
+        fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
+    except (RolledBack, SourceError) as error:
+        file.write_text(before)
+        fail(f"{error}; rolled back: servers and configuration are as they were; next: ./dive up {code}, then again")
+    except Stuck as error:
+        fail(
+            f"{error}; the configuration has the new values; next: ./dive reload-secrets {code}, which goes on",
+            Exit.PARTIAL,
+        )
+
+
+def _configure(name: str, secret: str, value: str) -> None:
+    """By standard input: on the command line everybody could read it."""
+    command = ["pulumi", "config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", "-s", name]
+    done = subprocess.run([*command, "--non-interactive"], cwd=STACKS, input=value, capture_output=True, text=True)
+    if done.returncode:
+        raise SourceError(f"`pulumi config set` of {secret} failed: {' '.join(done.stderr.split())}")
+
+
+def _update(name: str, code: str) -> None:
+    """Without a refresh, which would ask the servers with the old secrets."""
+    console.rule(f"pulumi up -s {name}")
+    runner = Runner.of(name)
+    ended, interrupted = to_its_end(runner.command("up", "--yes", "--skip-preview"), runner.folder, runner.environment)
+    if ended:
+        cause = "was interrupted" if interrupted else "failed for the cause above"
+        fail(
+            f"to be rolled forward: servers and configuration have the new secrets, `pulumi up -s {name}` {cause}, so "
+            f"some who use them have not; next: {'' if interrupted else 'mend it, then '}./dive up {code}",
+            Exit.INTERRUPTED if interrupted else Exit.PARTIAL,
+        )
+
+
+def _containers(settings: Settings) -> dict[str, str]:
+    """service -> id of its container"""
+    client, names = engine.client(), settings.names
+    specs = catalog(names, settings.hub_names, settings.partners, settings.images)
+    return {s.name: look(client, names.container(s.name)).id for s in specs}
+
+
+def _report(run: Reload, settings: Settings, before: dict[str, str], seconds: float) -> None:
+    code, after = settings.country, _containers(settings)
+    proven = run.proofs()
+    for finding in proven.findings:
+        console.print(escape(str(finding)), soft_wrap=True)
+    for name in run.unproven:
+        console.print(f"  {name}: no server asks for it; the update has verified the country with it")
+    anew = [service for service, container in after.items() if container != before[service]]
+    console.print(
+        f"{code}: {len(run.changes)} secrets changed in {seconds:.0f} s; made anew: {', '.join(anew) or 'none'}",
+        soft_wrap=True,
+    )
+    if settings.is_hub and any(c.name in _SHARED for c in run.changes):
+        console.print("spokes take over what they share with the hub at their next update; next: ./dive up --all")
+    if proven.findings and proven.verdict != "valid":
+        fail(f"not everything is proven, see above; next: ./dive reload-secrets {code} again")

@@ -1,0 +1,100 @@
+"""`./dive restart`: services of a country, or all of them, healthy again before it returns."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dive_infra.catalog.services import services as catalog
+from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.steps import console, fail
+from dive_infra.machine import engine
+from dive_infra.naming import SERVICES
+from dive_infra.operations import stack
+from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
+from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.restarting import Restart, Restarted
+from dive_infra.settings import Settings
+
+
+def restart(
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    services: Annotated[
+        list[str] | None,
+        typer.Argument(help="services such as backend; by default all", autocompletion=lambda: list(SERVICES)),
+    ] = None,
+) -> None:
+    """Restart services in the order in which they need each other; no data is lost, nothing is made anew."""
+    [settings] = chosen([country])
+    specs = catalog(settings.names, settings.hub_names, settings.partners, settings.images)
+    wanted = _known(services or [s.name for s in specs], specs, settings.country)
+    prepare()
+    try:
+        found = stack.read(settings.country.lower(), exported(settings.country.lower()))
+    except (NotDeployed, StateUnreadable) as error:
+        fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
+    others = settings.spokes  # of the hub: their deployments need its services
+    started = time.monotonic()
+    begun: list[Restarted] = []
+
+    def told(one: Restarted) -> None:
+        begun.append(one)
+        _tell(one)
+
+    try:
+        refuse_while_updating([settings.country, *others])
+        with claim(found.store, settings.country, "RESTART", others) as held:
+            if held.unheld:
+                console.print(f"[yellow]‼[/] without the lock of {settings.country}: {escape(held.unheld)}")
+            done = Restart(
+                engine.client(),
+                settings.names,
+                found.mark,
+                specs,
+                wanted,
+                told,
+                lambda service: _around(service, settings, held),
+            ).run()
+    except Busy as busy:
+        what = "the rest was left alone" if begun else "nothing was restarted"
+        fail(f"{busy}; {what}; next: wait for it to end, then again", Exit.LOCKED)
+    _end(settings.country, done, time.monotonic() - started)
+
+
+def _around(service: str, settings: Settings, held: Claim) -> AbstractContextManager[None]:
+    """The record is in the hub's Postgres: with it goes the lock."""
+    return held.paused(settings.spokes) if settings.is_hub and service == "postgres" else nullcontext()
+
+
+def _known(wanted: list[str], specs: list[ServiceSpec], country: str) -> list[str]:
+    names = [s.name for s in specs]
+    for service in wanted:
+        if service not in names:
+            near = get_close_matches(service, names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            fail(f"{service!r} is no service of {country}{hint}; expected one of {', '.join(names)}", Exit.UNKNOWN)
+    return wanted
+
+
+def _tell(one: Restarted) -> None:
+    seconds = f"[dim]({one.seconds:.1f} s)[/]"
+    if one.problem:
+        console.print(f"[red]✗[/] {one.service}: {escape(one.problem)} {seconds}", soft_wrap=True)
+    else:
+        console.print(f"[green]✓[/] {one.service}{'' if one.begun else ' is healthy with it'} {seconds}")
+
+
+def _end(country: str, done: list[Restarted], seconds: float) -> None:
+    count = len([one for one in done if one.begun and not one.problem])
+    console.print(f"{country}: {count} {'service' if count == 1 else 'services'} restarted in {seconds:.1f} s")
+    if problems := [one.service for one in done if one.problem]:
+        fail(
+            f"{', '.join(problems)} of {country}: not healthy, see above; next: ./dive up {country}",
+            Exit.PARTIAL if count else Exit.FINDINGS,
+        )

@@ -1,0 +1,46 @@
+"""Where the command begins: what takes Pulumi most of a second starts before the client libraries are loaded."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+from dive_infra.machine import state, toolchain
+from dive_infra.operations import export
+
+_LOOKING = ("status", "doctor")  # verbs that read the state of the countries that they are given, or of all
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """Begins the exports that the verb will ask for. What is wrong here is told by the verb."""
+    verb, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    if verb not in _LOOKING or "--help" in rest:
+        return
+    tools = toolchain.find(None, lambda _: None)
+    if tools is None:
+        return
+    known = {path.name.split(".")[1] for path in state.STACKS.glob("Pulumi.*.yaml")}
+    named = {word.lower() for word in rest if re.fullmatch("[A-Za-z]{3}", word)}
+    try:
+        environment = os.environ | state.environment(tools, os.environ.get("DOCKER_HOST", ""))
+    except state.StateError:
+        return
+    for stack in sorted(named & known or known):
+        export.begin(stack, environment)
+
+
+def called(arguments: Sequence[str]) -> str:
+    """The name of the command: a shell completes by a variable that is made of it, which can't hold a path."""
+    completing = "_DIVE_COMPLETE" in os.environ or any(word.endswith("-completion") for word in arguments)
+    return "dive" if completing else "./dive"
+
+
+def main() -> None:
+    begin(sys.argv[1:])
+    from dive_infra.cli.__main__ import app
+
+    app(prog_name=called(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Which certificate the services really serve: one that was renewed is in force only after their next start."""
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from dive_infra import pki
+from dive_infra.checks.runner import CouldNotTell, Wrong
+from dive_infra.checks.spec import Initialization
+from dive_infra.naming import LOOPBACK
+
+_SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
+_SECONDS = 3.0
+
+
+def served(spec: Initialization) -> Iterator[tuple[str, str, Callable[[], str]]]:
+    """(sentence, topic, look) for each service that speaks TLS from its first byte on."""
+    for service in _SERVICES:
+        sentence = f"{service} serves the certificate that was issued"
+        yield sentence, "served certificates", partial(_serves, spec, service)
+
+
+def _serves(spec: Initialization, service: str) -> str:
+    names = spec.names
+    remedy = f"./dive restart {names.country.code} {service}"
+    host, port = names.host(service), names.port(service)
+    trust = ssl.create_default_context(cadata=spec.ca)
+    try:
+        with (
+            socket.create_connection((LOOPBACK, port), timeout=_SECONDS) as line,
+            trust.wrap_socket(line, server_hostname=host) as secure,
+        ):
+            found = secure.getpeercert(binary_form=True)
+    except ssl.SSLError as error:
+        raise Wrong(f"{host}:{port}: {error.reason or error}", "a certificate of the coalition", remedy, 1101) from None
+    except OSError as error:
+        raise CouldNotTell(f"{host}:{port}: {error}", "pulumi up") from None  # that it is down is told of its container
+    if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
+        raise Wrong(f"{host}:{port} serves another one", "the issued one", remedy, 1101)
+    return f"{pki.days_left(spec.certificate):.0f} days left"

@@ -1,0 +1,1 @@
+"""What a preview found, as data and for people."""

@@ -1,0 +1,214 @@
+"""Reads the events that `pulumi preview` tells (one JSON object a line) into a plan."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dive_infra.orchestration.states import Phase
+from dive_infra.plans import told
+from dive_infra.plans.plan import Change, Difference, Operation, PhasePlan, Plan, Situation, counted
+from dive_infra.plans.told import Told
+
+# What the engine does -> what becomes of the resource; the three steps of a replacement are one.
+_OPERATIONS: Mapping[str, Operation] = {
+    "create": "create",
+    "update": "update",
+    "delete": "delete",
+    "replace": "replace",
+    "create-replacement": "replace",
+    "delete-replaced": "replace",
+}
+_UNTOUCHED = ("same", "read")
+
+# Kind of resource -> the data that goes with it.
+HOLDS: Mapping[str, str] = {
+    "DataVolume": "a data volume",
+    "Contents": "everything in a data volume",
+    "Volume": "a volume",
+    "Database": "a database with all its tables",
+    "Realm": "a realm with its people, sessions and links",
+    "User": "a person's account",
+    "TestUsers": "the accounts of the test users",
+    "PartnerPeople": "the accounts that came by the link",
+    "Seed": "the documents",
+    "OrchestrationSchema": "the record of deployments",
+    "Secret": "a generated secret, and what only it opens",
+    "StackIdentity": "the mark by which a stack knows what it owns",
+}
+
+_SECRET, _UNKNOWN = "[secret]", "[unknown]"
+_UNKNOWN_MARK = re.compile(r"04da6b54-80e4-46f7-96ec-b56ff0331ba9")
+_INTERNAL = ("__provider", "__defaults", "__internal")
+_PHASE = re.compile(r"dive:phases:([A-Z][a-z]+)")
+_LONGEST = 400  # characters of a value
+
+
+@dataclass
+class _Heard:
+    """What the events say, before it is put in order."""
+
+    steps: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict[str, list[Mapping[str, Any]]])
+    untouched: set[str] = field(default_factory=set[str])
+    told: list[Told] = field(default_factory=list[Told])
+    errors: list[str] = field(default_factory=list[str])
+    notes: list[str] = field(default_factory=list[str])
+
+
+def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: bool, seconds: float) -> Plan:
+    """The plan that the output of `pulumi preview --json`, streamed, tells."""
+    heard = _hear(lines)
+    reasons = _reasons(heard)
+    changes = [_change(urn, steps, reasons) for urn, steps in heard.steps.items()]
+    phases = [_phase(phase, heard, changes) for phase in Phase] if heard.steps or heard.untouched else []
+    blind = any(t.about == "unknown" for t in heard.told) or any(_UNSEEN in t.what for t in heard.told)
+    situation: Situation = "fresh" if fresh else "state" if blind else "live"
+    return Plan(
+        country=country,
+        command=command,
+        result="failed" if failed else "planned",
+        situation=situation,
+        changes=counted(changes),
+        unchanged=len(heard.untouched - heard.steps.keys()),
+        phases=phases,
+        others=[c for c in changes if _phase_of(c.urn) is None],
+        notes=heard.notes,
+        errors=heard.errors,
+        seconds=round(seconds, 1),
+    )
+
+
+_UNSEEN = "could not be checked, kept as it was"
+
+
+def _hear(lines: Iterable[str]) -> _Heard:
+    heard, said = _Heard(), list[str]()
+    for event in _events(lines):
+        step = event.get("resourcePreEvent", {}).get("metadata")
+        if step and _lasts(step):
+            if step["op"] in _OPERATIONS:
+                heard.steps.setdefault(step["urn"], []).append(step)
+            elif step["op"] in _UNTOUCHED:
+                heard.untouched.add(step["urn"])
+        diagnostic = event.get("diagnosticEvent", {})
+        message = _plain(diagnostic.get("message", ""))
+        match diagnostic.get("severity"):
+            case "error":
+                heard.errors.append(message.strip())
+            case "warning":
+                heard.notes.append(message.strip())
+            case "info" | "info#err":
+                said.append(message)
+    heard.told = list(told.read("".join(said)))
+    heard.notes += [f"{t.of}: {t.what}" for t in heard.told if t.about == "reason" and _UNSEEN in t.what]
+    return heard
+
+
+def _lasts(step: Mapping[str, Any]) -> bool:
+    """Components only group what is in them."""
+    return bool((step.get("new") or step.get("old") or {}).get("custom"))
+
+
+def _events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _plain(message: str) -> str:
+    """Without the engine's marks for colours."""
+    return re.sub(r"<\{%.*?%\}>", "", message)
+
+
+def _reasons(heard: _Heard) -> dict[str, list[str]]:
+    """urn -> why it is changed; what is told of one resource of a component counts for those beside it too."""
+    by_id = {f"{t.of}": t.what for t in heard.told if t.about == "reason" and _UNSEEN not in t.what}
+    found: dict[str, list[str]] = {}
+    beside: dict[str, list[str]] = {}
+    for urn, steps in heard.steps.items():
+        state = steps[0].get("old") or {}
+        why = by_id.get(f"{_kind(urn)} {state.get('id')}")
+        if why:
+            found[urn] = [why]
+            beside.setdefault(_parent(steps), []).append(why)
+    for urn, steps in heard.steps.items():
+        if urn not in found and (shared := beside.get(_parent(steps))):
+            found[urn] = list(dict.fromkeys(shared))
+    return found
+
+
+def _parent(steps: list[Mapping[str, Any]]) -> str:
+    state = steps[0].get("new") or steps[0].get("old") or {}
+    return str(state.get("parent", ""))
+
+
+def _phase(phase: Phase, heard: _Heard, changes: list[Change]) -> PhasePlan:
+    own = [c for c in changes if _phase_of(c.urn) == phase]
+    for about in ("again", "unknown", "skipped"):
+        if said := next((t for t in heard.told if t.about == about and t.of == phase), None):
+            return PhasePlan(phase=phase, verdict=said.about, evidence=said.what, changes=own)
+    ends = [c for c in own if c.kind in ("Checkpoint", "Verification") and c.operation == "create"]
+    reason = "" if ends or not own else "depends on what is changed before it"
+    return PhasePlan(phase=phase, verdict="new" if ends or not own else "again", evidence=reason, changes=own)
+
+
+def _phase_of(urn: str) -> Phase | None:
+    match = _PHASE.search(urn.split("::")[2])
+    return Phase(match[1].upper()) if match else None
+
+
+def _kind(urn: str) -> str:
+    """`DataVolume`: the last word of the type."""
+    return urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
+
+
+def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list[str]]) -> Change:
+    operations = {_OPERATIONS[step["op"]] for step in steps}
+    operation: Operation = "replace" if "replace" in operations else _OPERATIONS[steps[0]["op"]]
+    step = next((s for s in steps if s["op"] in ("replace", "update")), steps[0])
+    kind = _kind(urn)
+    differences = [] if operation == "delete" else _differences(step)
+    keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
+    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else [])
+    return Change(
+        name=urn.rpartition("::")[2],
+        kind=kind,
+        urn=urn,
+        operation=operation,
+        why=why,
+        holds=HOLDS.get(kind, ""),
+        differences=differences,
+    )
+
+
+def _differences(step: Mapping[str, Any]) -> list[Difference]:
+    before = (step.get("old") or {}).get("inputs") or {}
+    after = (step.get("new") or {}).get("inputs") or {}
+    found = list(_compared("", before, after))
+    seen = {re.split(r"[.\[]", d.path)[0] for d in found}
+    # Two secrets look the same; the engine knows that they are not.
+    hidden = [k for k in step.get("diffs") or [] if k not in (*seen, *_INTERNAL) and (k in before or k in after)]
+    return [*found, *(Difference(path=k, before=_shown(before.get(k)), after=_shown(after.get(k))) for k in hidden)]
+
+
+def _compared(path: str, before: Any, after: Any) -> Iterator[Difference]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in [*before, *(k for k in after if k not in before)]:
+            if key not in _INTERNAL:
+                yield from _compared(f"{path}.{key}" if path else key, before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for place, (one, other) in enumerate(zip(before, after, strict=True)):
+            yield from _compared(f"{path}[{place}]", one, other)
+    else:
+        yield Difference(path=path, before=_shown(before), after=_shown(after))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = _UNKNOWN_MARK.sub(_UNKNOWN, text)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"

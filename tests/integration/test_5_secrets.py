@@ -1,0 +1,101 @@
+"""No secret stands in anything that this coalition has printed, shown or written, whatever was done with it before."""
+
+from pathlib import Path
+
+import docker
+import pytest
+
+from dive_infra import pki
+from dive_infra.credentials import own
+from dive_infra.machine.state import ROOT
+from tests.integration import checkout
+from tests.integration.coalition import NAMESPACE, Country
+from tests.integration.edits import ROTATED
+from tests.integration.live import secrets, told
+from tests.integration.seen import command_lines, on_the_engine, shown
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+@pytest.fixture(scope="module")
+def known(usa: Country, fra: Country) -> set[str]:
+    """Every secret of the coalition so far: generated, granted, or given."""
+    return secrets(usa) | secrets(fra) | usa.secrets | fra.secrets | {*ROTATED.values()}
+
+
+def test_a_run_shows_no_secret_in_its_output_or_in_the_list_of_processes(
+    usa: Country, fra: Country, known: set[str]
+) -> None:
+    with command_lines() as lines:
+        run = fra.up(documents=205)
+    assert run.ok, told(run)
+    assert any("pulumi up" in line for line in lines), "else nothing was seen"
+    assert shown(known, "\n".join(lines)) == []
+    assert shown(known, fra.pulumi("preview", "--diff", "--color", "never").stdout) == []
+
+
+def test_no_secret_was_printed_by_any_run_before(usa: Country, fra: Country, known: set[str]) -> None:
+    """Previews, updates, refused and failed ones, refreshes and a destroy."""
+    for country in (usa, fra):
+        assert len(country.printed) > 2, "else nothing would be searched"
+        assert shown(known, "\n".join(country.printed)) == []
+
+
+def test_no_secret_is_shown_by_the_engine(docker_engine: docker.DockerClient, known: set[str]) -> None:
+    for what, text in on_the_engine(docker_engine):
+        assert shown(known, text) == [], what
+
+
+def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country, known: set[str]) -> None:
+    """Reports, what is kept beside the program, and the state, which is encrypted."""
+    reports = {p.name: p.read_bytes() for p in ROOT.glob(f"verification-report-{NAMESPACE}-*.json")}
+    assert len(reports) == 2
+    for name, content in {**reports, **checkout.contents(usa.home), **checkout.contents(ROOT / ".dive")}.items():
+        if name != "passphrase":
+            assert shown(known, content.decode(errors="replace")) == [], name
+
+
+def canary(kind: str, name: str) -> str:
+    return pki.rsa_key() if kind == "rsa" else f"Canary-{name}-0123456789-0123456789!"
+
+
+@pytest.mark.parametrize("code", ["USA", "FRA"])
+def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
+    code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    country = Country(code, tmp_path)
+    country.init()
+    planted = {c.name: canary(c.kind, c.name) for c in own(country.settings.is_hub)}
+    for name, value in planted.items():
+        country.give(name, value)
+    monkeypatch.setenv("DIVE_ASSUME_GRANT", "yes")
+    monkeypatch.setenv("PULUMI_ENABLE_STREAMING_JSON_PREVIEW", "true")
+    as_json = country.preview()
+    assert as_json.ok, told(as_json)
+    made = {name for name, _ in as_json.steps}
+    assert not made & {f"secret-{name}" for name in planted}, "given ones are not generated"
+    as_diff = country.pulumi("preview", "--diff", "--color", "never").stdout
+    assert "redis-files" in as_diff
+    written = "".join(content.decode(errors="replace") for content in checkout.contents(tmp_path).values())
+    assert shown({*planted.values()}, as_json.shown + as_diff + written) == []
+
+
+@pytest.mark.parametrize("flaw", ["a-short-canary", "a canary ' with a quote", "password-canary-0123456789"])
+def test_a_refused_secret_is_not_told(flaw: str, tmp_path: Path) -> None:
+    country = Country("USA", tmp_path)
+    country.init()
+    country.give("redis", flaw)
+    run = country.preview()
+    assert not run.ok
+    assert "dive:secrets.redis" in run.messages
+    assert shown({flaw}, run.shown) == []
+
+
+def test_a_secret_in_plain_text_is_refused(tmp_path: Path) -> None:
+    """Pulumi itself would keep it so in the state, and show it."""
+    country = Country("USA", tmp_path, {"dive:secrets": {"redis": "plain-canary-0123456789"}})
+    country.init()
+    run = country.preview()
+    assert not run.ok
+    assert "dive:secrets: stands in plain text" in run.messages
+    assert "plain-canary-0123456789" not in run.messages

@@ -1,0 +1,117 @@
+"""Error and exit codes: one table each, and what is written about them is made from it or held against it."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dive_infra.cli.__main__ import app
+from dive_infra.cli.exits import EPILOG, MEANINGS, Exit, worst
+from dive_infra.codes import CODES, GROUPS, KINDS, UnknownCode, find, page
+from dive_infra.machine.state import ROOT
+
+PACKAGE = ROOT / "dive_infra"
+
+
+def used() -> dict[int, set[str]]:
+    """Every number of four digits in the program that can be an error code, with the files that have it."""
+    found: dict[int, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name == "codes.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                values = [*node.args, *(k.value for k in node.keywords if k.arg == "code")]
+                told = getattr(node.func, "id", "") in ("Wrong", "Finding", "Problem", "problem")
+                for value in values if told else ():
+                    for constant in ast.walk(value):
+                        if isinstance(constant, ast.Constant) and type(constant.value) is int and constant.value > 1000:
+                            found.setdefault(constant.value, set()).add(path.name)
+            if isinstance(node, ast.keyword | ast.Assign) and "code" in ast.unparse(node).lower()[:8]:
+                for constant in ast.walk(node.value):
+                    if isinstance(constant, ast.Constant) and type(constant.value) is int and constant.value > 1000:
+                        found.setdefault(constant.value, set()).add(path.name)
+    return found
+
+
+def test_every_code_that_is_used_stands_in_the_table() -> None:
+    assert len(used()) > 15, "else nothing was looked at"
+    assert {number: files for number, files in used().items() if number not in CODES} == {}
+
+
+def test_nothing_uses_a_code_that_is_only_kept() -> None:
+    assert {n for n, row in CODES.items() if row.reserved} & used().keys() == set()
+
+
+def test_the_table_has_the_numbers_of_dive_v3() -> None:
+    wanted = {*range(1001, 1008), *range(1101, 1108), *range(1201, 1208), *range(1301, 1309)}
+    wanted |= {*range(1401, 1407), *range(1501, 1506)}
+    assert CODES.keys() == wanted
+    assert {number // 100 for number in CODES} == GROUPS.keys()
+    assert {row.kind for row in CODES.values()} == KINDS.keys()
+
+
+def test_the_page_is_made_from_the_table() -> None:
+    assert (ROOT / "docs" / "errors.md").read_text() == page(), "next: ./dive explain --page > docs/errors.md"
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_every_link_leads_to_an_anchor_that_is_there(number: int) -> None:
+    path, _, anchor = CODES[number].anchor.partition("#")
+    assert f'<a id="{anchor}"></a>' in (ROOT / path).read_text()
+
+
+def links(page: Path) -> list[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in links(page):
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), f"{page.name}: {target}"
+        if anchor:
+            text = there.read_text()
+            titles = {
+                re.sub(r"[^\w -]", "", t).strip().lower().replace(" ", "-") for t in re.findall(r"(?m)^#+ (.*)$", text)
+            }
+            assert anchor in titles or f'id="{anchor}"' in text, f"{page.name}: {target}"
+
+
+def test_a_code_is_explained() -> None:
+    result = CliRunner().invoke(app, ["explain", "1301"])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("1301 Federation link (recoverable")
+    assert "./dive up FRA" in result.stdout
+    assert "docs/errors.md#1301" in result.stdout
+
+
+@pytest.mark.parametrize("text", ["1399", "13", "federation", "١٣٠١", "-1"])
+def test_what_is_no_code_is_told_so(text: str) -> None:
+    with pytest.raises(UnknownCode, match="expected one of 1001 to 1505"):
+        find(text)
+
+
+def test_an_unknown_code_ends_as_wrong_use() -> None:
+    assert CliRunner().invoke(app, ["explain", "1399"]).exit_code == Exit.UNKNOWN
+
+
+def test_exit_codes_are_documented_where_they_are_looked_for() -> None:
+    assert {code.value for code in Exit} == {0, 1, 2, 3, 4, 130}
+    assert MEANINGS.keys() == set(Exit)
+    written = (ROOT / "docs" / "operations.md").read_text()
+    for code, meaning in MEANINGS.items():
+        assert f"| {code.value} | {meaning} |" in written
+    shown = " ".join(CliRunner().invoke(app, ["--help"]).stdout.replace("│", " ").split())
+    assert EPILOG in shown
+
+
+def test_the_worst_of_several_countries_decides() -> None:
+    assert worst([]) == worst([Exit.OK, Exit.OK]) == Exit.OK
+    assert worst([Exit.UNKNOWN, Exit.OK, Exit.FINDINGS, Exit.PARTIAL]) == Exit.FINDINGS
+    assert worst([Exit.UNKNOWN, Exit.PARTIAL, Exit.LOCKED]) == Exit.PARTIAL
+    assert worst([Exit.OK, Exit.UNKNOWN]) == Exit.UNKNOWN

@@ -1,0 +1,188 @@
+"""The plan of an update, read from the events of Pulumi and told as a comment and as data."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from dive_infra.cli import planning, stacks
+from dive_infra.cli.__main__ import app
+from dive_infra.machine import state as machine_state
+from dive_infra.machine.state import ROOT
+from dive_infra.orchestration.states import Phase
+from dive_infra.plans import comment, told
+from dive_infra.plans.events import plan
+from dive_infra.plans.plan import Plan, Preview, json_schema
+
+URN = "urn:pulumi:fra::dive::dive:phases:{phase}$dive:components:Service${kind}::{name}"
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+
+
+def step(
+    op: str, name: str, kind: str, phase: str = "Deployment", before: Any = None, after: Any = None, **more: Any
+) -> str:
+    """One event of the engine."""
+    urn = URN.format(phase=phase, kind=kind, name=name)
+
+    def state(inputs: Any) -> dict[str, Any]:
+        return {"urn": urn, "custom": True, "id": f"id-of-{name}", "parent": "the service", "inputs": inputs}
+
+    old, new = state(before or {}) if op != "create" else None, state(after or {}) if op != "delete" else None
+    return json.dumps({"resourcePreEvent": {"metadata": {"op": op, "urn": urn, "old": old, "new": new, **more}}})
+
+
+def said(message: str, severity: str = "info") -> str:
+    return json.dumps({"diagnosticEvent": {"message": f"{message}\n", "severity": severity}})
+
+
+def planned(*lines: str, fresh: bool = False, failed: bool = False) -> Plan:
+    return plan(lines, "FRA", "pulumi up -s fra", fresh, failed, 1.0)
+
+
+GATE, CONTAINER = "pulumi-python:dynamic/dive:Gate", "docker:index/container:Container"
+VOLUME = "pulumi-python:dynamic/dive:DataVolume"
+
+
+def test_the_three_steps_of_a_replacement_are_one_change() -> None:
+    steps = [step(op, "redis", CONTAINER) for op in ("delete-replaced", "replace", "create-replacement")]
+    found = planned(*steps, step("same", "opa", CONTAINER))
+    assert [(c.name, c.operation) for c in found.all_changes] == [("redis", "replace")]
+    assert found.changes == {"create": 0, "update": 0, "replace": 1, "delete": 0}
+    assert found.unchanged == 1
+    assert comment.headline(found) == "1 to replace, 1 unchanged"
+
+
+def test_a_change_says_why_by_the_words_of_its_provider_and_those_beside_it() -> None:
+    found = planned(
+        said(told.reason("Gate", "id-of-redis-gate", "is exited with code 0")),
+        step("update", "redis-gate", GATE),
+        step("replace", "redis-container", CONTAINER),
+        step("update", "other-gate", GATE.replace("Gate", "Probe")),
+    )
+    assert {c.name: c.why for c in found.all_changes}["redis-gate"] == ["is exited with code 0"]
+    assert {c.name: c.why for c in found.all_changes}["redis-container"] == ["is exited with code 0"]
+
+
+def test_a_changed_property_is_shown_with_both_values_and_a_secret_without() -> None:
+    before = {"image": "sha256:1", "envs": ["A=1", "B=2"], "password": "[secret]", "__provider": "x"}
+    after = {"image": _UNKNOWN, "envs": ["A=1", "B=3"], "password": "[secret]", "__provider": "y"}
+    diffs = ["image", "envs", "password", "__provider"]
+    [change] = planned(step("update", "redis", CONTAINER, before=before, after=after, diffs=diffs)).all_changes
+    assert [(d.path, d.before, d.after) for d in change.differences] == [
+        ("image", "sha256:1", "[unknown]"),
+        ("envs[1]", "B=2", "B=3"),
+        ("password", "[secret]", "[secret]"),
+    ]
+    assert change.why == ["changed: image, envs, password"]
+
+
+def test_each_phase_has_its_verdict_and_evidence() -> None:
+    found = planned(
+        step("same", "opa", CONTAINER),
+        said(told.skipped(Phase.PREFLIGHT, "engine, 9 ports; 0.2 s")),
+        said(told.unknown(Phase.INITIALIZATION, "kept as proven at noon: no engine (3 looks)")),
+        said(told.again(Phase.DEPLOYMENT, ", as it is not valid now:\n  ✗ redis runs: found exited")),
+    )
+    verdicts = {p.phase: (p.verdict, p.evidence) for p in found.phases}
+    assert verdicts[Phase.PREFLIGHT] == ("skipped", "engine, 9 ports; 0.2 s")
+    assert verdicts[Phase.INITIALIZATION] == ("unknown", "kept as proven at noon: no engine (3 looks)")
+    assert verdicts[Phase.DEPLOYMENT] == ("again", "as it is not valid now:\n✗ redis runs: found exited")
+    assert found.situation == "state"
+
+
+def test_what_loses_data_comes_first_and_in_bold() -> None:
+    found = planned(
+        step("update", "redis-gate", GATE),
+        step("delete", "data-redis", VOLUME, "Initialization"),
+        step("create", "data-other", VOLUME, "Initialization"),
+    )
+    text = comment.markdown([found])
+    assert "**TO DELETE: `data-redis`, a data volume**" in text
+    assert text.index("data-redis") < text.index("redis-gate")
+    assert "**`data-other`" not in text
+    assert text.startswith("<!-- dive preview FRA -->\n### ⚠️ FRA: 1 to create, 1 to update, 1 to delete")
+
+
+def test_a_failed_plan_shows_its_errors_and_nothing_it_did_not_find() -> None:
+    found = planned(said("the hub does not approve FRA", "error"), failed=True)
+    text = comment.markdown([found])
+    assert "❌ FRA: the plan failed" in text
+    assert "the hub does not approve FRA" in text
+    assert "| PREFLIGHT" not in text
+
+
+def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
+    long = "x" * 300
+    steps = [step("update", f"redis-{n}", CONTAINER, before={"a": long}, after={"a": f"{long}{n}"}) for n in range(400)]
+    found = planned(*steps)
+    whole = len("\n".join(line for c in found.all_changes for line in comment.diff(c)))
+    assert whole > comment.LIMIT
+    for plans in ([found], [found, found.model_copy(update={"country": "USA"})]):
+        text = comment.markdown(plans)
+        assert len(text) <= comment.LIMIT
+        assert "the rest of the diff is cut here" in text
+        assert text.count("<details>") == text.count("</details>") == len(plans)
+
+
+@pytest.mark.parametrize("words", ["@admin", "<img src=x>", "`code`", "a | b", "[link](there)", "</details>"])
+def test_a_value_never_becomes_markdown(words: str) -> None:
+    found = planned(said(told.reason("Gate", "id-of-redis-gate", words)), step("update", "redis-gate", GATE))
+    row = next(line for line in comment.markdown([found]).splitlines() if line.startswith("| DEPLOYMENT"))
+    assert words not in row
+    assert row.count("|") == 4, "three cells"
+
+
+def test_a_fence_is_longer_than_any_in_the_text() -> None:
+    found = planned(step("update", "redis", CONTAINER, before={"a": "```"}, after={"a": "````"}))
+    assert "\n`````diff\n" in comment.markdown([found])
+
+
+def test_much_that_is_created_is_counted() -> None:
+    found = planned(*(step("create", f"redis-{n}", CONTAINER) for n in range(20)), fresh=True)
+    assert found.situation == "fresh"
+    assert "20 to create: 20 Container" in comment.markdown([found])
+
+
+def test_the_schema_in_the_repository_is_that_of_the_plan() -> None:
+    held = json.loads((ROOT / "schemas" / "preview.json").read_text())
+    assert held == json_schema(), "next: write dive_infra.plans.plan.json_schema() there"
+
+
+def test_a_preview_reads_back_as_it_was_written() -> None:
+    preview = Preview(plans=[planned(step("update", "redis", CONTAINER))])
+    assert Preview.model_validate_json(preview.model_dump_json()) == preview
+
+
+@pytest.mark.parametrize(
+    ("line", "about"),
+    [
+        (told.skipped(Phase.SEEDING, "7 seed batches (all); 0.2 s"), "skipped"),
+        (told.unknown(Phase.SEEDING, "kept as proven at noon: no answer"), "unknown"),
+        (told.again(Phase.SEEDING, ": changed is declaration"), "again"),
+        (told.again(Phase.SEEDING, ", as it is not valid now:\n  ✗ off"), "again"),
+        (told.reason("Gate", "dive-fra-redis", "is exited"), "reason"),
+    ],
+)
+def test_what_is_told_is_read_back(line: str, about: str) -> None:
+    [found] = told.read(f"something else\n{line}\nTestUsers made\n")
+    assert found.about == about
+
+
+def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA]\n")
+    (tmp_path / "Pulumi.gbr.yaml").touch()
+    (tmp_path / "Pulumi.fra.yaml").touch()
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    fra, gbr = stacks.chosen(["fra", "gbr"])
+    assert planning.unapproved(fra) == []
+    assert planning.unapproved(gbr) == [
+        "Pulumi.usa.yaml does not approve GBR; next: add GBR to dive:spokes there",
+    ]
+
+
+def test_a_preview_of_an_unknown_country_is_wrong_use() -> None:
+    assert CliRunner().invoke(app, ["preview", "FRR"]).exit_code == 2

@@ -1,0 +1,205 @@
+"""Where new secrets come from, what is refused, and what a failure half-way leaves."""
+
+from pathlib import Path
+
+import pytest
+
+from dive_infra.checks.runner import CouldNotTell
+from dive_infra.countries import HUB, parse
+from dive_infra.credentials import own
+from dive_infra.naming import Names
+from dive_infra.operations import reloading, secret_sources
+from dive_infra.operations.doors import Door, NotChanged, Place
+from dive_infra.operations.reloading import Change, Reload, RolledBack, Stuck
+from tests.support.google import secret_manager
+
+FRA = parse("FRA")
+SPOKE, OF_HUB = own(is_hub=False), own(is_hub=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "spoke", "hub"),
+    [
+        ("postgres-superuser", "POSTGRES_PASSWORD_FRA", "dive-v3-postgres-password-fra", "dive-v3-postgres-usa"),
+        ("mongodb", "MONGO_PASSWORD_FRA", "dive-v3-mongo-password-fra", "dive-v3-mongodb-usa"),
+        ("redis", "REDIS_PASSWORD_FRA", "dive-v3-redis-password-fra", "dive-v3-redis-password-usa"),
+        (
+            "keycloak-admin",
+            "KEYCLOAK_ADMIN_PASSWORD_FRA",
+            "dive-v3-keycloak-admin-password-fra",
+            "dive-v3-keycloak-usa",
+        ),
+        (
+            "portal-client",
+            "KEYCLOAK_CLIENT_SECRET_FRA",
+            "dive-v3-keycloak-client-secret-fra",
+            "dive-v3-keycloak-client-secret",
+        ),
+        ("portal-session", "AUTH_SECRET_FRA", "dive-v3-auth-secret-fra", "dive-v3-auth-secret-usa"),
+        ("test-users", "TEST_USER_PASSWORD_FRA", "dive-v3-test-user-password", "dive-v3-test-user-password"),
+        ("keycloak-db", "KEYCLOAK_DB_FRA", "dive-v3-keycloak-db-fra", "dive-v3-keycloak-db-usa"),
+    ],
+)
+def test_a_secret_is_called_outside_as_in_dive_v3(name: str, variable: str, spoke: str, hub: str) -> None:
+    assert secret_sources.variable(name, FRA) == variable
+    assert secret_sources.google_name(name, FRA) == spoke
+    assert secret_sources.google_name(name, HUB) == hub
+
+
+@pytest.mark.parametrize("country", [FRA, HUB])
+def test_no_two_secrets_of_a_country_are_called_the_same_outside(country: object) -> None:
+    place = parse(getattr(country, "code"))  # noqa: B009
+    names = [c.name for c in own(place.is_hub)]
+    assert len({secret_sources.variable(n, place) for n in names}) == len(names)
+    assert len({secret_sources.google_name(n, place) for n in names}) == len(names)
+
+
+def test_generated_secrets_are_accepted_and_never_twice_the_same() -> None:
+    one, other = (secret_sources.generated(OF_HUB) for _ in range(2))
+    assert one.keys() == {c.name for c in OF_HUB}
+    assert not reloading.flaws(one, is_hub=True)
+    assert not set(one.values()) & set(other.values())
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("REDIS_PASSWORD_FRA=plain-value-0123456789", "plain-value-0123456789"),
+        ("export REDIS_PASSWORD_FRA='si$gle ${HOME} quoted'", "si$gle ${HOME} quoted"),
+        ('REDIS_PASSWORD_FRA="with \\"quotes\\" and $DOLLAR"', 'with "quotes" and $DOLLAR'),
+        ('REDIS_PASSWORD_FRA="two\nlines"', "two\nlines"),
+        ("REDIS_PASSWORD_FRA=a/b&c|d  # said aside", "a/b&c|d"),
+        ("REDIS_PASSWORD_FRA=$HOME${PATH}", "$HOME${PATH}"),
+    ],
+)
+def test_an_environment_file_is_read_as_it_is_written(tmp_path: Path, line: str, value: str) -> None:
+    file = tmp_path / "fra.env"
+    file.write_text(f"# FRA\nAPP_URL=https://x\n{line}\nREDIS_PASSWORD_USA=of-another-country\n")
+    assert secret_sources.from_file(file, SPOKE, FRA) == {"redis": value}
+
+
+def test_a_file_that_is_not_there_is_told_with_what_it_should_hold(tmp_path: Path) -> None:
+    with pytest.raises(secret_sources.SourceError, match="expected lines such as REDIS_PASSWORD_FRA="):
+        secret_sources.from_file(tmp_path / "none.env", SPOKE, FRA)
+
+
+def test_googles_secret_manager_is_asked_for_the_latest_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = {
+        "dive-v3-redis-password-fra": b"from-google-redis-0123456789\n",
+        "dive-v3-mongo-password-fra": b"from-google-mongo-0123456789",
+        "dive-v3-redis-password-deu": b"of-another-country",
+    }
+    with secret_manager("dive25", held) as address:
+        monkeypatch.setenv(secret_sources.EMULATOR, address)
+        found = secret_sources.from_google("dive25", SPOKE, FRA)
+        assert found == {"redis": "from-google-redis-0123456789", "mongodb": "from-google-mongo-0123456789"}
+        with pytest.raises(secret_sources.SourceError, match=r"Permission denied on project other.*next: gcloud"):
+            secret_sources.from_google("other", SPOKE, FRA)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("short", "has 5 characters, expected at least 16"),
+        ("changeme-0123456789", "starts with a well-known word"),
+        ("with space 0123456789", "has a character that is not accepted"),
+        ("", "has 0 characters"),
+    ],
+)
+def test_a_weak_secret_is_refused_without_being_shown(value: str, why: str) -> None:
+    [told] = reloading.flaws({"redis": value}, is_hub=False)
+    assert told.startswith(f"redis {why}")
+    assert not value or value not in told
+
+
+def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
+    assert "keys of documents that exist" in reloading.refusal("kas-key", is_hub=False)
+    assert "is no secret of this country; expected one of" in reloading.refusal("link-gateway", is_hub=False)
+    assert reloading.refusal("link-gateway", is_hub=True) == ""
+
+
+def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> None:
+    def state(values: object) -> dict[str, object]:
+        of_grant = {"type": "dive:components:Secrets", "urn": "urn::approval-fra", "outputs": {"values": {"x": "y"}}}
+        own_ = {"type": "dive:components:Secrets", "urn": "urn::secret", "outputs": {"values": values}}
+        return {"deployment": {"resources": [of_grant, own_]}}
+
+    assert reloading.in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
+    assert reloading.in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
+    assert reloading.in_force({"deployment": None}) == {}
+
+
+class Server(Door):
+    """Takes one value; `stubborn` ones are not told another, `mute` ones do not answer once told."""
+
+    def __init__(self, value: str, stubborn: bool = False, told_once: bool = False) -> None:
+        self.value, self.stubborn, self.told_once = value, stubborn, told_once
+
+    def opens(self, at: Place, value: str) -> bool:
+        return value == self.value
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        if self.stubborn or old != self.value:
+            raise NotChanged("read-only")
+        self.value, self.stubborn = new, self.told_once
+
+
+def reload(monkeypatch: pytest.MonkeyPatch, **servers: Server) -> Reload:
+    monkeypatch.setattr(reloading, "doors", lambda is_hub: servers)
+    changes = [Change(name, "old", "new") for name in servers]
+    return Reload(Place(Names(FRA), "", dict.fromkeys(servers, "old")), changes, is_hub=False)
+
+
+def test_every_server_is_told_and_what_was_told_before_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = {"a": Server("old"), "b": Server("new", stubborn=True)}
+    run = reload(monkeypatch, **servers)
+    assert run.look().verdict == "valid"
+    run.tell_servers(lambda _: None)
+    assert {s.value for s in servers.values()} == {"new"}
+    assert run.at.secrets == {"a": "new", "b": "new"}
+
+
+def test_a_server_that_is_not_told_takes_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = {"a": Server("old"), "b": Server("old"), "c": Server("old", stubborn=True)}
+    run = reload(monkeypatch, **servers)
+    with pytest.raises(RolledBack, match="c: read-only"):
+        run.tell_servers(lambda _: None)
+    assert {s.value for s in servers.values()} == {"old"}
+    assert set(run.at.secrets.values()) == {"old"}
+
+
+def test_a_server_that_is_not_told_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = {"a": Server("old", told_once=True), "b": Server("old"), "c": Server("old", stubborn=True)}
+    run = reload(monkeypatch, **servers)
+    with pytest.raises(Stuck, match=r"could not be told back: a \(read-only\)"):
+        run.tell_servers(lambda _: None)
+    assert [s.value for s in servers.values()] == ["new", "old", "old"]
+
+
+def test_a_server_that_takes_neither_value_is_found_before_anything_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = reload(monkeypatch, a=Server("third"))
+    assert run.look().verdict == "invalid"
+
+
+def test_a_server_that_does_not_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(Server):
+        def opens(self, at: Place, value: str) -> bool:
+            raise CouldNotTell("nobody answers")
+
+    assert reload(monkeypatch, a=Mute("old")).look().verdict == "unknown"
+
+
+def test_an_old_secret_that_is_taken_still_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Open(Server):
+        def opens(self, at: Place, value: str) -> bool:
+            return True
+
+    assert reload(monkeypatch, a=Open("old")).proofs().verdict == "invalid"
+    assert reload(monkeypatch, a=Server("new")).proofs().verdict == "valid"
+    assert reload(monkeypatch, a=Server("old")).proofs().verdict == "invalid"
+
+
+def test_accounts_that_change_others_are_told_last() -> None:
+    at = Place(Names(FRA), "", dict.fromkeys(("postgres-superuser", "redis", "keycloak-db"), "old"))
+    values = dict.fromkeys(("postgres-superuser", "redis", "keycloak-db"), "new")
+    assert [c.name for c in Reload.of(at, values, is_hub=False).changes][-1] == "postgres-superuser"

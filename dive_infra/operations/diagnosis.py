@@ -183,7 +183,7 @@ def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:
         problem.check,
         problem.found,
         problem.next,
-        by=mender(problem.next),
+        by=code if problem.where == "deployment" else mender(problem.next),  # an update finds out what is left of it
         number=problem.code,
         refresh=finding is not None and _REFRESH in finding.remedy,
         unknown=problem.severity == "unknown",

@@ -67,14 +67,22 @@ def published(rows: list[Repaired]) -> str:
         "Each row damages a real coalition of two countries and runs the command. Held is that everything is valid",
         "afterwards, that no data volume was removed or made anew, and that no other container was touched. Made by:",
         "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
-        "",
-        f"{len(faults)} faults; {mended} ({100 * mended // max(1, len(faults))} %) were repaired without a person.",
-        "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
-        "",
-        *_table(faults, cases),
     ]
+    if faults:
+        lines += [
+            "",
+            f"{len(faults)} faults; {mended} ({100 * mended // len(faults)} %) were repaired without a person.",
+            "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
+            "",
+            *_table(faults, cases),
+        ]
     if refused:
         lines += ["", "## What is not its to mend", "", *_table(refused, cases)]
+    if unmeasured := [c for c in CASES if c.name not in {r.name for r in rows}]:
+        told = (
+            f"{len(unmeasured)} of {len(CASES)} rows, tests like the others, for which no run has been recorded here:"
+        )
+        lines += ["", "## Not measured yet", "", told, "", *(f"- {c.at}: {c.title}" for c in unmeasured)]
     return "\n".join(lines) + "\n"
 
 

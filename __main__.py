@@ -16,4 +16,4 @@ if settings.secrets and not pulumi.runtime.is_config_secret("dive:secrets"):
         "next: take it out there, and give another value: pulumi config set --secret --path dive:secrets.<name>"
     )
 deploy = hub if settings.is_hub else spoke
-deploy(settings, pulumi.get_stack())
+pulumi.run(lambda: deploy(settings, pulumi.get_stack()))

@@ -1,6 +1,7 @@
 """INITIALIZATION: networks, volumes, images and the certificate are there and are ours."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import docker
 import docker.errors
@@ -22,6 +23,10 @@ def checks(spec: Initialization) -> list[Check]:
         Check("the data volumes are there and ours", "volumes", lambda: present(spec, objects.volumes, spec.volumes)),
         Check("the images are on the engine", "images", lambda: images(spec.images)),
         Check("the certificate covers every name and has days left", "certificate", lambda: certificate(spec)),
+        *(
+            Check(f"the issuer of {code} has days left", "issuers", partial(issuer, chain, spec.days))
+            for code, chain in spec.issuers.items()
+        ),
     ]
 
 
@@ -74,3 +79,13 @@ def certificate(spec: Initialization) -> str:
     if left < spec.days:
         raise Wrong(f"ends in {left:.1f} days", f"at least {spec.days} days", "pulumi up renews it", 1101)
     return f"{len(spec.covers)} names, {left:.0f} days left"
+
+
+def issuer(chain: str, days: int) -> str:
+    try:
+        left = pki.days_left(chain)
+    except ValueError as error:
+        raise Wrong(f"not a certificate: {error}", "a PEM chain", "pulumi up", 1101) from None
+    if left < days:
+        raise Wrong(f"ends in {left:.1f} days", f"at least {days} days", "pulumi up renews it", 1101)
+    return f"{left:.0f} days left"

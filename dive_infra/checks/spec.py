@@ -47,7 +47,10 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Initialization:
-    """`images` are ids; `certificate` is the PEM chain of the country, valid for every one of `covers`."""
+    """`images` are ids; `certificate` is the PEM chain of the country, valid for every one of `covers`.
+
+    `issuers`, at the hub: code of each approved country -> the PEM chain of its issuer.
+    """
 
     names: Names
     stack: str
@@ -58,6 +61,7 @@ class Initialization:
     covers: tuple[str, ...]
     ca: str
     days: int = 30
+    issuers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> Plan:
     found = events.plan(lines, settings.country, command, source.fresh, done.returncode != 0, seconds)
     errors = [*found.errors, *_own_words(done, found), *unapproved(settings)]
     result = "failed" if errors else found.result
-    return found.model_copy(update={"errors": errors, "result": result, "notes": [*source.notes, *found.notes]})
+    notes = [*source.notes, *found.notes]
+    return found.model_copy(update={"errors": errors, "result": result, "notes": notes})
 
 
 def _tools(toolchain: Toolchain, from_state: bool) -> dict[str, str]:
@@ -99,7 +100,7 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
         "PULUMI_CONFIG_PASSPHRASE_FILE": "",
         _ASSUME: "yes",
     }
-    notes = [f"{why}: this is the plan of a first deployment"]
+    notes = [why]
     if stack != HUB_CODE.lower():
         notes.append("what the hub grants is taken for unknown; an update asks for it")
     source = Source({**tools, **given}, notes=tuple(notes))
@@ -113,7 +114,7 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
 def _stack_file(stack: str, place: Path, source: Source) -> Path:
     """A copy of the country's stack file; what was encrypted for another state is left out of it."""
     path = place / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load((state.STACKS / path.name).read_text()) or {}
+    content = yaml.safe_load(state.stack_file(stack).read_text()) or {}
     if source.fresh:
         content = {"config": {k: v for k, v in (content.get("config") or {}).items() if not _encrypted(v)}}
     path.write_text(yaml.safe_dump(content))

@@ -62,6 +62,8 @@ class Initialization(Phase):
                 certificate=self.certificate.chain,
                 ca=self.ca,
                 stack=stack,
+                # So another approved country is another declaration, which is proven anew.
+                issuers={code: made.issuer.chain for code, made in self.grants.items()},
             ).apply(
                 lambda found: spec.Initialization(
                     names,
@@ -72,6 +74,7 @@ class Initialization(Phase):
                     certificate=found["certificate"],
                     covers=tuple(covered_names(names)),
                     ca=found["ca"],
+                    issuers=found["issuers"],
                 )
             ),
             None if context.is_hub else self.store,

@@ -20,7 +20,7 @@ SITUATIONS = {
     "state": "Planned from the state: not everything could be looked at.",
     "fresh": "There is no state to plan from: this is a first deployment.",
 }
-_MARKS = {"skipped": "✓ skipped", "unknown": "? kept", "again": "↻ proven again", "new": "＋ new"}
+_MARKS = {"skipped": "✓ skipped", "unknown": "? kept", "again": "↻ proven again", "new": "+ new"}
 
 
 def headline(plan: Plan) -> str:
@@ -28,7 +28,8 @@ def headline(plan: Plan) -> str:
     if plan.result == "failed":
         return "the plan failed"
     told = [f"{plan.changes.get(o, 0)} {_WORDS[o]}" for o in OPERATIONS if plan.changes.get(o, 0)]
-    return ", ".join([*(told or ["nothing to do"]), f"{plan.unchanged} unchanged"])
+    kept = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
+    return ", ".join([*(told or ["nothing to do"]), *kept])
 
 
 def markdown(plans: Sequence[Plan]) -> str:
@@ -47,8 +48,7 @@ def _head(plan: Plan) -> str:
     lines += _block(plan.errors)
     lines += [f"- **{_WORDS[c.operation].upper()}: `{c.name}`, {_text(c.holds)}**{_because(c)}" for c in plan.losses]
     lines += [""] if plan.losses else []
-    lines += [f"> {_text(note)}" for note in plan.notes]
-    lines += [""] if plan.notes else []
+    lines += [f"> {'<br>'.join(map(_text, plan.notes))}", ""] if plan.notes else []
     if plan.phases:
         lines += ["| phase | | what changes, and why |", "|---|---|---|"]
         lines += [f"| {p.phase} | {_MARKS[p.verdict]} | {_cell(p)} |" for p in plan.phases]

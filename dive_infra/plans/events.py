@@ -91,6 +91,9 @@ def _hear(lines: Iterable[str]) -> _Heard:
                 heard.steps.setdefault(step["urn"], []).append(step)
             elif step["op"] in _UNTOUCHED:
                 heard.untouched.add(step["urn"])
+        if judged := event.get("policyEvent"):
+            violated = heard.errors if judged["enforcementLevel"] == "mandatory" else heard.notes
+            violated.append(_violation(judged))
         diagnostic = event.get("diagnosticEvent", {})
         message = _plain(diagnostic.get("message", ""))
         match diagnostic.get("severity"):
@@ -103,6 +106,12 @@ def _hear(lines: Iterable[str]) -> _Heard:
     heard.told = list(told.read("".join(said)))
     heard.notes += [f"{t.of}: {t.what}" for t in heard.told if t.about == "reason" and _UNSEEN in t.what]
     return heard
+
+
+def _violation(judged: Mapping[str, Any]) -> str:
+    """What a rule of `policy/` found; why there is such a rule is in docs/policies.md."""
+    name = judged["resourceUrn"].rpartition("::")[2]
+    return f"{name} breaks the rule {judged['policyName']}: {_plain(judged['message']).splitlines()[0]}"
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:

@@ -88,8 +88,8 @@ EDITS = (
     Edit(
         "a stopped container",
         "FRA",
-        _steps("update", "postgres-gate", "deployment-checkpoint") | _PROVEN,
-        harm=lambda scene: scene.container("postgres").stop(),
+        _steps("update", "frontend-gate", "deployment-checkpoint") | _PROVEN,
+        harm=lambda scene: scene.container("frontend").stop(),  # nothing else suffers from it
         selected=True,
     ),
     Edit(

@@ -280,6 +280,12 @@ def test_a_certificate_is_proven_by_its_names_and_days() -> None:
         initialization.certificate(replace(SPECS[1], certificate="nonsense"))  # type: ignore[type-var]
 
 
+def test_an_issuer_is_proven_by_its_days() -> None:
+    assert initialization.issuer(pki.issue("issuer", 90, authority=True).chain, 30).endswith("days left")
+    with pytest.raises(Wrong, match=r"ends in (9|10)\.\d days"):
+        initialization.issuer(pki.issue("issuer", 10, authority=True).chain, 30)
+
+
 @pytest.mark.parametrize("where", [FRANCE, USA])
 @pytest.mark.parametrize("home", ["FRA", "USA"])
 def test_the_seeds_hold_a_case_for_every_pair_of_countries(where: Names, home: str) -> None:

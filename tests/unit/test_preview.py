@@ -113,6 +113,17 @@ def test_a_failed_plan_shows_its_errors_and_nothing_it_did_not_find() -> None:
     assert "| PREFLIGHT" not in text
 
 
+def test_a_broken_rule_of_the_policy_pack_is_an_error_and_advice_a_note() -> None:
+    def judged(rule: str, level: str) -> str:
+        urn = URN.format(phase="Deployment", kind=CONTAINER, name="opa-container")
+        found = {"resourceUrn": urn, "policyName": rule, "enforcementLevel": level, "message": "found; expected\nwhy\n"}
+        return json.dumps({"policyEvent": found})
+
+    found = planned(judged("limits", "mandatory"), judged("restart", "advisory"), failed=True)
+    assert found.errors == ["opa-container breaks the rule limits: found; expected"]
+    assert found.notes == ["opa-container breaks the rule restart: found; expected"]
+
+
 def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
     long = "x" * 300
     steps = [step("update", f"redis-{n}", CONTAINER, before={"a": long}, after={"a": f"{long}{n}"}) for n in range(400)]

@@ -1,6 +1,6 @@
 """The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -123,15 +123,15 @@ class Monitor(mocks.MockMonitor):
         return answer
 
 
-def register(program: Callable[..., None], stack: str, **configuration: Any) -> dict[str, Any]:
+def register(program: Callable[..., Awaitable[None]], stack: str, **configuration: Any) -> dict[str, Any]:
     """Runs a stack's program; returns URN -> what it asked the engine to register."""
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
     settings = load(stack, {f"dive:{k}": v for k, v in configuration.items()})
 
     @pulumi.runtime.test
-    def run() -> None:
-        program(settings, stack)
+    async def run() -> None:
+        await program(settings, stack)
 
     run()
     return monitor.requests

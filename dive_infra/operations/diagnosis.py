@@ -54,8 +54,8 @@ class Symptom:
 
     @property
     def blocks(self) -> bool:
-        """Whether no update of its country gets past it: the first phases come before all others."""
-        return not (self.by or self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
+        """Whether no update of its country gets past it while it stands: the first phases come before all others."""
+        return not (self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dive_infra.machine.state import ROOT
 from tests.faults import case, deployment, engine, realm, record
 from tests.faults.case import Case
 from tests.faults.fault import Fault
@@ -44,10 +45,17 @@ class Repaired:
     next: str = ""
 
 
+MEASURED = Path(__file__).with_name("measured.json")  # by runs with --docs
+
+
+def write_page() -> None:
+    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED)))
+
+
 def keep(file: Path, row: Repaired) -> None:
-    """Adds a row to those of earlier runs over the same coalition; the newest of a case counts."""
+    """Adds a row to those of earlier runs; the newest of a case counts."""
     rows = {r.name: r for r in kept(file)} | {row.name: row}
-    file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1))
+    file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1, ensure_ascii=False) + "\n")
 
 
 def kept(file: Path) -> list[Repaired]:

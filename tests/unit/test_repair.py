@@ -104,9 +104,9 @@ def test_a_hub_is_left_alone_by_a_country_that_is_well() -> None:
 
 
 def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
-    sick = found(view(PREFLIGHT=[SICK]), view("USA", deployed=False))
+    sick = found(view(PREFLIGHT=[SICK], CONFIGURATION=[DARK]), view("USA", deployed=False))
     (decision,) = [s for s in plan(sick).decisions if s.code == "FRA"]
-    assert steps(sick) == []
+    assert steps(sick) == [], "an update of France would not get past its first phase"
     told = remedies.next_step(decision, sick)
     assert told == "the operator of USA: ./dive repair USA; then: ./dive repair FRA"
 

@@ -98,7 +98,7 @@ class Provider(ResourceProvider):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deploying.failed(self._kind, first_line(error))
+                    deploying.failed(self._kind, str(error) or repr(error))
                 raise
 
     @property

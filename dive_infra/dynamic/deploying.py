@@ -63,7 +63,10 @@ def begin() -> None:
 
 
 def failed(component: str, message: str) -> None:
-    """Records that a change failed, so that nothing is called complete that is not."""
+    """Records that a change failed, so that nothing is called complete that is not.
+
+    What follows the first line of the message is what a person has to choose between.
+    """
     _tell(lambda store: store.broke(_this.country, _this.phase, component, message))
 
 

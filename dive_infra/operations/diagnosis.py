@@ -54,8 +54,8 @@ class Symptom:
 
     @property
     def blocks(self) -> bool:
-        """Whether no update of its country gets past it: the first phases come before all others."""
-        return not (self.by or self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
+        """Whether no update of its country gets past it while it stands: the first phases come before all others."""
+        return not (self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:
         problem.check,
         problem.found,
         problem.next,
-        by=mender(problem.next),
+        by=code if problem.where == "deployment" else mender(problem.next),  # an update finds out what is left of it
         number=problem.code,
         refresh=finding is not None and _REFRESH in finding.remedy,
         unknown=problem.severity == "unknown",

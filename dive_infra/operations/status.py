@@ -133,7 +133,7 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
         failure = next(iter(country.record.failures), None) if country.record else None
         told = f"{deployment.state}: {_first(failure.message) if failure else deployment.detail}"
         code = int(failure.code) if failure and failure.code.isdigit() else 1104
-        yield problem(told, up, code)
+        yield problem(told, exact(failure.remedy, country.code) if failure and failure.remedy else up, code)
     if deployment.state == "UNKNOWN" and country.record:
         yield problem(deployment.detail, up, 1505)
 

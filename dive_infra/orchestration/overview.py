@@ -30,7 +30,8 @@ FROM federation_links WHERE %s IN (source_code, target_code) ORDER BY source_cod
 """
 # What went wrong since the country was complete for the last time.
 _FAILURES = """
-SELECT error_code, component, message, occurred_at, run_id, extract(epoch FROM clock_timestamp() - occurred_at)
+SELECT error_code, component, message, occurred_at, run_id, extract(epoch FROM clock_timestamp() - occurred_at),
+    remediation
 FROM orchestration_errors WHERE instance_code = %(code)s AND resolved_at IS NULL
     AND occurred_at > coalesce((SELECT max(transition_time) FROM state_transitions
         WHERE instance_code = %(code)s AND to_state = 'COMPLETE'), '-infinity')
@@ -77,6 +78,7 @@ class Failure:
     at: datetime
     run_id: str
     age: float
+    remedy: str = ""  # what a person has to choose between
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def overview(connection: Connection[Any], country: str) -> Overview:
         holder,
         {step.phase: step for step in sorted(steps, key=lambda s: [*Phase].index(s.phase))},
         tuple(Link(s.upper(), t.upper(), a, status, e, took, _float(age)) for s, t, a, status, e, took, age in links),
-        tuple(Failure(c, where, what, at, run, float(age)) for c, where, what, at, run, age in failures),
+        tuple(Failure(c, where, what, at, run, float(age), r) for c, where, what, at, run, age, r in failures),
     )
 
 

@@ -153,14 +153,18 @@ class Store:
 
     @_one_at_a_time
     def broke(self, country: str, phase: str, component: str, message: str) -> None:
-        """Records that a change failed, with the state FAILED; what fails after it follows from it."""
+        """Records that a change failed, with the state FAILED; what fails after it follows from it.
+
+        The first line of the message is the cause, the others are what mends it.
+        """
         code = country.lower()
+        cause, *remedies = (line.strip() for line in message.splitlines())
         state = self._state(code)
         if code not in self._fences or state == State.FAILED:
             return
         with self._writing(code, phase):
-            self._error(code, "CHANGE_FAILED", 2, component, message)
-            self._enter(code, state, State.FAILED, f"{component}: {message}")
+            self._error(code, "CHANGE_FAILED", 2, component, cause, ", or ".join(remedies))
+            self._enter(code, state, State.FAILED, f"{component}: {cause}")
 
     @_one_at_a_time
     def release(self, country: str) -> None:
@@ -290,11 +294,12 @@ class Store:
         }
         self._connection.execute(sql.CHECKPOINT, values)
 
-    def _error(self, code: str, error: str, severity: int, component: str, message: str) -> None:
+    def _error(self, code: str, error: str, severity: int, component: str, message: str, remediation: str = "") -> None:
         self._connection.execute(
-            "INSERT INTO orchestration_errors (instance_code, error_code, severity, component, message, run_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            [code, error, severity, component, message, self.run.id],
+            "INSERT INTO orchestration_errors"
+            " (instance_code, error_code, severity, component, message, remediation, run_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [code, error, severity, component, message, remediation, self.run.id],
         )
 
 

@@ -270,7 +270,7 @@ CASES: tuple[Case, ...] = (
         _elsewhere,
         by_hand="pulumi cancel -s fra --yes",
         exit=3,
-        undo=lambda s: s.hurt.pulumi("cancel", "--yes"),
+        undo=lambda s: s.hurt.runner.ask("cancel", "--yes"),
         damages=False,
     ),
     Case(

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dive_infra.machine.state import ROOT
 from tests.faults import case, deployment, engine, realm, record
 from tests.faults.case import Case
 from tests.faults.fault import Fault
@@ -44,10 +45,17 @@ class Repaired:
     next: str = ""
 
 
+MEASURED = Path(__file__).with_name("measured.json")  # by runs with --docs
+
+
+def write_page() -> None:
+    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED)))
+
+
 def keep(file: Path, row: Repaired) -> None:
-    """Adds a row to those of earlier runs over the same coalition; the newest of a case counts."""
+    """Adds a row to those of earlier runs; the newest of a case counts."""
     rows = {r.name: r for r in kept(file)} | {row.name: row}
-    file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1))
+    file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1, ensure_ascii=False) + "\n")
 
 
 def kept(file: Path) -> list[Repaired]:
@@ -67,14 +75,22 @@ def published(rows: list[Repaired]) -> str:
         "Each row damages a real coalition of two countries and runs the command. Held is that everything is valid",
         "afterwards, that no data volume was removed or made anew, and that no other container was touched. Made by:",
         "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
-        "",
-        f"{len(faults)} faults; {mended} ({100 * mended // max(1, len(faults))} %) were repaired without a person.",
-        "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
-        "",
-        *_table(faults, cases),
     ]
+    if faults:
+        lines += [
+            "",
+            f"{len(faults)} faults; {mended} ({100 * mended // len(faults)} %) were repaired without a person.",
+            "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
+            "",
+            *_table(faults, cases),
+        ]
     if refused:
         lines += ["", "## What is not its to mend", "", *_table(refused, cases)]
+    if unmeasured := [c for c in CASES if c.name not in {r.name for r in rows}]:
+        told = (
+            f"{len(unmeasured)} of {len(CASES)} rows, tests like the others, for which no run has been recorded here:"
+        )
+        lines += ["", "## Not measured yet", "", told, "", *(f"- {c.at}: {c.title}" for c in unmeasured)]
     return "\n".join(lines) + "\n"
 
 

@@ -13,7 +13,7 @@ import pytest
 from dive_infra.machine.state import ROOT
 from tests.faults.case import Case
 from tests.faults.fault import Scene
-from tests.faults.table import CASES, Repaired, keep, kept, published
+from tests.faults.table import CASES, MEASURED, Repaired, keep, write_page
 from tests.integration.coalition import NAMESPACE, Country
 from tests.integration.live import running
 
@@ -65,10 +65,10 @@ def data(client: docker.DockerClient) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
     """Where the rows that passed are kept; written into the documentation when that is asked for."""
-    file = home / "repaired.json"
-    yield file
-    if request.config.getoption("--docs"):
-        (ROOT / "docs" / "faults.md").write_text(published(kept(file)))
+    docs = bool(request.config.getoption("--docs"))
+    yield MEASURED if docs else home / "repaired.json"
+    if docs:
+        write_page()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])

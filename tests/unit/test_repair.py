@@ -22,8 +22,11 @@ from dive_infra.operations.country import Country, Failed
 from dive_infra.operations.diagnosis import Diagnosis, View, mender, proven
 from dive_infra.operations.stack import ReportFile, Stack
 from dive_infra.operations.updating import Update
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.overview import Failure, Overview
+from dive_infra.orchestration.records import Current
+from dive_infra.orchestration.states import Phase, State
 
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 UP, REFRESH, HUB = "pulumi up", "pulumi up --refresh", "pulumi up -s usa"
 LOST = Finding("the data volumes are there", "invalid", found="gone", remedy="DIVE_ACCEPT_LOSS=v pulumi up -s fra")
 TAKEN = Finding(
@@ -101,9 +104,9 @@ def test_a_hub_is_left_alone_by_a_country_that_is_well() -> None:
 
 
 def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
-    sick = found(view(PREFLIGHT=[SICK]), view("USA", deployed=False))
+    sick = found(view(PREFLIGHT=[SICK], CONFIGURATION=[DARK]), view("USA", deployed=False))
     (decision,) = [s for s in plan(sick).decisions if s.code == "FRA"]
-    assert steps(sick) == []
+    assert steps(sick) == [], "an update of France would not get past its first phase"
     told = remedies.next_step(decision, sick)
     assert told == "the operator of USA: ./dive repair USA; then: ./dive repair FRA"
 
@@ -192,3 +195,14 @@ def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     assert steps(gone) == [("update", "FRA")]
     file.write_text("as it was written")
     assert not found(diagnosis._judged(replace(well.country, stack=stack))).symptoms
+
+
+def test_a_failed_update_is_tried_again_and_the_choice_it_told_is_the_next_step() -> None:
+    told = "accept the loss, in this one run: DIVE_ACCEPT_LOSS=keycloak pulumi up -s fra"
+    failure = Failure("CHANGE_FAILED", "DatabaseLogins", "database keycloak is gone", NOON, "r", 1.0, told)
+    current = Current(State.FAILED, State.DEPLOYING, NOON, "it failed", "r")
+    country = replace(view().country, record=Overview(NOON, current, 1.0, None, {}, (), (failure,)))
+    failed = Diagnosis(diagnosis._judged(country))
+    (symptom,) = failed.symptoms
+    assert steps(failed) == [("update", "FRA")]
+    assert remedies.next_step(symptom, failed).endswith("DIVE_ACCEPT_LOSS=keycloak ./dive up FRA")

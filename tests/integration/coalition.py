@@ -76,6 +76,8 @@ class Country:
             "PULUMI_BACKEND_URL": (self.home / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            # The other form of a preview's JSON cannot tell a secret that is not known yet: it panics.
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         }
 
     @property

@@ -55,7 +55,9 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "__main__.py").write_text(PROGRAM)
     variables = {"PULUMI_BACKEND_URL": (tmp_path / "state").as_uri(), "PULUMI_CONFIG_PASSPHRASE": "only-for-tests"}
-    return Runner("fra", tmp_path, variables={**variables, "PULUMI_CONFIG_PASSPHRASE_FILE": ""})
+    # It is not the program that the policy pack judges.
+    others = {"PULUMI_CONFIG_PASSPHRASE_FILE": "", "PULUMI_OPTION_POLICY_PACK": ""}
+    return Runner("fra", tmp_path, variables={**variables, **others})
 
 
 @contextmanager

@@ -69,7 +69,6 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
     for name, value in planted.items():
         country.give(name, value)
     monkeypatch.setenv("DIVE_ASSUME_GRANT", "yes")
-    monkeypatch.setenv("PULUMI_ENABLE_STREAMING_JSON_PREVIEW", "true")
     as_json = country.preview()
     assert as_json.ok, told(as_json)
     made = {name for name, _ in as_json.steps}

@@ -215,8 +215,10 @@ def _worded(keys: Iterable[str]) -> str:
 
 
 def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
+    """A change of which nothing can be shown; why a phase is proven again stands above its checkpoint."""
     inputs = json.dumps((step.get("new") or {}).get("inputs"))
-    return ["changed: what is secret"] if operation in ("update", "replace") and _SECRET in inputs else []
+    silent = operation in ("create", "delete") or _kind(step["urn"]) in ("Checkpoint", "Verification")
+    return [] if silent or _SECRET not in inputs else ["changed: a property that is kept secret"]
 
 
 def _differences(step: Mapping[str, Any]) -> list[Difference]:

@@ -13,7 +13,7 @@ pulumi refresh -s "$stack" --preview-only --run-program --expect-no-changes --no
 drift=$?
 
 case $health in 0) said="healthy" ;; 1 | 4) said="**findings**" ;; 3) said="being deployed" ;; *) said="**could not be told**" ;; esac
-case $drift in 0) seen="as declared" ;; 7) seen="**changed by hand**" ;; *) seen="**could not be told**" ;; esac
+case $drift in 0) seen="as declared" ;; 7) seen="**differs from what is declared**" ;; *) seen="**could not be told**" ;; esac
 {
   printf '## %s\n\n| asked | answer |\n|---|---|\n' "$country"
   printf '| `./dive status %s` | %s |\n| `pulumi refresh` (looks only) | %s |\n' "$country" "$said" "$seen"

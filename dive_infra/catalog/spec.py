@@ -39,6 +39,11 @@ class HealthCheck:
     retries: int = 3
     start_period: int = 60
 
+    @property
+    def deadline(self) -> int:
+        """Seconds within which a started service is healthy, or it failed."""
+        return self.start_period + self.interval * self.retries
+
 
 @dataclass(frozen=True)
 class ServiceSpec:

@@ -97,9 +97,11 @@ def postgres(names: Names, database: Database, ca: str) -> str:
     except psycopg.Error as error:
         raise CouldNotTell(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
-        raise Wrong(
-            f"superuser {row and row[0]}, owner {row and row[1]}", f"an ordinary role, owner {database.user}", _UP, 1406
+        found, wanted = (
+            f"superuser {row and row[0]}, owner {row and row[1]}",
+            f"an ordinary role, owner {database.user}",
         )
+        raise Wrong(found, wanted, f"{_UP} --refresh", 1406)
     return "logged in"
 
 
@@ -164,7 +166,7 @@ def opa(names: Names, token: str, ca: str) -> str:
 
 def schema(access: Access) -> str:
     try:
-        session(access)
+        session(access).compare()
     except Unreachable as error:
         raise objects.silent(str(error), "this program's schema", _UP, 1406) from None
     except (SchemaMismatch, Refused) as error:

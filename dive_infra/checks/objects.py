@@ -25,11 +25,17 @@ def ask() -> docker.DockerClient:
         raise CouldNotTell(str(error), REMEDY) from None
 
 
+_WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
+
+
 def silent(found: str, expected: str, remedy: str, code: int | None = None) -> Wrong | CouldNotTell:
     """What to raise for a server that does not answer.
 
-    Where its engine answers, it is down. Where that does not either, nothing can be told from here.
+    Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one
+    that lets us wait and may be busy: whether it is well, its container tells.
     """
+    if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
+        return CouldNotTell(found, remedy)
     try:
         ask().close()
     except CouldNotTell as error:

@@ -183,7 +183,9 @@ def approved(access: Access, names: Names) -> str:
     code = names.country.code
     remedy = f"add {code} to dive:spokes of the hub, then: pulumi up -s usa"
     try:
-        admitted = session(access).whose()
+        store = session(access)
+        store.compare()
+        admitted = store.whose()
     except Refused as error:
         raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
     except SchemaMismatch as error:

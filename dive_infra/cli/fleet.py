@@ -104,7 +104,7 @@ def up(parallel: int) -> None:
         if one.code and (cause := one.cause):
             console.print(f"[red]✗[/] {one.country}: {escape(cause)}", soft_wrap=True)
         if one.code:
-            console.print(f"  all of it: {one.log.relative_to(ROOT)}", soft_wrap=True)
+            console.print(f"  all of it: {one.log}", soft_wrap=True)
     done = [one for one in fleet if one.code == Exit.OK]
     console.print(f"{len(done)} of {len(fleet)} countries deployed and verified")
     raise typer.Exit(Exit.INTERRUPTED if interrupted else ended(fleet))

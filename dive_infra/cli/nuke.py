@@ -88,7 +88,7 @@ def _show(there: Inventory) -> None:
         table.add_row("at the hub", "people who came from there", str(there.held.people))
     for name, count in there.held.rows.items():
         if count:
-            table.add_row("record", name, f"{count} rows")
+            table.add_row("record", name, f"{count} row{'s' if count > 1 else ''}")
     if there.resources or there.pending:
         pending = f", {there.pending} pending operations" if there.pending else ""
         table.add_row("state", f"stack {there.stack}", f"{there.resources} resources{pending}")

@@ -12,7 +12,7 @@ from typing import Any
 from dive_infra import outcome
 from dive_infra.cli.drift import unseen
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.recovery import recover
+from dive_infra.cli.recovery import Recovered, clear, recover
 from dive_infra.cli.steps import console, fail
 from dive_infra.findings import listing
 from dive_infra.operations.country import recorded
@@ -30,13 +30,34 @@ def deploy(stack: str) -> None:
 
 def carry_out(runner: Runner, refresh: bool | None = None) -> None:
     """As `deploy`: clears what a killed run left. `refresh`: by default where only that sees a change."""
-    stack, again = runner.name, f"./dive up {runner.country}"
-    state = recover(runner)
-    if refresh is None and (findings := unseen(state)):
+    recovered = recover(runner)
+    code = _up(runner, recovered, refresh)
+    if code and (recovered.open or (refresh is None and _uncovered(runner, recovered))):
+        # It met what a server had not finished then, or what had to be started first could not be asked before.
+        recovered = recover(runner)
+        code = _up(runner, recovered, refresh)
+    if code:
+        fail(
+            f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: mend it, then "
+            f"./dive up {runner.country}",
+            _how_it_ended(runner),
+        )
+    if recovered.open:
+        clear(runner)
+
+
+def _uncovered(runner: Runner, before: Recovered) -> bool:
+    """Whether a refresh is needed now, and was not before the run."""
+    return bool(unseen(runner.state())) and not unseen(before.state)
+
+
+def _up(runner: Runner, recovered: Recovered, refresh: bool | None) -> int:
+    """`pulumi up` in full view; its exit code. Ends the command when it was interrupted, or refused as locked."""
+    if refresh is None and (findings := unseen(recovered.state)):
         console.print(listing(findings, "invalid"), markup=False)
         refresh = True
     flags = ["--refresh"] if refresh else []
-    console.rule(" ".join(["pulumi up -s", stack, *flags]))
+    console.rule(" ".join(["pulumi up -s", runner.name, *flags]))
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
         told = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *flags)
@@ -44,12 +65,13 @@ def carry_out(runner: Runner, refresh: bool | None = None) -> None:
         code, interrupted = to_its_end(command, runner.folder, variables)
         refusal = outcome.refusal(told)
     if interrupted:
-        fail(f"`pulumi up -s {stack}` was interrupted; what is done is kept; next: {again}", Exit.INTERRUPTED)
+        fail(
+            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}",
+            Exit.INTERRUPTED,
+        )
     if refusal:
         fail(refusal, Exit.LOCKED)
-    if code:
-        message = f"`pulumi up -s {stack}` failed; its message above names the cause; next: mend it, then {again}"
-        fail(message, _how_it_ended(runner))
+    return code
 
 
 def _how_it_ended(runner: Runner) -> Exit:

@@ -7,6 +7,7 @@ it, and we end with `Exit.LOCKED`.
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from dive_infra.cli.exits import Exit
@@ -24,20 +25,45 @@ _STACK = "pulumi:pulumi:Stack"
 _THERE = "already exists"
 
 
-def recover(runner: Runner) -> dict[str, Any]:
-    """Makes the stack ready for a run, and itself where it is not there; returns its state, secrets in plain text.
+@dataclass(frozen=True)
+class Recovered:
+    """`state` is the stack's, secrets in plain text; `open`: of what a killed run began, something may still come.
+
+    Then `clear` is due after a run that succeeded, and another `recover` after one that failed.
+    """
+
+    state: dict[str, Any]
+    open: bool = False
+
+
+def recover(runner: Runner) -> Recovered:
+    """Makes the stack ready for a run, and itself where it is not there.
 
     Ends the command, with `Exit.LOCKED` when the stack is locked by anybody who is not proven dead.
     """
     try:
-        _unlock(runner)
+        killed = _unlock(runner)
         state = runner.state()
-        if operations(state):
-            _settle(runner, state)
-            state = runner.state()
+        if killed or operations(state):  # before looking what was made
+            for program in orphans.end_in(runner.folder):
+                console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
+        if not operations(state):
+            return Recovered(state)
+        absent = _settle(runner, state)
+        return Recovered(runner.state(), absent)
     except PulumiFailed as error:
         fail(str(error))
-    return state
+
+
+def clear(runner: Runner, *targets: str) -> None:
+    """Forgets what was begun and not recorded; looks at the stack itself where there are no `targets` (URNs).
+
+    Looking at nothing else costs nothing. Raises `PulumiFailed`.
+    """
+    resources = runner.state()["deployment"].get("resources") or []
+    urns = targets or [r["urn"] for r in resources if r["type"] == _STACK]
+    aims = [word for urn in urns for word in ("--target", urn)]
+    runner.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *aims)
 
 
 def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -45,11 +71,12 @@ def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [*((state.get("deployment") or {}).get("pending_operations") or [])]
 
 
-def _unlock(runner: Runner) -> None:
+def _unlock(runner: Runner) -> bool:
+    """Whether there was a lock of a dead run."""
     with _one_at_a_time():
         refusal = _refusal(runner)
         if not refusal:
-            return
+            return False
         found = owners(refusal)
         told = [whether(owner) for owner in found]
         if not found or any(answer != "dead" for answer, _ in told):
@@ -57,6 +84,7 @@ def _unlock(runner: Runner) -> None:
         runner.ask("cancel", "--yes")
         for owner, (_, why) in zip(found, told, strict=True):
             console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
+    return True
 
 
 def _refusal(runner: Runner) -> str:
@@ -103,20 +131,20 @@ def _phase(runner: Runner) -> str:
     return f", phase {holder.phase}" if holder and holder.live else ""
 
 
-def _settle(runner: Runner, state: Mapping[str, Any]) -> None:
+def _settle(runner: Runner, state: Mapping[str, Any]) -> bool:
+    """Whether something may still come."""
     begun = operations(state)
-    for program in orphans.end_in(runner.folder):  # before looking what they have made
-        console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
     console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
     made = [op["resource"] for op in begun if op["type"] == "creating"]
-    for line in unrecorded.remove(made, state):
+    removal = unrecorded.remove(made, state)
+    for line in removal.told:
         console.print(f"  {line}", markup=False, soft_wrap=True)
-    # What is looked at again: what may be gone already. With nothing of it, the stack itself, which costs nothing.
-    resources = state["deployment"].get("resources") or []
-    looked = {op["resource"]["urn"] for op in begun if op["type"] == "deleting"}
-    urns = [r["urn"] for r in resources if r["urn"] in looked] or [r["urn"] for r in resources if r["type"] == _STACK]
-    targets = [word for urn in urns for word in ("--target", urn)]
-    runner.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *targets)
+    if removal.absent:
+        return True
+    recorded = {r["urn"] for r in state["deployment"].get("resources") or []}
+    # What may be gone already is looked at again.
+    clear(runner, *(urn for op in begun if op["type"] == "deleting" and (urn := op["resource"]["urn"]) in recorded))
+    return False
 
 
 def _listed(begun: list[dict[str, Any]]) -> str:

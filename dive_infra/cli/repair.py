@@ -68,12 +68,12 @@ def _agreed(yes: bool, code: str) -> bool:
 def _carried_out(found: Diagnosis, planned: Plan) -> tuple[Diagnosis, Exit]:
     """Acts until there is nothing more to do, or doing it again would change nothing; how the country is then."""
     before = found.symptoms
-    for round_ in range(_ROUNDS):
+    for _ in range(_ROUNDS):
         how = act(planned.steps)
         found = diagnose(found.code)
         planned = plan(found)
         unchanged = {s.key for s in found.symptoms} >= {s.key for s in before}
-        if not planned.steps or how in (Exit.LOCKED, Exit.INTERRUPTED) or (unchanged and round_):
+        if not planned.steps or unchanged or how in (Exit.LOCKED, Exit.INTERRUPTED):
             return found, how
         before = found.symptoms
     return found, how

@@ -38,6 +38,8 @@ def declared(code: str) -> Settings:
     """The settings of a country by its stack file; raises `SettingsError`."""
     try:
         return _read(code)
+    except FileNotFoundError:
+        raise SettingsError(f"Pulumi.{code.lower()}.yaml is not there; ./dive new {code} writes one") from None
     except (OSError, yaml.YAMLError) as error:
         raise SettingsError(f"Pulumi.{code.lower()}.yaml can't be read: {error}") from None
 

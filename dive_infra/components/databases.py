@@ -62,16 +62,19 @@ class Databases(pulumi.ComponentResource):
             )
         passwords = dict(args.owners.values())
         owners = {database: role for database, (role, _) in args.owners.items()}
+        made = [*self.databases.values()]
+        # Two: what begins anew with a database must not be announced for a password.
+        self.logins = self.keep(f"{name}-logins", made, passwords=passwords)
         # What waits for a database waits for this.
-        self.logins = self.keep(f"{name}-logins", passwords, owners, [*self.databases.values()], args.remade)
+        self.kept = self.keep(f"{name}-kept", [*made, self.logins], owners=owners, remade=args.remade)
         self.register_outputs({"databases": sorted(args.owners)})
 
     def keep(
         self,
         name: str,
-        passwords: Mapping[str, pulumi.Input[str]],
-        owners: Mapping[str, str],
         after: Sequence[pulumi.Resource],
+        passwords: Mapping[str, pulumi.Input[str]] | None = None,
+        owners: Mapping[str, str] | None = None,
         remade: Sequence[str] = (),
     ) -> DatabaseLogins:
         """Keeps these roles able to log in (role -> password) and these databases there (database -> role)."""
@@ -83,8 +86,8 @@ class Databases(pulumi.ComponentResource):
             )
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=list(after))
-        held = pulumi.Output.all(**passwords)
-        return DatabaseLogins(name, names.country.code, administrator, held, owners, list(remade), options)
+        held: pulumi.Input[Mapping[str, str]] = pulumi.Output.all(**passwords) if passwords else {}
+        return DatabaseLogins(name, names.country.code, administrator, held, owners or {}, list(remade), options)
 
     def login(self, name: str, role: str, password: pulumi.Input[str]) -> postgresql.Role:
         """A role that may log in and nothing else."""

@@ -126,7 +126,7 @@ class Service(pulumi.ComponentResource):
             container_id=self.container.id,
             service_class=spec.service_class,
             declared=self.declared,
-            deadline=spec.health.start_period + spec.health.interval * spec.health.retries,
+            deadline=spec.health.deadline,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.container]),
         )
         self.container_id = self.container.id

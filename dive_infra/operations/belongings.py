@@ -71,8 +71,10 @@ def countries(client: docker.DockerClient, namespace: str) -> set[str]:
 
 def files(names: Names) -> list[Path]:
     """What the country's deployment has written beside the program."""
-    wanted = (HOME / f"{names.prefix}-ca.pem", ROOT / f"verification-report-{names.prefix}.json")
-    return [path for path in wanted if path.exists()]
+    code = names.country.lower
+    by_program = (ROOT / ".dive" / f"{names.prefix}-ca.pem", ROOT / f"verification-report-{names.prefix}.json")
+    by_command = (HOME / "logs" / f"up-{code}.log", *HOME.glob(f"deployment-report-{code}.*"))
+    return [path for path in (*by_program, *by_command) if path.exists()]
 
 
 def remove(client: docker.DockerClient, found: Iterable[Belonging], tell: Callable[[str], None]) -> list[str]:

@@ -20,7 +20,7 @@ from dive_infra.operations.status import judge
 from dive_infra.orchestration.states import Phase
 
 _LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
-_LOOKS = 2  # what could not be told is asked again
+_LOOKS = 2  # what is acted upon was seen twice: a busy machine answers late
 
 _UPDATE = re.compile(r"\./dive (?:up|repair) ([A-Z]{3})\b")
 _DECIDED = re.compile(r"\b[A-Z][A-Z_]*=")  # a variable of one run: somebody's word that something may go
@@ -127,7 +127,7 @@ def diagnose(code: str) -> Diagnosis:
 def _view(export: Export, logins: bool) -> View:
     view = _judged(look(export, deadline=_LOOK))
     for _ in range(_LOOKS - 1):
-        if any(s.unknown and s.where in view.country.phases for s in view.symptoms):
+        if any(s.where in view.country.phases for s in view.symptoms):
             view = _judged(look(Export(export.stack), deadline=_LOOK))
     return view if view.symptoms or not logins else _judged(_logged_in(view.country))
 

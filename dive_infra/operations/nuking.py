@@ -12,13 +12,14 @@ import docker
 
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
 from dive_infra.identity.admin import AdminError
-from dive_infra.machine import engine
+from dive_infra.machine import engine, orphans
+from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
 from dive_infra.operations import belongings, emptying, stack
 from dive_infra.operations.belongings import Belonging
 from dive_infra.operations.claim import Claim
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
-from dive_infra.operations.partner_side import Held, PartnerSide
+from dive_infra.operations.partner_side import Held, HubUnreadable, PartnerSide
 from dive_infra.orchestration.access import Access, StoreError
 
 _LOOK = 30.0  # seconds for all proofs
@@ -83,13 +84,15 @@ def _hub(hub_stack: str, spoke: Names) -> PartnerSide | None:
 def _held(hub: PartnerSide | None) -> tuple[Held, str]:
     try:
         return (hub.held() if hub else Held()), ""
-    except (AdminError, StoreError) as error:
+    except (AdminError, StoreError, HubUnreadable) as error:
         return Held(), str(error)
 
 
 def remove(there: Inventory, held: Claim, tell: Callable[[str], None]) -> list[str]:
     """Removes all of it; returns what could not be removed, and why."""
     client = engine.client()
+    for program in orphans.end_in(ROOT):  # it would go on making what is removed here
+        tell(f"{program}, left by a killed run")
     problems = belongings.remove(client, there.objects, tell)
     if there.hub and not there.away:
         problems += _at_hub(there, there.hub, held, tell)

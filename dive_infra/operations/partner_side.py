@@ -34,16 +34,24 @@ class Held:
         return not (self.realm or self.people or any(self.rows.values()))
 
 
+class HubUnreadable(RuntimeError):
+    """What the hub's state says of its realm is of another program: nothing is known of what the realm holds."""
+
+
 class PartnerSide:
-    """The hub as seen by the owner of its state; `hub` must have completed CONFIGURATION, else nobody has a link."""
+    """The hub as seen by the owner of its state. One that never completed CONFIGURATION has linked nobody."""
 
     def __init__(self, hub: Stack, spoke: Names) -> None:
         self._spoke = spoke
         self._configured: Configuration | None = hub.spec(Phase.CONFIGURATION)
+        self._unreadable = "" if self._configured or Phase.CONFIGURATION not in hub.checkpoints else hub.code
         self.record: Access | None = hub.store
 
     def held(self) -> Held:
-        """Raises `AdminError` or `StoreError` where that cannot be told."""
+        """Raises `AdminError`, `StoreError` or `HubUnreadable` where that cannot be told."""
+        if self._unreadable:
+            hub = self._unreadable
+            raise HubUnreadable(f"{hub} was deployed by another version of this program; next: ./dive up {hub}")
         realm, known = self._realm() if self._configured else ([], {})
         if self.record is None:
             return Held(tuple(realm), len(known))

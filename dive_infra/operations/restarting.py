@@ -79,7 +79,7 @@ class Restart:
                 if now.paused:
                     container.unpause()
                 container.restart(timeout=spec.stop_grace)
-                await_healthy(self.engine, name, spec.health.start_period)
+                await_healthy(self.engine, name, spec.health.deadline)
         except Locked:
             raise
         except APIError as error:

@@ -8,7 +8,7 @@ from dive_infra.checks import report
 from dive_infra.checks.spec import Verification, fingerprint
 from dive_infra.countries import COUNTRIES, HUB_CODE
 from dive_infra.findings import Finding
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import ROOT, stack_file
 from dive_infra.operations.country import Container, Country
 from dive_infra.operations.report import (
     CollectingError,
@@ -42,7 +42,7 @@ def judge(country: Country) -> CountryStatus:
         name=COUNTRIES[country.code].name,
         deployment=deployment,
         health=_health(country, problems),
-        phases=[_phase(country, phase) for phase in Phase] if country.deployed else [],
+        phases=[_phase(country, phase) for phase in Phase] if country.stack and country.deployed else [],
         containers=[_container(c) for c in country.containers],
         links=[_link(link) for link in (country.record.links if country.record else ())],
         problems=problems,
@@ -122,7 +122,8 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
         )
 
     if deployment.state == "NOT_DEPLOYED":
-        yield problem(deployment.detail, up, None)
+        known = stack_file(country.code.lower()).exists()
+        yield problem(deployment.detail, up if known else f"./dive new {country.code}", None)
     if deployment.state == "INTERRUPTED":
         stale = any(u.live is False for u in country.updates)
         who = f": {deployment.holder}" if deployment.holder else ""
@@ -139,14 +140,17 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
 
 def _validators(country: Country, running: bool) -> Iterator[Problem]:
     """What the validators find; a finding that another phase found too is told once, and the lock on the first axis."""
-    told: set[tuple[str, str]] = set()
+    known = {f.cause for f in country.failed}  # told of its source
+    told: dict[tuple[str, str], tuple[Phase, list[Finding]]] = {}
     for phase, looked in country.phases.items():
         for finding in looked.findings:
-            if running and finding.topic == "lock":
+            if finding.answer == "valid" or finding.found in known or (running and finding.topic == "lock"):
                 continue
-            if finding.answer != "valid" and (finding.check, finding.found) not in told:
-                told.add((finding.check, finding.found))
-                yield _problem(country, phase, finding)
+            # What could not be told for one and the same reason is told once.
+            key = ("", finding.found) if finding.answer == "unknown" else (finding.check, finding.found)
+            told.setdefault(key, (phase, []))[1].append(finding)
+    for phase, findings in told.values():
+        yield _problem(country, phase, findings)
     for phase, checkpoint in (country.stack.checkpoints if country.stack else {}).items():
         if checkpoint.unreadable:
             yield Problem(
@@ -156,12 +160,13 @@ def _validators(country: Country, running: bool) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def _problem(country: Country, phase: Phase, finding: Finding) -> Problem:
+def _problem(country: Country, phase: Phase, findings: list[Finding]) -> Problem:
+    finding, more = findings[0], len({f.check for f in findings}) - 1
     mild = finding.advisory or phase in _SERVES_NOBODY
     return Problem(
         severity="unknown" if finding.answer == "unknown" else "warning" if mild else "error",
         where=phase,
-        check=finding.check,
+        check=finding.check + (f" (and {more} more)" if more else ""),
         expected=finding.expected,
         found=finding.found,
         next=exact(finding.remedy, country.code) or f"./dive doctor {country.code}",

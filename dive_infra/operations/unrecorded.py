@@ -7,6 +7,7 @@ next run makes it whole. What is found in use after all is left, and told.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker.errors
@@ -21,26 +22,38 @@ Resource = Mapping[str, Any]
 Inputs = Mapping[str, Any]
 
 
-def remove(made: Iterable[Resource], state: Mapping[str, Any]) -> list[str]:
-    """Removes what is there of `made`, the resources of pending creates; a line for each that was, or could not be.
+@dataclass
+class Removal:
+    """`told`: a line for each resource that was there, or could not be looked for. `absent` are the others' names: a
+    server may still be making them."""
+
+    told: list[str] = field(default_factory=list[str])
+    absent: list[str] = field(default_factory=list[str])
+
+
+def remove(made: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
+    """Removes what is there of `made`, the resources of pending creates.
 
     `state` is the stack's, with secrets in plain text: where they would be is read from their providers.
     """
-    providers = {f"{r['urn']}::{r['id']}": r for r in state["deployment"].get("resources") or [] if r.get("id")}
-    told: list[str] = []
+    recorded = [r for r in state["deployment"].get("resources") or [] if r.get("id")]
+    providers = {f"{r['urn']}::{r['id']}": r for r in recorded}
+    # Of what is being replaced, the old one may still be there, and be recorded.
+    kept = {r["urn"] for r in recorded if not r.get("pendingReplacement")}
+    removal = Removal()
     for resource in made:
         act = REMOVE.get(resource["type"])
-        if act is None:
+        if act is None or resource["urn"] in kept:
             continue
         name, provider = resource["urn"].rsplit("::", 1)[-1], providers.get(resource.get("provider", ""), {})
         try:
             found = act(_plain(resource.get("inputs") or {}), _plain(provider.get("inputs") or {}))
-        except (AdminError, psycopg.Error, docker.errors.APIError) as error:
-            told.append(f"{name}: whether it was made could not be told: {' '.join(str(error).split())}")
+        except (AdminError, psycopg.Error, docker.errors.APIError, KeyError) as error:
+            removal.absent.append(name)
+            removal.told.append(f"{name}: whether it was made could not be told: {' '.join(str(error).split())}")
         else:
-            if found:
-                told.append(f"{name}: {found}")
-    return told
+            (removal.told if found else removal.absent).append(f"{name}: {found}" if found else name)
+    return removal
 
 
 def _plain(value: Any) -> Any:
@@ -52,6 +65,7 @@ def _plain(value: Any) -> Any:
     return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
+_PATIENCE = 30.0  # seconds for a request: a realm takes long to make, and to remove
 _REMOVED = "was made and not recorded: removed, to be made whole"
 _Act = Callable[[Inputs, Inputs], str]
 
@@ -81,7 +95,7 @@ def _at_keycloak(place: _Place) -> _Act:
             provider["realm"],
         )
         realm = f"/realms/{inputs.get('realmId') or inputs['realm']}"
-        with Admin(access) as admin:
+        with Admin(access, _PATIENCE) as admin:
             try:
                 found = [*place(admin, inputs, realm)]
                 for path in found:
@@ -110,7 +124,7 @@ def _one_of(path: str, key: str, wanted: str, item: str = "", **query: str) -> _
     def place(admin: Admin, inputs: Inputs, realm: str) -> list[str]:
         below = realm + path.format_map(inputs)
         rows = admin.get(below, **{k: inputs[v] for k, v in query.items()})
-        return [f"{realm + item if item else below}/{row['id']}" for row in rows if row[key] == inputs[wanted]]
+        return [f"{realm + item if item else below}/{row['id']}" for row in rows if row.get(key) == inputs[wanted]]
 
     return place
 
@@ -139,7 +153,7 @@ def _connect(provider: Inputs, database: str) -> "psycopg.Connection[Any]":
 
 def _role(inputs: Inputs, provider: Inputs) -> str:
     with _connect(provider, provider["database"]) as server:
-        if not server.execute("SELECT FROM pg_roles WHERE rolname = %s", [inputs["name"]]).fetchone():
+        if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [inputs["name"]]).fetchone():
             return ""
         try:
             server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(inputs["name"])))
@@ -151,10 +165,10 @@ def _role(inputs: Inputs, provider: Inputs) -> str:
 def _database(inputs: Inputs, provider: Inputs) -> str:
     name = inputs["name"]
     with _connect(provider, provider["database"]) as server:
-        if not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             return ""
         with _connect(provider, name) as inside:
-            if inside.execute("SELECT FROM pg_class WHERE oid >= 16384 LIMIT 1").fetchone():
+            if inside.execute("SELECT 1 FROM pg_class WHERE oid >= 16384 LIMIT 1").fetchone():
                 return "holds something, so it is left"
         server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
     return _REMOVED

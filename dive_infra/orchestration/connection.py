@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from dive_infra.orchestration.access import Access, QueryFailed, Refused, Unreachable
+from dive_infra.orchestration.access import OWNER, Access, QueryFailed, Refused, Unreachable
 
 # FATAL answers of a server that will answer properly a moment later, or that was told to go.
 _PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "too many connections", "terminating")
@@ -49,14 +49,13 @@ def connect(access: Access, application: str = "dive", timeout: int = 2) -> Conn
         )
     except psycopg.OperationalError as error:
         message = " ".join(str(error).split())
+        which = "the orchestration database" if access.user.startswith(OWNER) else f"database {access.database}"
         if "FATAL:" in message and not any(word in message for word in _PASSING):
             raise Refused(
-                f"the orchestration database refused {access}: {message.partition('FATAL:')[2].strip()}; "
+                f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}; "
                 "expected: admitted by the hub; next: pulumi up -s usa, then this stack"
             ) from None
-        raise Unreachable(
-            f"the orchestration database does not answer at {access}: {message}; next: pulumi up -s usa starts it"
-        ) from None
+        raise Unreachable(f"{which} does not answer at {access}: {message}; next: pulumi up -s usa starts it") from None
 
 
 @contextmanager

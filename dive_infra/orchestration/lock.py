@@ -67,7 +67,8 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
     others = "SELECT acquired_by, pid, hostname FROM deployment_locks WHERE instance_code = %s AND fence > %s LIMIT 1"
     other = connection.execute(others, [code, lost]).fetchone()
     if other:
-        connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
+        with step("give back lock"):
+            connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
         raise Fenced(
             f"{code.upper()}: this deployment stood still, and was overtaken by {other[0]} (pid {other[1]} on "
             f"{other[2]}); nothing was written; next: pulumi up"

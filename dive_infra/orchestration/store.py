@@ -72,6 +72,11 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @_one_at_a_time
+    def compare(self) -> None:
+        """As at the connect: raises `SchemaMismatch` unless schema and rights are this program's still."""
+        schema.compare(self._connection)
+
     # What is known.
 
     @_one_at_a_time

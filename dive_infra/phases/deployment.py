@@ -80,7 +80,7 @@ class Deployment(Phase):
                     ),
                     pulumi.ResourceOptions.merge(self.child(), after.storage.inside("postgres")),
                 )
-                waits = {d.service: [self.databases.logins] for d in owned if d.service}
+                waits = {d.service: [self.databases.kept] for d in owned if d.service}
         # What stands in Keycloak is lost with its database too.
         lost = pulumi.Output.all(volumes["postgres"].incarnation, self._incarnation(KEYCLOAK))
         self.in_keycloak = contents(
@@ -102,7 +102,7 @@ class Deployment(Phase):
 
     def _incarnation(self, database: str) -> pulumi.Output[int]:
         """How often the database was lost and made anew."""
-        found: pulumi.Output[int] = self.databases.logins.incarnations.apply(lambda all_: int(all_[database]))
+        found: pulumi.Output[int] = self.databases.kept.incarnations.apply(lambda all_: int(all_[database]))
         return found
 
     def _orchestration(self, after: Initialization) -> list[pulumi.Resource]:
@@ -110,7 +110,7 @@ class Deployment(Phase):
         schema = OrchestrationSchema(
             "orchestration",
             after.store,
-            self.inside(after, self.databases.logins),
+            self.inside(after, self.databases.kept),
         )
         made: list[pulumi.Resource] = [schema]
         roles = {
@@ -120,7 +120,7 @@ class Deployment(Phase):
             for code, grant in after.grants.items()
         }
         passwords = {deployer(code): grant.secrets["orchestration-deployer"] for code, grant in after.grants.items()}
-        logins = self.databases.keep("orchestration-logins", passwords, {}, [*roles.values()])
+        logins = self.databases.keep("orchestration-logins", [*roles.values()], passwords)
         for code in after.grants:
             made.append(
                 Admission(

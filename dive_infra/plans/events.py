@@ -103,7 +103,8 @@ def _hear(lines: Iterable[str]) -> _Heard:
             elif step["op"] in _UNTOUCHED:
                 heard.untouched.add(step["urn"])
         if judged := event.get("policyEvent"):
-            _judge(judged, heard)
+            violated = heard.errors if judged["enforcementLevel"] == "mandatory" else heard.notes
+            violated.append(_violation(judged))
         diagnostic = event.get("diagnosticEvent", {})
         message = _plain(diagnostic.get("message", ""))
         match diagnostic.get("severity"):
@@ -119,11 +120,10 @@ def _hear(lines: Iterable[str]) -> _Heard:
     return heard
 
 
-def _judge(judged: Mapping[str, Any], heard: _Heard) -> None:
-    """What a policy has against a resource: an error where it is mandatory."""
-    of = str(judged.get("resourceUrn", "")).rpartition("::")[2]
-    words = f"policy {judged['policyName']}: {' '.join(_plain(judged['message']).split())}" + (f" ({of})" if of else "")
-    (heard.errors if judged.get("enforcementLevel") == "mandatory" else heard.notes).append(words)
+def _violation(judged: Mapping[str, Any]) -> str:
+    """What a rule of `policy/` found; why there is such a rule is in docs/policies.md."""
+    name = judged["resourceUrn"].rpartition("::")[2]
+    return f"{name} breaks the rule {judged['policyName']}: {_plain(judged['message']).splitlines()[0]}"
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 import psutil
 
-from dive_infra.machine.state import ROOT
 from dive_infra.steps import VARIABLE
 from tests.integration.coalition import Country
 
@@ -117,7 +116,9 @@ def deploy(country: Country, chosen: Chosen, provider_too: bool = False) -> Kill
     started = time.monotonic()
     with (
         tempfile.TemporaryFile("w+") as output,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as running,
+        subprocess.Popen(
+            command, cwd=runner.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        ) as running,
     ):
         try:
             made = _made(running, output.fileno(), chosen, boundaries.reached)
@@ -197,14 +198,11 @@ def _kill(running: "subprocess.Popen[bytes]", killed: Killed, provider_too: bool
     running.wait()
     began = time.monotonic()
     psutil.wait_procs(ours, timeout=_LEFT)
+    if provider_too:
+        return  # what remains is recovery's
     killed.lived = time.monotonic() - began
-    _, alive = psutil.wait_procs([p for p in family if "pulumi-resource" in _name(p)], timeout=2)
+    _, alive = psutil.wait_procs([p for p in family if "pulumi-resource" in _name(p)], timeout=1)
     killed.remained = [_name(p) for p in alive]
-    for process in alive:
-        process.kill()  # they are ours: what they would do is told by the sweep
-    for process in family:
-        with suppress(psutil.Error):
-            process.kill()
 
 
 def _words(process: psutil.Process) -> list[str]:

@@ -109,7 +109,7 @@ def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = ()
     )
 
 
-_LOGINS, _ALL = frozenset({"databases-logins"}), (("FRA", "pulumi up"),)
+_KEPT, _ALL = frozenset({"databases-kept"}), (("FRA", "pulumi up"),)
 
 FAULTS: tuple[Fault, ...] = (
     # Logins and databases.
@@ -118,16 +118,34 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _server("ALTER ROLE portal PASSWORD 'by-hand'"),
         Phase.DEPLOYMENT,
-        heals=_LOGINS,
+        heals=frozenset({"databases-logins"}),
         also=frozenset(),
         selected=True,
+    ),
+    Fault(
+        "a role of Postgres is a superuser",
+        "FRA",
+        _server("ALTER ROLE portal SUPERUSER"),
+        Phase.DEPLOYMENT,
+        "pulumi up --refresh",
+        heals=frozenset({"databases-portal-role"}),
+        also=frozenset(),
+    ),
+    Fault(
+        "a database has another owner",
+        "FRA",
+        _server("ALTER DATABASE portal OWNER TO postgres"),
+        Phase.DEPLOYMENT,
+        "pulumi up --refresh",
+        heals=frozenset({"databases-portal"}),
+        also=frozenset(),
     ),
     Fault(
         "the portal's database is dropped",
         "FRA",
         _server("DROP DATABASE portal WITH (FORCE)"),
         Phase.DEPLOYMENT,
-        heals=_LOGINS | {"frontend-container", "frontend-gate"},
+        heals=_KEPT | {"frontend-container", "frontend-gate"},
         touched=frozenset({"frontend"}),
     ),
     Fault(
@@ -135,7 +153,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _server("DROP DATABASE keycloak WITH (FORCE)"),
         Phase.DEPLOYMENT,
-        heals=_LOGINS | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
+        heals=_KEPT | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
         touched=frozenset({"keycloak"}),
         refused="database keycloak of FRA is gone, its data is lost; nothing is made in its place",
     ),
@@ -162,7 +180,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
         _server(f"DROP DATABASE {DATABASE} WITH (FORCE)"),
         Phase.DEPLOYMENT,
-        heals=_LOGINS | {"orchestration", "admission-fra"},
+        heals=_KEPT | {"orchestration", "admission-fra"},
         then=_ALL,
         selected=True,
     ),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import dive_infra
-from dive_infra.cli.recovery import recover
+from dive_infra.cli.recovery import clear, recover
 from dive_infra.cli.steps import console
 from dive_infra.operations.unrecorded import REMOVE
 from tests.faults.killing import Killed, Point, deploy
@@ -37,6 +37,9 @@ ELSEWHERE: Mapping[str, str] = {
     "remove container": "of one that was made otherwise",
     "remove network": "of one that was made otherwise",
     "DELETE at Keycloak": "of what is not declared",
+    "PUT at Keycloak": "of people who are not as declared",
+    "drop schema": "the hub's",
+    "give back lock": "of a process that stood still and was overtaken",
 }
 
 
@@ -130,10 +133,10 @@ def sweep(
     country: Country, plan: Plan, within: float = 24 * 3600, tell: Callable[[str], None] = lambda _: None
 ) -> Swept:
     """Deploys the country, killed wherever the plan says until `within` seconds are over, until it stands."""
-    swept, ends = Swept(), time.monotonic() + within
+    swept, ends, again = Swept(), time.monotonic() + within, False
     while True:
         with console.capture() as told:
-            recover(country.runner)
+            recovered = recover(country.runner)
         plan.resumed(told.get())
         if swept.kills:
             swept.kills[-1] = (swept.kills[-1][0], told.get())
@@ -141,7 +144,13 @@ def sweep(
         late = time.monotonic() > ends
         # Every other kill takes our own provider with it; else it has to end by itself.
         killed = deploy(country, (lambda _: False) if late else plan.chosen, provider_too=bool(len(swept.kills) % 2))
+        if not killed.points and killed.code and recovered.open and not again:
+            again = True  # as `./dive up` does, once
+            continue
+        again = False
         if not killed.points:
+            if recovered.open:
+                clear(country.runner)
             swept.last = killed
             return swept
         plan.killed(killed.points)

@@ -110,12 +110,12 @@ class Country:
         """Whether the stack has been made already."""
         return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
 
-    def dive(self, *arguments: str, told: str = "") -> subprocess.CompletedProcess[str]:
-        """Runs `./dive` in a checkout of its own, whose stack files are those of this coalition."""
+    def dive(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs `./dive` on this coalition; nobody is there to answer it."""
         command = [sys.executable, "-m", "dive_infra.cli", *arguments]
-        environment = self.environment | {"NO_COLOR": "1", "COLUMNS": "200"}
+        environment = self.environment | {"DIVE_STACKS": str(self.home), "NO_COLOR": "1", "COLUMNS": "200"}
         return subprocess.run(
-            command, cwd=checkout(self.home), env=environment, input=told, capture_output=True, text=True
+            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
 
     def init(self) -> None:
@@ -185,15 +185,6 @@ class Country:
         found = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").stdout)
         assert isinstance(found, dict)
         return found
-
-
-def checkout(home: Path) -> Path:
-    """Makes `home`, where the stack files and the state are, a checkout of this program."""
-    for path in ROOT.iterdir():
-        own = path.name.startswith(("Pulumi.", ".git", ".dive", "verification-report"))
-        if not own and not (home / path.name).exists():
-            (home / path.name).symlink_to(path)
-    return home
 
 
 def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:

@@ -91,7 +91,7 @@ def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_beg
     assert len(locks(runner)) == 1
     assert [op["type"] for op in operations(runner.state())] == ["creating"]
 
-    left = recover(runner)
+    left = recover(runner).state
     assert not locks(runner)
     assert not operations(left)
     assert [r["urn"].rsplit("::")[-1] for r in left["deployment"]["resources"] if r.get("id")][-1] == "first"

@@ -34,7 +34,7 @@ from dive_infra.machine import files
 from dive_infra.machine.containers import look
 from dive_infra.machine.declaration import Declared
 from dive_infra.naming import LOOPBACK, Names
-from dive_infra.orchestration.store import Store, session
+from dive_infra.orchestration.store import Store
 from dive_infra.pki import public_key, rsa_key
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
@@ -397,7 +397,6 @@ def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
 
 def test_a_renamed_column_is_red(orchestration: Book) -> None:
     assert deployment.schema(orchestration.owner) == "agrees"
-    session(orchestration.owner).close()
     orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
     with pytest.raises(Wrong, match=r"checkpoints\.evidence"):
         deployment.schema(orchestration.owner)

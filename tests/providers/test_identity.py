@@ -388,6 +388,17 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     assert provider.drift(inputs) is None
 
 
+def test_the_gateway_works_on_after_its_token_was_revoked_or_its_realm_made_anew(coalition: Coalition) -> None:
+    realm = f"/realms/{USA.realm}"
+    assert coalition.fra.get(_instances("fra-idp"))  # the gateway holds a token now
+    time.sleep(2)  # tokens tell the second in which they were made, and no more
+    coalition.admin.put(realm, {**coalition.admin.get(realm), "notBefore": int(time.time())})
+    try:
+        assert coalition.fra.get(_instances("fra-idp"))["alias"] == "fra-idp"
+    finally:
+        coalition.admin.put(realm, {**coalition.admin.get(realm), "notBefore": 0})
+
+
 def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coalition) -> None:
     user = users.wanted(FRA)[0]
     path = f"/realms/{FRA.realm}/users/{user.id}"

@@ -63,6 +63,10 @@ def test_every_link_leads_to_an_anchor_that_is_there(number: int) -> None:
     assert f'<a id="{anchor}"></a>' in (ROOT / path).read_text()
 
 
+# Written by the run of all faults (`--whole --docs`), which takes an hour.
+AWAITED = {"faults.md"}
+
+
 def links(page: Path) -> list[str]:
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target]
@@ -73,6 +77,8 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in links(page):
         path, _, anchor = target.partition("#")
         there = (page.parent / path).resolve() if path else page
+        if there.name in AWAITED and not there.exists():
+            continue
         assert there.exists(), f"{page.name}: {target}"
         if anchor:
             text = there.read_text()

@@ -8,15 +8,18 @@ from typer.testing import CliRunner
 
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
-from dive_infra.cli import fleet, new, stacks
+from dive_infra.cli import fleet
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import Deployment
 from dive_infra.countries import COUNTRIES, HUB, parse
+from dive_infra.machine import state as machine_state
 from dive_infra.naming import Names
 from dive_infra.operations import stack_files
 from dive_infra.operations.belongings import is_of
+from dive_infra.operations.partner_side import HubUnreadable, PartnerSide
 from dive_infra.operations.restarting import all_needs
+from dive_infra.operations.stack import Checkpoint, Stack
 from dive_infra.orchestration.states import Phase
 from dive_infra.settings import load
 
@@ -27,8 +30,7 @@ FRA = Names(parse("FRA"))
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.usa.yaml").write_text("# the hub\nconfig:\n  dive:spokes: [FRA] # approved\n")
     (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:hub: organization/dive/usa\n")
-    for module in (stacks, new):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     return tmp_path
 
 
@@ -174,3 +176,16 @@ def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) 
     assert "Pulumi.gbr.yaml is not there" in done.stderr
     both = CliRunner().invoke(app, ["up", "--all", "FRA"])
     assert both.exit_code == 2
+
+
+@pytest.mark.parametrize(("configured", "known"), [(False, True), (True, False)])
+def test_a_hub_of_another_program_is_not_taken_for_one_that_holds_nothing(configured: bool, known: bool) -> None:
+    """Its realm may hold the country's link: that cannot be told, which is not the same as nothing."""
+    checkpoint = Checkpoint(Phase.CONFIGURATION, "", "", None, "the specification is of another program")
+    hub = Stack("usa", 180, None, {Phase.CONFIGURATION: checkpoint} if configured else {})
+    side = PartnerSide(hub, FRA)
+    if known:
+        assert side.held().empty
+        return
+    with pytest.raises(HubUnreadable, match="USA was deployed by another version of this program"):
+        side.held()

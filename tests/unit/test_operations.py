@@ -108,7 +108,7 @@ def test_a_state_elsewhere_has_no_lock_to_look_at() -> None:
 
 
 def test_the_archive_hides_what_a_state_holds_as_a_secret() -> None:
-    spec = dump(Configuration(FRA, (), "CA", keycloak=SECRET))
+    spec = dump(Configuration(FRA, (), "CA", keycloak=SECRET, portal=SECRET, accounts={}))
     known = secrets(exported(checkpoint(Phase.CONFIGURATION, spec, LOGIN)))
     assert SECRET in known
     redact = Redactor(known)
@@ -214,7 +214,8 @@ def test_only_verbs_that_look_begin_exports_early(
     for name in ("usa", "fra"):
         (tmp_path / f"Pulumi.{name}.yaml").touch()
     asked: list[str] = []
-    monkeypatch.setattr(machine_state, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    (tmp_path / "Pulumi.yaml").touch()
     monkeypatch.setattr(machine_state, "HOME", tmp_path / ".dive")
     monkeypatch.setattr(toolchain, "find", lambda *_: toolchain.Toolchain(Path("pulumi"), [], "installed"))
     monkeypatch.setattr(exports, "begin", lambda stack, _: asked.append(stack))

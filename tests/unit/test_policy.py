@@ -1,11 +1,17 @@
 """The policy pack: each rule refuses what it is there for, passes what is right, and shows no secret."""
 
+import signal
+import socket
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import yaml
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerStub
 
 from policy import containers, data, identity
 from policy.__main__ import PACK, VERSION, Rules, wire
@@ -224,6 +230,21 @@ def test_the_stacks_word_on_its_data_is_heard() -> None:
     assert served.Analyze(request, None).diagnostics
     served.ConfigureStack(wire.AnalyzerStackConfigureRequest(config={"dive:disposable": "true"}), None)
     assert not served.Analyze(request, None).diagnostics
+
+
+def test_the_engine_finds_it_by_its_port_and_ends_it_without_a_word() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as engine:  # it is watched, and has nothing to say
+        command = [str(ROOT / "policy" / "pulumi-analyzer-policy-dive"), f"127.0.0.1:{engine.getsockname()[1]}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pack:
+            try:
+                assert pack.stdout
+                with grpc.insecure_channel(f"127.0.0.1:{int(pack.stdout.readline())}") as line:
+                    told = AnalyzerStub(line).GetAnalyzerInfo(Empty(), timeout=20)
+                assert told.name == PACK
+            finally:
+                pack.send_signal(signal.SIGINT)
+            out, err = pack.communicate(timeout=20)
+    assert (pack.returncode, out, err) == (0, "", "")
 
 
 def test_the_pack_says_of_itself_what_its_file_says() -> None:

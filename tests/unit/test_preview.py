@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from dive_infra.cli import planning, stacks
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import state
+from dive_infra.machine import state as machine_state
 from dive_infra.machine.state import ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import comment, told
@@ -122,12 +122,20 @@ def test_a_failed_plan_shows_its_errors_and_nothing_it_did_not_find() -> None:
     assert "| PREFLIGHT" not in text
 
 
-@pytest.mark.parametrize(("level", "failed"), [("mandatory", True), ("advisory", False)])
-def test_a_policys_word_is_an_error_where_it_is_mandatory(level: str, failed: bool) -> None:
-    judged = {"policyName": "loopback-ports", "message": "published on\n0.0.0.0", "enforcementLevel": level}
-    found = planned(json.dumps({"policyEvent": {**judged, "resourceUrn": "urn::opa-container"}}), failed=failed)
-    words = ["policy loopback-ports: published on 0.0.0.0 (opa-container)"]
-    assert (found.errors, found.notes) == ((words, []) if failed else ([], words))
+def test_what_pulumi_calls_an_error_and_goes_on_is_a_note() -> None:
+    found = planned(step("same", "opa", CONTAINER), said("a plugin exited prematurely\nand more", "error"))
+    assert (found.result, found.errors, found.notes) == ("planned", [], ["a plugin exited prematurely"])
+
+
+def test_a_broken_rule_of_the_policy_pack_is_an_error_and_advice_a_note() -> None:
+    def judged(rule: str, level: str) -> str:
+        urn = URN.format(phase="Deployment", kind=CONTAINER, name="opa-container")
+        found = {"resourceUrn": urn, "policyName": rule, "enforcementLevel": level, "message": "found; expected\nwhy\n"}
+        return json.dumps({"policyEvent": found})
+
+    found = planned(judged("limits", "mandatory"), judged("restart", "advisory"), failed=True)
+    assert found.errors == ["opa-container breaks the rule limits: found; expected"]
+    assert found.notes == ["opa-container breaks the rule restart: found; expected"]
 
 
 def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
@@ -199,7 +207,7 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA]\n")
     (tmp_path / "Pulumi.gbr.yaml").touch()
     (tmp_path / "Pulumi.fra.yaml").touch()
-    monkeypatch.setattr(state, "STACKS", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     fra, gbr = stacks.chosen(["fra", "gbr"])
     assert planning.unapproved(fra) == []
     assert planning.unapproved(gbr) == [

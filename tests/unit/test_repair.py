@@ -2,20 +2,25 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import Validation
+from dive_infra.checks.spec import Initialization
 from dive_infra.cli import remedies
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.remedies import plan
 from dive_infra.cli.repair import ended
+from dive_infra.countries import parse
 from dive_infra.findings import Finding
 from dive_infra.machine.loss import choice
+from dive_infra.naming import Names
 from dive_infra.operations import diagnosis
 from dive_infra.operations.country import Country, Failed
 from dive_infra.operations.diagnosis import Diagnosis, View, mender, proven
-from dive_infra.operations.stack import Stack
+from dive_infra.operations.stack import ReportFile, Stack
 from dive_infra.operations.updating import Update
 from dive_infra.orchestration.states import Phase
 
@@ -162,3 +167,28 @@ def test_out_of_sight_is_not_repaired() -> None:
         symptom, replace(unseen, own=replace(unseen.own, country=replace(unseen.own.country, stack=None)))
     )
     assert ended(before, dark) == Exit.UNKNOWN
+
+
+def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = Names(parse("FRA"), "t")
+    spec = Initialization(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
+    monkeypatch.setattr(objects, "ask", object)
+    monkeypatch.setattr(objects, "volumes", lambda _: [])
+    volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
+    (lost,) = runner.run([volumes], 5).findings
+    assert "restore it: docker volume create --label dive.class=core" in lost.remedy
+    assert "--label dive.stack=fra-1 t-fra-redis-data, put the backup into it" in lost.remedy
+    assert "DIVE_ACCEPT_LOSS=t-fra-redis-data pulumi up -s fra" in lost.remedy
+    shut = found(view(INITIALIZATION=[lost], DEPLOYMENT=[STOPPED]))
+    assert steps(shut) == []
+
+
+def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    well = view(VERIFICATION=[valid(STOPPED)])
+    stack = Stack("fra", 10, None, report=ReportFile(str(file), "as it was written"))
+    gone = found(diagnosis._judged(replace(well.country, stack=stack)))
+    assert [(s.where, s.found) for s in gone.symptoms] == [("report", "is gone")]
+    assert steps(gone) == [("update", "FRA")]
+    file.write_text("as it was written")
+    assert not found(diagnosis._judged(replace(well.country, stack=stack))).symptoms

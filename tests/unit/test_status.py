@@ -21,12 +21,13 @@ from typer.testing import CliRunner
 from dive_infra.checks.runner import Check, Validation
 from dive_infra.checks.spec import Deployment, Party, Preflight, Spec, Verification, fingerprint
 from dive_infra.cli import doctor as doctor_verb
-from dive_infra.cli import environment, output, stacks, status_table
+from dive_infra.cli import environment, output, status_table
 from dive_infra.cli import status as status_verb
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.countries import parse
 from dive_infra.findings import Finding
+from dive_infra.machine import state as machine_state
 from dive_infra.machine.containers import Condition
 from dive_infra.machine.state import ROOT
 from dive_infra.naming import Names
@@ -361,7 +362,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A coalition of two stack files whose France is stopped."""
     for name in ("usa", "fra"):
         (tmp_path / f"Pulumi.{name}.yaml").write_text("config: {}\n")
-    monkeypatch.setattr(stacks, "ROOT", tmp_path)
+    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     monkeypatch.setattr(status_verb, "ready", lambda: None)
     monkeypatch.setattr(status_verb, "Export", str)
     monkeypatch.setattr(status_verb, "look", lambda _, deadline: CASES["stopped"][0])

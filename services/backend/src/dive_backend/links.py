@@ -156,12 +156,18 @@ class _Gateway:
         return found
 
     def _as_gateway(self, method: str, url: str, **how: Any) -> httpx.Response:
-        headers = {**how.pop("headers", {}), "authorization": f"Bearer {self._own_token()}"}
-        return self._send(method, url, headers=headers, **how)
+        answer = self._with(self._own_token(), method, url, how)
+        if answer.status_code == 401:  # the realm was made anew, or its tokens were revoked
+            answer = self._with(self._own_token(fresh=True), method, url, how)
+        return answer
 
-    def _own_token(self) -> str:
+    def _with(self, token: str, method: str, url: str, how: Mapping[str, Any]) -> httpx.Response:
+        headers = {**how.get("headers", {}), "authorization": f"Bearer {token}"}
+        return self._send(method, url, **{**how, "headers": headers})
+
+    def _own_token(self, fresh: bool = False) -> str:
         with self._lock:
-            if time.monotonic() >= self._expires:
+            if fresh or time.monotonic() >= self._expires:
                 form = {"grant_type": "client_credentials", "client_id": self._policy["gateway"]}
                 url = f"{self._realm}/protocol/openid-connect/token"
                 answer = self._send("POST", url, data={**form, "client_secret": self._secret})

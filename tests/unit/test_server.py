@@ -1,0 +1,60 @@
+"""How our services end: at once, also while somebody holds a connection that he does not use."""
+
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from dive_infra.countries import parse
+from dive_infra.naming import Names
+from tests.support.lab import certificates
+
+_SERVE = """
+import sys
+from pathlib import Path
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from dive_common.server import serve
+from dive_common.settings import Files
+app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("ok"))])
+serve(app, Files(Path(sys.argv[1])), int(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+    return port
+
+
+def test_a_service_ends_at_once_although_a_client_holds_an_idle_connection(tmp_path: Path, free_port: int) -> None:
+    certificate, key, ca = certificates(Names(parse("FRA")))
+    for name, text in (("tls.crt", certificate), ("tls.key", key), ("ca.pem", ca)):
+        (tmp_path / name).write_text(text)
+    common = Path(__file__).parents[2] / "services" / "common" / "src"
+    command = [sys.executable, "-c", _SERVE, str(tmp_path), str(free_port)]
+    with (
+        subprocess.Popen(command, env={"PYTHONPATH": str(common)}, stderr=subprocess.DEVNULL) as server,
+        httpx.Client(verify=ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))) as client,
+    ):
+        ends = time.monotonic() + 30
+        while True:
+            try:
+                assert client.get(f"https://localhost:{free_port}/").text == "ok"
+                break
+            except httpx.ConnectError:
+                assert time.monotonic() < ends, "it does not begin"
+                time.sleep(0.1)
+        told = time.monotonic()
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+        assert time.monotonic() - told < 4, "uvicorn itself gives up after five"

@@ -82,11 +82,11 @@ class Verification(Resource, module="dive", name="Verification"):
         names: Names,
         spec: pulumi.Input[VerificationSpec],
         store: pulumi.Input[Any],
+        path: str,
         after: Sequence[pulumi.Input[str]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = properties(Phase.VERIFICATION, names, spec, store)
-        path = pulumi.Output.unsecret(pulumi.Output.from_input(spec).apply(lambda found: found.report))
         props |= {"after": list(after), "bootstrap": False, "path": path, "report": None, "status": None}
         super().__init__(VerificationProvider(), name, props, opts)
 

@@ -24,6 +24,7 @@ class Verification(Phase):
     ) -> None:
         super().__init__(context, "verification", after)
         names, settings, grant = context.names, context.settings, context.grant
+        report = f"verification-report-{names.prefix}.json"
         own = base.secrets["test-users"].apply(lambda password: spec.Party(names, password))
         partners: list[pulumi.Output[spec.Party]] = []
         if grant:
@@ -39,17 +40,18 @@ class Verification(Phase):
                         found["deployment"],
                         found["ca"],
                         settings.documents,
-                        report=f"verification-report-{names.prefix}.json",
+                        report=report,
                         max_age=settings.verification.max_age,
                     )
                 )
             ),
             base.store,
+            report,
             after=before,
             opts=self.child(),
         )
         self.checkpoint = self.proof
-        self.report = Report("report", self.proof.path, self.proof.report, self.child())
+        self.report = Report("report", report, self.proof.report, self.child())
 
     @property
     def end(self) -> pulumi.Resource:

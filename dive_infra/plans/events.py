@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import told
@@ -36,6 +36,16 @@ HOLDS: Mapping[str, str] = {
     "OrchestrationSchema": "the record of deployments",
     "Secret": "a generated secret, and what only it opens",
     "StackIdentity": "the mark by which a stack knows what it owns",
+}
+
+# Property -> what a reader knows it as.
+_WORDS: Mapping[str, str] = {
+    "after": "the phases before it",
+    "container_id": "its container",
+    "declaration": "what it declares",
+    "declared": "what it declares",
+    "earlier": "the phases before it",
+    "recipe": "what it is built from",
 }
 
 _SECRET, _UNKNOWN = "[secret]", "[unknown]"
@@ -73,8 +83,9 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         unchanged=len(heard.untouched - heard.steps.keys()),
         phases=phases,
         others=[c for c in changes if _phase_of(c.urn) is None],
-        notes=heard.notes,
-        errors=heard.errors,
+        # What Pulumi calls an error and goes on is a note: a plugin that ended before it was told to.
+        notes=[*heard.notes, *([] if failed else (e.splitlines()[0] for e in heard.errors))],
+        errors=heard.errors if failed else [],
         seconds=round(seconds, 1),
     )
 
@@ -104,7 +115,8 @@ def _hear(lines: Iterable[str]) -> _Heard:
             case "info" | "info#err":
                 said.append(message)
     heard.told = list(told.read("".join(said)))
-    heard.notes += [f"{t.of}: {t.what}" for t in heard.told if t.about == "reason" and _UNSEEN in t.what]
+    if unseen := [t.of for t in heard.told if t.about == "reason" and _UNSEEN in t.what]:
+        heard.notes.append(f"{_UNSEEN}: {', '.join(unseen)}")  # each for a cause of its own; the phases tell them
     return heard
 
 
@@ -154,12 +166,19 @@ def _parent(steps: list[Mapping[str, Any]]) -> str:
 
 def _phase(phase: Phase, heard: _Heard, changes: list[Change]) -> PhasePlan:
     own = [c for c in changes if _phase_of(c.urn) == phase]
-    for about in ("again", "unknown", "skipped"):
+    verdicts: tuple[Literal["again", "unknown", "skipped"], ...] = ("again", "unknown", "skipped")
+    for about in verdicts:
         if said := next((t for t in heard.told if t.about == about and t.of == phase), None):
-            return PhasePlan(phase=phase, verdict=said.about, evidence=said.what, changes=own)
+            return PhasePlan(phase=phase, verdict=about, evidence=_evidence(said.what), changes=own)
     ends = [c for c in own if c.kind in ("Checkpoint", "Verification") and c.operation == "create"]
     reason = "" if ends or not own else "depends on what is changed before it"
     return PhasePlan(phase=phase, verdict="new" if ends or not own else "again", evidence=reason, changes=own)
+
+
+def _evidence(what: str) -> str:
+    """As it was told, the properties of a checkpoint by their words."""
+    listed = what.removeprefix("changed is ")
+    return f"changed: {_worded(listed.split(', '))}" if listed != what else what
 
 
 def _phase_of(urn: str) -> Phase | None:
@@ -179,7 +198,7 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     kind = _kind(urn)
     differences = [] if operation == "delete" else _differences(step)
     keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
-    why = reasons.get(urn) or ([f"changed: {', '.join(keys)}"] if keys else [])
+    why = reasons.get(urn) or ([f"changed: {_worded(keys)}"] if keys else _hidden(step, operation))
     return Change(
         name=urn.rpartition("::")[2],
         kind=kind,
@@ -189,6 +208,17 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
         holds=HOLDS.get(kind, ""),
         differences=differences,
     )
+
+
+def _worded(keys: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(_WORDS.get(key, key) for key in keys))
+
+
+def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
+    """A change of which nothing can be shown; why a phase is proven again stands above its checkpoint."""
+    inputs = json.dumps((step.get("new") or {}).get("inputs"))
+    silent = operation in ("create", "delete") or _kind(step["urn"]) in ("Checkpoint", "Verification")
+    return [] if silent or _SECRET not in inputs else ["changed: a property that is kept secret"]
 
 
 def _differences(step: Mapping[str, Any]) -> list[Difference]:

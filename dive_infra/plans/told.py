@@ -21,6 +21,9 @@ _LINES: tuple[tuple[About, re.Pattern[str]], ...] = (
 )
 
 
+_FINDINGS = "✗‼?…"  # how a finding begins
+
+
 @dataclass(frozen=True)
 class Told:
     """`of` is a phase, or for a reason the kind and the id of a resource (`Gate dive-fra-redis`)."""
@@ -48,15 +51,15 @@ def reason(kind: str, name: str, why: str) -> str:
 
 
 def read(text: str) -> Iterator[Told]:
-    """What the lines of a run's output tell; indented lines belong to the one before them."""
+    """What the lines of a run's output tell; findings below a line belong to it."""
     told: Told | None = None
-    for line in text.splitlines():
-        if told and line.startswith("  "):
+    for line in filter(str.strip, text.splitlines()):
+        found = next(((about, m) for about, pattern in _LINES if (m := pattern.match(line))), None)
+        if not found and told and line.lstrip()[0] in _FINDINGS:
             told = Told(told.about, told.of, f"{told.what}\n{line.strip()}")
             continue
         if told:
             yield told
-        found = next(((about, m) for about, pattern in _LINES if (m := pattern.match(line))), None)
         told = Told(found[0], found[1]["of"], found[1]["what"]) if found else None
     if told:
         yield told

@@ -83,12 +83,21 @@ def test_each_phase_has_its_verdict_and_evidence() -> None:
         step("same", "opa", CONTAINER),
         said(told.skipped(Phase.PREFLIGHT, "engine, 9 ports; 0.2 s")),
         said(told.unknown(Phase.INITIALIZATION, "kept as proven at noon: no engine (3 looks)")),
-        said(told.again(Phase.DEPLOYMENT, ", as it is not valid now:\n  ✗ redis runs: found exited")),
+        said(told.again(Phase.DEPLOYMENT, ", as it is not valid now:")),
+        said(""),
+        said("  ✗ redis runs: found exited"),
     )
     verdicts = {p.phase: (p.verdict, p.evidence) for p in found.phases}
     assert verdicts[Phase.PREFLIGHT] == ("skipped", "engine, 9 ports; 0.2 s")
     assert verdicts[Phase.INITIALIZATION] == ("unknown", "kept as proven at noon: no engine (3 looks)")
     assert verdicts[Phase.DEPLOYMENT] == ("again", "as it is not valid now:\n✗ redis runs: found exited")
+    assert found.situation == "state"
+
+
+def test_what_could_not_be_looked_at_is_one_note() -> None:
+    lines = [said(f"Gate {n}: could not be checked, kept as it was: cause {n}") for n in "ab"]
+    found = planned(step("same", "opa", CONTAINER), *lines)
+    assert found.notes == ["could not be checked, kept as it was: Gate a, Gate b"]
     assert found.situation == "state"
 
 
@@ -111,6 +120,11 @@ def test_a_failed_plan_shows_its_errors_and_nothing_it_did_not_find() -> None:
     assert "❌ FRA: the plan failed" in text
     assert "the hub does not approve FRA" in text
     assert "| PREFLIGHT" not in text
+
+
+def test_what_pulumi_calls_an_error_and_goes_on_is_a_note() -> None:
+    found = planned(step("same", "opa", CONTAINER), said("a plugin exited prematurely\nand more", "error"))
+    assert (found.result, found.errors, found.notes) == ("planned", [], ["a plugin exited prematurely"])
 
 
 def test_a_broken_rule_of_the_policy_pack_is_an_error_and_advice_a_note() -> None:
@@ -177,8 +191,14 @@ def test_a_preview_reads_back_as_it_was_written() -> None:
     ],
 )
 def test_what_is_told_is_read_back(line: str, about: str) -> None:
-    [found] = told.read(f"something else\n{line}\nTestUsers made\n")
+    [found] = told.read(f"something else\n\n{line}\n\nTestUsers made\n")
     assert found.about == about
+
+
+def test_a_phase_that_runs_again_says_what_changed_in_words() -> None:
+    found = planned(step("same", "opa", CONTAINER), said(told.again(Phase.SEEDING, ": changed is after, declaration")))
+    [phase] = [p for p in found.phases if p.phase == Phase.SEEDING]
+    assert phase.evidence == "changed: the phases before it, what it declares"
 
 
 def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(

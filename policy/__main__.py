@@ -4,6 +4,7 @@ The package `pulumi-policy` would read every resource once a rule, a second more
 which values are secret; the engine's own protocol is in the package `pulumi`.
 """
 
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -93,6 +94,7 @@ def serve(engine: str) -> None:
     server.start()
     lifeline.watch(engine)
     print(port, flush=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs all of it in the background
     with suppress(KeyboardInterrupt):  # how the engine says that it has no more questions
         server.wait_for_termination()
 

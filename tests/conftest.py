@@ -1,6 +1,11 @@
-"""Options of all tests."""
+"""Options of all tests, and what the processes that they start inherit."""
+
+import signal
 
 import pytest
+
+# A shell that runs the tests in the background has its commands ignore Ctrl+C, and so would all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

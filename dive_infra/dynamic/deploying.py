@@ -72,5 +72,9 @@ def failed(component: str, message: str) -> None:
 
 def _tell(write: Callable[[Store], None]) -> None:
     with _one_at_a_time, suppress(Unreachable, Refused, OlderSchema):
-        if _this.access:
+        if not _this.access:
+            return
+        try:
+            write(session(_this.access))
+        except Unreachable:  # a session that was lost while this process stood still; a new one tells who deploys now
             write(session(_this.access))

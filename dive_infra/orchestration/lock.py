@@ -75,6 +75,16 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
         )
 
 
+def confirm(connection: Connection[Any], country: str, fence: int) -> None:
+    """Raises `Fenced` when the lock is not this holder's any more."""
+    row = connection.execute(
+        "SELECT 1 FROM deployment_locks WHERE instance_code = %s AND fence = %s AND released_at IS NULL",
+        [country.lower(), fence],
+    ).fetchone()
+    if row is None:
+        raise _lost(country)
+
+
 def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> None:
     """Inside a transaction: holds back later holders until it ends, and raises `Fenced` when there is one already."""
     row = connection.execute(
@@ -83,9 +93,11 @@ def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> 
         [phase, country.lower(), fence],
     ).fetchone()
     if row is None:
-        raise Fenced(
-            f"{country.upper()}: the lock was lost to a later deployment, nothing was written; next: pulumi up"
-        )
+        raise _lost(country)
+
+
+def _lost(country: str) -> Fenced:
+    return Fenced(f"{country.upper()}: the lock was lost to a later deployment, nothing was written; next: pulumi up")
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:

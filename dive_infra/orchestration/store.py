@@ -141,9 +141,13 @@ class Store:
 
     @_one_at_a_time
     def begin(self, country: str, phase: str) -> None:
-        """Before the first change of a run: takes the lock and enters INITIALIZING; nothing when it is held already."""
+        """Before each change of a run: takes the lock and enters INITIALIZING; only looks when it is held already.
+
+        Raises `Locked` and `Fenced`; and `Unreachable` when the session, and with it the lock, was lost.
+        """
         code = country.lower()
         if code in self._fences:
+            lock.confirm(self._connection, code, self._fences[code])
             return
         self.hold(code, phase)
         state = self._state(code)

@@ -13,3 +13,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--whole", action="store_true", help="every fault and every crash point, not only a selection")
     group.addoption("--coalition", metavar="FOLDER", help="where the coalition under test is kept for the next run")
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A failure is told when it happens: the rest may take half an hour."""
+    if report.failed:
+        print(f"\n{report.longreprtext[-6000:]}", flush=True)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra import outcome
+from dive_infra import outcome, shared
 from dive_infra.dynamic import deploying, lifeline, unseen
 from dive_infra.orchestration.access import Locked
 from dive_infra.plans import told
@@ -25,6 +25,7 @@ Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
 
 _PROVIDER = "__provider"
+_HOLDS = 10.0  # seconds for which a look holds for other resources of the same run
 
 
 class Refused(Exception):
@@ -83,6 +84,7 @@ class Provider(ResourceProvider):
 
     def delete(self, _id: str, _props: Outputs) -> None:
         with _ShortErrors(), step(f"delete {self._kind}"):
+            shared.end()
             self.remove(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
@@ -91,6 +93,7 @@ class Provider(ResourceProvider):
     @contextmanager
     def _deploying(self, verb: str) -> Iterator[None]:
         with _ShortErrors():
+            shared.end()
             if self.deploys:
                 deploying.begin()
             try:
@@ -157,6 +160,7 @@ def _serve() -> None:
     run_as = getattr(server, "__spec__", None)
     if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
         vars(server)["traceback"] = _Messages
+        shared.begin(_HOLDS)
         if len(sys.argv) > 1:
             lifeline.watch(sys.argv[1])
 

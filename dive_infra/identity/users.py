@@ -7,6 +7,7 @@ is orphaned. Keycloak keeps an id only in a partial import.
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from dive_infra import shared
 from dive_infra.findings import Finding
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.realm_data import CLEARANCES, Json
@@ -120,7 +121,10 @@ def _password(made: int, credentials: list[Json]) -> str:
 
 def compare_users(admin: Admin, names: Names) -> list[Finding]:
     """One finding for each test user."""
-    return [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)]
+    return shared.once(
+        ("users", names.realm),
+        lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
+    )
 
 
 def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:

@@ -11,6 +11,7 @@ import docker
 from docker.models.containers import Container
 from docker.types import Mount
 
+from dive_infra import shared
 from dive_infra.catalog.spec import FILES
 from dive_infra.steps import step
 
@@ -68,8 +69,12 @@ def difference(expected: Manifest, found: Manifest) -> str | None:
 
 def read(container: Container) -> Manifest:
     """The files as they are in a container, running or not."""
-    stream, _ = container.get_archive(FILES)
-    return manifest(b"".join(stream))
+
+    def look() -> Manifest:
+        stream, _ = container.get_archive(FILES)
+        return manifest(b"".join(stream))
+
+    return shared.once(("files", container.id), look)
 
 
 def mounted(container: Container, volume: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
+from dive_infra import shared
 from dive_infra.seeds.batches import Batch, content_hash
 from dive_infra.seeds.sealing import fingerprint, seal
 from dive_infra.seeds.store import Document, StoreError
@@ -89,6 +90,9 @@ class Loader:
     def glance(self, batch: Batch) -> BatchState:
         """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
         time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
+        return shared.once((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
+
+    def _glance(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:
             return self.inspect(batch)
         seen = _Seen({}, self._ledger(batch))

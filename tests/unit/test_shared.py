@@ -1,0 +1,74 @@
+"""One look for several resources: only where it is asked for, only for a while, and not once something is changed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from dive_infra import shared
+from dive_infra.dynamic.base import Inputs, Outputs, Provider
+
+
+class Looked:
+    """Counts the looks."""
+
+    times = 0
+
+    def __call__(self) -> int:
+        self.times += 1
+        return self.times
+
+
+@pytest.fixture(autouse=True)
+def _off() -> Iterator[None]:
+    yield
+    shared.end()
+
+
+def test_everything_is_looked_at_each_time_unless_a_process_shares_its_looks() -> None:
+    look = Looked()
+    assert [shared.once("a", look), shared.once("a", look)] == [1, 2]
+    shared.begin(60)
+    assert [shared.once("a", look), shared.once("a", look), shared.once("b", look)] == [3, 3, 4]
+
+
+def test_a_look_holds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(shared.time, "monotonic", lambda: now[0])
+    shared.begin(10)
+    look = Looked()
+    assert shared.once("a", look) == 1
+    now[0] += 9
+    assert shared.once("a", look) == 1
+    now[0] += 2
+    assert shared.once("a", look) == 2
+
+
+def test_an_error_is_not_kept() -> None:
+    shared.begin(60)
+
+    def fails() -> int:
+        raise OSError("no answer")
+
+    with pytest.raises(OSError, match="no answer"):
+        shared.once("a", fails)
+    assert shared.once("a", Looked()) == 1
+
+
+class Changing(Provider):
+    deploys = False
+
+    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+        return "made", {}
+
+    def remove(self, before: Inputs) -> None:
+        return None
+
+
+@pytest.mark.parametrize("change", ["create", "update", "delete"])
+def test_the_first_change_of_a_run_ends_it(change: str) -> None:
+    shared.begin(60)
+    look = Looked()
+    assert shared.once("a", look) == 1
+    arguments = {"create": ({},), "update": ("id", {}, {}), "delete": ("id", {})}[change]
+    getattr(Changing(), change)(*arguments)
+    assert [shared.once("a", look), shared.once("a", look)] == [2, 3]

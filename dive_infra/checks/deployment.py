@@ -20,7 +20,7 @@ from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
 from dive_infra.findings import Finding
-from dive_infra.identity import web
+from dive_infra.identity import admin, web
 from dive_infra.machine import files
 from dive_infra.machine.containers import look
 from dive_infra.machine.differences import differences
@@ -45,6 +45,8 @@ def checks(spec: Deployment) -> list[Check]:
         Check(f"Postgres answers {d.user} in database {d.name}", "postgres", partial(postgres, names, d, spec.ca))
         for d in spec.databases
     ]
+    if spec.keycloak:
+        found.append(Check("Keycloak answers a login", "keycloak", lambda: keycloak(names, spec.keycloak, spec.ca)))
     if spec.store:
         store = spec.store
         found.append(Check("the orchestration schema is this program's", "schema", lambda: schema(store)))
@@ -162,6 +164,17 @@ def opa(names: Names, token: str, ca: str) -> str:
     if bearer != 200 or nobody not in (401, 403):
         raise Wrong(f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, 1405)
     return "default deny, token asked"
+
+
+def keycloak(names: Names, secret: str, ca: str) -> str:
+    """The service account logs in and is told something out of the database, which may have been away."""
+    access = admin.Access(names.url("keycloak"), ca, secret)
+    try:
+        with admin.Admin(access, _SECONDS) as there:
+            there.get("/realms/master")
+    except admin.AdminError as error:
+        raise CouldNotTell(str(error), f"{_UP} starts Keycloak, then it is asked again") from None
+    return "logged in"
 
 
 def schema(access: Access) -> str:

@@ -85,7 +85,8 @@ class Database:
 
 @dataclass(frozen=True)
 class Deployment:
-    """`store` is given at the hub: its schema must be the one of this program."""
+    """`store` is given at the hub: its schema must be the one of this program. `keycloak` is the secret of the service
+    account `dive-deployer`."""
 
     names: Names
     containers: tuple[Container, ...]
@@ -95,6 +96,7 @@ class Deployment:
     opa: str = _secret()
     ca: str = ""
     store: Access | None = None
+    keycloak: str = field(default="", repr=False, metadata={"secret": True})
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,7 @@ class Deployment(Phase):
                 mongodb=secrets["mongodb"],
                 redis=secrets["redis"],
                 opa=secrets["opa-token"],
+                keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
                 store=found["store"] if context.is_hub else None,
             )

@@ -28,8 +28,8 @@ from dive_infra import pki
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
-from dive_infra.checks import configuration
-from dive_infra.checks.runner import Wrong
+from dive_infra.checks import configuration, deployment
+from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.cli.environment import prepare
 from dive_infra.countries import COUNTRIES
 from dive_infra.credentials import CREDENTIALS
@@ -301,6 +301,13 @@ def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coal
     coalition.admin.delete(f"{realm}/clients/{coalition.admin.get(f'{realm}/clients', clientId='stranger')[0]['id']}")
     coalition.declare("--refresh")
     assert coalition.off(USA, FRA) == []
+
+
+def test_deployment_proves_that_keycloak_answers_a_login(coalition: Coalition) -> None:
+    account = SECRETS["keycloak-admin"]
+    assert deployment.keycloak(USA, account, coalition.ca) == "logged in"
+    with pytest.raises(CouldNotTell, match="refused service account 'dive-deployer'"):
+        deployment.keycloak(USA, "by-hand", coalition.ca)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from dive_infra.cli.steps import console, fail
 from dive_infra.machine import orphans
 from dive_infra.machine.owner import LOCKED, Answer, Owner, owners, whether
 from dive_infra.machine.state import HOME
-from dive_infra.operations import unrecorded
+from dive_infra.operations import cut_off, unrecorded
 from dive_infra.operations.country import recorded
 from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.stack import read
@@ -43,6 +43,8 @@ def recover(runner: Runner) -> Recovered:
     """
     try:
         killed = _unlock(runner)
+        for line in cut_off.mend(runner.name, runner.environment):
+            console.print(f"{runner.name}: {line}", markup=False, soft_wrap=True)
         state = runner.state()
         if killed or operations(state):  # before looking what was made
             for program in orphans.end_in(runner.folder):

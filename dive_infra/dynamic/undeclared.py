@@ -30,7 +30,7 @@ class UndeclaredProvider(Provider):
         with Admin(Access(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
                 found.mend()
-                tell(f"{found.what}: nobody declared it, put right")
+                tell(f"{found.what}: not as declared, put right")
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def drift(self, before: Inputs) -> str | None:
@@ -39,7 +39,7 @@ class UndeclaredProvider(Provider):
                 due = _due(admin, before)
             except NotThere:
                 return None  # without a realm there is nothing in it: the validator tells
-        return "; ".join(f"{found.what} is not declared" for found in due) or None
+        return "; ".join(f"{found.what}: not as declared" for found in due) or None
 
 
 class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):

@@ -21,6 +21,7 @@ from dive_infra.checks.spec import Spec, Verification
 from dive_infra.machine import containers
 from dive_infra.machine.containers import Condition
 from dive_infra.naming import Names
+from dive_infra.operations import cut_off
 from dive_infra.operations import stack as stacks
 from dive_infra.operations.export import Export, NotDeployed, StateUnreadable
 from dive_infra.operations.stack import Stack
@@ -108,7 +109,9 @@ def look(
     except NotDeployed:
         deployed = False
     except StateUnreadable as error:
-        failed.append(Failed("state", str(error), _READABLE))
+        torn = ", ".join(path.name for path in cut_off.files(export.stack))
+        cause = f"{torn} was cut off while it was written" if torn else str(error)
+        failed.append(Failed("state", cause, f"./dive up {code}" if torn else _READABLE))
     names = (stack.names if stack else None) or named
     with ThreadPoolExecutor(max_workers=10) as side_by_side:
         engine = side_by_side.submit(_containers, names, stack, failed)

@@ -76,8 +76,8 @@ class View:
 
     @property
     def in_reach(self) -> bool:
-        """Whether its stack is here to be updated."""
-        return self.country.deployed and self.country.stack is not None
+        """Whether its stack is here to be updated, be it that its state was cut off by a killed run."""
+        return self.country.deployed and (self.country.stack is not None or any(s.leftover for s in self.symptoms))
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ def symptoms(country: Country, status: CountryStatus) -> Iterator[Symptom]:
         yield Symptom(
             country.code, error.source, _ASKED[error.source], error.cause, error.next,
             by=_source_of(error.source, error.next, country.code), unknown=True,
+            leftover=error.source == "state" and bool(mender(error.next)),
         )  # fmt: skip
     found = {(str(phase), f.check, f.found): f for phase, looked in country.phases.items() for f in looked.findings}
     left = bool(country.updates or (country.stack and country.stack.pending))
@@ -173,7 +174,7 @@ def _source_of(source: str, remedy: str, code: str) -> str:
     """Who makes a source answer: the hub its record, this machine its engine; the state is an operator's."""
     if source == "record":
         return mender(remedy) or HUB_CODE
-    return code if source == "engine" else ""
+    return code if source == "engine" else mender(remedy)
 
 
 def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:

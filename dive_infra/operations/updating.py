@@ -40,11 +40,14 @@ def updates(stack: str, environment: Mapping[str, str] = os.environ) -> list[Upd
 
 def locks(stack: str, environment: Mapping[str, str] = os.environ) -> Path | None:
     """The folder of a stack's locks; None where the state is not in files of this machine."""
-    backend = urlsplit(environment.get("PULUMI_BACKEND_URL", ""))
-    if backend.scheme != "file":
-        return None
-    root = Path(unquote(backend.netloc + backend.path)).expanduser()
-    return root / ".pulumi" / "locks" / _ORGANIZATION / PROJECT / stack
+    root = backend(environment)
+    return root / ".pulumi" / "locks" / _ORGANIZATION / PROJECT / stack if root else None
+
+
+def backend(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of a backend in files; None for any other."""
+    url = urlsplit(environment.get("PULUMI_BACKEND_URL", ""))
+    return Path(unquote(url.netloc + url.path)).expanduser() if url.scheme == "file" else None
 
 
 def _read(path: Path) -> Update:

@@ -391,7 +391,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     provider.make(inputs)
     assert coalition.off(USA, FRA) == ["client stranger is declared: it is there"]
     monkeypatch.setenv("DIVE_REMOVE", "client/stranger")
-    assert provider.drift(inputs) == "client stranger is not declared"
+    assert provider.drift(inputs) == "client stranger: not as declared"
     provider.make(inputs)
     assert coalition.off(USA, FRA) == []
     assert provider.drift(inputs) is None

@@ -1,0 +1,57 @@
+"""A state that was cut off while it was written is found, and made readable without losing what it holds."""
+
+from pathlib import Path
+
+import pytest
+
+from dive_infra.operations import cut_off
+
+STATE = '{"version": 3, "checkpoint": {}}'
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / ".pulumi" / "stacks" / "dive"
+    made.mkdir(parents=True)
+    for name in ("fra.json", "fra.json.bak", "usa.json"):
+        (made / name).write_text(STATE)
+        (made / f"{name}.attrs").write_text('{"user.content_type": "application/json"}')
+    return made
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"PULUMI_BACKEND_URL": tmp_path.as_uri()}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_whole_state_is_left_alone(environment: dict[str, str]) -> None:
+    assert cut_off.files("fra", environment) == []
+    assert cut_off.mend("fra", environment) == []
+
+
+def test_empty_attributes_are_left_out(folder: Path, environment: dict[str, str]) -> None:
+    """As `kill -9` leaves them, when Pulumi was writing its checkpoint."""
+    (folder / "fra.json.attrs").write_text("")
+    assert [path.name for path in cut_off.files("fra", environment)] == ["fra.json.attrs"]
+    assert cut_off.mend("fra", environment) == ["fra.json.attrs was cut off: left out"]
+    assert (folder / "fra.json").read_text() == STATE
+    assert cut_off.files("fra", environment) == []
+
+
+def test_half_a_state_gives_way_to_the_one_before_it(folder: Path, environment: dict[str, str]) -> None:
+    (folder / "fra.json").write_text(STATE[:9])
+    assert cut_off.mend("fra", environment) == ["fra.json was cut off: the one before it is in its place"]
+    assert (folder / "fra.json").read_text() == STATE
+
+
+def test_without_a_whole_one_nothing_is_guessed(folder: Path, environment: dict[str, str]) -> None:
+    for name in ("fra.json", "fra.json.bak"):
+        (folder / name).write_text("")
+    assert cut_off.mend("fra", environment) == []
+    assert [path.name for path in cut_off.files("fra", environment)] == ["fra.json"]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_state_elsewhere_has_no_files_to_look_at() -> None:
+    assert cut_off.files("fra", {"PULUMI_BACKEND_URL": "s3://bucket"}) == []

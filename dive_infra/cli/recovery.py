@@ -43,8 +43,7 @@ def recover(runner: Runner) -> Recovered:
     """
     try:
         killed = _unlock(runner)
-        for line in cut_off.mend(runner.name, runner.environment):
-            console.print(f"{runner.name}: {line}", markup=False, soft_wrap=True)
+        _make_whole(runner)
         state = runner.state()
         if killed or operations(state):  # before looking what was made
             for program in orphans.end_in(runner.folder):
@@ -83,10 +82,17 @@ def _unlock(runner: Runner) -> bool:
         told = [whether(owner) for owner in found]
         if not found or any(answer != "dead" for answer, _ in told):
             _locked(runner, refusal, found, told)
+        _make_whole(runner)  # Pulumi wants to read the state, also to free it
         runner.ask("cancel", "--yes")
         for owner, (_, why) in zip(found, told, strict=True):
             console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
     return True
+
+
+def _make_whole(runner: Runner) -> None:
+    """Of a state that was cut off while it was written; nobody deploys."""
+    for line in cut_off.mend(runner.name, runner.environment):
+        console.print(f"{runner.name}: {line}", markup=False, soft_wrap=True)
 
 
 def _refusal(runner: Runner) -> str:

@@ -13,8 +13,9 @@ from dive_infra.identity.realm_data import Json
 from dive_infra.naming import Names
 
 GATEWAY = "dive-link-gateway"  # the backend's service account in the hub's realm
-# `manage-users` for the accounts that a link has made and that go with it.
-GATEWAY_ROLES = ("manage-clients", "manage-identity-providers", "manage-users")
+# `manage-users` for the accounts that a link has made and that go with it, `manage-realm` to clear what Keycloak still
+# remembers of them: no narrower role may.
+GATEWAY_ROLES = ("manage-clients", "manage-identity-providers", "manage-users", "manage-realm")
 BASE_PATH = "/api/link"
 VERSION = "26.7.4"  # the admin API that the provider is to speak; Keycloak tells it to realm administrators only
 

@@ -22,12 +22,18 @@ def stranded(admin: Admin, realm: str, alias: str) -> dict[str, str]:
 
 
 def forget(admin: Admin, realm: str, accounts: dict[str, str]) -> None:
-    """Removes the accounts; one that is gone already is no error."""
+    """Removes the accounts; one that is gone already is no error.
+
+    Keycloak remembers who came through a link, and does not forget it with an account that has lost the link before:
+    its owner would be made anew at the next login, and refused at every one after that.
+    """
     for user in accounts.values():
         try:
             admin.delete(f"/realms/{realm}/users/{user}")
         except NotThere:
             continue
+    if accounts:
+        admin.post(f"/realms/{realm}/clear-user-cache", {})
 
 
 def _of(user: Json, alias: str) -> bool:

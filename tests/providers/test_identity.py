@@ -510,6 +510,19 @@ def test_three_different_answers(coalition: Coalition) -> None:
         admin.get("/realms/master")
 
 
+@pytest.mark.parametrize(("where", "whose"), [(USA, FRA), (FRA, USA)], ids=["at the hub", "at the spoke"])
+def test_people_come_back_through_a_link_that_was_removed_by_hand(
+    coalition: Coalition, where: Names, whose: Names
+) -> None:
+    """More than once: Keycloak remembers who came through the link, and would let them in at the first login only."""
+    person = f"testuser-{whose.country.lower}-1"
+    coalition.login(where, whose, person)
+    coalition.admin.delete(f"/realms/{where.realm}/identity-provider/instances/{whose.idp_alias}")
+    coalition.declare("--refresh")
+    for _ in range(3):
+        assert coalition.login(where, whose, person).claims["uniqueID"] == person
+
+
 def test_a_removed_link_leaves_nothing_behind_and_a_new_one_works(coalition: Coalition) -> None:
     coalition.login(USA, FRA, "testuser-fra-1")
     coalition.login(FRA, USA, "testuser-usa-1")

@@ -131,7 +131,9 @@ class _Gateway:
 
     def _forget_people(self, alias: str) -> None:
         """Removes the accounts that the link has made: with the link Keycloak forgets whose they are, and then refuses
-        their owners, who come through the next one, as strangers with a name that is taken."""
+        their owners, who come through the next one, as strangers with a name that is taken. It remembers who came
+        through a link that somebody else has removed, so that memory is cleared, too."""
+        removed = False
         while True:
             query = {"search": f"{alias}.*", "briefRepresentation": "true", "max": "200"}
             answer = self._as_gateway("GET", f"{self._admin}/users", params=query)
@@ -139,11 +141,16 @@ class _Gateway:
                 raise problems.unavailable("Keycloak", f"{answer.status_code} for the people of {alias}")
             people = [user["id"] for user in answer.json() if user["username"].startswith(f"{alias}.")]
             if not people:
-                return
+                break
+            removed = True
             for user in people:
                 gone = self._as_gateway("DELETE", f"{self._admin}/users/{user}")
                 if gone.status_code not in (204, 404):
                     raise problems.unavailable("Keycloak", f"{gone.status_code} for removing a person of {alias}")
+        if removed:
+            cleared = self._as_gateway("POST", f"{self._admin}/clear-user-cache")
+            if cleared.status_code != 204:
+                raise problems.unavailable("Keycloak", f"{cleared.status_code} for clearing its memory of {alias}")
 
     def read(self, path: str) -> Json:
         """An object of the realm; {} when it is not there."""

@@ -29,6 +29,6 @@ def serve(app: ASGIApp, files: Files, port: int) -> None:
         ssl_keyfile=str(files.path("tls.key")),
         access_log=False,
         server_header=False,
-        timeout_keep_alive=75,  # clients give up an idle connection first, so none is cut under a request
+        timeout_keep_alive=120,  # clients give up an idle connection first (Go: 90), so none is cut under a request
         timeout_graceful_shutdown=5,
     )

@@ -97,14 +97,13 @@ def _unlocked(scene: Scene) -> None:
 
 
 def _pending(scene: Scene) -> None:
-    """A create without an end stands in the state."""
-    state = json.loads(scene.hurt.pulumi("stack", "export").stdout)
-    (made,) = [r for r in state["deployment"]["resources"] if r["urn"].endswith("::opa-container")]
-    state["deployment"]["pending_operations"] = [{"resource": made, "type": "creating"}]
-    file = scene.hurt.home / "state.json"
+    """A create without an end stands in the state; an import would leave it out."""
+    file = scene.hurt.home / "state" / ".pulumi" / "stacks" / "dive" / f"{scene.hurt.stack}.json"
+    state = json.loads(file.read_text())
+    latest = state["checkpoint"]["latest"]
+    (made,) = [r for r in latest["resources"] if r["urn"].endswith("::opa-container")]
+    latest["pending_operations"] = [{"resource": made, "type": "creating"}]
     file.write_text(json.dumps(state))
-    scene.hurt.pulumi("stack", "import", "--file", str(file))
-    file.unlink()
 
 
 def _killed_at(name: str) -> Harm:

@@ -112,7 +112,7 @@ def test_with_the_live_system_it_shows_what_heals_and_no_secret_at_any_log_level
     assert verdicts["DEPLOYMENT"]["verdict"] == "again"
     changes = {c["name"]: c for c in verdicts["DEPLOYMENT"]["changes"]}
     assert changes.keys() == {"frontend-gate", "deployment-checkpoint"}
-    assert "exited" in changes["frontend-gate"]["why"][0]
+    assert "stopped" in changes["frontend-gate"]["why"][0]
     known = secrets(usa) | secrets(fra)
     printed = done.stdout + done.stderr + (tmp_path / "plan.json").read_text() + (tmp_path / "plan.md").read_text()
     assert shown(known, printed) == []

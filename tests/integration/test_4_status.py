@@ -84,7 +84,7 @@ def test_both_countries_are_looked_at_side_by_side(usa: Country, fra: Country, d
     report = read(dive("status", "--json", *PATIENT), "status")
     told = {c["code"]: c["health"] for c in report["countries"]}
     assert (told["USA"], told["FRA"]) == ("healthy", "healthy")
-    assert list(told)[0] == "USA", "the hub first"
+    assert next(iter(told)) == "USA", "the hub first"
 
 
 def test_a_stopped_container_is_named_with_what_mends_it(fra: Country, dive: Dive, stopped: str) -> None:

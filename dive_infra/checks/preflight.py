@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+import docker
+import docker.errors
 import httpx
 import psutil
 
@@ -86,7 +88,10 @@ def disk(minimum: float) -> str:
 def ports(names: Names, services: Iterable[str]) -> str:
     """All ports that are taken by something else are told at once, each with who has it."""
     wanted = {names.port(service): service for service in services}
-    on_engine = {port: c for c in objects.containers(objects.ask()) for port in c.ports}
+    client = objects.ask()
+    there = objects.containers(client)
+    on_engine = {port: c for c in there for port in c.ports}
+    ours = {c.name for c in there if labelled(c, names)}
     listening = _listening()
     taken: list[str] = []
     for port, service in sorted(wanted.items()):
@@ -94,7 +99,7 @@ def ports(names: Names, services: Iterable[str]) -> str:
         if container:
             if container.name != names.container(service) or not labelled(container, names):
                 taken.append(f"{port} ({service}) by container {container.name}")
-        elif port in listening:
+        elif port in listening and not (names.container(service) in ours and _lives(client, names.container(service))):
             taken.append(f"{port} ({service}) by {listening[port]}")
     if taken:
         key = f"dive:ports.{wanted[int(taken[0].split()[0])]}"
@@ -105,6 +110,14 @@ def ports(names: Names, services: Iterable[str]) -> str:
             1007,
         )
     return f"{len(wanted)} ports"
+
+
+def _lives(client: docker.DockerClient, container: str) -> bool:
+    """Whether it runs or is started again and again: between two lives the engine lists no ports and holds them."""
+    try:
+        return client.containers.get(container).status in ("running", "restarting")
+    except docker.errors.NotFound:
+        return False
 
 
 def owners(names: Names, stack: str, services: Iterable[str]) -> str:

@@ -133,6 +133,14 @@ def test_our_own_container_is_no_conflict_and_another_one_is_named(record: Recor
             preflight.ports(other, ("kas",))
 
 
+def test_our_own_container_is_no_conflict_between_two_lives(record: Record) -> None:
+    """It crashes again and again; the engine holds its port, and lists it only while it runs."""
+    with container(record, "kas", command=["0.2"]):
+        ends = time.monotonic() + 5
+        while time.monotonic() < ends:
+            assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
+
+
 def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
     with container(record, "kas"):
         assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"

@@ -7,7 +7,6 @@ from types import ModuleType
 from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import Spec, phase_of
 
-
 _LOADING = Lock()  # countries are looked at side by side, and modules that import each other must not meet half loaded
 
 

@@ -58,7 +58,7 @@ def secrets(country: Country) -> set[str]:
     state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
     found = {json.loads(r["outputs"]["value"]["plaintext"]) for r in made}
-    assert len(found) > 10, "else nothing would be looked for"
+    assert len(found) > 5, "else nothing would be looked for; some may be given by now"
     return found
 
 

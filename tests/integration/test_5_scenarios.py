@@ -90,7 +90,8 @@ def test_a_failed_deployment_is_continued_once_its_cause_is_mended(
     before = running(docker_engine)
     backend = fra.names.container("backend")
     wrong = docker_engine.containers.get(fra.names.container("opa")).attrs["Image"]
-    failed = fra.up(images={"backend": wrong})
+    images = fra.configuration.get("dive:images", {})
+    failed = fra.up(images={**images, "backend": wrong})
     assert not failed.ok
     assert backend in failed.messages
     assert "Traceback" not in failed.messages
@@ -99,8 +100,7 @@ def test_a_failed_deployment_is_continued_once_its_cause_is_mended(
         assert current
         assert current.state != State.COMPLETE
 
-    del fra.configuration["dive:images"]
-    run = fra.up()
+    run = fra.up(images=images)
     assert run.ok, told(run)
     after = running(docker_engine)
     assert {n: v for n, v in after.items() if n != backend} == {n: v for n, v in before.items() if n != backend}

@@ -11,6 +11,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dive")
     group.addoption("--whole", action="store_true", help="every fault and every crash point, not only a selection")
+    group.addoption("--sweep", action="store_true", help="the crash points, each step once; with --whole every one")
     group.addoption("--coalition", metavar="FOLDER", help="where the coalition under test is kept for the next run")
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")
 

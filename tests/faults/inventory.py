@@ -101,7 +101,10 @@ def _containers(engine: docker.DockerClient, resources: Mapping[str, Any]) -> di
 def _realm(admin: Admin, realm: str) -> Any:
     query = {"exportClients": True, "exportGroupsAndRoles": True}
     exported = admin._send("POST", f"/realms/{realm}/partial-export", params=query).json()
-    parts = {kind: sorted(f"{c['providerId']} {c['name']}" for c in cs) for kind, cs in exported["components"].items()}
+    parts = {
+        kind: sorted(f"{c['providerId']} {c.get('name', '')}" for c in cs)
+        for kind, cs in exported["components"].items()
+    }
     people = admin.get(f"/realms/{realm}/users", max=1000)
     return _normal({**exported, "components": parts, "people": sorted(p["username"] for p in people)})
 

@@ -109,8 +109,8 @@ EDITS = (
     Edit(
         "a new spoke at the hub",
         "USA",
-        _steps("create", "approval-gbr-link-admin", "admission-gbr", "link-access-gbr") | _PROVEN,
-        settings=lambda _: {"spokes": ["FRA", "GBR"]},
+        _steps("create", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _PROVEN,
+        settings=lambda _: {"spokes": ["FRA", "DEU"]},
         selected=True,
     ),
     Edit(
@@ -142,7 +142,7 @@ EDITS = (
     Edit(
         "a spoke that leaves the hub",
         "USA",
-        _steps("delete", "approval-gbr-link-admin", "admission-gbr", "link-access-gbr") | _PROVEN,
+        _steps("delete", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _PROVEN,
         settings=lambda _: {"spokes": ["FRA"]},
     ),
 )

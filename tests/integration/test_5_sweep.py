@@ -15,6 +15,13 @@ from tests.integration.live import told
 pytestmark = pytest.mark.timeout(4 * 3600)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def wanted(request: pytest.FixtureRequest) -> None:
+    """It takes longer than all other tests together."""
+    if not (request.config.getoption("--sweep") or request.config.getoption("--whole")):
+        pytest.skip("runs with --sweep or --whole")
+
+
 @pytest.fixture(scope="module")
 def undisturbed(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> dict[str, object]:
     """What a deployment leaves that nobody disturbed."""

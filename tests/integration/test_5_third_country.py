@@ -31,6 +31,8 @@ ROTATED = ("redis", "keycloak-db", "postgres-superuser", "mongodb", "keycloak-ad
 @pytest.fixture(scope="module")
 def gbr(usa: Country, fra: Country, home: Path) -> Iterator[Country]:
     country = Country("GBR", home)
+    usa.configuration.pop("dive:spokes", None)
+    usa.stack_file()
     yield country
     usa.configuration.pop("dive:spokes", None)
     left = usa.up()

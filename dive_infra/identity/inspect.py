@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dive_infra.countries import COUNTRIES
 from dive_infra.findings import REMOVE, Finding
 from dive_infra.identity import expected, realm_data
 from dive_infra.identity.admin import Admin, NotThere
@@ -156,6 +157,11 @@ class _Inspection:
         extra = [self._extra(kind, name, removable) for name in live if name not in wanted]
         return [*there, *missing, *extra]
 
+    @property
+    def _departed(self) -> set[str]:
+        """At the hub, accounts of countries that it does not approve: an update deletes last what it has dropped."""
+        return {link_account(self.names.of(c)) for c in COUNTRIES.values()} if self.names.country.is_hub else set()
+
     def _owned(self, name: str, finding: Finding) -> Finding:
         """What a partner's stack owns decides nothing here."""
         partner = self.lent.get(name)
@@ -164,6 +170,10 @@ class _Inspection:
         return replace(finding, advisory=True, remedy=refresh(partner))
 
     def _extra(self, kind: str, name: str, removable: bool) -> Finding:
+        if name in self._departed:
+            sentence = f"{kind} {name} is gone with its country"
+            remedy = f"pulumi up -s {self.names.country.lower} removes it at its end"
+            return Finding(sentence, "invalid", f"no such {kind}", "it is there", remedy, advisory=True)
         named = f"{REMOVE}={shlex.quote(removal(kind, name))} pulumi up -s {self.names.country.lower}"
         remedy = f"remove it by hand, or: {named}" if removable else ""
         return Finding(

@@ -37,7 +37,7 @@ def test_a_run_shows_no_secret_in_its_output_or_in_the_list_of_processes(
 def test_no_secret_was_printed_by_any_run_before(usa: Country, fra: Country, known: set[str]) -> None:
     """Previews, updates, refused and failed ones, refreshes and a destroy."""
     for country in (usa, fra):
-        assert len(country.printed) > 2, "else nothing would be searched"
+        assert country.printed, "else nothing would be searched"
         assert shown(known, "\n".join(country.printed)) == []
 
 

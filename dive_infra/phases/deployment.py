@@ -121,13 +121,14 @@ class Deployment(Phase):
         }
         passwords = {deployer(code): grant.secrets["orchestration-deployer"] for code, grant in after.grants.items()}
         logins = self.databases.keep("orchestration-logins", [*roles.values()], passwords)
-        for code in after.grants:
+        for code, role in roles.items():
             made.append(
                 Admission(
                     f"admission-{code.lower()}",
                     code,
                     after.store,
-                    self.inside(after, schema, logins),
+                    # On the role itself too: `logins` stays when a country leaves, and its rights go before its role.
+                    self.inside(after, schema, logins, role),
                 )
             )
         return made

@@ -1,6 +1,6 @@
-"""Writes docs/faults.md anew from the table and what was measured: `.venv/bin/python -m tests.faults`."""
+"""Writes docs/faults.md and docs/healing-table.md anew from the table and what was measured: `.venv/bin/python -m tests.faults`."""
 
-from tests.faults.table import write_page
+from tests.faults.table import write_pages
 
 if __name__ == "__main__":
-    write_page()
+    write_pages()

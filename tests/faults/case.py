@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tests.faults.fault import Fault, Scene
+from tests.faults.fault import Fault, Scene, named
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        return f"{self.at}-{self.title.replace(' ', '-')}"
+        return named(self.at, self.title)
 
 
 # The record of a spoke is the hub's; what is wrong with the spoke's login there, the spoke sees.

@@ -56,3 +56,12 @@ class Fault:
     says: str = ""
     check: Callable[[Scene], None] = field(default=lambda scene: None)
     selected: bool = False
+
+    @property
+    def name(self) -> str:
+        return named(self.country, self.title)
+
+
+def named(country: str, title: str) -> str:
+    """The id of a row: `FRA-a-service-is-stopped`."""
+    return f"{country}-{title.replace(' ', '-')}"

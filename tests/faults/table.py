@@ -1,8 +1,10 @@
 """The tables: every fault for `pulumi up` and for `./dive repair`, and what a run over them found."""
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from dive_infra.machine.state import ROOT
 from tests.faults import case, deployment, engine, realm, record
@@ -15,21 +17,13 @@ CASES: tuple[Case, ...] = (*deployment.CASES, *map(case.of, FAULTS))
 
 @dataclass(frozen=True)
 class Healed:
-    """One row that passed; `before` and `after` are the validators' answers, `seconds` the command's time."""
+    """What a plain `pulumi up` made of the fault `name`; `before` is the validators' answer, `changes` the resources
+    that the command changed, `seconds` its time."""
 
-    fault: Fault
+    name: str
     before: str
-    changes: tuple[str, ...]
+    changes: Sequence[str]
     seconds: float
-
-
-def markdown(rows: list[Healed]) -> str:
-    lines = ["| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
-    for row in rows:
-        changes = ", ".join(c for c in row.changes if not c.endswith("-checkpoint"))
-        cells = (f"{row.fault.country}: {row.fault.title}", row.before, f"`{row.fault.command}`", changes)
-        lines.append("| " + " | ".join([*(c.replace("|", "\\|") for c in cells), f"{row.seconds:.0f}"]) + " |")
-    return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -45,21 +39,40 @@ class Repaired:
     next: str = ""
 
 
-MEASURED = Path(__file__).with_name("measured.json")  # by runs with --docs
+# By runs with --docs.
+HEALED, REPAIRED = (Path(__file__).with_name(name) for name in ("healed.json", "repaired.json"))
+_Row = TypeVar("_Row", Healed, Repaired)
 
 
-def write_page() -> None:
-    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED)))
+def write_pages() -> None:
+    (ROOT / "docs" / "healing-table.md").write_text(healing(kept(HEALED, Healed)))
+    (ROOT / "docs" / "faults.md").write_text(published(kept(REPAIRED, Repaired)))
 
 
-def keep(file: Path, row: Repaired) -> None:
-    """Adds a row to those of earlier runs; the newest of a case counts."""
-    rows = {r.name: r for r in kept(file)} | {row.name: row}
+def keep(file: Path, row: Healed | Repaired) -> None:
+    """Adds a row to those of earlier runs; the newest of a name counts."""
+    rows = {r.name: r for r in kept(file, type(row))} | {row.name: row}
     file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1, ensure_ascii=False) + "\n")
 
 
-def kept(file: Path) -> list[Repaired]:
-    return [Repaired(**r) for r in json.loads(file.read_text())] if file.exists() else []
+def kept(file: Path, kind: type[_Row]) -> list[_Row]:
+    return [kind(**r) for r in json.loads(file.read_text())] if file.exists() else []
+
+
+def healing(rows: Iterable[Healed]) -> str:
+    """`docs/healing-table.md`."""
+    lines = ["| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
+    found = {row.name: row for row in rows}
+    for fault in FAULTS:
+        if row := found.get(fault.name):
+            changes = ", ".join(c for c in row.changes if not c.endswith("-checkpoint"))
+            cells = [f"{fault.country}: {fault.title}", row.before, f"`{fault.command}`", changes, f"{row.seconds:.0f}"]
+            lines.append(_line(cells))
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
 
 
 def published(rows: list[Repaired]) -> str:
@@ -100,5 +113,5 @@ def _table(rows: list[Repaired], cases: dict[str, Case]) -> list[str]:
         case_ = cases[row.name]
         end = f"no; {row.next}" if row.next else "yes"
         cells = [f"{case_.at}: {case_.title}", row.before, f"`{row.command}`", row.after, f"{row.seconds:.0f}", end]
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+        lines.append(_line(cells))
     return lines

@@ -7,7 +7,13 @@ import docker
 import pytest
 
 from dive_infra.machine import engine
+from tests.faults.table import write_pages
 from tests.integration.coalition import NAMESPACE, Country
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if session.config.getoption("--docs"):
+        write_pages()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -12,11 +12,10 @@ from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.cli.drift import unseen
 from dive_infra.findings import Finding
-from dive_infra.machine.state import ROOT
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
 from tests.faults.fault import Fault, Scene
-from tests.faults.table import FAULTS, Healed, markdown
+from tests.faults.table import FAULTS, HEALED, Healed, keep
 from tests.integration.coalition import Country, Run
 from tests.integration.live import running, told
 
@@ -24,12 +23,9 @@ pytestmark = pytest.mark.timeout(1500)
 
 
 @pytest.fixture(scope="module")
-def healed(request: pytest.FixtureRequest) -> Iterator[list[Healed]]:
-    """What passed; written into the documentation when that is asked for."""
-    rows: list[Healed] = []
-    yield rows
-    if request.config.getoption("--docs"):
-        (ROOT / "docs" / "healing-table.md").write_text(markdown(rows))
+def results(request: pytest.FixtureRequest, home: Path) -> Path:
+    """Where the rows that passed are kept; part of the documentation when that is asked for."""
+    return HEALED if request.config.getoption("--docs") else home / "healed.json"
 
 
 def exported(country: Country) -> dict[str, Any]:
@@ -58,7 +54,7 @@ def unproven(run: Run) -> list[Phase]:
     return [p for p in Phase if p not in (*proven, *seen)]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f"{f.country}-{f.title.replace(' ', '-')}" for f in FAULTS])
+@pytest.mark.parametrize("fault", FAULTS, ids=[f.name for f in FAULTS])
 def test_one_command_heals_it_and_touches_nothing_else(
     request: pytest.FixtureRequest,
     usa: Country,
@@ -66,7 +62,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     docker_engine: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
     fault: Fault,
-    healed: list[Healed],
+    results: Path,
 ) -> None:
     whole = bool(request.config.getoption("--whole"))
     if not (whole or fault.selected):
@@ -115,6 +111,5 @@ def test_one_command_heals_it_and_touches_nothing_else(
             again = countries[one].up()
             assert again.ok, told(again)
             assert not again.changes, told(again)
-    healed.append(
-        Healed(fault, str(seen[0]).partition("; next:")[0] if seen else fault.says, tuple(run.changes), run.seconds)
-    )
+    told_first = str(seen[0]).partition("; next:")[0] if seen else fault.says
+    keep(results, Healed(fault.name, told_first, list(run.changes), run.seconds))

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from dive_infra.machine.state import ROOT
 from tests.faults.case import Case
 from tests.faults.fault import Scene
-from tests.faults.table import CASES, MEASURED, Repaired, keep, write_page
+from tests.faults.table import CASES, REPAIRED, Repaired, keep
 from tests.integration.coalition import NAMESPACE, Country
 from tests.integration.live import running
 
@@ -63,12 +62,9 @@ def data(client: docker.DockerClient) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def results(request: pytest.FixtureRequest, home: Path) -> Iterator[Path]:
-    """Where the rows that passed are kept; written into the documentation when that is asked for."""
-    docs = bool(request.config.getoption("--docs"))
-    yield MEASURED if docs else home / "repaired.json"
-    if docs:
-        write_page()
+def results(request: pytest.FixtureRequest, home: Path) -> Path:
+    """Where the rows that passed are kept; part of the documentation when that is asked for."""
+    return REPAIRED if request.config.getoption("--docs") else home / "repaired.json"
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])

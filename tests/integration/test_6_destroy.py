@@ -4,7 +4,7 @@ import docker
 import pytest
 
 from tests.integration.coalition import Country
-from tests.integration.live import keycloak, remains, running, told
+from tests.integration.live import keycloak, record, remains, running, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -66,6 +66,19 @@ def test_a_destroyed_spoke_leaves_nothing_behind_and_nothing_at_the_hub(
     again = usa.up()
     assert again.ok, told(again)
     assert not any(name.endswith("-container") for name in again.changes), told(again)
+
+
+def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(usa: Country) -> None:
+    """No role, no row, no secret of it is left; what it did stays in the record."""
+    run = usa.up(spokes=["DEU"])
+    assert run.ok, told(run)
+    assert {"admission-fra", "databases-orchestration-fra", "approval-fra"} <= run.changed("delete")
+    with record(usa) as store:
+        roles = store.ask(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))
+        assert [name for (name,) in roles] == ["orchestration_deu"]
+    again = usa.up()
+    assert again.ok, told(again)
+    assert not again.changes, told(again)
 
 
 def test_the_destroyed_hub_leaves_an_empty_engine(usa: Country, docker_engine: docker.DockerClient) -> None:

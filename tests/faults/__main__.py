@@ -1,4 +1,4 @@
-"""Writes docs/faults.md and docs/healing-table.md anew from the table and what was measured: `.venv/bin/python -m tests.faults`."""
+"""Writes docs/faults.md and docs/healing-table.md anew from what was measured: `.venv/bin/python -m tests.faults`."""
 
 from tests.faults.table import write_pages
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dive_infra.machine.state import ROOT
 from tests.faults import case, deployment, engine, realm, record
@@ -51,12 +51,16 @@ def write_pages() -> None:
 
 def keep(file: Path, row: Healed | Repaired) -> None:
     """Adds a row to those of earlier runs; the newest of a name counts."""
-    rows = {r.name: r for r in kept(file, type(row))} | {row.name: row}
-    file.write_text(json.dumps([asdict(r) for r in rows.values()], indent=1, ensure_ascii=False) + "\n")
+    rows = {r["name"]: r for r in _read(file)} | {row.name: asdict(row)}
+    file.write_text(json.dumps([*rows.values()], indent=1, ensure_ascii=False) + "\n")
 
 
 def kept(file: Path, kind: type[_Row]) -> list[_Row]:
-    return [kind(**r) for r in json.loads(file.read_text())] if file.exists() else []
+    return [kind(**row) for row in _read(file)]
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    return json.loads(file.read_text()) if file.exists() else []
 
 
 def healing(rows: Iterable[Healed]) -> str:

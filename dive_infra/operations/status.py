@@ -79,6 +79,9 @@ def _deployment(country: Country) -> Deployment:
         return Deployment(state="NOT_DEPLOYED", detail="there is no stack, or nothing in it", **known)
     if stack is None:
         return Deployment(state="UNKNOWN", detail="its state could not be read")
+    current = record.current if record else None
+    if holder and current and current.state == State.FAILED and current.run_id == holder.run_id:
+        holder = None  # it told why it ended; a run that succeeds is the only one that gives its lock back
     left = [str(u) for u in country.updates] or ([str(holder)] if holder else [])
     if left or stack.pending:
         detail = f"pending: {', '.join(stack.pending)}" if stack.pending else "it ended without releasing its lock"

@@ -172,6 +172,7 @@ CASES: dict[str, tuple[Country, str, str, Exit]] = {
         country(
             record=record(
                 current=Current(State.FAILED, State.DEPLOYING, NOON, "DEPLOYMENT is not valid", "r2"),
+                holder=holder(live=False),  # of the same run: it failed, and then ended with its lock
                 failures=(Failure("1202", "DEPLOYMENT", "dive-fra-opa: stopped\nmore", NOON, "r2", 60.0),),
             )
         ),

@@ -14,6 +14,7 @@ from tests.integration.live import resource
 from tests.support.by_hand import create
 
 _SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
+_OPTIONAL = ("opal-client",)
 _MEGABYTE = 1024 * 1024
 _UNSEEN = 90  # seconds until Docker has noticed that a service hangs
 
@@ -35,6 +36,7 @@ def _fault(
         Phase.DEPLOYMENT,
         heals=frozenset(f"{service}-{part}" for part in heals),
         touched=frozenset() if runs_on else frozenset({service}),
+        warns=service in _OPTIONAL and not {"probe", "files"} & {*heals},  # what is missing or another is wrong
         selected=selected,
     )
 

@@ -14,7 +14,7 @@ from tests.integration.live import resource
 from tests.support.by_hand import create
 
 _SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
-_OPTIONAL = ("opal-client",)
+_OPTIONAL = ("opal-client", "opal-server")
 _MEGABYTE = 1024 * 1024
 _UNSEEN = 90  # seconds until Docker has noticed that a service hangs
 

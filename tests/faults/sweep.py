@@ -7,7 +7,7 @@ start of Pulumi, and not a whole deployment.
 import ast
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Protocol
 import dive_infra
 from dive_infra.cli.recovery import clear, recover
 from dive_infra.cli.steps import console
-from dive_infra.operations.unrecorded import REMOVE
+from dive_infra.operations.unrecorded import AGAIN, REMOVE
 from tests.faults.killing import Killed, Point, deploy
 from tests.integration.coalition import Country
 
 PACKAGE = Path(dive_infra.__file__).parent
 REMOVED = "was made and not recorded: removed"
+_EACH = 8  # one of so many points is killed at in every test run
 _TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 
 # Steps that the first deployment of a spoke never takes, and why.
@@ -54,14 +55,18 @@ class Plan(Protocol):
 
 
 class Selection:
-    """One kill for each step, after it, and for each type of another provider, once it is made and not recorded."""
+    """One kill for each step of these `names`, after it, and for each type of another provider among them, once it is
+    made and not recorded."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Container[str]) -> None:
+        self._names = names
         self._done: set[Point] = set()
         self._tries: Counter[Point] = Counter()
         self._last: list[Point] = []
 
     def chosen(self, point: Point) -> bool:
+        if point.name not in self._names:
+            return False
         if point.moment == "made":
             return point not in self._done and self._tries[point] < _TRIES
         return point.moment == "after" and point not in self._done
@@ -159,6 +164,16 @@ def sweep(
             f"{len(swept.kills)}. {killed.seconds:.0f} s: {', '.join(map(' '.join, killed.points))}; ours lived "
             f"{killed.lived:.1f} s; left {killed.remained}"
         )
+
+
+def reachable() -> set[str]:
+    """The names of all points of a spoke's first deployment: our steps, and the types of other providers."""
+    return (steps() - ELSEWHERE.keys()) | REMOVE.keys() | AGAIN
+
+
+def sample() -> set[str]:
+    """A few of them, spread over the alphabet; others whenever a step is added."""
+    return set(sorted(reachable())[::_EACH])
 
 
 def steps() -> set[str]:

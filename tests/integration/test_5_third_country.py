@@ -25,12 +25,6 @@ from tests.integration.live import documents, keycloak, record, remains, running
 pytestmark = pytest.mark.timeout(1500)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def wanted(request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--whole"):
-        pytest.skip("runs with --whole")
-
-
 WITHIN = {"a service": 30, "a country": 60}  # seconds
 ROTATED = ("redis", "keycloak-db", "postgres-superuser", "mongodb", "keycloak-admin", "portal-client")
 

@@ -40,6 +40,7 @@ ELSEWHERE: Mapping[str, str] = {
     "DELETE at Keycloak": "of what is not declared",
     "PUT at Keycloak": "of people who are not as declared",
     "drop schema": "the hub's",
+    "mend state": "the command's, of a state that was cut off",
     "give back lock": "of a process that stood still and was overtaken",
 }
 

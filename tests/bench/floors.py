@@ -1,16 +1,18 @@
 """What the engine itself takes: the resources of a deployed country, without any provider of ours."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tests.integration.coalition import Country
 
 PROGRAM = Path(__file__).parent / "floor"
+_PACK = "PULUMI_OPTION_POLICY_PACK"
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Floor:
         _pulumi(self, "up", "-s", "fra", "--yes", "--skip-preview", "--expect-no-changes")
 
     def preview(self) -> None:
-        """The same, looked at only."""
-        _pulumi(self, "preview", "-s", "fra", "--expect-no-changes")
+        """The same, looked at only; with the policy pack, which is no provider, and is part of every preview."""
+        pack = {k: v for k, v in os.environ.items() if k == _PACK}
+        _pulumi(replace(self, environment={**self.environment, **pack}), "preview", "-s", "fra", "--expect-no-changes")
 
 
 def providers(country: Country, home: Path) -> Floor:
@@ -76,7 +79,7 @@ def _floor(country: Country, home: Path, state: Any) -> Floor:
     file.touch(0o600)  # it holds secrets in plain text, as long as the benchmark runs
     file.write_text(json.dumps(state))
     # Without the rules of the policy pack, which are ours too.
-    given = {"PULUMI_BACKEND_URL": (home / "state").as_uri(), "FLOOR_STATE": str(file), "PULUMI_OPTION_POLICY_PACK": ""}
+    given = {"PULUMI_BACKEND_URL": (home / "state").as_uri(), "FLOOR_STATE": str(file), _PACK: ""}
     count = sum(not _default(row) for row in state["deployment"]["resources"])
     floor = Floor(home, country.environment | given, count)
     _pulumi(floor, "stack", "init", "fra", "--no-select")

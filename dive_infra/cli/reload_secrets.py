@@ -1,7 +1,6 @@
 """`./dive reload-secrets`: other secrets for a country that runs, from one of four sources."""
 
 import json
-import subprocess
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -21,13 +20,13 @@ from dive_infra.credentials import Credential
 from dive_infra.findings import listing
 from dive_infra.machine import engine
 from dive_infra.machine.containers import look
-from dive_infra.machine.state import STACKS, stack_file
+from dive_infra.machine.state import stack_file
 from dive_infra.operations import reloading, secret_sources, stack
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.doors import Place
 from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
 from dive_infra.operations.reloading import Reload, RolledBack, Stuck
-from dive_infra.operations.running import Runner
+from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.secret_sources import SourceError
 from dive_infra.operations.stack import Stack
 from dive_infra.orchestration.states import Phase
@@ -136,11 +135,11 @@ def _values(
 
 
 def _configured(name: str) -> dict[str, str]:
-    command = ["pulumi", "config", "--show-secrets", "--json", "--non-interactive", "-s", name]
-    done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True)
-    if done.returncode:
-        raise SourceError(f"`pulumi config -s {name}` failed: {' '.join(done.stderr.split())}")
-    entry = json.loads(done.stdout).get(f"{PROJECT}:secrets") or {}
+    try:
+        told = Runner.of(name).ask("config", "--show-secrets", "--json")
+    except PulumiFailed as error:
+        raise SourceError(str(error)) from None
+    entry = json.loads(told).get(f"{PROJECT}:secrets") or {}
     found = entry.get("objectValue") or json.loads(entry.get("value") or "{}")
     return {str(key): str(value) for key, value in found.items()}
 
@@ -196,10 +195,10 @@ def _servers(run: Reload, settings: Settings, found: Stack) -> None:
 
 def _configure(name: str, secret: str, value: str) -> None:
     """By standard input: on the command line everybody could read it."""
-    command = ["pulumi", "config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", "-s", name]
-    done = subprocess.run([*command, "--non-interactive"], cwd=STACKS, input=value, capture_output=True, text=True)
-    if done.returncode:
-        raise SourceError(f"`pulumi config set` of {secret} failed: {' '.join(done.stderr.split())}")
+    try:
+        Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", given=value)
+    except PulumiFailed as error:
+        raise SourceError(str(error)) from None
 
 
 def _update(name: str, code: str) -> None:

@@ -1,13 +1,12 @@
 """Emptying the state of a stack: what Pulumi believes of a country that is gone. Its history and settings stay."""
 
 import json
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
-from dive_infra.machine.state import HOME, STACKS
+from dive_infra.machine.state import HOME
 from dive_infra.operations.export import StateUnreadable, exported
+from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.updating import updates
 
 
@@ -24,20 +23,20 @@ def empty(stack: str) -> None:
     A lock that a dead process left is taken away; the caller has made sure that nobody lives who holds it.
     """
     if updates(stack):
-        _pulumi("cancel", "--yes", "-s", stack)
+        _pulumi(stack, "cancel", "--yes")
     state = exported(stack)
     deployment = state.get("deployment") or {}
     state["deployment"] = {key: v for key, v in deployment.items() if key not in ("resources", "pending_operations")}
     with tempfile.NamedTemporaryFile("w", dir=HOME if HOME.exists() else None, suffix=".json", delete=False) as file:
         json.dump(state, file)  # nothing but a header: no secret
     try:
-        _pulumi("stack", "import", "--force", "--file", file.name, "-s", stack)
+        _pulumi(stack, "stack", "import", "--force", "--file", file.name)
     finally:
         Path(file.name).unlink()
 
 
-def _pulumi(*arguments: str) -> None:
-    command = ["pulumi", *arguments, "--non-interactive"]
-    done = subprocess.run(command, cwd=STACKS, env=os.environ, capture_output=True, text=True)
-    if done.returncode:
-        raise StateUnreadable(f"`pulumi {' '.join(arguments[:2])}` failed: {' '.join(done.stderr.split())}")
+def _pulumi(stack: str, *arguments: str) -> None:
+    try:
+        Runner.of(stack).ask(*arguments)
+    except PulumiFailed as error:
+        raise StateUnreadable(str(error)) from None

@@ -6,7 +6,6 @@ which Pulumi knows nothing. So a plain `pulumi up` counts as much as `./dive up`
 """
 
 import json
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dive_infra.machine.state import STACKS
-from dive_infra.operations.export import StateUnreadable
+from dive_infra.operations.export import PATIENCE, StateUnreadable
 from dive_infra.operations.report import Part
+from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
 
@@ -77,14 +76,11 @@ class Update:
 
 def updates(stack: str) -> list[Update]:
     """Pulumi's own history of a stack, the oldest first; raises `StateUnreadable`."""
-    command = ["pulumi", "stack", "history", "--json", "-s", stack, "--non-interactive"]
     try:
-        done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise StateUnreadable(f"`pulumi stack history -s {stack}`: {error}") from None
-    if done.returncode:
-        raise StateUnreadable(f"`pulumi stack history -s {stack}` failed: {' '.join(done.stderr.split())}")
-    return sorted(map(_update, json.loads(done.stdout or "[]")), key=lambda update: update.started)
+        told = Runner.of(stack).ask("stack", "history", "--json", patience=PATIENCE)
+    except PulumiFailed as error:
+        raise StateUnreadable(str(error)) from None
+    return sorted(map(_update, json.loads(told or "[]")), key=lambda update: update.started)
 
 
 def _update(row: Mapping[str, Any]) -> Update:

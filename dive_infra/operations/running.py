@@ -48,18 +48,28 @@ class Runner:
         file = ["--config-file", str(self.file)] if self.file and arguments[0] in _TAKES_FILE else []
         return ["pulumi", *arguments, "-s", self.name, *file]
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Runs a command quietly, whatever comes of it."""
+    def run(
+        self, *arguments: str, given: str | None = None, patience: float | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Runs a command quietly, whatever comes of it; `given` is its standard input, `patience` in seconds."""
         # What takes no file finds it where it is run.
         place = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
         command = [*self.command(*arguments), "--non-interactive"]
-        return subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
+        return subprocess.run(
+            command, cwd=place, env=self.environment, input=given, capture_output=True, text=True, timeout=patience
+        )
 
-    def ask(self, *arguments: str) -> str:
-        """The standard output of a command; raises `PulumiFailed`."""
-        done = self.run(*arguments)
+    def ask(self, *arguments: str, given: str | None = None, patience: float | None = None) -> str:
+        """The standard output of a command; raises `PulumiFailed`, which shows no more of it than the arguments."""
+        what = f"`pulumi {' '.join(arguments)} -s {self.name}`"
+        try:
+            done = self.run(*arguments, given=given, patience=patience)
+        except subprocess.TimeoutExpired:
+            raise PulumiFailed(f"{what} did not end within {patience:.0f} s") from None
+        except OSError as error:
+            raise PulumiFailed(f"{what}: {error}") from None
         if done.returncode:
-            raise PulumiFailed(f"`pulumi {' '.join(arguments)} -s {self.name}` failed: {done.stderr.strip()}")
+            raise PulumiFailed(f"{what} failed: {' '.join(done.stderr.split())}")
         return done.stdout
 
     def state(self) -> dict[str, Any]:

@@ -80,6 +80,7 @@ class _Inspection:
         found = [
             _object("realm", self.names.realm, realm_data.representation(self.names), live),
             *self._named("user attribute", realm_data.profile(), by(profile["attributes"], "name"), removable=False),
+            *self._named("group of attributes", realm_data.profile_groups(), by(profile["groups"], "name"), False),
             _object("user profile", "policy", {"unmanaged": "DISABLED"}, {"unmanaged": policy}),
             *self._scopes(),
             *self._roles_and_groups(),

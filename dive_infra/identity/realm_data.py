@@ -289,18 +289,29 @@ PROFILE_GROUPS = {
 }
 
 
+def profile_groups() -> dict[str, Json]:
+    """The groups of attributes as Keycloak returns them."""
+    return {
+        name: {"name": name, "displayHeader": header, "displayDescription": text}
+        for name, (header, text) in PROFILE_GROUPS.items()
+    }
+
+
 def profile() -> dict[str, Json]:
-    """The user profile by attribute as Keycloak returns it, without what is for display only."""
+    """The user profile by attribute as Keycloak returns it."""
     return {row.name: _attribute_representation(row) for row in PROFILE}
 
 
 def _attribute_representation(row: ProfileAttribute) -> Json:
     found: Json = {
         "name": row.name,
+        "displayName": row.display_name,
         "multivalued": row.many,
         "validations": row.validators,
         "permissions": {"view": row.view, "edit": ["admin"]},
     }
+    if row.group:
+        found["group"] = row.group
     if row.required:
         found["required"] = {"roles": ["user"]}
     return found

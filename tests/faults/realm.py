@@ -180,6 +180,11 @@ FAULTS: tuple[Fault, ...] = (
         lambda r: r.change("users/profile", _profile("clearance", _inside("permissions", edit=["admin", "user"]))),
         ("realm-profile",),
     ),
+    _fault(
+        "a group of attributes is called otherwise",
+        lambda r: r.change("users/profile", lambda found: found["groups"][-1].update(displayHeader="Others")),
+        ("realm-profile",),
+    ),
     # Clients and what is in them.
     _fault("the portal's client is deleted", lambda r: r.delete(r.portal()), _PORTAL, ("undeclared",)),
     _fault(

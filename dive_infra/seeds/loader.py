@@ -26,8 +26,9 @@ from dive_infra.steps import step
 
 MANIFESTS = "seed_manifests"
 CHUNK = 500  # documents to a write
-# Of those that are replaced, one by one inside: the stand-in of MongoDB takes up to 0.3 s for each on a busy machine.
-REPLACED = 50
+# Of those that are replaced: the stand-in of MongoDB keeps a connection to its Postgres for each of them until all are
+# done; it has some fifty, and stands still for ever once they are gone.
+REPLACED = 10
 WHOLE = (
     1000  # a batch up to this size is read whole at a glance too; the stand-in of MongoDB reads about as many a second
 )

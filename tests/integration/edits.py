@@ -1,5 +1,6 @@
 """What people change in a coalition, as data: of each, a preview must announce what the update then does."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -47,6 +48,7 @@ class Edit:
 def _edited(program: Path, place: Path, files: Mapping[str, tuple[str, str]]) -> Path:
     """A copy of the checkout with these edits, or such a copy edited once more."""
     if program != place:
+        shutil.rmtree(place, ignore_errors=True)  # of an earlier run on a kept coalition
         checkout.copy(place)
     for name, (text, instead) in files.items():
         before = (place / name).read_text()

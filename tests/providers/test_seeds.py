@@ -146,8 +146,14 @@ def test_an_interrupted_load_is_finished_by_the_next_one(database: Mongo) -> Non
 
 def test_another_key_service_key_seals_all_documents_anew(database: Mongo) -> None:
     loader = Loader(database)
-    loader.load(_resources())
-    assert loader.load(_resources(key=_public_key())) == Counts(replaced=30)
+    loader.load(_resources(200))
+    assert loader.load(_resources(200, _public_key())) == Counts(replaced=200)
+
+
+def test_many_documents_are_removed(database: Mongo) -> None:
+    loader = Loader(database)
+    loader.load(_resources(200))
+    assert loader.load(_resources(10)) == Counts(removed=190, kept=10)
 
 
 def test_five_thousand_documents_load_in_seconds_and_are_checked_in_less(database: Mongo) -> None:

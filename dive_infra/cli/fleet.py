@@ -45,6 +45,7 @@ class Deployment:
     code: int | None = None
     seconds: float = 0.0
     _begun: float = field(default=0.0, repr=False)
+    _reached: int = field(default=0, repr=False)
 
     def run(self) -> "Deployment":
         """Runs it to its end."""
@@ -78,9 +79,12 @@ class Deployment:
         return f"{mark} {self.country}", self.outcome, f"{self.seconds or begun:.0f} s"
 
     def _read(self, printed: TextIO) -> None:
+        phases = [*Phase]
         for found in _ENDED.finditer(printed.read()):
-            ended = [*Phase].index(Phase((found[1] or found[2]).upper()))
-            self._enter([*Phase][min(ended + 1, len(Phase) - 1)])
+            ended = phases.index(Phase((found[1] or found[2]).upper()))
+            # Forward only: Pulumi repeats all messages at its end.
+            self._reached = max(self._reached, min(ended + 1, len(phases) - 1))
+            self._enter(phases[self._reached])
 
     def _enter(self, phase: str) -> None:
         if phase != self.phase:

@@ -164,6 +164,8 @@ def test_the_phase_of_a_deployment_is_read_from_what_it_prints(tmp_path: Path) -
         (" +  pulumi-python:dynamic/dive:Checkpoint deployment-checkpoint created (2s)\n", Phase.CONFIGURATION),
         (" ~  pulumi-python:dynamic/dive:Checkpoint seeding-checkpoint updated (2s)\n", Phase.VERIFICATION),
         (" +  pulumi-python:dynamic/dive:Verification verification-proof created (5s)\n", Phase.VERIFICATION),
+        # Pulumi repeats all messages at its end.
+        ("    ✓ PREFLIGHT phase complete and validated, skipping (x)\n", Phase.VERIFICATION),
     ):
         log.write_text(line)
         with log.open() as printed:

@@ -57,13 +57,17 @@ def test_everything_is_killed_before_and_after_every_time(at_once: int) -> None:
 
 
 def test_the_selection_kills_once_at_each() -> None:
-    found = kills(Selection(), 1)
+    found = kills(Selection(PROGRAM), 1)
     assert found == Counter(
         {Point("after", "make files"): 1, Point("after", "write record"): 1, Point("made", "docker:Container"): 1}
     )
 
 
+def test_a_selection_of_names_kills_at_no_other() -> None:
+    assert {point.name for point in kills(Selection({"write record"}), 1)} == {"write record"}
+
+
 def test_a_moment_that_luck_must_meet_is_tried_again_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.faults.sweep.REMOVE", {"docker:Container": None})
-    assert kills(Selection(), 1)[Point("made", "docker:Container")] == 4
-    assert kills(Selection(), 1, told=f"network: {REMOVED}")[Point("made", "docker:Container")] == 1
+    assert kills(Selection(PROGRAM), 1)[Point("made", "docker:Container")] == 4
+    assert kills(Selection(PROGRAM), 1, told=f"network: {REMOVED}")[Point("made", "docker:Container")] == 1

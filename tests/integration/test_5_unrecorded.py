@@ -37,7 +37,7 @@ def begun(state: Mapping[str, Any], kind: str, **inputs: str) -> dict[str, Any]:
     Not like one at the hub: its gateway takes the names of the country's own links only.
     """
     recorded = state["deployment"]["resources"]
-    at_hub = {f"{r['urn']}::{r.get('id')}" for r in recorded if r["inputs"].get("basePath")}
+    at_hub = {f"{r['urn']}::{r.get('id')}" for r in recorded if r.get("inputs", {}).get("basePath")}
     like = next(r for r in recorded if r["type"] == kind and r.get("provider") not in at_hub)
     return {**like, "urn": f"{like['urn']}-{NAME}", "inputs": {**like["inputs"], **inputs}}
 

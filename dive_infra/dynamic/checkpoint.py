@@ -179,7 +179,7 @@ def _blind(findings: Sequence[Finding], kept: int) -> str:
         unseen.met(cause)
     shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
     shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
-    shown += [f"{kept} resources kept as they were"] if kept else []
+    shown += [f"{kept} of its resources kept as they were"] if kept else []
     return "; ".join(shown)
 
 

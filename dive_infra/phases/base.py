@@ -11,7 +11,6 @@ import pulumi
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.components.approval import Grant
-from dive_infra.components.order import first
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import Verification
@@ -86,7 +85,7 @@ class Phase(pulumi.ComponentResource):
     checkpoint: Checkpoint | Verification
 
     def __init__(self, context: Context, name: str, after: "Phase | None") -> None:
-        waits = pulumi.ResourceOptions(depends_on=first(after.checkpoint)) if after else None
+        waits = pulumi.ResourceOptions(depends_on=[after.checkpoint]) if after else None
         super().__init__(f"dive:phases:{name.capitalize()}", name, None, waits)
         self.context = context
 

@@ -9,7 +9,6 @@ from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
-from dive_infra.components.order import first
 from dive_infra.components.service import Service, ServiceArgs
 from dive_infra.components.storage import contents
 from dive_infra.components.values import secret
@@ -61,7 +60,7 @@ class Deployment(Phase):
                         *(volumes[v].incarnation for v in (row.name, *stores.get(row.name, ())) if v in volumes),
                         *(self._incarnation(d.name) for d in databases(context.is_hub) if d.service == row.name),
                     ],
-                    needs=first(*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])),
+                    needs=[*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])],
                 ),
                 self.child(),
             )

@@ -4,17 +4,25 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import FILES
+from dive_infra.countries import COUNTRIES, HUB
 from dive_infra.machine import declaration
 from dive_infra.machine.containers import look
 from dive_infra.machine.declaration import Declared
+from dive_infra.naming import Names
 from dive_infra.orchestration.states import Phase
 from tests.faults.fault import Fault, Scene
 from tests.integration.live import resource
 from tests.support.by_hand import create
 
 _SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
-_OPTIONAL = ("opal-client", "opal-server")
+_MINOR = {  # services whose outage is only told
+    spec.name
+    for names in (Names(HUB), Names(COUNTRIES["FRA"]))
+    for spec in services(names, names.of(HUB), (), {})
+    if spec.service_class != "core"
+}
 _MEGABYTE = 1024 * 1024
 _UNSEEN = 90  # seconds until Docker has noticed that a service hangs
 
@@ -36,7 +44,7 @@ def _fault(
         Phase.DEPLOYMENT,
         heals=frozenset(f"{service}-{part}" for part in heals),
         touched=frozenset() if runs_on else frozenset({service}),
-        warns=service in _OPTIONAL and not {"probe", "files"} & {*heals},  # what is missing or another is wrong
+        warns=service in _MINOR and not {"probe", "files"} & {*heals},  # what is missing or another is wrong
         selected=selected,
     )
 

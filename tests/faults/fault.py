@@ -39,7 +39,7 @@ class Fault:
     verification it may change `also` (any, where that is not given). `touched` are the services whose containers may be
     restarted or made anew; all others keep their id and start time. `refused`: words with which a first, plain update
     refuses; its message then names a variable of the environment, with which the command mends. `then` are countries
-    with the commands that bring back their own part of what was lost. `says` stands in the messages.
+    with the commands that bring back their own part of what was lost. All of `says` stands in the messages.
     `warns`: the validator tells of it and passes, as what is harmed is no core service.
     `selected` rows run in every test run, the others with `--whole`.
     """
@@ -54,7 +54,7 @@ class Fault:
     touched: frozenset[str] = frozenset()
     refused: str = ""
     then: tuple[tuple[str, Command], ...] = ()
-    says: str = ""
+    says: tuple[str, ...] = ()
     warns: bool = False
     check: Callable[[Scene], None] = field(default=lambda scene: None)
     selected: bool = False

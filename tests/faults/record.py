@@ -70,7 +70,8 @@ def _report(title: str, harm: Callable[[Path, Scene], object], says: str, select
         harm(_path(scene.hurt), scene)
 
     heals, also = frozenset({"report"}), frozenset[str]()
-    return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=says, selected=selected)
+    told = (says, "so it is ignored and written anew")
+    return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=told, selected=selected)
 
 
 def _path(country: Country) -> Path:
@@ -171,7 +172,7 @@ FAULTS: tuple[Fault, ...] = (
         None,
         heals=frozenset({"admission-fra"}),
         also=frozenset({"deployment-checkpoint", "verification-proof"}),
-        says="orchestration_fra has no right to INSERT on checkpoints",
+        says=("orchestration_fra has no right to INSERT on checkpoints",),
     ),
     # The record.
     Fault(
@@ -228,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
     ),
     # The report decides nothing.
-    _report("is deleted", lambda path, _: path.unlink(), "is gone, so it is ignored and written anew", selected=True),
+    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected=True),
     _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is no report, or half of one"),
     _report("is forged", _edited(status="failure"), "was altered"),
     _report("is of another run", _edited(run="of-yesterday"), "is of another run (of-yesterday, expected "),

@@ -1,7 +1,7 @@
 """The tables: every fault for `pulumi up` and for `./dive repair`, and what a run over them found."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,24 +39,25 @@ class Repaired:
     next: str = ""
 
 
-# By runs with --docs.
-HEALED, REPAIRED = (Path(__file__).with_name(name) for name in ("healed.json", "repaired.json"))
+MEASURED = Path(__file__).parent  # by runs with --docs
+_FILES: Mapping[type, str] = {Healed: "healed.json", Repaired: "repaired.json"}
 _Row = TypeVar("_Row", Healed, Repaired)
 
 
 def write_pages() -> None:
-    (ROOT / "docs" / "healing-table.md").write_text(healing(kept(HEALED, Healed)))
-    (ROOT / "docs" / "faults.md").write_text(published(kept(REPAIRED, Repaired)))
+    (ROOT / "docs" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
+    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
 
 
-def keep(file: Path, row: Healed | Repaired) -> None:
+def keep(folder: Path, row: Healed | Repaired) -> None:
     """Adds a row to those of earlier runs; the newest of a name counts."""
+    file = folder / _FILES[type(row)]
     rows = {r["name"]: r for r in _read(file)} | {row.name: asdict(row)}
     file.write_text(json.dumps([*rows.values()], indent=1, ensure_ascii=False) + "\n")
 
 
-def kept(file: Path, kind: type[_Row]) -> list[_Row]:
-    return [kind(**row) for row in _read(file)]
+def kept(folder: Path, kind: type[_Row]) -> list[_Row]:
+    return [kind(**row) for row in _read(folder / _FILES[kind])]
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

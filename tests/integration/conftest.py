@@ -7,7 +7,7 @@ import docker
 import pytest
 
 from dive_infra.machine import engine
-from tests.faults.table import write_pages
+from tests.faults.table import MEASURED, write_pages
 from tests.integration.coalition import NAMESPACE, Country
 
 
@@ -47,6 +47,12 @@ def home(tmp_path_factory: pytest.TempPathFactory, kept: Path | None) -> Path:
         return tmp_path_factory.mktemp("coalition")
     kept.mkdir(parents=True, exist_ok=True)
     return kept
+
+
+@pytest.fixture(scope="session")
+def results(request: pytest.FixtureRequest, home: Path) -> Path:
+    """The folder in which rows that passed are kept; part of the documentation when that is asked for."""
+    return MEASURED if request.config.getoption("--docs") else home
 
 
 @pytest.fixture(scope="session")

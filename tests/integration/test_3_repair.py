@@ -12,7 +12,7 @@ import pytest
 from dive_infra.machine.state import ROOT
 from tests.faults.case import Case
 from tests.faults.fault import Scene
-from tests.faults.table import CASES, REPAIRED, Repaired, keep
+from tests.faults.table import CASES, Repaired, keep
 from tests.integration.coalition import NAMESPACE, Country
 from tests.integration.live import running
 
@@ -59,12 +59,6 @@ def data(client: docker.DockerClient) -> dict[str, str]:
     """Every data volume of the coalition, and when it was made."""
     found = client.volumes.list(filters={"label": f"dive.namespace={NAMESPACE}"})
     return {v.name: v.attrs["CreatedAt"] for v in found if v.name.endswith("-data")}
-
-
-@pytest.fixture(scope="module")
-def results(request: pytest.FixtureRequest, home: Path) -> Path:
-    """Where the rows that passed are kept; part of the documentation when that is asked for."""
-    return REPAIRED if request.config.getoption("--docs") else home / "repaired.json"
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dive_infra.machine.state import ROOT
-from tests.faults.table import CASES, HEALED, REPAIRED, Healed, Repaired, healing, keep, kept, published
+from tests.faults.table import CASES, MEASURED, Healed, Repaired, healing, keep, kept, published
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:
@@ -22,18 +22,17 @@ def test_by_default_a_few_short_rows_run() -> None:
 
 
 def test_the_newest_result_of_a_fault_counts_and_what_was_not_run_is_told(tmp_path: Path) -> None:
-    file = tmp_path / "repaired.json"
     first, second = [case for case in CASES if not case.by_hand and case.at == "FRA"][:2]
     for seconds in (9.0, 4.0):
-        keep(file, Repaired(first.name, "stopped", "./dive repair FRA --yes", "1 of 1 repaired", seconds))
-    assert [row.seconds for row in kept(file, Repaired)] == [4.0]
-    page = published(kept(file, Repaired))
+        keep(tmp_path, Repaired(first.name, "stopped", "./dive repair FRA --yes", "1 of 1 repaired", seconds))
+    assert [row.seconds for row in kept(tmp_path, Repaired)] == [4.0]
+    page = published(kept(tmp_path, Repaired))
     assert f"| FRA: {first.title} | stopped | `./dive repair FRA --yes` | 1 of 1 repaired | 4 | yes |" in page
     assert "1 faults; 1 (100 %) were repaired without a person" in page
     assert f"- {second.at}: {second.title}" in page
 
 
 def test_the_published_pages_are_of_these_tables() -> None:
-    pages = {"faults.md": published(kept(REPAIRED, Repaired)), "healing-table.md": healing(kept(HEALED, Healed))}
+    pages = {"faults.md": published(kept(MEASURED, Repaired)), "healing-table.md": healing(kept(MEASURED, Healed))}
     for name, page in pages.items():
         assert (ROOT / "docs" / name).read_text() == page, "next: .venv/bin/python -m tests.faults"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dive_infra.machine.state import ROOT
 from tests.integration.coalition import Country
 
 PROGRAM = Path(__file__).parent / "floor"
@@ -74,6 +75,7 @@ def _state(country: Country) -> Any:
 
 def _floor(country: Country, home: Path, state: Any) -> Floor:
     shutil.copytree(PROGRAM, home)
+    (home / "policy").symlink_to(ROOT / "policy")  # where its Pulumi.yaml looks for what runs the pack
     (home / "state").mkdir()
     file = home / "floor.json"
     file.touch(0o600)  # it holds secrets in plain text, as long as the benchmark runs

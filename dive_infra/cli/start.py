@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from dive_infra.machine import state, toolchain
 from dive_infra.operations import export
@@ -39,7 +40,24 @@ def main() -> None:
     begin(sys.argv[1:])
     from dive_infra.cli.__main__ import app
 
-    app(prog_name=called(sys.argv[1:]))
+    try:
+        app(prog_name=called(sys.argv[1:]))
+    finally:
+        end()
+
+
+def end() -> None:
+    """Ends the process with the outcome of the verb, which has ended all that it began.
+
+    Not by the interpreter's own way: there the driver of MongoDB waits up to half a second for its idle threads.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, SystemExit) or not isinstance(error.code, int):
+        return  # it has something to say
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(error.code)
 
 
 if __name__ == "__main__":

@@ -28,8 +28,7 @@ from tests.bench.faults import FAULTS
 from tests.bench.figures import Figure
 from tests.faults.fault import Scene
 from tests.integration.coalition import Country
-from tests.integration.conftest import clear
-from tests.integration.live import resource, told
+from tests.integration.live import clear, resource, told
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"

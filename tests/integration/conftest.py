@@ -8,7 +8,8 @@ import pytest
 
 from dive_infra.machine import engine
 from tests.faults.table import MEASURED, write_pages
-from tests.integration.coalition import NAMESPACE, Country
+from tests.integration.coalition import Country
+from tests.integration.live import clear
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -21,17 +22,6 @@ def docker_engine() -> Iterator[docker.DockerClient]:
     client = engine.client()
     yield client
     client.close()
-
-
-def clear(client: docker.DockerClient) -> None:
-    """Removes what an earlier, interrupted run of these tests left."""
-    filters = {"label": f"dive.namespace={NAMESPACE}"}
-    for container in client.containers.list(all=True, filters=filters):
-        container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters=filters):
-        volume.remove(force=True)
-    for network in client.networks.list(filters=filters):
-        network.remove()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,17 @@ from dive_infra.seeds.store import Target
 from tests.integration.coalition import NAMESPACE, Country, Run
 
 
+def clear(client: docker.DockerClient) -> None:
+    """Removes what an earlier, interrupted run of these tests left."""
+    filters = {"label": f"dive.namespace={NAMESPACE}"}
+    for container in client.containers.list(all=True, filters=filters):
+        container.remove(force=True, v=True)
+    for volume in client.volumes.list(filters=filters):
+        volume.remove(force=True)
+    for network in client.networks.list(filters=filters):
+        network.remove()
+
+
 def told(run: Run) -> str:
     return f"{dict(run.changes)}\n{run.messages}"
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dive_infra.machine import state
 from dive_infra.machine.toolchain import Toolchain
 from dive_infra.orchestration.states import Phase
@@ -32,3 +34,23 @@ def test_every_pulumi_of_the_environment_is_judged_unless_its_owner_says_otherwi
     assert Path(added["PULUMI_OPTION_POLICY_PACK"], "PulumiPolicy.yaml").is_file()
     without = state.environment(tools, "unix:///var/run/docker.sock", given | {"PULUMI_OPTION_POLICY_PACK": ""})
     assert "PULUMI_OPTION_POLICY_PACK" not in without
+
+
+def test_looks_at_live_resources_do_not_wait_for_each_other() -> None:
+    tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
+    assert state.tools(tools, {})["PULUMI_PARALLEL_DIFF"] == "true"
+    assert state.tools(tools, {"PULUMI_PARALLEL_DIFF": "false"})["PULUMI_PARALLEL_DIFF"] == "false"
+
+
+@pytest.mark.parametrize(("verb", "code"), [(["explain", "1301"], 0), (["explain", "none"], 2)])
+def test_a_verb_ends_without_waiting_for_threads_of_client_libraries(verb: list[str], code: int) -> None:
+    idle = "import sys, threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
+    command = f"{idle}; sys.argv = ['./dive', *{verb}]; from dive_infra.cli import start; start.main()"
+    done = subprocess.run([sys.executable, "-c", command], cwd=state.ROOT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code, done.stderr
+    assert done.stdout or done.stderr
+
+
+def test_the_benchmark_needs_nothing_but_what_a_deployment_needs() -> None:
+    code = "import sys; sys.modules['pytest'] = None; import tests.bench.__main__"
+    subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, check=True)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,7 +37,17 @@ def called(arguments: Sequence[str]) -> str:
     return "dive" if completing else "./dive"
 
 
+def heed_interrupts() -> None:
+    """Takes SIGINT again where a shell has had it ignored, as it does for what is started in the background.
+
+    What we start would inherit that: Pulumi ends its plugins by SIGINT, and waits some five seconds for each that ignores it.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main() -> None:
+    heed_interrupts()
     begin(sys.argv[1:])
     from dive_infra.cli.__main__ import app
 

@@ -54,3 +54,14 @@ def test_a_verb_ends_without_waiting_for_threads_of_client_libraries(verb: list[
 def test_the_benchmark_needs_nothing_but_what_a_deployment_needs() -> None:
     code = "import sys; sys.modules['pytest'] = None; import tests.bench.__main__"
     subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, check=True)
+
+
+def test_what_is_started_in_the_background_heeds_an_interrupt() -> None:
+    """Else Pulumi waits for its plugins until it kills them, at the end of each of their lives."""
+    asked = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"]
+    code = f"import subprocess; from dive_infra.cli import start; start.heed_interrupts(); subprocess.run({asked})"
+    command = ["sh", "-c", 'trap "" INT; "$@"', "shell", sys.executable]
+    kept = subprocess.run([*command, *asked[1:]], capture_output=True, text=True, check=True)
+    assert kept.stdout == "True\n", "this is how a shell starts it"
+    heeded = subprocess.run([*command, "-c", code], cwd=state.ROOT, capture_output=True, text=True, check=True)
+    assert heeded.stdout == "False\n"

@@ -40,7 +40,7 @@ def called(arguments: Sequence[str]) -> str:
 def heed_interrupts() -> None:
     """Takes SIGINT again where a shell has had it ignored, as it does for what is started in the background.
 
-    What we start would inherit that: Pulumi ends its plugins by SIGINT, and waits some five seconds for each that ignores it.
+    What we start would inherit that; Pulumi ends its plugins by SIGINT, and waits five seconds where one ignores it.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

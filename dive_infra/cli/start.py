@@ -1,5 +1,6 @@
 """Where the command begins: what takes Pulumi most of a second starts before the client libraries are loaded."""
 
+import gc
 import os
 import re
 import signal
@@ -49,8 +50,11 @@ def heed_interrupts() -> None:
 def main() -> None:
     heed_interrupts()
     begin(sys.argv[1:])
+    gc.disable()  # nothing that is loaded becomes garbage; looking for it takes a tenth of the loading
     from dive_infra.cli.__main__ import app
 
+    gc.freeze()
+    gc.enable()
     try:
         app(prog_name=called(sys.argv[1:]))
     finally:

@@ -16,8 +16,9 @@ from dive_infra.cli.steps import console as progress
 from dive_infra.cli.steps import fail
 from dive_infra.machine.state import HOME
 from dive_infra.operations import history as past
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.history import HistoryReport, PhaseRun, RunReport
+from dive_infra.operations.running import PulumiFailed
 from dive_infra.operations.stack import read
 from dive_infra.orchestration.access import Access, StoreError
 from dive_infra.orchestration.events import Event, events
@@ -42,7 +43,7 @@ def history(
         report = collect(code)
     except NotDeployed as error:
         fail(str(error), Exit.FINDINGS)
-    except StateUnreadable as error:
+    except PulumiFailed as error:
         fail(str(error), Exit.UNKNOWN)
     shown = report.model_copy(update={"runs": report.runs[:last]})
     if as_json:
@@ -56,7 +57,7 @@ def history(
 
 
 def collect(code: str) -> HistoryReport:
-    """The runs of a country; raises `NotDeployed` and `StateUnreadable`."""
+    """The runs of a country; raises `NotDeployed` and `PulumiFailed`."""
     access = read(code.lower(), exported(code.lower())).store
     return past.runs(code, past.updates(code.lower()), _events(access, code) if access else None)
 
@@ -108,7 +109,7 @@ def leave_report(code: str) -> None:
     """After a deployment: its last run as JSON and Markdown, in `.dive/`."""
     try:
         report = collect(code)
-    except (NotDeployed, StateUnreadable) as error:
+    except (NotDeployed, PulumiFailed) as error:
         progress.print(f"? no deployment report: {error}", markup=False)
         return
     path = HOME / f"deployment-report-{code.lower()}"

@@ -13,8 +13,8 @@ from dive_infra.cli.steps import console, fail
 from dive_infra.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.machine.state import stack_file
 from dive_infra.operations import stack_files
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
-from dive_infra.operations.running import Runner
+from dive_infra.operations.export import NotDeployed, exported
+from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.settings import Settings, SettingsError
 
 
@@ -90,7 +90,7 @@ def _preview(hub: Settings) -> None:
     except NotDeployed:
         console.print(f"the hub ({hub.country}) is not deployed, so there is nothing to preview yet")
         return
-    except StateUnreadable as error:
+    except PulumiFailed as error:
         fail(f"{error}; the stack files are written; next: mend it, then: pulumi preview -s {stack}", Exit.UNKNOWN)
     console.rule(f"pulumi preview -s {stack}")
     if subprocess.run(runner.command("preview"), cwd=runner.folder, env=runner.environment).returncode:

@@ -17,7 +17,6 @@ from dive_infra.cli.steps import console, fail
 from dive_infra.machine import engine
 from dive_infra.operations import belongings, nuking
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
-from dive_infra.operations.export import StateUnreadable
 from dive_infra.operations.nuking import Inventory
 from dive_infra.operations.running import PulumiFailed, stacks
 from dive_infra.settings import Settings
@@ -39,7 +38,7 @@ def nuke(
             _refuse_while_spokes_live(settings)
         there = nuking.take_stock(settings.names, settings.hub)
         refuse_while_updating([code])
-    except (CouldNotTell, PulumiFailed, StateUnreadable) as error:
+    except (CouldNotTell, PulumiFailed) as error:
         fail(f"{error}; nothing was removed", Exit.UNKNOWN)
     except Busy as busy:
         fail(f"{busy}; nothing was removed; next: wait for it to end, then again", Exit.LOCKED)

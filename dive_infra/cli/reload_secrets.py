@@ -24,7 +24,7 @@ from dive_infra.machine.state import stack_file
 from dive_infra.operations import reloading, secret_sources, stack
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.doors import Place
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.reloading import Reload, RolledBack, Stuck
 from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.secret_sources import SourceError
@@ -66,7 +66,7 @@ def reload_secrets(
     found, secrets, ca = _deployed(settings)
     try:
         values = _values(settings, wanted, generate, env_file, source, project)
-    except SourceError as error:
+    except (PulumiFailed, SourceError) as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
     _refuse_flaws(settings, values, names)
     run = Reload.of(Place(settings.names, ca, secrets), values, settings.is_hub)
@@ -107,7 +107,7 @@ def _deployed(settings: Settings) -> tuple[Stack, dict[str, str], str]:
         fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
     except NotDeployed as error:
         fail(str(error))
-    except StateUnreadable as error:
+    except PulumiFailed as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
     found, secrets = stack.read(name, state), reloading.in_force(state)
     deployment: Deployment | None = found.spec(Phase.DEPLOYMENT)
@@ -135,10 +135,7 @@ def _values(
 
 
 def _configured(name: str) -> dict[str, str]:
-    try:
-        told = Runner.of(name).ask("config", "--show-secrets", "--json")
-    except PulumiFailed as error:
-        raise SourceError(str(error)) from None
+    told = Runner.of(name).ask("config", "--show-secrets", "--json")
     entry = json.loads(told).get(f"{PROJECT}:secrets") or {}
     found = entry.get("objectValue") or json.loads(entry.get("value") or "{}")
     return {str(key): str(value) for key, value in found.items()}
@@ -183,7 +180,7 @@ def _servers(run: Reload, settings: Settings, found: Stack) -> None:
             run.tell_servers(lambda one: console.print(f"[green]✓[/] the server takes its new {one}"))
     except Busy as busy:
         fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
-    except (RolledBack, SourceError) as error:
+    except (PulumiFailed, RolledBack) as error:
         file.write_text(before)
         fail(f"{error}; rolled back: servers and configuration are as they were; next: ./dive up {code}, then again")
     except Stuck as error:
@@ -195,10 +192,7 @@ def _servers(run: Reload, settings: Settings, found: Stack) -> None:
 
 def _configure(name: str, secret: str, value: str) -> None:
     """By standard input: on the command line everybody could read it."""
-    try:
-        Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", given=value)
-    except PulumiFailed as error:
-        raise SourceError(str(error)) from None
+    Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", given=value)
 
 
 def _update(name: str, code: str) -> None:

@@ -18,8 +18,9 @@ from dive_infra.machine import engine
 from dive_infra.naming import SERVICES
 from dive_infra.operations import stack
 from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.restarting import Restart, Restarted
+from dive_infra.operations.running import PulumiFailed
 from dive_infra.settings import Settings
 
 
@@ -37,7 +38,7 @@ def restart(
     prepare()
     try:
         found = stack.read(settings.country.lower(), exported(settings.country.lower()))
-    except (NotDeployed, StateUnreadable) as error:
+    except (NotDeployed, PulumiFailed) as error:
         fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
     others = settings.spokes  # of the hub: their deployments need its services
     started = time.monotonic()

@@ -23,7 +23,8 @@ from dive_infra.machine.containers import Condition
 from dive_infra.naming import Names
 from dive_infra.operations import cut_off
 from dive_infra.operations import stack as stacks
-from dive_infra.operations.export import Export, NotDeployed, StateUnreadable
+from dive_infra.operations.export import Export, NotDeployed
+from dive_infra.operations.running import PulumiFailed
 from dive_infra.operations.stack import Stack
 from dive_infra.operations.updating import Update, updates
 from dive_infra.orchestration.access import Access, StoreError
@@ -108,7 +109,7 @@ def look(
         deployed = stack.resources > 0
     except NotDeployed:
         deployed = False
-    except StateUnreadable as error:
+    except PulumiFailed as error:
         torn = ", ".join(path.name for path in cut_off.files(export.stack))
         cause = f"{torn} was cut off while it was written" if torn else str(error)
         failed.append(Failed("state", cause, f"./dive up {code}" if torn else _READABLE))

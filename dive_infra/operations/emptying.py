@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from dive_infra.machine.state import HOME
-from dive_infra.operations.export import StateUnreadable, exported
-from dive_infra.operations.running import PulumiFailed, Runner
+from dive_infra.operations.export import exported
+from dive_infra.operations.running import Runner
 from dive_infra.operations.updating import updates
 
 
@@ -18,25 +18,18 @@ def resources(state: dict[str, object]) -> tuple[int, int]:
 
 
 def empty(stack: str) -> None:
-    """Takes every resource and every pending operation out of the stack's state; raises `StateUnreadable`.
+    """Takes every resource and every pending operation out of the stack's state; raises `PulumiFailed`.
 
     A lock that a dead process left is taken away; the caller has made sure that nobody lives who holds it.
     """
     if updates(stack):
-        _pulumi(stack, "cancel", "--yes")
+        Runner.of(stack).ask("cancel", "--yes")
     state = exported(stack)
     deployment = state.get("deployment") or {}
     state["deployment"] = {key: v for key, v in deployment.items() if key not in ("resources", "pending_operations")}
     with tempfile.NamedTemporaryFile("w", dir=HOME if HOME.exists() else None, suffix=".json", delete=False) as file:
         json.dump(state, file)  # nothing but a header: no secret
     try:
-        _pulumi(stack, "stack", "import", "--force", "--file", file.name)
+        Runner.of(stack).ask("stack", "import", "--force", "--file", file.name)
     finally:
         Path(file.name).unlink()
-
-
-def _pulumi(stack: str, *arguments: str) -> None:
-    try:
-        Runner.of(stack).ask(*arguments)
-    except PulumiFailed as error:
-        raise StateUnreadable(str(error)) from None

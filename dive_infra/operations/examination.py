@@ -19,7 +19,8 @@ from dive_infra.checks.spec import Verification, fingerprint
 from dive_infra.machine import toolchain
 from dive_infra.machine.state import ROOT, pulumi_home
 from dive_infra.operations.country import recorded, whole
-from dive_infra.operations.export import Export, NotDeployed, StateUnreadable
+from dive_infra.operations.export import Export, NotDeployed
+from dive_infra.operations.running import PulumiFailed
 from dive_infra.operations.served import served
 from dive_infra.operations.stack import Stack, read
 from dive_infra.operations.updating import updates
@@ -69,7 +70,7 @@ def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> d
     try:
         stack: Stack | None = read(export.stack, export.state())
         problem: Exception | None = None
-    except (NotDeployed, StateUnreadable) as error:
+    except (NotDeployed, PulumiFailed) as error:
         stack, problem = None, error
     with ThreadPoolExecutor(max_workers=64) as side_by_side:
         record = side_by_side.submit(_overview, stack, export.stack)

@@ -12,16 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from dive_infra.machine.state import STACKS
+from dive_infra.operations.running import PulumiFailed
 
 PATIENCE = 30.0  # seconds
 
 
 class NotDeployed(RuntimeError):
     """There is no stack of this name."""
-
-
-class StateUnreadable(RuntimeError):
-    """The state could not be read: Pulumi is missing, the passphrase is another one, or the backend is out of reach."""
 
 
 _begun: dict[str, "subprocess.Popen[str]"] = {}
@@ -57,21 +54,19 @@ class Export:
             self._running = _run(stack, os.environ)
 
     def state(self, patience: float = PATIENCE) -> dict[str, Any]:
-        """The exported state; raises `NotDeployed` or `StateUnreadable`, which never shows what it holds."""
+        """The exported state; raises `NotDeployed` or `PulumiFailed`, which never shows what it holds."""
         if self._running is None:
-            raise StateUnreadable("pulumi is not on this machine; next: ./dive env installs or builds it")
+            raise PulumiFailed("pulumi is not on this machine; next: ./dive env installs or builds it")
         try:
             out, err = self._running.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
             self._running.kill()
             self._running.communicate()
-            raise StateUnreadable(
-                f"`pulumi stack export -s {self.stack}` did not end within {patience:.0f} s"
-            ) from None
+            raise PulumiFailed(f"`pulumi stack export -s {self.stack}` did not end within {patience:.0f} s") from None
         if self._running.returncode:
             if "no stack named" in err:
                 raise NotDeployed(f"there is no stack {self.stack}; next: ./dive up {self.stack.upper()}")
-            raise StateUnreadable(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
+            raise PulumiFailed(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
         found = json.loads(out)
         assert isinstance(found, dict)
         return found

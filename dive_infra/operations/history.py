@@ -13,9 +13,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dive_infra.operations.export import PATIENCE, StateUnreadable
+from dive_infra.operations.export import PATIENCE
 from dive_infra.operations.report import Part
-from dive_infra.operations.running import PulumiFailed, Runner
+from dive_infra.operations.running import Runner
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
 
@@ -75,11 +75,8 @@ class Update:
 
 
 def updates(stack: str) -> list[Update]:
-    """Pulumi's own history of a stack, the oldest first; raises `StateUnreadable`."""
-    try:
-        told = Runner.of(stack).ask("stack", "history", "--json", patience=PATIENCE)
-    except PulumiFailed as error:
-        raise StateUnreadable(str(error)) from None
+    """Pulumi's own history of a stack, the oldest first; raises `PulumiFailed`."""
+    told = Runner.of(stack).ask("stack", "history", "--json", patience=PATIENCE)
     return sorted(map(_update, json.loads(told or "[]")), key=lambda update: update.started)
 
 

@@ -18,8 +18,9 @@ from dive_infra.naming import Names
 from dive_infra.operations import belongings, emptying, stack
 from dive_infra.operations.belongings import Belonging
 from dive_infra.operations.claim import Claim
-from dive_infra.operations.export import NotDeployed, StateUnreadable, exported
+from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.partner_side import Held, HubUnreadable, PartnerSide
+from dive_infra.operations.running import PulumiFailed
 from dive_infra.orchestration.access import Access, StoreError
 
 _LOOK = 30.0  # seconds for all proofs
@@ -55,7 +56,7 @@ class Inventory:
 
 
 def take_stock(names: Names, hub_stack: str) -> Inventory:
-    """Looks everywhere; raises `CouldNotTell` or `StateUnreadable` where engine or state can't be asked."""
+    """Looks everywhere; raises `CouldNotTell` or `PulumiFailed` where engine or state can't be asked."""
     client, name = engine.client(), names.country.lower
     mark, counts, record = "", (0, 0), None
     try:
@@ -102,7 +103,7 @@ def remove(there: Inventory, held: Claim, tell: Callable[[str], None]) -> list[s
         try:
             emptying.empty(there.stack)
             tell(f"{there.resources} resources of stack {there.stack}")
-        except (StateUnreadable, NotDeployed) as error:
+        except (PulumiFailed, NotDeployed) as error:
             problems.append(str(error))
     return problems
 
@@ -149,7 +150,7 @@ def _state_is_empty(name: str) -> str:
         found, pending = emptying.resources(exported(name))
     except NotDeployed:
         return "there is no such stack"
-    except StateUnreadable as error:
+    except PulumiFailed as error:
         raise CouldNotTell(str(error)) from None
     return _nothing([f"{found} resources, {pending} pending operations"] if found or pending else [], "no resource")
 

@@ -57,7 +57,7 @@ def first_deployment(fra: Country) -> list[Figure]:
     took = chain.spans(events)
     settings = fra.settings
     specs = services(settings.names, settings.hub_names, settings.partners, settings.images)
-    state = json.loads(fra.pulumi("stack", "export").stdout)
+    state = fra.runner.state()
     longest, started = chain.of_resources(state, took), chain.of_services(specs, took)
     whole.note = f"{whole.wall[0] / longest.seconds:.2f} times its longest chain"
     return [
@@ -108,7 +108,7 @@ def validation(country: Country) -> tuple[float, float]:
 
     A run with nothing to do looks at VERIFICATION's proof, which is young; the logins are what proves it anew.
     """
-    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    state = country.runner.state()
     proof = load(Phase.VERIFICATION, resource(country, "verification-proof")["outputs"]["spec"])
     assert isinstance(proof, Verification)
     of_phases = [phases.checks(spec) for phase, spec in declared(state).items() if phase != Phase.VERIFICATION]

@@ -67,7 +67,8 @@ def _removed(service: str, country: str = "FRA", selected: bool = False) -> Faul
 
 
 def _hung(scene: Scene, service: str) -> None:
-    """Its process does nothing any more; Docker has noticed."""
+    """None of its processes does anything any more; Docker has noticed."""
+    scene.container(service).exec_run(["sh", "-c", "kill -STOP -1"])  # all but the first, which is its container's
     scene.container(service).kill("SIGSTOP")
     ends = time.monotonic() + _UNSEEN
     while look(scene.engine, scene.hurt.names.container(service)).health != "unhealthy":
@@ -152,6 +153,7 @@ FAULTS: tuple[Fault, ...] = (
     _removed("backend", "USA"),
     _fault("is paused", "backend", lambda s: s.container("backend").pause()),
     _fault("hangs", "redis", lambda s: _hung(s, "redis")),
+    _fault("hangs", "mongodb", lambda s: _hung(s, "mongodb")),
     _fault("may make one process only", "kas", lambda s: _update(s, "kas", PidsLimit=1), runs_on=True),
     _fault(
         "has other limits",

@@ -43,7 +43,7 @@ def documents(country: Country) -> Target:
 
 def resource(country: Country, name: str) -> dict[str, Any]:
     """A resource as it stands in the stack's state, secrets in plain text."""
-    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    state = country.runner.state()
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
     found["outputs"] = {key: plain(value) for key, value in found["outputs"].items()}
     return found
@@ -56,7 +56,7 @@ def plain(value: Any) -> Any:
 
 def specification(country: Country, phase: Phase) -> Any:
     """What the phase last declared, secrets included."""
-    return declared(json.loads(country.pulumi("stack", "export", "--show-secrets").stdout))[phase]
+    return declared(country.runner.state())[phase]
 
 
 def record(hub: Country) -> Store:
@@ -66,7 +66,7 @@ def record(hub: Country) -> Store:
 
 def secrets(country: Country) -> set[str]:
     """Every secret that the stack generated, in plain text."""
-    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    state = country.runner.state()
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
     found = {json.loads(r["outputs"]["value"]["plaintext"]) for r in made}
     assert len(found) > 5, "else nothing would be looked for; some may be given by now"

@@ -1,6 +1,5 @@
 """What is damaged is healed by one command, nothing else is touched, and no data is lost."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,6 @@ from tests.integration.coalition import Country, Run
 from tests.integration.live import running, told
 
 pytestmark = pytest.mark.timeout(1500)
-
-
-def exported(country: Country) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
-    return found
 
 
 def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list[Finding]:
@@ -66,7 +60,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     countries = {"USA": usa, "FRA": fra}
     country = countries[fault.country]
     scene = Scene(docker_engine, usa, fra, country)
-    before, state = running(docker_engine), exported(country)
+    before, state = running(docker_engine), country.runner.state()
     looked_at = [fault.red] if fault.red else [p for p in Phase if p != Phase.VERIFICATION]
     assert not wrong(state, *looked_at, warnings=fault.warns), "valid before"
     fault.damage(scene)
@@ -101,7 +95,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     spared = before.keys() - {country.names.container(service) for service in fault.touched}
     assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
-    assert not wrong(exported(country), *looked_at), "valid again"
+    assert not wrong(country.runner.state(), *looked_at), "valid again"
     fault.check(scene)
     if whole:
         for one in {fault.country, *(code for code, _ in fault.then)}:

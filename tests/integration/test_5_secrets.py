@@ -1,13 +1,14 @@
 """No secret stands in anything that this coalition has printed, shown or written, whatever was done with it before."""
 
 from pathlib import Path
+from zlib import decompressobj
 
 import docker
 import pytest
 
 from dive_infra import pki
 from dive_infra.credentials import own
-from dive_infra.machine.state import ROOT
+from dive_infra.machine.state import ROOT, pulumi_home
 from tests.integration import checkout
 from tests.integration.coalition import NAMESPACE, Country
 from tests.integration.edits import ROTATED
@@ -15,6 +16,8 @@ from tests.integration.live import secrets, told
 from tests.integration.seen import command_lines, on_the_engine, shown
 
 pytestmark = pytest.mark.timeout(1500)
+
+ENCRYPTED = b"PLOG"  # how such a log begins
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,18 @@ def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country
     for name, content in {**reports, **checkout.contents(usa.home), **checkout.contents(ROOT / ".dive")}.items():
         if name != "passphrase":
             assert shown(known, content.decode(errors="replace")) == [], name
+
+
+def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(
+    usa: Country, fra: Country, known: set[str]
+) -> None:
+    """Those of runs with a stack are encrypted with the stack's key, the others compressed."""
+    logs = {path.name: path.read_bytes() for path in (pulumi_home() / "logs").glob("*.log")}
+    assert any(content.startswith(ENCRYPTED) for content in logs.values()), "else it keeps none any more"
+    for name, content in logs.items():
+        if not content.startswith(ENCRYPTED):
+            text = decompressobj(wbits=31).decompress(content)  # it may be cut off
+            assert shown(known, text.decode(errors="replace")) == [], name
 
 
 def canary(kind: str, name: str) -> str:

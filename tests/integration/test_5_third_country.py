@@ -1,6 +1,5 @@
 """A third country: entered, nuked half deployed, deployed beside the others, operated, broken and nuked again."""
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,7 +56,7 @@ def seconds(text: str) -> float:
 
 def place(country: Country) -> Place:
     """The country's servers and the secrets that are in force by its state."""
-    state = json.loads(country.pulumi("stack", "export", "--show-secrets").stdout)
+    state = country.runner.state()
     return Place(country.names, country.outputs()["ca_certificate"], in_force(state))
 
 

@@ -1,5 +1,6 @@
 """The MongoDB that seeds are loaded into, reached over TLS; its failures told apart."""
 
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +43,11 @@ class Target:
 def connect(target: Target) -> Iterator[Database[Document]]:
     """The database; whatever fails inside is raised as `StoreUnreachable`, `StoreRefused` or `StoreError`."""
     where = f"MongoDB at {target.host}:{target.port}"
+    try:
+        # That nobody listens is an answer; the driver would ask again until its patience ends.
+        socket.create_connection((target.host, target.port), target.patience).close()
+    except OSError as error:
+        raise StoreUnreachable(f"{where} does not answer: {error}") from error
     milliseconds = int(target.patience * 1000)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
         ca.write(target.ca)

@@ -70,7 +70,8 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
         return {_MONGODB_PEM: pair, CA: material.ca, _PASSWORD: material.secrets["mongodb"]}
 
     # By the container's address: while the image makes its root user, the server listens on loopback only. A connection
-    # alone says nothing: the kernel takes it for a server that stands still. Both images have openssl.
+    # alone says nothing: the kernel takes it for a server that stands still. openssl is in both images,
+    # as their ca-certificates needs it.
     greets = (
         f"timeout 3 openssl s_client -connect $HOSTNAME:{port} -CAfile {CA} -verify_return_error </dev/null >/dev/null"
     )

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from dive_infra.machine import state, toolchain
 from dive_infra.operations import export
@@ -50,29 +51,28 @@ def heed_interrupts() -> None:
 def main() -> None:
     heed_interrupts()
     begin(sys.argv[1:])
-    gc.disable()  # nothing that is loaded becomes garbage; looking for it takes a tenth of the loading
+    gc.disable()  # nothing that is loaded becomes garbage; looking for it takes a sixth of the loading
     from dive_infra.cli.__main__ import app
 
     gc.freeze()
     gc.enable()
     try:
         app(prog_name=called(sys.argv[1:]))
-    finally:
-        end()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int):
+            raise  # it has something to say
+        end(ended.code)
 
 
-def end() -> None:
+def end(code: int) -> NoReturn:
     """Ends the process with the outcome of the verb, which has ended all that it began.
 
     Not by the interpreter's own way: there the driver of MongoDB waits up to half a second for its idle threads.
     """
-    error = sys.exc_info()[1]
-    if not isinstance(error, SystemExit) or not isinstance(error.code, int):
-        return  # it has something to say
     with suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
-    os._exit(error.code)
+    os._exit(code)
 
 
 if __name__ == "__main__":

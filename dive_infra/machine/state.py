@@ -122,9 +122,8 @@ def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[s
         added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
-    added["PULUMI_PARALLEL_DIFF"] = given.get(
-        "PULUMI_PARALLEL_DIFF", "true"
-    )  # by default the engine waits for each look
+    # Without it the engine waits for each look at a live resource before it asks for the next.
+    added["PULUMI_PARALLEL_DIFF"] = given.get("PULUMI_PARALLEL_DIFF", "true")
     if toolchain.source == "built":
         added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     # The environment comes first: older language hosts take the first `python3` on PATH.

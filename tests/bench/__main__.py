@@ -17,7 +17,7 @@ from rich.console import Console
 
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
-from dive_infra.checks.spec import Verification, load
+from dive_infra.checks.spec import Verification
 from dive_infra.machine import engine
 from dive_infra.machine.state import ROOT
 from dive_infra.operations.stack import declared
@@ -28,7 +28,7 @@ from tests.bench.faults import FAULTS
 from tests.bench.figures import Figure
 from tests.faults.fault import Scene
 from tests.integration.coalition import Country
-from tests.integration.live import clear, resource, told
+from tests.integration.live import clear, told
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
@@ -108,11 +108,11 @@ def validation(country: Country) -> tuple[float, float]:
 
     A run with nothing to do looks at VERIFICATION's proof, which is young; the logins are what proves it anew.
     """
-    state = country.runner.state()
-    proof = load(Phase.VERIFICATION, resource(country, "verification-proof")["outputs"]["spec"])
+    specs = declared(country.runner.state())
+    proof = specs.pop(Phase.VERIFICATION)
     assert isinstance(proof, Verification)
-    of_phases = [phases.checks(spec) for phase, spec in declared(state).items() if phase != Phase.VERIFICATION]
-    looked = [runner.run(checks, 10) for checks in (*of_phases, verification.quick(proof), verification.logins(proof))]
+    asked = [*map(phases.checks, specs.values()), verification.quick(proof), verification.logins(proof)]
+    looked = [runner.run(checks, 10) for checks in asked]
     assert all(v.verdict == "valid" for v in looked), [v.findings for v in looked if v.verdict != "valid"]
     *quick, logins = (v.seconds for v in looked)
     return sum(quick), sum(quick) + logins

@@ -58,9 +58,7 @@ def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country
             assert shown(known, content.decode(errors="replace")) == [], name
 
 
-def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(
-    usa: Country, fra: Country, known: set[str]
-) -> None:
+def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(known: set[str]) -> None:
     """Those of runs with a stack are encrypted with the stack's key, the others compressed."""
     logs = {path.name: path.read_bytes() for path in (pulumi_home() / "logs").glob("*.log")}
     assert any(content.startswith(ENCRYPTED) for content in logs.values()), "else it keeps none any more"

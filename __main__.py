@@ -1,11 +1,13 @@
-"""One country is one stack: which one is this, and which of the two programs deploys it?"""
+"""One country is one stack: which one is this?"""
 
 import pulumi
 
+from dive_infra import garbage
 from dive_infra.settings import SettingsError, load
-from dive_infra.stacks.hub import hub
-from dive_infra.stacks.spoke import spoke
+from dive_infra.stacks.program import deploy, hush
 
+garbage.seldom()
+hush()
 try:
     settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
 except SettingsError as error:
@@ -15,5 +17,4 @@ if settings.secrets and not pulumi.runtime.is_config_secret("dive:secrets"):
         f"dive:secrets: stands in plain text in Pulumi.{pulumi.get_stack()}.yaml, expected it encrypted; "
         "next: take it out there, and give another value: pulumi config set --secret --path dive:secrets.<name>"
     )
-deploy = hub if settings.is_hub else spoke
 pulumi.run(lambda: deploy(settings, pulumi.get_stack()))

@@ -56,3 +56,9 @@ def own(is_hub: bool) -> list[Credential]:
 def issued() -> list[Credential]:
     """The credentials that the hub makes for a country it approves."""
     return [c for c in CREDENTIALS if c.owner == "issued"]
+
+
+def strong(password: str) -> bool:
+    """Whether a password meets the realm's policy, which an import does not enforce."""
+    kinds = (str.isupper, str.islower, str.isdigit, lambda c: not c.isalnum())
+    return len(password) >= 16 and all(any(map(kind, password)) for kind in kinds)

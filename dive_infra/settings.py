@@ -15,8 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from dive_infra import pki
 from dive_infra.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
-from dive_infra.credentials import Credential, own
-from dive_infra.identity import users
+from dive_infra.credentials import Credential, own, strong
 from dive_infra.naming import DEFAULT_NAMESPACE, SERVICES, Names
 
 PROJECT = "dive"
@@ -137,7 +136,7 @@ def flaw_of(credential: Credential, value: str) -> str | None:
         return f"has {len(value)} characters, expected at least {credential.minimum}"
     if value.lower().startswith(_WEAK):
         return "starts with a well-known word, expected a random value"
-    if credential.kind == "login" and not users.strong(value):
+    if credential.kind == "login" and not strong(value):
         return "does not meet the realm's password policy, expected upper and lower case, a digit and a special one"
     return None
 

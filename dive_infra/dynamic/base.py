@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra import outcome, shared
+from dive_infra import garbage, outcome, shared
 from dive_infra.dynamic import deploying, lifeline, unseen
 from dive_infra.orchestration.access import Locked
 from dive_infra.plans import told
@@ -60,6 +60,11 @@ class Provider(ResourceProvider):
         return None
 
     # What the engine calls.
+
+    def check(self, _olds: Outputs, news: Outputs) -> CheckResult:
+        if self.deploys and not _olds:
+            deploying.announced()  # all that a preview asks of a resource that is to be made
+        return CheckResult(news, [])
 
     def create(self, props: Outputs) -> CreateResult:
         inputs = _inputs(props)
@@ -160,6 +165,7 @@ def _serve() -> None:
     run_as = getattr(server, "__spec__", None)
     if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
         vars(server)["traceback"] = _Messages
+        garbage.seldom()
         shared.begin(_HOLDS)
         if len(sys.argv) > 1:
             lifeline.watch(sys.argv[1])

@@ -37,8 +37,14 @@ def reached(country: str, phase: Phase, access: Access | None) -> None:
         _this.access = access or _this.access
 
 
+def announced() -> None:
+    """Something of the phase that is reached will be made in this run."""
+    with _one_at_a_time:
+        _this.changed.add(_this.phase)
+
+
 def changed(phase: Phase) -> bool:
-    """Whether this process has changed something of the phase: then it is to be proven and recorded anew."""
+    """Whether this run makes or has changed something of the phase: then it is to be proven and recorded anew."""
     return phase in _this.changed
 
 

@@ -6,6 +6,7 @@ import pulumi
 from pulumi import dynamic
 
 from dive_infra.countries import parse
+from dive_infra.credentials import strong
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.identity import users
 from dive_infra.identity.admin import Access, Admin
@@ -36,7 +37,7 @@ class TestUsersProvider(Provider):
 
     def _mended(self, inputs: Inputs, reset: bool) -> Outputs:
         names = _names(inputs)
-        if not users.strong(inputs["password"]):
+        if not strong(inputs["password"]):
             raise Refused(
                 "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
                 "upper and lower case, a digit and a special one; next: "

@@ -92,7 +92,7 @@ class _Inspection:
         return [_told(f, self.remedy) for f in found]
 
     def _get(self, path: str, **params: str | int | bool) -> Any:
-        return self.admin.get(f"{self.realm}/{path}", **params)
+        return self.admin.look(f"{self.realm}/{path}", **params)
 
     def _scopes(self) -> Iterable[Finding]:
         live = by((s for s in self._get("client-scopes") if s["name"] not in expected.KEYCLOAKS_SCOPES), "name")

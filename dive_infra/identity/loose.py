@@ -43,7 +43,7 @@ class _Realm:
         yield from self._steps()
 
     def _get(self, path: str) -> Any:
-        return self.admin.get(f"{self.realm}/{path}")
+        return self.admin.look(f"{self.realm}/{path}")
 
     def _removed(self, what: str, path: str, name: str = "") -> Loose:
         return Loose(what, partial(self.admin.delete, f"{self.realm}/{path}"), name)

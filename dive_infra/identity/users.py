@@ -85,12 +85,6 @@ def wanted(names: Names) -> list[User]:
     return [*ordinary, user(f"admin-{lower}", 6, CLEARANCES[-1], ("NATO", "FVEY"), "super_admins")]
 
 
-def strong(password: str) -> bool:
-    """Whether a password meets the realm's policy, which an import does not enforce."""
-    kinds = (str.isupper, str.islower, str.isdigit, lambda c: not c.isalnum())
-    return len(password) >= 16 and all(any(map(kind, password)) for kind in kinds)
-
-
 def differences(admin: Admin, realm: str, user: User) -> dict[str, tuple[object, object]]:
     """What is off: field -> (wanted, found). A missing user is `{"user": ...}`."""
     path = f"/realms/{realm}/users/{user.id}"

@@ -136,6 +136,12 @@ EDITS = (
         files={"dive_infra/identity/realm_data.py": ('"DIVE attributes"', '"Attributes of DIVE"')},
     ),
     Edit(
+        "a secret that the program adds",
+        "FRA",
+        _steps("create", "secret-spare") | _steps("update", "initialization-checkpoint") | _PROVEN,
+        files={"dive_infra/credentials.py": ("CREDENTIALS = (", 'CREDENTIALS = (Credential("spare", "of no use"),')},
+    ),
+    Edit(
         "another policy",
         "USA",
         _steps("replace", "backend-files", "backend-container") | _PROVEN,

@@ -99,6 +99,16 @@ def test_what_is_changed_makes_its_phase_run_again(orchestration: Book) -> None:
     session(orchestration.spoke("FRA")).close()
 
 
+def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestration: Book) -> None:
+    """A preview asks a provider nothing else of what is new."""
+    deploying.reached("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
+    Light().check({"a": 1}, {"a": 2})
+    assert not deploying.changed(Phase.CONFIGURATION), "what is there already is diffed"
+    assert Light().check({}, {"a": 2}).inputs == {"a": 2}
+    assert deploying.changed(Phase.CONFIGURATION)
+    assert state(orchestration) is None, "nothing is written"
+
+
 PROGRAM = """
 import json, sys
 from dive_infra.dynamic import deploying

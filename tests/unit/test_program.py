@@ -1,6 +1,5 @@
 """The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
 
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -13,8 +12,7 @@ from pulumi.runtime import mocks
 from dive_infra import pki
 from dive_infra.operations.unrecorded import AGAIN, REMOVE
 from dive_infra.settings import load
-from dive_infra.stacks.hub import hub
-from dive_infra.stacks.spoke import spoke
+from dive_infra.stacks.program import deploy
 from policy.rule import Judgement, Resource, judge
 from policy.rules import RULES
 from policy.wire import read
@@ -123,7 +121,7 @@ class Monitor(mocks.MockMonitor):
         return answer
 
 
-def register(program: Callable[..., Awaitable[None]], stack: str, **configuration: Any) -> dict[str, Any]:
+def register(stack: str, **configuration: Any) -> dict[str, Any]:
     """Runs a stack's program; returns URN -> what it asked the engine to register."""
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
@@ -131,7 +129,7 @@ def register(program: Callable[..., Awaitable[None]], stack: str, **configuratio
 
     @pulumi.runtime.test
     async def run() -> None:
-        await program(settings, stack)
+        await deploy(settings, stack)
 
     run()
     return monitor.requests
@@ -155,12 +153,12 @@ CONTAINER = "docker:index/container:Container"
 
 @pytest.fixture(scope="module")
 def usa() -> dict[str, Any]:
-    return register(hub, "usa", spokes=["FRA"])
+    return register("usa", spokes=["FRA"])
 
 
 @pytest.fixture(scope="module")
 def fra() -> dict[str, Any]:
-    return register(spoke, "fra")
+    return register("fra")
 
 
 def test_the_type_tokens_are_those_of_the_contract(usa: dict[str, Any], fra: dict[str, Any]) -> None:
@@ -220,7 +218,7 @@ def test_the_guard_is_the_first_to_go(country: str, request: pytest.FixtureReque
 
 
 def test_a_disposable_country_protects_nothing() -> None:
-    assert not [urn for urn, r in register(spoke, "fra", disposable=True).items() if r.protect]
+    assert not [urn for urn, r in register("fra", disposable=True).items() if r.protect]
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -1,5 +1,6 @@
 """What a run loads before it starts: the program that declares needs no validator."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +13,41 @@ from dive_infra.orchestration.states import Phase
 
 
 def test_the_program_loads_no_validator() -> None:
-    code = "import sys, dive_infra.stacks.hub, dive_infra.stacks.spoke; print(*sys.modules, sep='\\n')"
+    code = "import sys, dive_infra.stacks.program, dive_infra.stacks.country; print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines())
     assert "dive_infra.checks.spec" in loaded
     assert not loaded & {f"dive_infra.checks.{phase.lower()}" for phase in Phase}
     assert "redis" not in loaded, "the client of a validator: a third of a second"
+
+
+def test_the_packages_of_providers_are_loaded_while_the_engine_looks_at_preflight() -> None:
+    code = "import sys, dive_infra.stacks.program; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines())
+    assert "dive_infra.phases.preflight" in loaded
+    assert not loaded & {"pulumi_docker", "pulumi_keycloak", "pulumi_postgresql"}
+
+
+@pytest.mark.parametrize(("asked", "sent"), [("", ["b"]), ("yes", ["a", "b"])])
+def test_the_trace_of_the_sdk_is_sent_to_the_engine_only_where_it_is_asked_for(asked: str, sent: list[str]) -> None:
+    code = (
+        "import pulumi; from dive_infra.stacks.program import hush; sent = []; hush();"
+        "engine = type('Engine', (), {'Log': lambda self, request: sent.append(request.message)})();"
+        "pulumi.log.get_engine = lambda: engine; pulumi.log.debug('a'); pulumi.log.warn('b'); print(sent)"
+    )
+    command, environment = [sys.executable, "-c", code], os.environ | {"DIVE_TRACEBACK": asked}
+    done = subprocess.run(command, cwd=state.ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{sent}\n"
+
+
+def test_a_process_that_lives_for_seconds_ends_without_looking_for_garbage() -> None:
+    code = (
+        "import atexit, gc; from dive_infra import garbage; often = gc.get_threshold()[0];"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > often)); garbage.seldom()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=state.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
 
 
 def test_bytecode_is_kept_whatever_the_shell_says() -> None:

@@ -1,8 +1,7 @@
-"""A spoke's stack, such as `fra`."""
+"""The phases after PREFLIGHT, in their order; what they declare loads the packages of all providers."""
 
 import pulumi
 
-from dive_infra.components.approval import Grant, assumed, received
 from dive_infra.phases.base import Context, under_way
 from dive_infra.phases.configuration import Configuration
 from dive_infra.phases.deployment import Deployment
@@ -10,16 +9,12 @@ from dive_infra.phases.initialization import Initialization
 from dive_infra.phases.preflight import Preflight
 from dive_infra.phases.seeding import Seeding
 from dive_infra.phases.verification import Verification
-from dive_infra.settings import Settings
 from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 
 
-async def spoke(settings: Settings, stack: str) -> None:
-    """The six phases of a spoke, on what the hub granted it; owns both sides of its link."""
-    context = Context(settings, stack, assumed() or _granted(settings))
-    preflight = Preflight(context)
-    await under_way()
+async def declare(context: Context, preflight: Preflight) -> None:
+    """The other five phases; the hub gives each country that it approves its grant, a spoke stands on its own."""
     initialization = Initialization(context, preflight)
     await under_way()
     deployment = Deployment(context, initialization, preflight)
@@ -31,9 +26,7 @@ async def spoke(settings: Settings, stack: str) -> None:
 
     guard(context, [*phases, verification])
     export(context, initialization, deployment, seeding, verification)
+    if context.is_hub:
+        grants = {code: grant.export() for code, grant in initialization.grants.items()}
+        pulumi.export("grants", pulumi.Output.secret(grants))
     await under_way()
-
-
-def _granted(settings: Settings) -> Grant:
-    hub = pulumi.StackReference("hub", stack_name=settings.hub)
-    return received(hub, settings.names, settings.hub)

@@ -1,0 +1,36 @@
+"""The program of a stack: the hub, or a spoke on what the hub granted it."""
+
+import asyncio
+import os
+from importlib import import_module
+
+import pulumi
+
+from dive_infra.components.approval import Grant, assumed, received
+from dive_infra.phases.base import Context
+from dive_infra.phases.preflight import Preflight
+from dive_infra.settings import Settings
+
+
+def hush() -> None:
+    """Keeps the SDK's own trace from the engine, unless `DIVE_TRACEBACK` is set.
+
+    It tells five things about each resource, each in a request that the program waits for: a third of a second in
+    which nothing else is declared, for lines that only `pulumi up --debug` shows.
+    """
+    if not os.environ.get("DIVE_TRACEBACK"):
+        setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy would not have it assigned)
+
+
+async def deploy(settings: Settings, stack: str) -> None:
+    """The six phases of the country. A spoke owns both sides of its link."""
+    context = Context(settings, stack, None if settings.is_hub else assumed() or _granted(settings))
+    preflight = Preflight(context)
+    # Loaded beside the loop, which meanwhile has the engine start our providers and look at PREFLIGHT: half a second.
+    country = await asyncio.to_thread(import_module, "dive_infra.stacks.country")
+    await country.declare(context, preflight)
+
+
+def _granted(settings: Settings) -> Grant:
+    hub = pulumi.StackReference("hub", stack_name=settings.hub)
+    return received(hub, settings.names, settings.hub)

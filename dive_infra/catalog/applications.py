@@ -63,6 +63,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         image="dive/backend",
         uid=UID,
         files=files,
+        secrets=("mongodb", "redis", "opa-token", *(("opal-key", "link-gateway") if names.country.is_hub else ())),
         environment={
             **_identity(names),
             **_mongodb(names),
@@ -96,6 +97,7 @@ def kas(names: Names, hub: Names) -> ServiceSpec:
         image="dive/kas",
         uid=UID,
         files=files,
+        secrets=("mongodb", "opa-token", "kas-key"),
         environment={
             **_identity(names),
             **_mongodb(names),
@@ -112,8 +114,9 @@ def kas(names: Names, hub: Names) -> ServiceSpec:
 def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
     """The portal, where people of this country and of `partners` sign in. Sessions live in the database `portal`."""
 
+    own = ("portal-db", "portal-client", "portal-session")
+
     def files(material: Material) -> dict[str, str]:
-        own = ("portal-db", "portal-client", "portal-session")
         return material.tls() | {f"{FILES}/{name}": material.secrets[name] for name in own}
 
     port = names.port("frontend")
@@ -122,6 +125,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
         image="dive/frontend",
         uid=UID,
         files=files,
+        secrets=own,
         environment={
             **_identity(names),
             "PORT": str(port),

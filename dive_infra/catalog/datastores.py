@@ -44,6 +44,7 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
         image=POSTGRES_IMAGE,
         uid=999,
         files=files,
+        secrets=("postgres-superuser",),
         command=("postgres", *(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))),
         environment={
             "POSTGRES_USER": SUPERUSER,
@@ -80,6 +81,7 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
         image=MONGODB_IMAGE,
         uid=999,
         files=files,
+        secrets=("mongodb",),
         command=(
             *("mongod", "--port", str(port), "--bind_ip_all"),
             *("--tlsMode", "requireTLS", "--tlsCertificateKeyFile", _MONGODB_PEM, "--tlsCAFile", CA),
@@ -127,6 +129,7 @@ def redis(names: Names, hub: Names) -> ServiceSpec:
         image=REDIS_IMAGE,
         uid=999,
         files=files,
+        secrets=("redis",),
         command=("redis-server", _REDIS_CONF),
         health=HealthCheck(("sh", "-c", ping)),
         data="/data",

@@ -59,6 +59,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
         image=IMAGE,
         uid=1000,
         files=files,
+        secrets=("keycloak-db", "keycloak-admin"),
         command=(f"--config-file={_CONFIGURATION}", "start", "--optimized"),
         environment={
             "JAVA_OPTS_KC_HEAP": "-Xms128m -Xmx512m",

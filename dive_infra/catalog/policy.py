@@ -64,6 +64,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
         image=OPA_IMAGE,
         uid=UID,
         files=files,
+        secrets=("opa-token", *(("opal-key",) if is_hub else ())),
         command=(
             *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
             *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
@@ -135,6 +136,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
         image=OPAL_SERVER_IMAGE,
         uid=UID,
         files=files,
+        secrets=("opal-key", "opal-master"),
         service_class="stretch",
         environment=_opal(port)
         | {
@@ -174,6 +176,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         image=OPAL_CLIENT_IMAGE,
         uid=UID,
         files=files,
+        secrets=("opal-token", "opa-token"),
         service_class="optional",
         environment=_opal(port)
         | {

@@ -14,7 +14,7 @@ CA = f"{FILES}/ca.pem"
 
 @dataclass(frozen=True)
 class Material:
-    """What a service's files are made of. `secrets` is keyed by the names of `dive_infra.secrets`."""
+    """What a service's files are made of. `secrets`: those that it names (`dive_infra.credentials`)."""
 
     secrets: Mapping[str, str]
     certificate: str  # PEM chain
@@ -50,8 +50,9 @@ class ServiceSpec:
     """One container of a country.
 
     `files` makes absolute path -> text below `/etc/dive`; they are written to a volume of their own, owned by `uid`,
-    mode 0400, mounted read-only. `environment` never holds a secret. `needs` names services of the same country that
-    must be healthy before this one starts. `shared` joins the network between countries.
+    mode 0400, mounted read-only; they are made of the `secrets` that are named, and of no others. `environment` never
+    holds a secret. `needs` names services of the same country that must be healthy before this one starts. `shared`
+    joins the network between countries.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ServiceSpec:
     uid: int
     health: HealthCheck
     files: Callable[[Material], Mapping[str, str]] = Material.tls
+    secrets: tuple[str, ...] = ()
     service_class: ServiceClass = "core"
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()

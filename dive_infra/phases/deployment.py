@@ -6,7 +6,7 @@ import pulumi
 
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
-from dive_infra.catalog.spec import Material
+from dive_infra.catalog.spec import Material, ServiceSpec
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
 from dive_infra.components.service import Service, ServiceArgs
@@ -32,14 +32,6 @@ class Deployment(Phase):
     def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
         super().__init__(context, "deployment", after)
         names = context.names
-        material = secret(
-            pulumi.Output.all(
-                secrets=pulumi.Output.all(**after.secrets),
-                certificate=after.certificate.chain,
-                key=after.certificate.key,
-                ca=after.ca,
-            ).apply(lambda found: Material(**found))
-        )
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
         volumes = after.storage.volumes
         # Who keeps databases in Postgres makes what is in them at its start.
@@ -53,7 +45,7 @@ class Deployment(Phase):
                     row,
                     names,
                     before.mark,
-                    material,
+                    self._material(row, after),
                     image=after.images[row.name],
                     networks=[network.network for network in after.networks],
                     begins_with=[
@@ -100,6 +92,17 @@ class Deployment(Phase):
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )
 
+    @staticmethod
+    def _material(service: ServiceSpec, after: Initialization) -> pulumi.Output[Material]:
+        """Of its own secrets alone: what is new or unknown among the others is no change of this service."""
+        certificate = after.certificate
+        secrets = {name: after.secrets[name] for name in service.secrets}
+        return secret(
+            pulumi.Output.all(secrets=secrets, certificate=certificate.chain, key=certificate.key, ca=after.ca).apply(
+                lambda found: Material(**found)
+            )
+        )
+
     def _incarnation(self, database: str) -> pulumi.Output[int]:
         """How often the database was lost and made anew."""
         found: pulumi.Output[int] = self.databases.kept.incarnations.apply(lambda all_: int(all_[database]))
@@ -141,6 +144,9 @@ class Deployment(Phase):
     def _specification(self, after: Initialization) -> pulumi.Output[spec.Deployment]:
         context, names = self.context, self.context.names
 
+        owned = databases(context.is_hub)
+        asked = {"mongodb", "redis", "opa-token", "keycloak-admin", *(d.credential for d in owned)}
+
         def specification(found: dict[str, Any]) -> spec.Deployment:
             secrets = found["secrets"]
             return spec.Deployment(
@@ -150,7 +156,7 @@ class Deployment(Phase):
                     for s in context.specs
                     for declared, files in [found["containers"][s.name]]
                 ),
-                tuple(spec.Database(d.name, d.role, secrets[d.credential]) for d in databases(context.is_hub)),
+                tuple(spec.Database(d.name, d.role, secrets[d.credential]) for d in owned),
                 mongodb=secrets["mongodb"],
                 redis=secrets["redis"],
                 opa=secrets["opa-token"],
@@ -162,8 +168,9 @@ class Deployment(Phase):
         containers = {
             name: pulumi.Output.all(service.declared, service.files.digest) for name, service in self.services.items()
         }
+        secrets = {name: after.secrets[name] for name in sorted(asked)}
         return secret(
-            pulumi.Output.all(containers=containers, secrets=after.secrets, ca=after.ca, store=after.store).apply(
+            pulumi.Output.all(containers=containers, secrets=secrets, ca=after.ca, store=after.store).apply(
                 specification
             )
         )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from dive_backend import distribution
 from dive_common.decisions import resource_of
 from dive_infra.catalog import policy
+from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import Material
 from dive_infra.countries import COUNTRIES, HUB
 from dive_infra.credentials import CREDENTIALS
@@ -174,6 +175,26 @@ def test_secrets_arrive_as_files_alone(names: Names, make: Any, key: str) -> Non
     assert all(path.startswith("/etc/dive/") for path in files)
     # OPA's own rule knows the token by its hash, so that who may list policies does not read it.
     assert "secret-of-opa-token" not in files.get("/etc/dive/access.rego", "")
+
+
+class Read(dict[str, str]):
+    """Knows which of its keys were read."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        super().__init__(values)
+        self.read = set[str]()
+
+    def __getitem__(self, name: str) -> str:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_a_service_is_made_of_the_secrets_that_it_names_and_of_no_others(names: Names, key: str) -> None:
+    for spec in services(names, USA, [FRA if names is USA else USA], {}):
+        secrets = Read({row.name: key if row.kind == "rsa" else f"secret-of-{row.name}" for row in CREDENTIALS})
+        spec.files(Material(secrets, "certificate", "key", "ca"))
+        assert secrets.read == set(spec.secrets), spec.name
 
 
 def test_tests_are_not_distributed() -> None:

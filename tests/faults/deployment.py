@@ -229,7 +229,6 @@ CASES: tuple[Case, ...] = (
         "the hub's Postgres is stopped, and OPA of France",
         _all(_stop("postgres", "USA"), _stop("opa")),
         touched=frozenset({"opa", "opal-client", "postgres", "keycloak"}),
-        selected=True,
     ),
     Case("the hub's backend is removed", _remove("backend", "USA"), at="USA", touched=frozenset({"backend"})),
     # Several at once.

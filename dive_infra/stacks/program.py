@@ -15,8 +15,8 @@ from dive_infra.settings import Settings
 def hush() -> None:
     """Keeps the SDK's own trace from the engine, unless `DIVE_TRACEBACK` is set.
 
-    It tells five things about each resource, each in a request that the program waits for: a third of a second in
-    which nothing else is declared, for lines that only `pulumi up --debug` shows.
+    It tells four things about each resource, each in a request that the program waits for: half a second of processor
+    time, for lines that only `pulumi up --debug` shows.
     """
     if not os.environ.get("DIVE_TRACEBACK"):
         setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy would not have it assigned)

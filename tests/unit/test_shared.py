@@ -5,7 +5,11 @@ from collections.abc import Iterator
 import pytest
 
 from dive_infra import shared
+from dive_infra.countries import COUNTRIES
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
+from dive_infra.identity.admin import Access, Admin
+from dive_infra.naming import Names
+from dive_infra.pki import issue
 
 
 class Looked:
@@ -52,6 +56,28 @@ def test_an_error_is_not_kept() -> None:
     with pytest.raises(OSError, match="no answer"):
         shared.once("a", fails)
     assert shared.once("a", Looked()) == 1
+
+
+def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever compares the realm, and by whoever looks for what nobody declared: each logs in for itself."""
+    asked: list[str] = []
+    monkeypatch.setattr(Admin, "get", lambda self, path, **_: asked.append(path) or path)
+    names, ca = Names(COUNTRIES["FRA"]), issue("root", 30, authority=True).chain
+    clients = f"/realms/{names.realm}/clients"
+
+    def look() -> None:
+        with (
+            Admin(Access(names.url("keycloak"), ca, "secret")) as one,
+            Admin(Access("https://other", ca, "s")) as other,
+        ):
+            assert one.look(clients) == other.look(clients) == clients
+
+    shared.begin(60)
+    look()
+    assert asked == [clients]
+    shared.end()
+    look()
+    assert asked == [clients] * 3
 
 
 class Changing(Provider):

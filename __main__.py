@@ -2,11 +2,11 @@
 
 import pulumi
 
-from dive_infra import garbage
-from dive_infra.settings import SettingsError, load
+from dive_infra.config.settings import SettingsError, load
+from dive_infra.process import gc_tuning
 from dive_infra.stacks.program import deploy, hush
 
-garbage.seldom()
+gc_tuning.seldom()
 hush()
 try:
     settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())

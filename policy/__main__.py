@@ -18,8 +18,8 @@ from pulumi.runtime.proto import analyzer_pb2 as wire
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerServicer, add_AnalyzerServicer_to_server
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
-from dive_infra import garbage
 from dive_infra.dynamic import lifeline
+from dive_infra.process import gc_tuning
 from policy.rule import Resource, Rule, judge
 from policy.rules import RULES
 from policy.wire import read
@@ -88,7 +88,7 @@ def diagnostic(rule: Rule, violation: str) -> Any:
 
 def serve(engine: str) -> None:
     """Until the engine at `engine` is gone; the port goes to standard output, where the engine reads it."""
-    garbage.seldom()
+    gc_tuning.seldom()
     size = [(f"grpc.max_{way}_message_length", MOST_BYTES) for way in ("send", "receive")]
     server = grpc.server(ThreadPoolExecutor(4), options=size)
     add_AnalyzerServicer_to_server(Rules(), server)

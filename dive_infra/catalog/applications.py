@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dive_infra.catalog import policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import CA, FILES, HealthCheck, Material, ServiceSpec
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import link_policy
-from dive_infra.naming import LOOPBACK, Names
 
 UID = 1000
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 
 POSTGRES_IMAGE = "postgres:18.1-bookworm"
 MONGODB_IMAGE = "mongo:8.0.17"

@@ -1,7 +1,7 @@
 """Keycloak of a country: one realm for its people, in its own database, on its public URL only."""
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 
 IMAGE = "quay.io/keycloak/keycloak:26.7.4"
 DATABASE = ROLE = "keycloak"

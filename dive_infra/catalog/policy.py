@@ -9,8 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import opal_token
-from dive_infra.naming import LOOPBACK, Names
 
 OPA_IMAGE = "openpolicyagent/opa:1.22.2-static"
 OPAL_SERVER_IMAGE = "permitio/opal-server:0.9.9"

@@ -8,7 +8,7 @@ from dive_infra.catalog.datastores import mongodb, postgres, redis
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.policy import opa, opal_client, opal_server
 from dive_infra.catalog.spec import ServiceSpec
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 
 _ALONE = (postgres, mongodb, redis, keycloak, opa, kas)
 _AMONG_PARTNERS = (backend, frontend)

@@ -14,7 +14,7 @@ CA = f"{FILES}/ca.pem"
 
 @dataclass(frozen=True)
 class Material:
-    """What a service's files are made of. `secrets`: those that it names (`dive_infra.credentials`)."""
+    """What a service's files are made of. `secrets`: those that it names (`dive_infra.config.credentials`)."""
 
     secrets: Mapping[str, str]
     certificate: str  # PEM chain

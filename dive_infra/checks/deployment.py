@@ -19,15 +19,15 @@ from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
-from dive_infra.findings import Finding
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import admin, web
 from dive_infra.machine import files
 from dive_infra.machine.containers import look
 from dive_infra.machine.differences import differences
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
+from dive_infra.results.finding import Finding
 
 _UP = "pulumi up"
 _SECONDS = 2

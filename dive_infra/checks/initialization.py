@@ -6,13 +6,13 @@ from functools import partial
 import docker
 import docker.errors
 
-from dive_infra import pki
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, Wrong
 from dive_infra.checks.spec import Initialization
+from dive_infra.config.naming import SERVICES
+from dive_infra.crypto import pki
 from dive_infra.machine import loss
-from dive_infra.naming import SERVICES
 
 _UP = "pulumi up"
 

@@ -14,14 +14,14 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
-from dive_infra.findings import ORPHANS, REMOVE
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import web
 from dive_infra.machine import engine
 from dive_infra.machine.engine import SOCKET, EngineError
 from dive_infra.machine.networks import called, ours_by_use
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.finding import ORPHANS, REMOVE
 
 _GIB = 1 << 30
 _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import Verification, fingerprint
-from dive_infra.findings import Finding
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
+from dive_infra.results.finding import Finding
 
 
 class _Part(BaseModel):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from dive_infra.findings import Answer, Finding, evidence, verdict
+from dive_infra.results.finding import Answer, Finding, evidence, verdict
 
 _LATE = 1502  # the error code of a check that has not ended by the deadline
 PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from dive_infra.config.naming import Names
 from dive_infra.machine.declaration import Declared
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
 

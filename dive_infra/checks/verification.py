@@ -10,11 +10,11 @@ import httpx
 from dive_infra.checks import deployment, objects
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Party, Verification
-from dive_infra.findings import Finding
+from dive_infra.config.naming import Names
 from dive_infra.identity import web
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import PortalSession, login
-from dive_infra.naming import Names
+from dive_infra.results.finding import Finding
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 

@@ -4,9 +4,9 @@ from typing import Any
 
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
-from dive_infra.findings import Finding
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 
 _GLANCE = 10.0  # seconds for one phase
 _REFRESH = "--refresh"

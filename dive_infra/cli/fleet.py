@@ -22,7 +22,7 @@ from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console
-from dive_infra.countries import HUB_CODE
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.machine.state import HOME, ROOT
 from dive_infra.orchestration.states import Phase
 

@@ -7,9 +7,9 @@ import typer
 from dive_infra.catalog.services import services
 from dive_infra.cli.stacks import chosen
 from dive_infra.cli.steps import console, fail, step
+from dive_infra.config.settings import Settings
 from dive_infra.machine import engine, images
 from dive_infra.machine.engine import EngineError
-from dive_infra.settings import Settings
 
 app = typer.Typer(help="The images of the services.", no_args_is_help=True)
 

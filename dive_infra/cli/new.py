@@ -10,12 +10,12 @@ from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
-from dive_infra.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.config.settings import Settings, SettingsError
 from dive_infra.machine.state import stack_file
 from dive_infra.operations import stack_files
 from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.running import PulumiFailed, Runner
-from dive_infra.settings import Settings, SettingsError
 
 
 def _others() -> list[str]:

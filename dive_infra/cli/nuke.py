@@ -14,12 +14,12 @@ from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
+from dive_infra.config.settings import Settings
 from dive_infra.machine import engine
 from dive_infra.operations import belongings, nuking
 from dive_infra.operations.claim import Busy, claim, refuse_while_updating
 from dive_infra.operations.nuking import Inventory
 from dive_infra.operations.running import PulumiFailed, stacks
-from dive_infra.settings import Settings
 
 
 def nuke(

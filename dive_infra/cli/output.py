@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dive_infra.findings import Answer
+from dive_infra.results.finding import Answer
 
 _MARKS: dict[str, tuple[str, str, str]] = {
     # kind -> sign, the same in ASCII, colour

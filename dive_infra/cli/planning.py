@@ -19,14 +19,14 @@ from typing import Any
 import yaml
 
 from dive_infra.cli.drift import unseen
-from dive_infra.countries import HUB_CODE
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.settings import Settings, load
 from dive_infra.machine import engine, state
 from dive_infra.machine.engine import EngineError
 from dive_infra.machine.state import ROOT
 from dive_infra.machine.toolchain import Toolchain
 from dive_infra.plans import events
 from dive_infra.plans.plan import Plan
-from dive_infra.settings import Settings, load
 
 _SECONDS = 600  # for one preview
 _NOWHERE = "unix:///nowhere/docker.sock"

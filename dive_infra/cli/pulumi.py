@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dive_infra import outcome
 from dive_infra.cli.drift import unseen
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.recovery import Recovered, clear, recover
 from dive_infra.cli.steps import console, fail
-from dive_infra.findings import listing
 from dive_infra.operations.country import recorded
 from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.stack import read
 from dive_infra.operations.updating import updates
 from dive_infra.orchestration.access import StoreError
 from dive_infra.orchestration.states import State
+from dive_infra.process import lock_refusal
+from dive_infra.results.finding import listing
 
 
 def deploy(stack: str) -> None:
@@ -61,9 +61,9 @@ def _up(runner: Runner, recovered: Recovered, refresh: bool | None) -> int:
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
         told = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *flags)
-        variables = {**runner.environment, outcome.VARIABLE: str(told)}
+        variables = {**runner.environment, lock_refusal.VARIABLE: str(told)}
         code, interrupted = to_its_end(command, runner.folder, variables)
-        refusal = outcome.refusal(told)
+        refusal = lock_refusal.refusal(told)
     if interrupted:
         fail(
             f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}",

@@ -16,8 +16,8 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import to_its_end
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
-from dive_infra.credentials import Credential
-from dive_infra.findings import listing
+from dive_infra.config.credentials import Credential
+from dive_infra.config.settings import PROJECT, Settings
 from dive_infra.machine import engine
 from dive_infra.machine.containers import look
 from dive_infra.machine.state import stack_file
@@ -30,7 +30,7 @@ from dive_infra.operations.running import PulumiFailed, Runner
 from dive_infra.operations.secret_sources import SourceError
 from dive_infra.operations.stack import Stack
 from dive_infra.orchestration.states import Phase
-from dive_infra.settings import PROJECT, Settings
+from dive_infra.results.finding import listing
 
 _SHARED = ("opal-key", "test-users")  # of the hub: spokes take them over at their next update
 

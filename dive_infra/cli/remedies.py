@@ -13,7 +13,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.pulumi import carry_out
 from dive_infra.cli.recovery import recover
 from dive_infra.cli.steps import step
-from dive_infra.countries import HUB_CODE
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.machine import debian, engine
 from dive_infra.operations.diagnosis import Diagnosis, Symptom
 from dive_infra.operations.running import Runner

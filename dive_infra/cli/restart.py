@@ -14,14 +14,14 @@ from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.stacks import chosen, every
 from dive_infra.cli.steps import console, fail
+from dive_infra.config.naming import SERVICES
+from dive_infra.config.settings import Settings
 from dive_infra.machine import engine
-from dive_infra.naming import SERVICES
 from dive_infra.operations import stack
 from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
 from dive_infra.operations.export import NotDeployed, exported
 from dive_infra.operations.restarting import Restart, Restarted
 from dive_infra.operations.running import PulumiFailed
-from dive_infra.settings import Settings
 
 
 def restart(

@@ -4,9 +4,9 @@ import yaml
 
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.steps import fail
-from dive_infra.countries import COUNTRIES, HUB_CODE, UnknownCountry, parse
+from dive_infra.config.countries import COUNTRIES, HUB_CODE, UnknownCountry, parse
+from dive_infra.config.settings import Settings, SettingsError, load
 from dive_infra.machine import state
-from dive_infra.settings import Settings, SettingsError, load
 
 
 def chosen(wanted: list[str]) -> list[Settings]:

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from dive_infra.cli.exits import Exit
+from dive_infra.config.settings import SettingsError
 from dive_infra.machine.debian import PackageError
 from dive_infra.machine.engine import EngineError
 from dive_infra.machine.images import ImageError
 from dive_infra.machine.state import StateError
 from dive_infra.machine.toolchain import ToolchainError
-from dive_infra.settings import SettingsError
 
 console = Console(stderr=True, highlight=False)
 

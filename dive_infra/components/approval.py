@@ -11,9 +11,9 @@ from pulumi.output import UNKNOWN
 from dive_infra.components.certificates import Authority, IssuedBy
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.values import secret
-from dive_infra.credentials import issued
+from dive_infra.config.credentials import issued
+from dive_infra.config.naming import Names
 from dive_infra.identity.opal_token import mint_opal_token
-from dive_infra.naming import Names
 
 # The hub's own secret with which a spoke proves the link: the password of the people that log in at the spoke's portal.
 PROOF = ("test-users",)
@@ -26,7 +26,7 @@ ASSUME = "DIVE_ASSUME_GRANT"
 class Grant:
     """A country's place in the coalition: the coalition's CA, its own issuer, its credentials at the hub.
 
-    `secrets` is keyed as in `dive_infra.credentials`.
+    `secrets` is keyed as in `dive_infra.config.credentials`.
     """
 
     ca: pulumi.Input[str]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from dive_infra.config.naming import LOOPBACK, SERVICES, Names
 from dive_infra.dynamic.certificate import Certificate
-from dive_infra.naming import LOOPBACK, SERVICES, Names
 
 
 @dataclass

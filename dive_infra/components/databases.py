@@ -7,8 +7,8 @@ import pulumi
 import pulumi_postgresql as postgresql
 
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.database_logins import DatabaseLogins
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access
 
 

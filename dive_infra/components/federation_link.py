@@ -7,9 +7,9 @@ import pulumi
 import pulumi_keycloak as keycloak
 
 from dive_infra.components.keycloak_objects import client, identity_provider, identity_provider_mapper
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.partner_people import PartnerPeople
 from dive_infra.identity import link_data as data
-from dive_infra.naming import Names
 
 
 @dataclass

@@ -7,11 +7,11 @@ from typing import Any
 import pulumi
 import pulumi_keycloak as keycloak
 
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.service_account_roles import ServiceAccountRoles
 from dive_infra.identity import realm_data as data
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
-from dive_infra.naming import Names
 
 
 @dataclass

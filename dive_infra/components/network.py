@@ -3,8 +3,8 @@
 import pulumi
 import pulumi_docker as docker
 
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.network_probe import NetworkProbe
-from dive_infra.naming import Names
 
 
 class Network(pulumi.ComponentResource):

@@ -9,8 +9,8 @@ import pulumi
 import pulumi_keycloak as keycloak
 
 from dive_infra.components.keycloak_objects import client, go_duration, protocol_mapper, snake
+from dive_infra.config.naming import Names
 from dive_infra.identity import realm_data as data
-from dive_infra.naming import Names
 
 
 @dataclass

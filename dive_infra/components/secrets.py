@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pulumi
 from pydantic import SecretStr
 
-from dive_infra import pki
-from dive_infra.credentials import Credential
+from dive_infra.config.credentials import Credential
+from dive_infra.crypto import pki
 from dive_infra.dynamic.secret import GeneratedSecret
 
 

@@ -17,12 +17,12 @@ import pulumi
 import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.dynamic.files import Files
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.probe import Probe
 from dive_infra.machine.declaration import RESTART, complete, declare
-from dive_infra.naming import LOOPBACK, Names
 
 
 @dataclass

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pulumi
 
 from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.data_volume import Contents, DataVolume
-from dive_infra.naming import Names
 
 
 class Storage(pulumi.ComponentResource):

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra import garbage, outcome, shared
 from dive_infra.dynamic import deploying, lifeline, unseen
 from dive_infra.orchestration.access import Locked
 from dive_infra.plans import told
-from dive_infra.steps import step
+from dive_infra.process import gc_tuning, lock_refusal, probe_cache
+from dive_infra.process.crash_points import step
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -89,7 +89,7 @@ class Provider(ResourceProvider):
 
     def delete(self, _id: str, _props: Outputs) -> None:
         with _ShortErrors(), step(f"delete {self._kind}"):
-            shared.end()
+            probe_cache.end()
             self.remove(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
@@ -98,7 +98,7 @@ class Provider(ResourceProvider):
     @contextmanager
     def _deploying(self, verb: str) -> Iterator[None]:
         with _ShortErrors():
-            shared.end()
+            probe_cache.end()
             if self.deploys:
                 deploying.begin()
             try:
@@ -145,7 +145,7 @@ class _ShortErrors:
 
     def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
         if isinstance(error, Locked):
-            outcome.refuse(str(error))
+            lock_refusal.refuse(str(error))
         if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
             raise Refused(str(error) or repr(error)) from None
 
@@ -165,8 +165,8 @@ def _serve() -> None:
     run_as = getattr(server, "__spec__", None)
     if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
         vars(server)["traceback"] = _Messages
-        garbage.seldom()
-        shared.begin(_HOLDS)
+        gc_tuning.seldom()
+        probe_cache.begin(_HOLDS)
         if len(sys.argv) > 1:
             lifeline.watch(sys.argv[1])
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra import pki
+from dive_infra.crypto import pki
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 _LEAF_DAYS, _AUTHORITY_DAYS = 365, 3650

@@ -17,17 +17,17 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.config.naming import Names
 from dive_infra.dynamic import deploying, realm_probe, unseen
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.findings import Finding, listing
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
 from dive_infra.orchestration.access import Refused as LoginRefused
 from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import told
+from dive_infra.results.finding import Finding, listing
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing

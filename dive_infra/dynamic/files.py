@@ -16,7 +16,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.machine import declaration, engine, files
 from dive_infra.machine.mending import remove
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 
 class FilesProvider(Provider):

@@ -9,12 +9,12 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.machine import declaration, engine
 from dive_infra.machine.containers import ContainerFailed, await_healthy, look
 from dive_infra.machine.differences import differences
 from dive_infra.machine.mending import settle
-from dive_infra.naming import LOOPBACK
 
 
 class GateProvider(Provider):

@@ -10,14 +10,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import (
-    DATABASE,
-    Access,
-    NewerSchema,
-    OlderSchema,
-    SchemaMismatch,
-    deployer,
-)
+from dive_infra.orchestration.access import DATABASE, Access, NewerSchema, OlderSchema, SchemaMismatch, deployer
 from dive_infra.orchestration.store import Store
 
 

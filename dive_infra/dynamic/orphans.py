@@ -14,16 +14,16 @@ from pulumi.dynamic import Resource
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, marked
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.findings import ORPHANS, REMOVE
 from dive_infra.machine.loss import ACCEPT
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
+from dive_infra.results.finding import ORPHANS, REMOVE
 
 
 class OrphansProvider(Provider):

@@ -14,8 +14,8 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell
 from dive_infra.checks.spec import Unreadable, dump, load
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.findings import Finding
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 
 GLANCE = 5.0  # seconds for the look of a diff: a hundred objects, on a busy machine
 

@@ -5,7 +5,7 @@ import secrets
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra import pki
+from dive_infra.crypto import pki
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 
@@ -24,7 +24,7 @@ class SecretProvider(Provider):
 
 
 class GeneratedSecret(Resource, module="dive", name="Secret"):
-    """`value` by `dive_infra.credentials.Kind`; `public` is the public half (PEM) of an RSA key."""
+    """`value` by `dive_infra.config.credentials.Kind`; `public` is the public half (PEM) of an RSA key."""
 
     value: pulumi.Output[str]
     public: pulumi.Output[str]

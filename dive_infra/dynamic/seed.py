@@ -6,9 +6,9 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect

@@ -11,12 +11,12 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.findings import REMOVE
 from dive_infra.identity.admin import Access, Admin, NotThere
 from dive_infra.identity.loose import Loose, loose
-from dive_infra.naming import Names
+from dive_infra.results.finding import REMOVE
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 

@@ -5,12 +5,12 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from dive_infra.countries import parse
-from dive_infra.credentials import strong
+from dive_infra.config.countries import parse
+from dive_infra.config.credentials import strong
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.identity import users
 from dive_infra.identity.admin import Access, Admin
-from dive_infra.naming import Names
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 

@@ -10,10 +10,10 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Verification as VerificationSpec
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs
 from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import StoreError
 from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run

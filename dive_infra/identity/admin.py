@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import httpx
 
-from dive_infra import shared
 from dive_infra.identity import web
-from dive_infra.steps import step
+from dive_infra.process import probe_cache
+from dive_infra.process.crash_points import step
 
 DEPLOYER = "dive-deployer"
 
@@ -72,7 +72,7 @@ class Admin:
     def look(self, path: str, **params: str | int | bool) -> Any:
         """As `get`, and shared with the other looks of a run (`shared`): no two realms of a coalition have one name."""
         key = (self.access.client_id, path, *sorted(params.items()))
-        return shared.once(key, lambda: self.get(path, **params))
+        return probe_cache.once(key, lambda: self.get(path, **params))
 
     def post(self, path: str, body: object) -> str:
         """The id of what was created, from the Location header ("" when there is none)."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import link_data, realm_data
 from dive_infra.identity.link_policy import GATEWAY, link_account
 from dive_infra.identity.realm_data import REALM_MANAGEMENT
-from dive_infra.naming import Names
 
 Wanted = dict[str, dict[str, Any]]
 

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dive_infra.countries import COUNTRIES
-from dive_infra.findings import REMOVE, Finding
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import Names
 from dive_infra.identity import expected, realm_data
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.expected import by, mapped
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
-from dive_infra.naming import Names
+from dive_infra.results.finding import REMOVE, Finding
 
 # kind of object -> error code
 _CODES = {"identity provider": 1301, "client scope": 1307}

@@ -6,8 +6,8 @@ what of's broker uses here. The broker proves who it is with its realm's own key
 reads from its JWKS address: the two share no secret.
 """
 
+from dive_infra.config.naming import Names
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, SHORT, Json, Mapper
-from dive_infra.naming import Names
 
 # The provider demands one, `private_key_jwt` uses none.
 NO_SECRET = "unused"  # noqa: S105

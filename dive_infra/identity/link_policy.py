@@ -8,9 +8,9 @@ hub's backend carries out for it what this policy lists, and nothing else.
 import json
 from collections.abc import Sequence
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import link_data
 from dive_infra.identity.realm_data import Json
-from dive_infra.naming import Names
 
 GATEWAY = "dive-link-gateway"  # the backend's service account in the hub's realm
 # `manage-users` for the accounts that a link has made and that go with it, `manage-realm` to clear what Keycloak still

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import web
 from dive_infra.identity.browser import Browser
-from dive_infra.naming import Names
 
 _JSON = {"accept": "application/json"}
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import expected, realm_data
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.expected import by
 from dive_infra.identity.inspect import removal
-from dive_infra.naming import Names
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import httpx
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import web
 from dive_infra.identity.admin import OutOfReach
-from dive_infra.naming import Names
 
 # Judged after the client: `invalid_grant` is said to a client that was accepted. Unlike a code it leaves no event.
 _NO_GRANT = {"grant_type": "refresh_token", "refresh_token": "none"}

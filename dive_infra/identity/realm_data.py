@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 
 Json = dict[str, object]
 

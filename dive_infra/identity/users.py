@@ -7,11 +7,11 @@ is orphaned. Keycloak keeps an id only in a partial import.
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from dive_infra import shared
-from dive_infra.findings import Finding
+from dive_infra.config.naming import Names
 from dive_infra.identity.admin import Admin, NotThere
 from dive_infra.identity.realm_data import CLEARANCES, Json
-from dive_infra.naming import Names
+from dive_infra.process import probe_cache
+from dive_infra.results.finding import Finding
 
 # Frozen: another namespace would make other people.
 NAMESPACE = uuid5(NAMESPACE_URL, "https://dive.example/users")
@@ -115,7 +115,7 @@ def _password(made: int, credentials: list[Json]) -> str:
 
 def compare_users(admin: Admin, names: Names) -> list[Finding]:
     """One finding for each test user."""
-    return shared.once(
+    return probe_cache.once(
         ("users", names.realm),
         lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
     )

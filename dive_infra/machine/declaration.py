@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 
 NANOSECONDS = 1_000_000_000
 _MEGABYTE = 1024 * 1024

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import docker
 
 from dive_infra.catalog.spec import HealthCheck
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
-from dive_infra.naming import LOOPBACK
 
 _SHOWN = 80  # characters of a value in a message
 

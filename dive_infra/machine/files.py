@@ -11,9 +11,9 @@ import docker
 from docker.models.containers import Container
 from docker.types import Mount
 
-from dive_infra import shared
 from dive_infra.catalog.spec import FILES
-from dive_infra.steps import step
+from dive_infra.process import probe_cache
+from dive_infra.process.crash_points import step
 
 Manifest = Mapping[str, str]  # path -> owner, mode and hash
 
@@ -74,7 +74,7 @@ def read(container: Container) -> Manifest:
         stream, _ = container.get_archive(FILES)
         return manifest(b"".join(stream))
 
-    return shared.once(("files", container.id), look)
+    return probe_cache.once(("files", container.id), look)
 
 
 def mounted(container: Container, volume: str) -> bool:

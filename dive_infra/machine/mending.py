@@ -11,7 +11,7 @@ from docker.models.containers import Container
 
 from dive_infra.machine.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
 from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 _TRIES = 5
 _GRACE = 30  # seconds for a server to end in good order

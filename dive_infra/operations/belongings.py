@@ -14,9 +14,9 @@ from docker.errors import APIError, NotFound
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
+from dive_infra.config.naming import SERVICES, Names
 from dive_infra.machine import networks
 from dive_infra.machine.state import HOME, ROOT
-from dive_infra.naming import SERVICES, Names
 
 _KINDS = ("container", "volume", "network")  # the order in which they can go
 

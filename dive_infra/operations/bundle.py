@@ -22,9 +22,9 @@ from docker.errors import DockerException
 
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CouldNotTell
+from dive_infra.config.naming import Names
 from dive_infra.machine import engine
 from dive_infra.machine.state import stack_file
-from dive_infra.naming import Names
 from dive_infra.operations.country import look, recorded
 from dive_infra.operations.export import Export, exported
 from dive_infra.operations.report import DoctorReport

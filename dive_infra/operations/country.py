@@ -18,9 +18,9 @@ from requests.exceptions import RequestException
 from dive_infra.checks import objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Validation
 from dive_infra.checks.spec import Spec, Verification
+from dive_infra.config.naming import Names
 from dive_infra.machine import containers
 from dive_infra.machine.containers import Condition
-from dive_infra.naming import Names
 from dive_infra.operations import cut_off
 from dive_infra.operations import stack as stacks
 from dive_infra.operations.export import Export, NotDeployed

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from dive_infra.config.settings import PROJECT
 from dive_infra.operations.updating import backend
-from dive_infra.settings import PROJECT
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 
 def files(stack: str, environment: Mapping[str, str] = os.environ) -> list[Path]:

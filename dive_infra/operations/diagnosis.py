@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 from dive_infra.checks import runner, verification
 from dive_infra.checks.spec import Verification
-from dive_infra.countries import HUB_CODE
-from dive_infra.findings import Finding
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.operations.country import Country, look
 from dive_infra.operations.export import Export
 from dive_infra.operations.report import CountryStatus, Problem
 from dive_infra.operations.status import judge
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 
 _LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
 _LOOKS = 2  # what is acted upon was seen twice: a busy machine answers late

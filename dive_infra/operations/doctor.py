@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dive_infra.codes import CODES
-from dive_infra.countries import COUNTRIES
-from dive_infra.findings import Finding, counted
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.operations.examination import Examined
 from dive_infra.operations.report import CheckReport, GroupReport, PatientReport
 from dive_infra.operations.status import exact
+from dive_infra.results.codes import CODES
+from dive_infra.results.finding import Finding, counted
 
 
 def diagnose(code: str, groups: Mapping[str, Sequence[Examined]], whole: bool = False) -> PatientReport:

@@ -22,13 +22,13 @@ from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.catalog.keycloak import DEPLOYER
 from dive_infra.checks.runner import CouldNotTell
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import web
 from dive_infra.identity.admin import Access as KeycloakAccess
 from dive_infra.identity.admin import Admin, AdminError
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.link_policy import GATEWAY
 from dive_infra.identity.login import login
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access, Refused, Unreachable
 

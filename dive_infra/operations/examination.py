@@ -16,6 +16,7 @@ from typing import Any
 from dive_infra.checks import preflight, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Verification, fingerprint
+from dive_infra.config.settings import Settings
 from dive_infra.machine import toolchain
 from dive_infra.machine.state import ROOT, pulumi_home
 from dive_infra.operations.country import recorded, whole
@@ -27,7 +28,6 @@ from dive_infra.operations.updating import updates
 from dive_infra.orchestration.access import StoreError
 from dive_infra.orchestration.overview import Overview
 from dive_infra.orchestration.states import Phase, State, Status
-from dive_infra.settings import Settings
 
 DEADLINE = 20.0  # seconds for a check, a login included
 _SKEW = 2.0  # seconds between the clocks of this machine and of the database

@@ -11,10 +11,10 @@ from pathlib import Path
 import docker
 
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
+from dive_infra.config.naming import Names
 from dive_infra.identity.admin import AdminError
 from dive_infra.machine import engine, orphans
 from dive_infra.machine.state import ROOT
-from dive_infra.naming import Names
 from dive_infra.operations import belongings, emptying, stack
 from dive_infra.operations.belongings import Belonging
 from dive_infra.operations.claim import Claim

@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from dive_infra.checks.spec import Configuration
+from dive_infra.config.naming import Names
 from dive_infra.identity import people
 from dive_infra.identity.admin import Access as KeycloakAccess
 from dive_infra.identity.admin import Admin, NotThere
-from dive_infra.naming import Names
 from dive_infra.operations.stack import Stack
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run, settle
-from dive_infra.credentials import Credential, own
+from dive_infra.config.credentials import Credential, own
+from dive_infra.config.settings import flaw_of
 from dive_infra.operations.doors import Door, NotChanged, Place, doors
-from dive_infra.settings import flaw_of
 
 _LOOK, _PROOF = 20.0, 60.0  # seconds
 _LASTING = {"kas-key": "it unwraps the keys of documents that exist"}  # never changed here

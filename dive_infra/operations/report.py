@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dive_infra.findings import Answer
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Answer
 
 Health = Literal["healthy", "degraded", "unhealthy", "unknown", "none"]  # none: not deployed
 # The states of the record, and those that only a look can tell.

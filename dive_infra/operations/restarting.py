@@ -14,8 +14,8 @@ import docker
 from docker.errors import APIError
 
 from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.config.naming import Names
 from dive_infra.machine.containers import POLL, ContainerFailed, await_healthy, look, passes
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import Locked
 
 _SETTLE = 60.0  # seconds in which those who need a restarted service find back to it

@@ -13,9 +13,9 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from dive_infra import pki
-from dive_infra.countries import Country
-from dive_infra.credentials import Credential
+from dive_infra.config.countries import Country
+from dive_infra.config.credentials import Credential
+from dive_infra.crypto import pki
 
 EMULATOR = "SECRET_MANAGER_EMULATOR_HOST"  # host:port of a stand-in for Google's service, for tests
 _PREFIX = "dive-v3-"

@@ -7,10 +7,10 @@ from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from dive_infra import pki
 from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.checks.spec import Initialization
-from dive_infra.naming import LOOPBACK
+from dive_infra.config.naming import LOOPBACK
+from dive_infra.crypto import pki
 
 _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
 _SECONDS = 3.0

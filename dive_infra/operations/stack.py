@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from dive_infra.checks.spec import Spec, Unreadable, Verification, load
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
 

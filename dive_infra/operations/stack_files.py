@@ -8,9 +8,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from dive_infra.countries import Country
-from dive_infra.naming import DEFAULT_NAMESPACE
-from dive_infra.settings import PROJECT, Settings, load
+from dive_infra.config.countries import Country
+from dive_infra.config.naming import DEFAULT_NAMESPACE
+from dive_infra.config.settings import PROJECT, Settings, load
 
 _SPOKES = f"{PROJECT}:spokes"
 

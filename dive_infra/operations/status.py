@@ -6,8 +6,7 @@ from datetime import datetime
 
 from dive_infra.checks import report
 from dive_infra.checks.spec import Verification, fingerprint
-from dive_infra.countries import COUNTRIES, HUB_CODE
-from dive_infra.findings import Finding
+from dive_infra.config.countries import COUNTRIES, HUB_CODE
 from dive_infra.machine.state import ROOT, stack_file
 from dive_infra.operations.country import Container, Country
 from dive_infra.operations.report import (
@@ -24,6 +23,7 @@ from dive_infra.operations.stack import Checkpoint
 from dive_infra.operations.updating import Update
 from dive_infra.orchestration.overview import Link
 from dive_infra.orchestration.states import IN_PROGRESS, Phase, State, Status
+from dive_infra.results.finding import Finding
 
 _PULUMI = re.compile(r"pulumi up(?: --refresh)?(?: -s ([a-z]{3}))?")
 _UP = re.compile(r"\./dive up(?: ([A-Z]{3}))? ([a-z].*)")

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from dive_infra.config.settings import PROJECT
 from dive_infra.machine.owner import Owner, whether
-from dive_infra.settings import PROJECT
 
 _ORGANIZATION = "organization"  # the only one that a state in files has
 

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from dive_infra.orchestration.access import Fenced, Locked
 from dive_infra.orchestration.records import Holder, Run
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 _HOLDER = """
 SELECT fence, run_id, acquired_by, hostname, pid, phase, acquired_at,

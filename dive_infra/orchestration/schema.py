@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 _TIME, _CODE, _STATE, _PHASE = "timestamp with time zone", "country_code", "deployment_state", "phase"
 _RUN = {"run_id": "text"}

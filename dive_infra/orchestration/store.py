@@ -19,7 +19,7 @@ from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import Access, Unreachable
 from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
 from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
-from dive_infra.steps import step
+from dive_infra.process.crash_points import step
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Answered = TypeVar("Answered")

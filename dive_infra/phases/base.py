@@ -12,11 +12,11 @@ from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.components.approval import Grant
 from dive_infra.components.values import secret
+from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import Verification
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.orchestration.access import OWNER, Access, deployer
-from dive_infra.settings import Settings
 
 _TURNS = 20  # of the event loop: a registration takes some until it is sent
 

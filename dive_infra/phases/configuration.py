@@ -9,12 +9,12 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
-from dive_infra.naming import LOOPBACK
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.deployment import Deployment

@@ -8,7 +8,7 @@ from dive_infra.components.certificates import Authority, CountryCertificate, co
 from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
-from dive_infra.credentials import own
+from dive_infra.config.credentials import own
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.image import Image
 from dive_infra.machine.recipes import recipe_hash

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dive_infra.naming import Names
+from dive_infra.config.naming import Names
 from dive_infra.seeds import clearances, communities
 from dive_infra.seeds.documents import documents as documents_of
 from dive_infra.seeds.sealing import KeyService, fingerprint

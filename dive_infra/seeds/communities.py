@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
 
 NATO = tuple(c.code for c in COUNTRIES.values() if c.offset < 32)
 FVEY = ("AUS", "CAN", "GBR", "NZL", "USA")

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from dive_infra.countries import HUB_CODE
-from dive_infra.naming import Names
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.naming import Names
 from dive_infra.seeds import clearances
 from dive_infra.seeds.communities import EVERYBODY, FVEY, NATO
 

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
-from dive_infra import shared
+from dive_infra.process import probe_cache
+from dive_infra.process.crash_points import step
 from dive_infra.seeds.batches import Batch, content_hash
 from dive_infra.seeds.sealing import fingerprint, seal
 from dive_infra.seeds.store import Document, StoreError
-from dive_infra.steps import step
 
 MANIFESTS = "seed_manifests"
 CHUNK = 500  # documents to a write
@@ -93,7 +93,7 @@ class Loader:
     def glance(self, batch: Batch) -> BatchState:
         """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
         time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
-        return shared.once((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
+        return probe_cache.once((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
 
     def _glance(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:

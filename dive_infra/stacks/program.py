@@ -7,9 +7,9 @@ from importlib import import_module
 import pulumi
 
 from dive_infra.components.approval import Grant, assumed, received
+from dive_infra.config.settings import Settings
 from dive_infra.phases.base import Context
 from dive_infra.phases.preflight import Preflight
-from dive_infra.settings import Settings
 
 
 def hush() -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from dive_infra.naming import LOOPBACK
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.orchestration.access import DATABASE
 from dive_infra.seeds.store import connect
 from tests.faults import engine

@@ -13,11 +13,11 @@ import psycopg
 
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import Seeding
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.admin import Admin
 from dive_infra.machine import declaration
 from dive_infra.machine.containers import look
 from dive_infra.machine.differences import differences
-from dive_infra.naming import LOOPBACK
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.connection import trust
 from dive_infra.orchestration.states import Phase

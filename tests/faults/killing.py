@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import psutil
 
-from dive_infra.steps import VARIABLE
+from dive_infra.process.crash_points import VARIABLE
 from tests.integration.coalition import Country
 
 _GATHER = 0.4  # seconds in which other threads reach points of their own

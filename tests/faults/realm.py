@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dive_infra.countries import HUB, parse
+from dive_infra.config.countries import HUB, parse
+from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.admin import Admin
 from dive_infra.identity.link_data import identity_provider_mappers
 from dive_infra.identity.link_policy import GATEWAY, link_account
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS
-from dive_infra.naming import Names
 from dive_infra.orchestration.states import Phase
 from tests.faults.fault import Command, Fault, Scene
 from tests.integration.live import keycloak

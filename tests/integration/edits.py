@@ -139,7 +139,14 @@ EDITS = (
         "a secret that the program adds",
         "FRA",
         _steps("create", "secret-spare") | _steps("update", "initialization-checkpoint") | _PROVEN,
-        files={"dive_infra/credentials.py": ("CREDENTIALS = (", 'CREDENTIALS = (Credential("spare", "of no use"),')},
+        files={
+            "dive_infra/config/credentials.py": (
+                "CREDENTIALS = (",
+                'CREDENTIALS = (Credential("spare", "of no use"),',
+            )
+        },
+            "dive_infra/config/credentials.py": ("CREDENTIALS = (", 'CREDENTIALS = (Credential("spare", "of no use"),')
+        },
     ),
     Edit(
         "another policy",

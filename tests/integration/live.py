@@ -6,8 +6,8 @@ from typing import Any
 import docker
 
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.admin import Access, Admin
-from dive_infra.naming import LOOPBACK
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store

@@ -7,7 +7,7 @@ import docker
 import pytest
 
 from dive_infra.components.approval import ASSUME
-from dive_infra.naming import LOOPBACK, SERVICES
+from dive_infra.config.naming import LOOPBACK, SERVICES
 from tests.integration.coalition import Country
 from tests.integration.live import remains, running, told
 

@@ -10,9 +10,9 @@ import pytest
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.cli.drift import unseen
-from dive_infra.findings import Finding
 from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 from tests.faults.fault import Fault, Scene
 from tests.faults.table import FAULTS, Healed, keep
 from tests.integration.coalition import Country, Run

@@ -3,9 +3,9 @@
 import pytest
 
 from dive_infra.checks import runner, verification
-from dive_infra.findings import Finding
 from dive_infra.identity import users
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 from dive_infra.seeds.store import connect
 from tests.integration.coalition import Country
 from tests.integration.live import documents, keycloak, specification

@@ -24,8 +24,8 @@ from dive_infra.machine.containers import await_healthy
 from dive_infra.machine.state import ROOT
 from dive_infra.operations.running import Runner
 from dive_infra.orchestration.states import State
+from dive_infra.process.crash_points import VARIABLE
 from dive_infra.seeds.store import connect
-from dive_infra.steps import VARIABLE
 from tests.faults.killing import Boundaries, Point
 from tests.integration.coalition import Country
 from tests.integration.live import documents, record, told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dive_infra.naming import LOOPBACK
+from dive_infra.config.naming import LOOPBACK
 from tests.support.lab import certificates
 from tests.support.record import HUB_NAMES, Record
 

@@ -13,7 +13,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 
 from dive_infra.checks.runner import Wrong
 from dive_infra.checks.spec import Deployment, Initialization, Party, Spec, Verification, dump, fingerprint, phase_of
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
 from dive_infra.dynamic.data_volume import ACCEPT

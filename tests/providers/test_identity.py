@@ -24,15 +24,16 @@ from starlette.applications import Starlette
 
 from dive_backend import links
 from dive_common import problems
-from dive_infra import pki
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import configuration, deployment
 from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.cli.environment import prepare
-from dive_infra.countries import COUNTRIES
-from dive_infra.credentials import CREDENTIALS
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.crypto import pki
 from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.identity import link_data, people, users, web
 from dive_infra.identity.admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
@@ -41,7 +42,6 @@ from dive_infra.identity.inspect import compare, compare_link
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.machine import engine
-from dive_infra.naming import LOOPBACK, Names
 from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
 

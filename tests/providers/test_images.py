@@ -19,12 +19,12 @@ from redis.retry import Retry
 
 from dive_infra.catalog import datastores
 from dive_infra.catalog.keycloak import DEPLOYER, keycloak
-from dive_infra.countries import COUNTRIES
-from dive_infra.credentials import CREDENTIALS
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.machine import engine, images, recipes
 from dive_infra.machine import registry as machine_registry
 from dive_infra.machine.containers import await_healthy
-from dive_infra.naming import LOOPBACK, Names
 from tests.support.lab import Lab, lab
 from tests.support.registry import registry
 

@@ -11,14 +11,14 @@ from docker.errors import NotFound
 
 from dive_infra.checks import preflight
 from dive_infra.checks.runner import Wrong
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orphans import OrphansProvider
-from dive_infra.findings import REMOVE
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import session
+from dive_infra.results.finding import REMOVE
 from tests.support.record import HUB_NAMES, Book, Record
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])

@@ -8,11 +8,11 @@ import pytest
 from dive_infra.checks import verification
 from dive_infra.checks.runner import Wrong
 from dive_infra.checks.spec import Party
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import Names
 from dive_infra.identity import web
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import login
-from dive_infra.naming import Names
 from dive_infra.seeds.documents import document
 from tests.providers import test_services as services
 from tests.providers.test_services import AMERICAN, FRA, FRENCH, ISSUER, USA

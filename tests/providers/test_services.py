@@ -27,13 +27,13 @@ from dive_infra.catalog import datastores
 from dive_infra.catalog.applications import backend, frontend, kas
 from dive_infra.catalog.policy import opa
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
-from dive_infra.countries import COUNTRIES, HUB
-from dive_infra.credentials import CREDENTIALS
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import web
 from dive_infra.machine import engine
 from dive_infra.machine.containers import await_healthy
 from dive_infra.machine.images import resolve
-from dive_infra.naming import LOOPBACK, Names
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import document
 from dive_infra.seeds.loader import Loader

@@ -5,8 +5,8 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.machine.declaration import NANOSECONDS, RESTART, Declared
-from dive_infra.naming import LOOPBACK
 
 
 def create(client: docker.DockerClient, declared: Declared, **other: Any) -> Container:

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import jwt
 
+from dive_infra.config.naming import Names
 from dive_infra.identity import web
 from dive_infra.identity.browser import Browser, LoginFailed
 from dive_infra.identity.link_data import certificates
 from dive_infra.identity.realm_data import AUDIENCE
-from dive_infra.naming import Names
 
 
 @dataclass(frozen=True)

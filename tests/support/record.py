@@ -9,12 +9,12 @@ import psycopg
 from docker.models.containers import Container
 
 from dive_infra.catalog import datastores
-from dive_infra.countries import HUB
-from dive_infra.credentials import CREDENTIALS
-from dive_infra.naming import LOOPBACK, Names
+from dive_infra.config.countries import HUB
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.crypto.pki import rsa_key
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import OWNER, Access, deployer
-from dive_infra.pki import rsa_key
 from tests.support.lab import Lab
 
 HUB_NAMES = Names(HUB, "t-record")

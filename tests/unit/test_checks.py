@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from dive_infra import pki
 from dive_infra.catalog.spec import HealthCheck
 from dive_infra.checks import initialization, preflight, report, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
@@ -36,16 +35,17 @@ from dive_infra.checks.spec import (
     phase_of,
 )
 from dive_infra.checks.verification import cases
-from dive_infra.countries import COUNTRIES, HUB
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.naming import Names
+from dive_infra.crypto import pki
 from dive_infra.dynamic.base import ago
 from dive_infra.dynamic.report import ReportProvider
-from dive_infra.findings import Answer, Finding, evidence, listing, verdict
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.machine.declaration import Declared
-from dive_infra.naming import Names
 from dive_infra.orchestration.access import Access, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
+from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from dive_infra.checks.runner import Check
 from dive_infra.cli import drift, stacks, steps
 from dive_infra.cli.__main__ import app
-from dive_infra.findings import Finding
 from dive_infra.machine import engine, images, state
 from dive_infra.machine.images import ResolvedImage
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Finding
 
 
 @pytest.mark.parametrize(

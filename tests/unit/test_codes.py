@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import EPILOG, MEANINGS, Exit, worst
-from dive_infra.codes import CODES, GROUPS, KINDS, UnknownCode, find, page
 from dive_infra.machine.state import ROOT
+from dive_infra.results.codes import CODES, GROUPS, KINDS, UnknownCode, find, page
 
 PACKAGE = ROOT / "dive_infra"
 

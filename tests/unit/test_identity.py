@@ -15,11 +15,11 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.keycloak_objects import go_duration
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
-from dive_infra.countries import COUNTRIES
-from dive_infra.credentials import strong
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.credentials import strong
+from dive_infra.config.naming import Names
 from dive_infra.identity import link_data, realm_data, users
 from dive_infra.identity.link_policy import link_account, policy
-from dive_infra.naming import Names
 
 USA, FRA, DEU = (Names(COUNTRIES[code]) for code in ("USA", "FRA", "DEU"))
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dive_infra.countries import COUNTRIES, HUB, UnknownCountry, parse
-from dive_infra.naming import SERVICES, Names, default_port
+from dive_infra.config.countries import COUNTRIES, HUB, UnknownCountry, parse
+from dive_infra.config.naming import SERVICES, Names, default_port
 
 namespaces = st.from_regex(r"[a-z][a-z0-9]{1,15}", fullmatch=True)
 

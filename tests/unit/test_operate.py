@@ -13,9 +13,10 @@ from dive_infra.cli import fleet, nuke
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import Deployment
-from dive_infra.countries import COUNTRIES, HUB, parse
+from dive_infra.config.countries import COUNTRIES, HUB, parse
+from dive_infra.config.naming import Names
+from dive_infra.config.settings import load
 from dive_infra.machine import state as machine_state
-from dive_infra.naming import Names
 from dive_infra.operations import stack_files
 from dive_infra.operations.belongings import Belonging, is_of
 from dive_infra.operations.nuking import Inventory
@@ -23,7 +24,6 @@ from dive_infra.operations.partner_side import HubUnreadable, PartnerSide
 from dive_infra.operations.restarting import all_needs
 from dive_infra.operations.stack import Checkpoint, Stack
 from dive_infra.orchestration.states import Phase
-from dive_infra.settings import load
 
 FRA = Names(parse("FRA"))
 

@@ -12,10 +12,10 @@ import pytest
 
 from dive_infra.checks.spec import Configuration, Preflight, dump
 from dive_infra.cli import start
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.machine import state as machine_state
 from dive_infra.machine import toolchain
-from dive_infra.naming import Names
 from dive_infra.operations import export as exports
 from dive_infra.operations.bundle import HIDDEN, Redactor, secrets
 from dive_infra.operations.history import Update, markdown, runs

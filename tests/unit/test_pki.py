@@ -4,10 +4,10 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from dive_infra import pki
 from dive_infra.components.certificates import covered_names
-from dive_infra.countries import parse
-from dive_infra.naming import Names
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
+from dive_infra.crypto import pki
 
 FRA = Names(parse("FRA"))
 ROOT = pki.issue("root", 30, authority=True)

@@ -16,11 +16,11 @@ from dive_common.decisions import resource_of
 from dive_infra.catalog import policy
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import Material
-from dive_infra.countries import COUNTRIES, HUB
-from dive_infra.credentials import CREDENTIALS
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import Names
 from dive_infra.identity import opal_token
 from dive_infra.machine import toolchain
-from dive_infra.naming import Names
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.documents import CORNERSTONES, document
 

@@ -13,10 +13,9 @@ from dive_infra.cli import remedies
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.remedies import plan
 from dive_infra.cli.repair import ended
-from dive_infra.countries import parse
-from dive_infra.findings import Finding
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.machine.loss import choice
-from dive_infra.naming import Names
 from dive_infra.operations import diagnosis
 from dive_infra.operations.country import Country, Failed
 from dive_infra.operations.diagnosis import Diagnosis, View, mender, proven
@@ -25,6 +24,7 @@ from dive_infra.operations.updating import Update
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
+from dive_infra.results.finding import Finding
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 UP, REFRESH, HUB = "pulumi up", "pulumi up --refresh", "pulumi up -s usa"

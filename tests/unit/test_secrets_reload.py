@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from dive_infra.checks.runner import CouldNotTell
-from dive_infra.countries import HUB, parse
-from dive_infra.credentials import own
-from dive_infra.naming import Names
+from dive_infra.config.countries import HUB, parse
+from dive_infra.config.credentials import own
+from dive_infra.config.naming import Names
 from dive_infra.operations import reloading, secret_sources
 from dive_infra.operations.doors import Door, NotChanged, Place
 from dive_infra.operations.reloading import Change, Reload, RolledBack, Stuck

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from dive_common import ztdf
-from dive_infra.countries import COUNTRIES, HUB
-from dive_infra.naming import Names
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.naming import Names
 from dive_infra.seeds import clearances, communities
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import CORNERSTONES, LARGEST, document, documents

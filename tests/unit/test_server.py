@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dive_infra.countries import parse
-from dive_infra.naming import Names
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from tests.support.lab import certificates
 
 _SERVE = """

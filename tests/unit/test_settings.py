@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic.alias_generators import to_camel
 
-from dive_infra import pki
-from dive_infra.settings import Settings, SettingsError, load
+from dive_infra.config.settings import Settings, SettingsError, load
+from dive_infra.crypto import pki
 
 ROOT = Path(__file__).parents[2]
 

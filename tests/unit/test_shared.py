@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from dive_infra import shared
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import Names
+from dive_infra.crypto.pki import issue
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity.admin import Access, Admin
-from dive_infra.naming import Names
-from dive_infra.pki import issue
+from dive_infra.process import probe_cache
 
 
 class Looked:
@@ -25,37 +25,37 @@ class Looked:
 @pytest.fixture(autouse=True)
 def _off() -> Iterator[None]:
     yield
-    shared.end()
+    probe_cache.end()
 
 
 def test_everything_is_looked_at_each_time_unless_a_process_shares_its_looks() -> None:
     look = Looked()
-    assert [shared.once("a", look), shared.once("a", look)] == [1, 2]
-    shared.begin(60)
-    assert [shared.once("a", look), shared.once("a", look), shared.once("b", look)] == [3, 3, 4]
+    assert [probe_cache.once("a", look), probe_cache.once("a", look)] == [1, 2]
+    probe_cache.begin(60)
+    assert [probe_cache.once("a", look), probe_cache.once("a", look), probe_cache.once("b", look)] == [3, 3, 4]
 
 
 def test_a_look_holds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(shared.time, "monotonic", lambda: now[0])
-    shared.begin(10)
+    monkeypatch.setattr(probe_cache.time, "monotonic", lambda: now[0])
+    probe_cache.begin(10)
     look = Looked()
-    assert shared.once("a", look) == 1
+    assert probe_cache.once("a", look) == 1
     now[0] += 9
-    assert shared.once("a", look) == 1
+    assert probe_cache.once("a", look) == 1
     now[0] += 2
-    assert shared.once("a", look) == 2
+    assert probe_cache.once("a", look) == 2
 
 
 def test_an_error_is_not_kept() -> None:
-    shared.begin(60)
+    probe_cache.begin(60)
 
     def fails() -> int:
         raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        shared.once("a", fails)
-    assert shared.once("a", Looked()) == 1
+        probe_cache.once("a", fails)
+    assert probe_cache.once("a", Looked()) == 1
 
 
 def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +72,10 @@ def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch)
         ):
             assert one.look(clients) == other.look(clients) == clients
 
-    shared.begin(60)
+    probe_cache.begin(60)
     look()
     assert asked == [clients]
-    shared.end()
+    probe_cache.end()
     look()
     assert asked == [clients] * 3
 
@@ -92,9 +92,9 @@ class Changing(Provider):
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
 def test_the_first_change_of_a_run_ends_it(change: str) -> None:
-    shared.begin(60)
+    probe_cache.begin(60)
     look = Looked()
-    assert shared.once("a", look) == 1
+    assert probe_cache.once("a", look) == 1
     arguments = {"create": ({},), "update": ("id", {}, {}), "delete": ("id", {})}[change]
     getattr(Changing(), change)(*arguments)
-    assert [shared.once("a", look), shared.once("a", look)] == [2, 3]
+    assert [probe_cache.once("a", look), probe_cache.once("a", look)] == [2, 3]

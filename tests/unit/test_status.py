@@ -25,12 +25,11 @@ from dive_infra.cli import environment, output, status_table
 from dive_infra.cli import status as status_verb
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
-from dive_infra.countries import parse
-from dive_infra.findings import Finding
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.machine import state as machine_state
 from dive_infra.machine.containers import Condition
 from dive_infra.machine.state import ROOT
-from dive_infra.naming import Names
 from dive_infra.operations.country import Container, Country, Failed
 from dive_infra.operations.doctor import diagnose
 from dive_infra.operations.examination import Examined
@@ -43,6 +42,7 @@ from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder
 from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.results.finding import Finding
 
 GOLDENS = Path(__file__).parent / "goldens"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 import dive_infra
-from dive_infra.steps import VARIABLE, step
+from dive_infra.process.crash_points import VARIABLE, step
 
 PACKAGE = Path(dive_infra.__file__).parent
 

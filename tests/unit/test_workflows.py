@@ -20,7 +20,7 @@ import typer
 import yaml
 
 from dive_infra.cli.__main__ import app
-from dive_infra.countries import parse
+from dive_infra.config.countries import parse
 from dive_infra.machine import toolchain
 from dive_infra.machine.state import ROOT
 

@@ -10,10 +10,10 @@ import pulumi_keycloak as keycloak
 from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
-from dive_infra.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.dynamic.users import TestUsers
 from dive_infra.identity.link_policy import BASE_PATH, link_account
-from dive_infra.naming import LOOPBACK, Names
 
 told = json.loads(Path(os.environ["IDENTITY_TEST"]).read_text())
 secret = pulumi.Output.secret

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from dive_infra.countries import COUNTRIES, Country
+from dive_infra.config.countries import COUNTRIES, Country
 
 DEFAULT_NAMESPACE = "dive"
 LOOPBACK = "127.0.0.1"

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from dive_infra import pki
-from dive_infra.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
-from dive_infra.credentials import Credential, own, strong
-from dive_infra.naming import DEFAULT_NAMESPACE, SERVICES, Names
+from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.config.credentials import Credential, own, strong
+from dive_infra.config.naming import DEFAULT_NAMESPACE, SERVICES, Names
+from dive_infra.crypto import pki
 
 PROJECT = "dive"
 

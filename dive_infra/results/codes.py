@@ -364,7 +364,7 @@ def page() -> str:
         "# Error codes",
         "",
         "Findings of `./dive status` and `./dive doctor` carry one of these numbers; `./dive explain 1301` prints one.",
-        "This page is made from `dive_infra/codes.py`: `./dive explain --page`. FRA stands for the country.",
+        "This page is made from `dive_infra/results/codes.py`: `./dive explain --page`. FRA stands for the country.",
         "",
         *(f"- **{kind}**: {meaning}" for kind, meaning in KINDS.items()),
     ]

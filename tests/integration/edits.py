@@ -145,8 +145,6 @@ EDITS = (
                 'CREDENTIALS = (Credential("spare", "of no use"),',
             )
         },
-            "dive_infra/config/credentials.py": ("CREDENTIALS = (", 'CREDENTIALS = (Credential("spare", "of no use"),')
-        },
     ),
     Edit(
         "another policy",

@@ -18,7 +18,7 @@ from pulumi.runtime.proto import analyzer_pb2 as wire
 from pulumi.runtime.proto.analyzer_pb2_grpc import AnalyzerServicer, add_AnalyzerServicer_to_server
 from pulumi.runtime.proto.plugin_pb2 import PluginInfo
 
-from dive_infra.dynamic import lifeline
+from dive_infra.dynamic.runtime import engine_watchdog
 from dive_infra.process import gc_tuning
 from policy.rule import Resource, Rule, judge
 from policy.rules import RULES
@@ -94,7 +94,7 @@ def serve(engine: str) -> None:
     add_AnalyzerServicer_to_server(Rules(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    lifeline.watch(engine)
+    engine_watchdog.watch(engine)
     print(port, flush=True)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs all of it in the background
     with suppress(KeyboardInterrupt):  # how the engine says that it has no more questions

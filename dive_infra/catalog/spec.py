@@ -30,7 +30,7 @@ class Material:
 class HealthCheck:
     """Docker's health check; times in seconds. `test` is run without a shell unless it starts with one.
 
-    The interval is that of a running service; a starting one is asked more often (`machine.containers`).
+    The interval is that of a running service; a starting one is asked more often (`engines.docker.containers`).
     """
 
     test: tuple[str, ...]

@@ -6,10 +6,10 @@ from functools import partial
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Configuration
 from dive_infra.config.naming import Names
-from dive_infra.identity.admin import Access, Admin, NoRight, OutOfReach
-from dive_infra.identity.inspect import compare, compare_link, refresh
+from dive_infra.identity.client_secret_check import refusal
+from dive_infra.identity.keycloak_admin import Access, Admin, NoRight, OutOfReach
 from dive_infra.identity.link_policy import BASE_PATH, link_account
-from dive_infra.identity.proof_of_use import refusal
+from dive_infra.identity.realm_diff import compare, compare_link, refresh
 from dive_infra.results.finding import Finding
 
 _SECONDS = 5

@@ -20,10 +20,10 @@ from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Container, Database, Deployment
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.identity import admin, web
-from dive_infra.machine import files
-from dive_infra.machine.containers import look
-from dive_infra.machine.differences import differences
+from dive_infra.engines.docker import files
+from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.differences import differences
+from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
@@ -156,7 +156,7 @@ def opa(names: Names, token: str, ca: str) -> str:
     """A decision is given to the bearer of the token and to nobody else."""
     url = f"{names.url('opa')}/v1/data/dive/authz/allow"
     try:
-        with web.client(ca, _SECONDS) as http:
+        with https.client(ca, _SECONDS) as http:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
@@ -168,11 +168,11 @@ def opa(names: Names, token: str, ca: str) -> str:
 
 def keycloak(names: Names, secret: str, ca: str) -> str:
     """The service account logs in and is told something out of the database, which may have been away."""
-    access = admin.Access(names.url("keycloak"), ca, secret)
+    access = keycloak_admin.Access(names.url("keycloak"), ca, secret)
     try:
-        with admin.Admin(access, _SECONDS) as there:
+        with keycloak_admin.Admin(access, _SECONDS) as there:
             there.get("/realms/master")
-    except admin.AdminError as error:
+    except keycloak_admin.AdminError as error:
         raise CouldNotTell(str(error), f"{_UP} starts Keycloak, then it is asked again") from None
     return "logged in"
 

@@ -12,7 +12,7 @@ from dive_infra.checks.runner import Check, Wrong
 from dive_infra.checks.spec import Initialization
 from dive_infra.config.naming import SERVICES
 from dive_infra.crypto import pki
-from dive_infra.machine import loss
+from dive_infra.engines.docker import data_loss
 
 _UP = "pulumi up"
 
@@ -52,7 +52,7 @@ def _choice(spec: Initialization, lost: Sequence[str]) -> str:
     """Of each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
     labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
-    return "; ".join(f"{v}: {', or '.join(loss.choice(v, labels[v]))}" for v in lost)
+    return "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
 
 
 def images(wanted: Sequence[str]) -> str:

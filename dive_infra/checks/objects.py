@@ -10,8 +10,8 @@ from requests.exceptions import RequestException
 
 from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.config.naming import Names
-from dive_infra.machine import engine
-from dive_infra.machine.engine import EngineError
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.engine import EngineError
 
 ANSWER_SECONDS = 5
 REMEDY = "./dive up starts the engine, or set DOCKER_HOST"

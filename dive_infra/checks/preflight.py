@@ -15,10 +15,10 @@ from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import Preflight
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.identity import web
-from dive_infra.machine import engine
-from dive_infra.machine.engine import SOCKET, EngineError
-from dive_infra.machine.networks import called, ours_by_use
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.engine import SOCKET, EngineError
+from dive_infra.engines.docker.networks import called, ours_by_use
+from dive_infra.identity import https
 from dive_infra.orchestration.access import Access, Refused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
 from dive_infra.results.finding import ORPHANS, REMOVE
@@ -181,7 +181,7 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
 def hub_healthy(hub: Names, ca: str) -> str:
     remedy = "pulumi up -s usa"
     urls = [f"{hub.url('backend')}/api/health", f"{hub.issuer}/.well-known/openid-configuration"]
-    with web.client(ca, 2) as http:
+    with https.client(ca, 2) as http:
         for url in urls:
             try:
                 status = http.get(url).status_code

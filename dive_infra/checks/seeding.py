@@ -6,7 +6,7 @@ from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks.runner import Check, CouldNotTell
 from dive_infra.checks.spec import Seeding
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.admin import Access, Admin, NoRight, NotThere, OutOfReach
+from dive_infra.identity.keycloak_admin import Access, Admin, NoRight, NotThere, OutOfReach
 from dive_infra.identity.users import compare_users
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import Batch, batches

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from dive_infra.config.naming import Names
-from dive_infra.machine.declaration import Declared
+from dive_infra.engines.docker.declaration import Declared
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import Phase
 
@@ -66,7 +66,7 @@ class Initialization:
 
 @dataclass(frozen=True)
 class Container:
-    """A declared container; `files` is the hash over its files (`machine.files`)."""
+    """A declared container; `files` is the hash over its files (`engines.docker.files`)."""
 
     service: str
     service_class: str

@@ -11,7 +11,7 @@ from dive_infra.checks import deployment, objects
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Party, Verification
 from dive_infra.config.naming import Names
-from dive_infra.identity import web
+from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.results.finding import Finding
@@ -64,7 +64,7 @@ def discovery(names: Names, ca: str) -> str:
     url = f"{names.issuer}/.well-known/openid-configuration"
     remedy = f"pulumi up -s {names.country.lower}"
     try:
-        with web.client(ca, 2) as http:
+        with https.client(ca, 2) as http:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
     except httpx.HTTPError as error:

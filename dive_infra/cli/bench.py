@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from dive_infra.automation.workspace import ROOT
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.stacks import chosen
-from dive_infra.machine.state import ROOT
 
 NAMESPACE = "divebench"
 

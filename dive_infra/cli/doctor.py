@@ -12,16 +12,16 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dive_infra.automation.state_export import Export
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
+from dive_infra.cli.progress import console as progress
 from dive_infra.cli.stacks import codes, declared, every
-from dive_infra.cli.steps import console as progress
-from dive_infra.operations import bundle as support
-from dive_infra.operations.doctor import diagnose
-from dive_infra.operations.examination import DEADLINE, examine
-from dive_infra.operations.export import Export
-from dive_infra.operations.report import CheckReport, DoctorReport, PatientReport
+from dive_infra.diagnosis import support_bundle as support
+from dive_infra.diagnosis.deep_checks import DEADLINE, examine
+from dive_infra.diagnosis.doctor_report import diagnose
+from dive_infra.diagnosis.status_report import CheckReport, DoctorReport, PatientReport
 
 
 def doctor(

@@ -3,9 +3,11 @@
 import os
 import shlex
 
+from dive_infra.automation import workspace
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.steps import EXPECTED, console, fail, step
-from dive_infra.machine import engine, state, toolchain
+from dive_infra.cli.progress import EXPECTED, console, fail, step
+from dive_infra.engines.docker import engine
+from dive_infra.toolchain import toolchain
 
 
 def prepare() -> dict[str, str]:
@@ -13,18 +15,18 @@ def prepare() -> dict[str, str]:
     hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
-        toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
+        toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
     with step("Docker engine") as progress:
         docker_host = engine.ensure(progress)
     with step("state"):
-        added = state.environment(tools, docker_host)
+        added = workspace.environment(tools, docker_host)
     os.environ.update(added)
     return added
 
 
 def hush() -> None:
     """Takes from this process what would make Pulumi print secrets, and says so."""
-    kept, loud = state.quiet(os.environ)
+    kept, loud = workspace.quiet(os.environ)
     if loud:
         os.environ.clear()
         os.environ.update(kept)
@@ -37,7 +39,7 @@ def ready() -> dict[str, str]:
     if tools is None:
         fail("Pulumi is not on this machine; next: ./dive env installs or builds it", Exit.UNKNOWN)
     try:
-        added = state.environment(tools, engine.host()[0])
+        added = workspace.environment(tools, engine.host()[0])
     except EXPECTED as error:
         fail(str(error), Exit.UNKNOWN)
     os.environ.update(added)

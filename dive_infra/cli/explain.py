@@ -6,7 +6,7 @@ import typer
 
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import show, stdout
-from dive_infra.cli.steps import fail
+from dive_infra.cli.progress import fail
 from dive_infra.results.codes import CODES, KINDS, UnknownCode, find, page
 
 

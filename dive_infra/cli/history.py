@@ -8,18 +8,18 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.stack_state import read
+from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.workspace import HOME
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import grid, show, signs, stdout
+from dive_infra.cli.progress import console as progress
+from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes, every
-from dive_infra.cli.steps import console as progress
-from dive_infra.cli.steps import fail
-from dive_infra.machine.state import HOME
-from dive_infra.operations import history as past
-from dive_infra.operations.export import NotDeployed, exported
-from dive_infra.operations.history import HistoryReport, PhaseRun, RunReport
-from dive_infra.operations.running import PulumiFailed
-from dive_infra.operations.stack import read
+from dive_infra.diagnosis import history as past
+from dive_infra.diagnosis.history import HistoryReport, PhaseRun, RunReport
 from dive_infra.orchestration.access import Access, StoreError
 from dive_infra.orchestration.events import Event, events
 from dive_infra.orchestration.store import Store

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import typer
 
 from dive_infra.catalog.services import services
+from dive_infra.cli.progress import console, fail, step
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import console, fail, step
 from dive_infra.config.settings import Settings
-from dive_infra.machine import engine, images
-from dive_infra.machine.engine import EngineError
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.engine import EngineError
+from dive_infra.images import resolution
 
 app = typer.Typer(help="The images of the services.", no_args_is_help=True)
 
@@ -26,7 +27,7 @@ def ensure(countries: Sequence[Settings]) -> None:
     """Every image on the engine: present, pulled, or built."""
     with step("images") as progress:
         for settings in countries:
-            found = images.resolve_all(engine.client(), references([settings]), progress)
+            found = resolution.resolve_all(engine.client(), references([settings]), progress)
             told = " · ".join(f"{name} {image.source}" for name, image in sorted(found.items()))
             progress(f"{settings.country}: {told}")
 
@@ -40,7 +41,7 @@ def list_images() -> None:
     except EngineError as error:
         fail(str(error))
     for service, reference in sorted(wanted.items()):
-        there = images.find(client, service, reference)
+        there = resolution.find(client, service, reference)
         found = f"{there.reference}  {there.id.removeprefix('sha256:')[:12]}" if there else "not on the engine"
         console.print(f"{service:12} {reference:48} {found}", soft_wrap=True)
 
@@ -49,5 +50,5 @@ def list_images() -> None:
 def lock() -> None:
     """Record the digests of the official images in images.lock, from then on used instead of their tags."""
     with step("images.lock") as progress:
-        for reference, digest in images.lock(references(chosen(DEFAULT)).values()).items():
+        for reference, digest in resolution.lock(references(chosen(DEFAULT)).values()).items():
             progress(f"{reference} {digest}")

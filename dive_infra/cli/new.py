@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
+from dive_infra.automation import stack_config
+from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.workspace import stack_file
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
+from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen, every
-from dive_infra.cli.steps import console, fail
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.settings import Settings, SettingsError
-from dive_infra.machine.state import stack_file
-from dive_infra.operations import stack_files
-from dive_infra.operations.export import NotDeployed, exported
-from dive_infra.operations.running import PulumiFailed, Runner
 
 
 def _others() -> list[str]:
@@ -46,12 +46,12 @@ def texts(hub: Settings, country: Country) -> dict[Path, str]:
     found: dict[Path, str] = {}
     try:
         if not own.exists():
-            found[own] = stack_files.spoke_file(hub, country)
+            found[own] = stack_config.spoke_file(hub, country)
     except SettingsError as error:
         fail(str(error), Exit.UNKNOWN)
     text = of_hub.read_text()
-    if not stack_files.approves(text, country.code):
-        found[of_hub] = stack_files.approving(text, country.code)
+    if not stack_config.approves(text, country.code):
+        found[of_hub] = stack_config.approving(text, country.code)
     if not found:
         fail(
             f"{country.code} is a country of this coalition already: {own.name} is there, {of_hub.name} approves it; "

@@ -9,17 +9,17 @@ from rich.markup import escape
 from rich.prompt import Prompt
 from rich.table import Table
 
+from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
+from dive_infra.automation.pulumi_cli import PulumiFailed, stacks
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
+from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen, every
-from dive_infra.cli.steps import console, fail
 from dive_infra.config.settings import Settings
-from dive_infra.machine import engine
-from dive_infra.operations import belongings, nuking
-from dive_infra.operations.claim import Busy, claim, refuse_while_updating
-from dive_infra.operations.nuking import Inventory
-from dive_infra.operations.running import PulumiFailed, stacks
+from dive_infra.engines.docker import engine
+from dive_infra.teardown import inventory, teardown
+from dive_infra.teardown.teardown import Inventory
 
 
 def nuke(
@@ -36,7 +36,7 @@ def nuke(
     try:
         if settings.is_hub:
             _refuse_while_spokes_live(settings)
-        there = nuking.take_stock(settings.names, settings.hub)
+        there = teardown.take_stock(settings.names, settings.hub)
         refuse_while_updating([code])
     except (CouldNotTell, PulumiFailed) as error:
         fail(f"{error}; nothing was removed", Exit.UNKNOWN)
@@ -57,14 +57,14 @@ def nuke(
         with claim(there.record, code, "NUKE") as held:
             if held.unheld and there.hub:
                 console.print(f"[yellow]‼[/] without the lock of {code}: {escape(held.unheld)}", soft_wrap=True)
-            problems = nuking.remove(there, held, lambda gone: console.print(f"  removed: {escape(gone)}"))
+            problems = teardown.remove(there, held, lambda gone: console.print(f"  removed: {escape(gone)}"))
     except Busy as busy:
         fail(f"{busy}; nothing was removed; next: wait for it to end, then again", Exit.LOCKED)
     _prove(there, problems)
 
 
 def _refuse_while_spokes_live(hub: Settings) -> None:
-    lives = belongings.countries(engine.client(), hub.namespace) - {hub.country}
+    lives = inventory.countries(engine.client(), hub.namespace) - {hub.country}
     deployed = {name.upper() for name, resources in stacks().items() if resources}
     lives |= deployed & set(hub.spokes)
     if lives:
@@ -117,7 +117,7 @@ def _confirm(there: Inventory, yes: bool) -> None:
 
 def _prove(there: Inventory, problems: list[str]) -> None:
     code = there.names.country.code
-    found = nuking.proofs(there)
+    found = teardown.proofs(there)
     for finding in found.findings:
         console.print(escape(str(finding)), soft_wrap=True)
     for problem in problems:

@@ -8,16 +8,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from dive_infra.cli import images, planning
+from dive_infra.automation import preview_run, workspace
+from dive_infra.cli import images
 from dive_infra.cli.environment import hush
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
+from dive_infra.cli.progress import step
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import step
-from dive_infra.machine import state, toolchain
-from dive_infra.machine.toolchain import Toolchain
 from dive_infra.plans.comment import SIGNS, SITUATIONS, headline, markdown
 from dive_infra.plans.plan import Change, Plan, Preview
+from dive_infra.toolchain import toolchain
+from dive_infra.toolchain.toolchain import Toolchain
 
 _COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete": "red"}
 
@@ -45,7 +46,7 @@ def preview(
     plans: list[Plan] = []
     for settings in wanted:
         with step(f"preview of {settings.country}"):
-            plans.append(planning.plan(settings, tools, from_state))
+            plans.append(preview_run.plan(settings, tools, from_state))
     console = stdout()
     for plan in plans:
         show(plan, console)
@@ -62,7 +63,7 @@ def _tools() -> Toolchain:
     hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
-        toolchain.ensure_plugins(tools, state.pulumi_home(), progress)
+        toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
         return tools
 
 

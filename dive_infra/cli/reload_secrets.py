@@ -9,28 +9,29 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from dive_infra.automation import stack_state
+from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
+from dive_infra.automation.deploy import to_its_end
+from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.stack_state import Stack
+from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.workspace import stack_file
 from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import Deployment
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.pulumi import to_its_end
+from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen, every
-from dive_infra.cli.steps import console, fail
 from dive_infra.config.credentials import Credential
 from dive_infra.config.settings import PROJECT, Settings
-from dive_infra.machine import engine
-from dive_infra.machine.containers import look
-from dive_infra.machine.state import stack_file
-from dive_infra.operations import reloading, secret_sources, stack
-from dive_infra.operations.claim import Busy, claim, refuse_while_updating
-from dive_infra.operations.doors import Place
-from dive_infra.operations.export import NotDeployed, exported
-from dive_infra.operations.reloading import Reload, RolledBack, Stuck
-from dive_infra.operations.running import PulumiFailed, Runner
-from dive_infra.operations.secret_sources import SourceError
-from dive_infra.operations.stack import Stack
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.containers import look
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import listing
+from dive_infra.rotation import rotation, sources
+from dive_infra.rotation.rotation import Reload, RolledBack, Stuck
+from dive_infra.rotation.sources import SourceError
+from dive_infra.rotation.targets import Place
 
 _SHARED = ("opal-key", "test-users")  # of the hub: spokes take them over at their next update
 
@@ -41,7 +42,7 @@ class Source(StrEnum):
 
 
 def _rotatable() -> list[str]:
-    return [c.name for c in reloading.rotatable(is_hub=True)]
+    return [c.name for c in rotation.rotatable(is_hub=True)]
 
 
 def reload_secrets(
@@ -83,9 +84,9 @@ def reload_secrets(
 
 
 def _credentials(settings: Settings, names: list[str] | None) -> list[Credential]:
-    known = {c.name: c for c in reloading.rotatable(settings.is_hub)}
+    known = {c.name: c for c in rotation.rotatable(settings.is_hub)}
     for wanted in names or []:
-        if why := reloading.refusal(wanted, settings.is_hub):
+        if why := rotation.refusal(wanted, settings.is_hub):
             fail(f"{why}; nothing was changed", Exit.UNKNOWN)
     return [known[n] for n in names] if names else list(known.values())
 
@@ -109,7 +110,7 @@ def _deployed(settings: Settings) -> tuple[Stack, dict[str, str], str]:
         fail(str(error))
     except PulumiFailed as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
-    found, secrets = stack.read(name, state), reloading.in_force(state)
+    found, secrets = stack_state.read(name, state), rotation.in_force(state)
     deployment: Deployment | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
         fail(f"{code} was not deployed to its end by this program, so nothing was changed; next: ./dive up {code}")
@@ -125,11 +126,11 @@ def _values(
     project: str,
 ) -> dict[str, str]:
     if generate:
-        return secret_sources.generated(wanted)
+        return sources.generated(wanted)
     if env_file:
-        return secret_sources.from_file(env_file, wanted, settings.place)
+        return sources.from_file(env_file, wanted, settings.place)
     if source == Source.GCP:
-        return secret_sources.from_google(project, wanted, settings.place)
+        return sources.from_google(project, wanted, settings.place)
     configured = _configured(settings.country.lower())
     return {c.name: configured[c.name] for c in wanted if c.name in configured}
 
@@ -145,12 +146,11 @@ def _refuse_flaws(settings: Settings, values: dict[str, str], names: list[str] |
     missing = [n for n in names or [] if n not in values]
     if missing:
         called = ", ".join(
-            f"{n} ({secret_sources.variable(n, settings.place)}, "
-            f"Google's {secret_sources.google_name(n, settings.place)})"
+            f"{n} ({sources.variable(n, settings.place)}, Google's {sources.google_name(n, settings.place)})"
             for n in missing
         )
         fail(f"the source holds no {called}; nothing was changed", Exit.UNKNOWN)
-    if found := reloading.flaws(values, settings.is_hub):
+    if found := rotation.flaws(values, settings.is_hub):
         fail("; ".join(found) + "; nothing was changed")
 
 

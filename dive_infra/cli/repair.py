@@ -10,10 +10,10 @@ from dive_infra.cli import repair_report as report
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
-from dive_infra.cli.remedies import Plan, act, plan
+from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes, every
-from dive_infra.cli.steps import fail
-from dive_infra.operations.diagnosis import Diagnosis, View, diagnose, proven
+from dive_infra.diagnosis.repair import Plan, act, plan
+from dive_infra.diagnosis.symptoms import Diagnosis, View, diagnose, proven
 
 _ROUNDS = 3  # what stood behind something else comes to light once that is mended
 

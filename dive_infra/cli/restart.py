@@ -8,20 +8,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from dive_infra.automation import stack_state
+from dive_infra.automation.country_lock import Busy, Claim, claim, refuse_while_updating
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.state_export import NotDeployed, exported
 from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
+from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen, every
-from dive_infra.cli.steps import console, fail
 from dive_infra.config.naming import SERVICES
 from dive_infra.config.settings import Settings
-from dive_infra.machine import engine
-from dive_infra.operations import stack
-from dive_infra.operations.claim import Busy, Claim, claim, refuse_while_updating
-from dive_infra.operations.export import NotDeployed, exported
-from dive_infra.operations.restarting import Restart, Restarted
-from dive_infra.operations.running import PulumiFailed
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.restart import Restart, Restarted
 
 
 def restart(
@@ -37,7 +37,7 @@ def restart(
     wanted = _known(services or [s.name for s in specs], specs, settings.country)
     prepare()
     try:
-        found = stack.read(settings.country.lower(), exported(settings.country.lower()))
+        found = stack_state.read(settings.country.lower(), exported(settings.country.lower()))
     except (NotDeployed, PulumiFailed) as error:
         fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
     others = settings.spokes  # of the hub: their deployments need its services

@@ -2,11 +2,11 @@
 
 import yaml
 
+from dive_infra.automation import workspace
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.steps import fail
+from dive_infra.cli.progress import fail
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, UnknownCountry, parse
 from dive_infra.config.settings import Settings, SettingsError, load
-from dive_infra.machine import state
 
 
 def chosen(wanted: list[str]) -> list[Settings]:
@@ -29,7 +29,7 @@ def codes(wanted: list[str]) -> list[str]:
 
 def every() -> list[str]:
     """The codes of all countries that have a stack file, the hub first."""
-    there = [path.name.split(".")[1].upper() for path in state.STACKS.glob("Pulumi.*.yaml")]
+    there = [path.name.split(".")[1].upper() for path in workspace.STACKS.glob("Pulumi.*.yaml")]
     found = [code for code in there if code in COUNTRIES]
     return sorted(found, key=lambda code: (code != HUB_CODE, code))
 
@@ -45,9 +45,9 @@ def declared(code: str) -> Settings:
 
 
 def _settings(code: str) -> Settings:
-    path = state.stack_file(code.lower())
+    path = workspace.stack_file(code.lower())
     if not path.exists():
-        present = ", ".join(sorted(p.name for p in state.STACKS.glob("Pulumi.*.yaml")))
+        present = ", ".join(sorted(p.name for p in workspace.STACKS.glob("Pulumi.*.yaml")))
         fail(f"{path.name} is not there, so {code} is not a country of this coalition; found {present}", Exit.UNKNOWN)
     try:
         return _read(code)
@@ -56,6 +56,6 @@ def _settings(code: str) -> Settings:
 
 
 def _read(code: str) -> Settings:
-    configuration = (yaml.safe_load(state.stack_file(code.lower()).read_text()) or {}).get("config") or {}
+    configuration = (yaml.safe_load(workspace.stack_file(code.lower()).read_text()) or {}).get("config") or {}
     # Encrypted here; the program reads and checks them.
     return load(code.lower(), {key: value for key, value in configuration.items() if key != "dive:secrets"})

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from dive_infra.machine import state, toolchain
-from dive_infra.operations import export
+from dive_infra.automation import state_export, workspace
+from dive_infra.toolchain import toolchain
 
 _LOOKING = ("status", "doctor")  # verbs that read the state of the countries that they are given, or of all
 
@@ -23,14 +23,14 @@ def begin(arguments: Sequence[str]) -> None:
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
         return
-    known = {path.name.split(".")[1] for path in state.STACKS.glob("Pulumi.*.yaml")}
+    known = {path.name.split(".")[1] for path in workspace.STACKS.glob("Pulumi.*.yaml")}
     named = {word.lower() for word in rest if re.fullmatch("[A-Za-z]{3}", word)}
     try:
-        environment = os.environ | state.environment(tools, os.environ.get("DOCKER_HOST", ""))
-    except state.StateError:
+        environment = os.environ | workspace.environment(tools, os.environ.get("DOCKER_HOST", ""))
+    except workspace.StateError:
         return
     for stack in sorted(named & known or known):
-        export.begin(stack, environment)
+        state_export.begin(stack, environment)
 
 
 def called(arguments: Sequence[str]) -> str:

@@ -9,16 +9,16 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from dive_infra.automation.state_export import Export
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import show, stdout
+from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes, every
 from dive_infra.cli.status_table import table
-from dive_infra.cli.steps import fail
-from dive_infra.operations.country import GLANCE, look
-from dive_infra.operations.export import Export
-from dive_infra.operations.report import CountryStatus, StatusReport
-from dive_infra.operations.status import judge
+from dive_infra.diagnosis.snapshot import GLANCE, look
+from dive_infra.diagnosis.status import judge
+from dive_infra.diagnosis.status_report import CountryStatus, StatusReport
 
 _OUTCOMES = {"RUNNING": Exit.LOCKED, "PARTIAL": Exit.PARTIAL}
 

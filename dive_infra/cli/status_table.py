@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import ago, grid, kind, mark, signs
-from dive_infra.operations.report import CountryStatus, PhaseStatus, Problem, StatusReport
+from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
 
 _STATES = {"COMPLETE": "green", "RUNNING": "cyan", "NOT_DEPLOYED": "dim"}  # all others are red
 _HEALTH = {"healthy": "green", "degraded": "yellow", "unhealthy": "red", "unknown": "magenta", "none": "dim"}

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from dive_infra.automation.deploy import deploy, outputs
 from dive_infra.cli import fleet, images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.history import leave_report
-from dive_infra.cli.pulumi import deploy, outputs
+from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen
-from dive_infra.cli.steps import console, fail
-from dive_infra.machine import engine
-from dive_infra.machine.containers import look
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.containers import look
 
 
 def up(

@@ -16,7 +16,8 @@ from dive_infra.identity import link_data as data
 class LinkArgs:
     """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
 
-    `access` is the fields of `identity.admin.Access` to the spoke's server; `inside`: the options of what is there.
+    `access`: the fields of `identity.keycloak_admin.Access` to the spoke's server; `inside`:
+    the options of what is there.
     """
 
     spoke: Names

@@ -18,7 +18,7 @@ from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 class LinkAccessArgs:
     """`spokes`: code of an approved country -> the secret of its account; `gateway_secret` is the hub backend's own.
 
-    `access` is the fields of `identity.admin.Access` to the hub's Keycloak.
+    `access` is the fields of `identity.keycloak_admin.Access` to the hub's Keycloak.
     """
 
     hub: Names

@@ -4,7 +4,7 @@
 
 The files and the probe see before the container whether what is declared is there, the gate sees after it whether it
 runs and is healthy; so a plain `pulumi up` heals a removed, edited or stopped container (see `dynamic.files`,
-`dynamic.probe`, `dynamic.gate`). All compare with one declaration (`machine.declaration`).
+`dynamic.probe`, `dynamic.gate`). All compare with one declaration (`engines.docker.declaration`).
 """
 
 import json
@@ -22,7 +22,7 @@ from dive_infra.dynamic.files import Files
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.probe import Probe
-from dive_infra.machine.declaration import RESTART, complete, declare
+from dive_infra.engines.docker.declaration import RESTART, complete, declare
 
 
 @dataclass

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra.dynamic import deploying, lifeline, unseen
+from dive_infra.dynamic.runtime import deployment_run, engine_watchdog, unchecked
 from dive_infra.orchestration.access import Locked
-from dive_infra.plans import told
+from dive_infra.plans import provider_messages
 from dive_infra.process import gc_tuning, lock_refusal, probe_cache
 from dive_infra.process.crash_points import step
 
@@ -63,7 +63,7 @@ class Provider(ResourceProvider):
 
     def check(self, _olds: Outputs, news: Outputs) -> CheckResult:
         if self.deploys and not _olds:
-            deploying.announced()  # all that a preview asks of a resource that is to be made
+            deployment_run.announced()  # all that a preview asks of a resource that is to be made
         return CheckResult(news, [])
 
     def create(self, props: Outputs) -> CreateResult:
@@ -100,13 +100,13 @@ class Provider(ResourceProvider):
         with _ShortErrors():
             probe_cache.end()
             if self.deploys:
-                deploying.begin()
+                deployment_run.begin()
             try:
                 with step(f"{verb} {self._kind}"):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deploying.failed(self._kind, str(error) or repr(error))
+                    deployment_run.failed(self._kind, str(error) or repr(error))
                 raise
 
     @property
@@ -123,12 +123,12 @@ class Provider(ResourceProvider):
         try:
             reason = self.drift(before)
         except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
-            unseen.keep(name)
-            if unseen.met(cause := first_line(error)):
+            unchecked.keep(name)
+            if unchecked.met(cause := first_line(error)):
                 tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
             return False
         if reason:
-            tell(told.reason(self._kind, name, reason))
+            tell(provider_messages.reason(self._kind, name, reason))
         return bool(reason)
 
 
@@ -168,7 +168,7 @@ def _serve() -> None:
         gc_tuning.seldom()
         probe_cache.begin(_HOLDS)
         if len(sys.argv) > 1:
-            lifeline.watch(sys.argv[1])
+            engine_watchdog.watch(sys.argv[1])
 
 
 _serve()

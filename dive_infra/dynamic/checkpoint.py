@@ -18,15 +18,16 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config.naming import Names
-from dive_infra.dynamic import deploying, realm_probe, unseen
+from dive_infra.dynamic import realm_probe
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.dynamic.runtime import deployment_run, unchecked
 from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
 from dive_infra.orchestration.access import Refused as LoginRefused
 from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
-from dive_infra.plans import told
+from dive_infra.plans import provider_messages
 from dive_infra.results.finding import Finding, listing
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
@@ -44,7 +45,7 @@ class CheckpointProvider(Provider):
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
         store = self.store(inputs)
-        deploying.reached(country, phase, store.access if store else None)
+        deployment_run.reached(country, phase, store.access if store else None)
         if store:
             store.hold(country, phase)
         spec = load(phase, inputs["spec"])
@@ -56,7 +57,7 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
-            {"why": deploying.why(phase)},
+            {"why": deployment_run.why(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
@@ -135,13 +136,13 @@ class CheckpointProvider(Provider):
 
     def drifted(self, name: str, before: Inputs) -> bool:
         phase = Phase(before["phase"])
-        again = deploying.changed(phase)
-        deploying.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
+        again = deployment_run.changed(phase)
+        deployment_run.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
         if again:
-            tell(told.again(phase, ", as something of it was changed"))
-            deploying.again(phase, "something of it was changed")
+            tell(provider_messages.again(phase, ", as something of it was changed"))
+            deployment_run.again(phase, "something of it was changed")
             return True
-        kept = unseen.kept()
+        kept = unchecked.kept()
         try:
             try:
                 spec = load(phase, before["spec"])
@@ -153,17 +154,21 @@ class CheckpointProvider(Provider):
             if looked.verdict == "unknown" and looked.late:
                 looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
+            tell(provider_messages.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
             return False
         off = listing(looked.findings, "invalid")
         if looked.verdict == "invalid":
-            tell(told.again(phase, f", as it is not valid now:\n{off}"))
-            deploying.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
+            tell(provider_messages.again(phase, f", as it is not valid now:\n{off}"))
+            deployment_run.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
             return True
         if looked.verdict == "unknown":
-            tell(told.unknown(phase, f"kept as proven {ago(before['completed'])}: {_blind(looked.findings, kept)}"))
+            tell(
+                provider_messages.unknown(
+                    phase, f"kept as proven {ago(before['completed'])}: {_blind(looked.findings, kept)}"
+                )
+            )
             return False
-        tell(told.skipped(phase, looked.evidence) + (f"\n{off}" if off else ""))
+        tell(provider_messages.skipped(phase, looked.evidence) + (f"\n{off}" if off else ""))
         return False
 
     def _record(self, spec: Spec, before: Inputs) -> list[Check]:
@@ -176,7 +181,7 @@ def _blind(findings: Sequence[Finding], kept: int) -> str:
     """In one line what could not be looked at, and why: `the engine does not answer (7 looks); 14 resources kept`."""
     looks = Counter(" ".join(f.found.split()) for f in findings if f.answer == "unknown" and not f.advisory)
     for cause in looks:
-        unseen.met(cause)
+        unchecked.met(cause)
     shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
     shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
     shown += [f"{kept} of its resources kept as they were"] if kept else []
@@ -232,8 +237,8 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
 def _again(before: Inputs, why: str) -> None:
     """Tells why a phase runs again, and keeps it for the record."""
     if before.get("phase"):
-        tell(told.again(Phase(before["phase"]), f": {why}"))
-        deploying.again(Phase(before["phase"]), why)
+        tell(provider_messages.again(Phase(before["phase"]), f": {why}"))
+        deployment_run.again(Phase(before["phase"]), why)
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:

@@ -12,8 +12,8 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
-from dive_infra.machine import engine, loss
-from dive_infra.machine.loss import ACCEPT
+from dive_infra.engines.docker import data_loss, engine
+from dive_infra.engines.docker.data_loss import ACCEPT
 
 
 class DataVolumeProvider(Provider):
@@ -72,7 +72,7 @@ def accepted() -> set[str]:
 
 
 def _loss(inputs: Inputs, reason: str) -> str:
-    choice = "\n  ".join(loss.choice(inputs["volume"], inputs["labels"]))
+    choice = "\n  ".join(data_loss.choice(inputs["volume"], inputs["labels"]))
     return f"volume {inputs['volume']} {reason}; nothing is made in its place. Next, one of:\n  {choice}"
 
 

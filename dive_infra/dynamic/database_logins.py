@@ -15,7 +15,7 @@ from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of
-from dive_infra.machine.loss import ACCEPT
+from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.orchestration import access, connection
 
 

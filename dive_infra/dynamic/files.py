@@ -14,8 +14,8 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.machine import declaration, engine, files
-from dive_infra.machine.mending import remove
+from dive_infra.engines.docker import declaration, engine, files
+from dive_infra.engines.docker.container_repair import remove
 from dive_infra.process.crash_points import step
 
 

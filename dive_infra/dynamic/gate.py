@@ -11,10 +11,10 @@ from pulumi.dynamic import Resource
 
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.machine import declaration, engine
-from dive_infra.machine.containers import ContainerFailed, await_healthy, look
-from dive_infra.machine.differences import differences
-from dive_infra.machine.mending import settle
+from dive_infra.engines.docker import declaration, engine
+from dive_infra.engines.docker.container_repair import settle
+from dive_infra.engines.docker.containers import ContainerFailed, await_healthy, look
+from dive_infra.engines.docker.differences import differences
 
 
 class GateProvider(Provider):
@@ -48,8 +48,8 @@ class GateProvider(Provider):
 class Gate(Resource, module="dive", name="Gate"):
     """`ready` is the address of the container's published port; `degraded` why an optional service is not healthy.
 
-    `declared` is a `machine.declaration.Declared` as plain data. `deadline`: seconds to become healthy. A core service
-    that fails fails the update, with its last log lines.
+    `declared` is a `engines.docker.declaration.Declared` as plain data. `deadline`: seconds to become healthy. A core
+    service that fails fails the update, with its last log lines.
     """
 
     ready: pulumi.Output[str]

@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
-from dive_infra.machine import engine
+from dive_infra.engines.docker import engine
 
 
 class GuardProvider(Provider):

@@ -5,12 +5,13 @@ from docker.errors import ImageNotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.machine import engine, images
+from dive_infra.engines.docker import engine
+from dive_infra.images import resolution
 
 
 class ImageProvider(Provider):
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        found = images.resolve(engine.client(), inputs["service"], inputs["reference"], tell)
+        found = resolution.resolve(engine.client(), inputs["service"], inputs["reference"], tell)
         return inputs["service"], {"image_id": found.id, "source": found.source}
 
     def drift(self, before: Inputs) -> str | None:

@@ -7,8 +7,8 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
-from dive_infra.machine import engine
-from dive_infra.machine.networks import called, mark, ours_by_use
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.networks import called, mark, ours_by_use
 from dive_infra.process.crash_points import step
 
 

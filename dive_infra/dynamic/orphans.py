@@ -19,7 +19,7 @@ from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.machine.loss import ACCEPT
+from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session

@@ -6,30 +6,34 @@ import pulumi
 from pulumi import dynamic
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.identity import people
-from dive_infra.identity.admin import Access, Admin
+from dive_infra.identity import federated_users
+from dive_infra.identity.keycloak_admin import Access, Admin
 
 _GLANCE = 2.0  # seconds for each request of a diff
 
 
 class PartnerPeopleProvider(Provider):
-    """Inputs: realm, alias of the identity provider, `access` (see `identity.admin.Access`)."""
+    """Inputs: realm, alias of the identity provider, `access` (see `identity.keycloak_admin.Access`)."""
 
     deploys = False  # clears away what nobody uses
     replaces = ("realm", "alias")
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
         with Admin(Access(**inputs["access"])) as admin:
-            people.forget(admin, inputs["realm"], people.stranded(admin, inputs["realm"], inputs["alias"]))
+            federated_users.forget(
+                admin, inputs["realm"], federated_users.stranded(admin, inputs["realm"], inputs["alias"])
+            )
         return f"{inputs['realm']}/{inputs['alias']}", {}
 
     def remove(self, before: Inputs) -> None:
         with Admin(Access(**before["access"])) as admin:
-            people.forget(admin, before["realm"], people.known(admin, before["realm"], before["alias"]))
+            federated_users.forget(
+                admin, before["realm"], federated_users.known(admin, before["realm"], before["alias"])
+            )
 
     def drift(self, before: Inputs) -> str | None:
         with Admin(Access(**before["access"]), _GLANCE) as admin:
-            lost = people.stranded(admin, before["realm"], before["alias"])
+            lost = federated_users.stranded(admin, before["realm"], before["alias"])
         return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None
 
 

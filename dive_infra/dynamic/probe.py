@@ -11,10 +11,10 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.machine import declaration, engine
-from dive_infra.machine.containers import look
-from dive_infra.machine.differences import differences
-from dive_infra.machine.mending import remove
+from dive_infra.engines.docker import declaration, engine
+from dive_infra.engines.docker.container_repair import remove
+from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.differences import differences
 
 _HALF_MADE = "was never let through its gate, as a run ended before"
 
@@ -49,7 +49,7 @@ class ProbeProvider(Provider):
 
 
 class Probe(Resource, module="dive", name="Probe"):
-    """`declared` is a `machine.declaration.Declared` as plain data."""
+    """`declared` is a `engines.docker.declaration.Declared` as plain data."""
 
     generation: pulumi.Output[int]
 

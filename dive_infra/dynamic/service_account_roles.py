@@ -7,14 +7,14 @@ import pulumi
 from pulumi import dynamic
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.identity.admin import Access, Admin
+from dive_infra.identity.keycloak_admin import Access, Admin
 from dive_infra.identity.service_accounts import roles, set_roles
 
 _GLANCE = 2.0  # seconds for each request of a diff
 
 
 class ServiceAccountRolesProvider(Provider):
-    """Inputs: realm, client_id, roles (names of `realm-management`), `access` (see `identity.admin.Access`).
+    """Inputs: realm, client_id, roles (names of `realm-management`), `access` (see `identity.keycloak_admin.Access`).
 
     What is given goes with the account, so removal has nothing to do.
     """

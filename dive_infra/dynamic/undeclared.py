@@ -1,4 +1,4 @@
-"""Keeps a realm free of what nobody declared and no refresh can see (`identity.loose`).
+"""Keeps a realm free of what nobody declared and no refresh can see (`identity.undeclared`).
 
 What stands in a declared object is put right by any update. An object of its own is shown by the validator and removed
 when the environment of one run names it: it may be somebody's.
@@ -14,15 +14,15 @@ from pulumi import dynamic
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.identity.admin import Access, Admin, NotThere
-from dive_infra.identity.loose import Loose, loose
+from dive_infra.identity.keycloak_admin import Access, Admin, NotThere
+from dive_infra.identity.undeclared import Loose, loose
 from dive_infra.results.finding import REMOVE
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
 
 class UndeclaredProvider(Provider):
-    """Inputs: country, namespace, partners (codes), `access` (see `identity.admin.Access`)."""
+    """Inputs: country, namespace, partners (codes), `access` (see `identity.keycloak_admin.Access`)."""
 
     replaces = ("country", "namespace")
 

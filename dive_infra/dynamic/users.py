@@ -10,13 +10,13 @@ from dive_infra.config.credentials import strong
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
 from dive_infra.identity import users
-from dive_infra.identity.admin import Access, Admin
+from dive_infra.identity.keycloak_admin import Access, Admin
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
 
 class TestUsersProvider(Provider):
-    """Inputs: country, namespace, domain; `access` (see `identity.admin.Access`); `password`, one for all six."""
+    """Inputs: country, namespace, domain; `access` (`identity.keycloak_admin.Access`); `password`, one for all six."""
 
     replaces = ("country", "namespace", "domain")
 

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from dive_infra.config.naming import Names
-from dive_infra.identity import web
+from dive_infra.identity import https
 from dive_infra.identity.browser import Browser
 
 _JSON = {"accept": "application/json"}
@@ -46,7 +46,7 @@ def login(
     """
     begin, url = time.monotonic(), portal.url("frontend")
     partner = {} if via == portal else {"idp": via.country.code}
-    with web.client(ca, timeout) as http:
+    with https.client(ca, timeout) as http:
         browser = Browser(http, via.host("keycloak"), username, password)
         browser.walk(httpx.URL(f"{url}/login", params=partner), lambda there: str(there) == f"{url}/")
         told = browser.json("session", "GET", f"{url}/session", headers=_JSON)

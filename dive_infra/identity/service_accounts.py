@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dive_infra.identity.admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import Admin, NotThere
 from dive_infra.identity.realm_data import REALM_MANAGEMENT
 
 

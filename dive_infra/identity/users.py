@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from dive_infra.config.naming import Names
-from dive_infra.identity.admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import Admin, NotThere
 from dive_infra.identity.realm_data import CLEARANCES, Json
 from dive_infra.process import probe_cache
 from dive_infra.results.finding import Finding

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from dive_infra.orchestration import connection, erasure, lock, schema
+from dive_infra.orchestration import connection, lock, purge, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import Access, Unreachable
 from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
@@ -219,16 +219,16 @@ class Store:
         code = country.lower()
         with self._writing(code, verb):
             self._take_back(code, [State.CLEANUP, State.UNKNOWN], f"{verb} by {self.run.actor}")
-            erasure.erase(self._connection, code)
+            purge.erase(self._connection, code)
 
     @_one_at_a_time
     def rows(self, country: str) -> dict[str, int]:
         """Table -> rows of the country as it is now; its history is not counted."""
-        return erasure.rows(self._connection, country)
+        return purge.rows(self._connection, country)
 
     @_one_at_a_time
     def history(self, country: str) -> int:
-        return erasure.history(self._connection, country)
+        return purge.history(self._connection, country)
 
     @_one_at_a_time
     def measure(self, country: str, name: str, value: float, unit: str, **labels: str) -> None:

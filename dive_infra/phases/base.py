@@ -56,7 +56,7 @@ class Context:
         )
 
     def administrator(self, client_secret: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
-        """The fields of `identity.admin.Access` to this country's Keycloak."""
+        """The fields of `identity.keycloak_admin.Access` to this country's Keycloak."""
         url = f"https://{LOOPBACK}:{self.names.port('keycloak')}"
         return secret(
             pulumi.Output.all(client_secret, ca).apply(

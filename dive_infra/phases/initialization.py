@@ -11,8 +11,8 @@ from dive_infra.components.storage import Storage
 from dive_infra.config.credentials import own
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.image import Image
-from dive_infra.machine.recipes import recipe_hash
-from dive_infra.machine.registry import locked
+from dive_infra.images.recipes import recipe_hash
+from dive_infra.images.registry import locked
 from dive_infra.orchestration.states import Phase as Name
 from dive_infra.phases.base import Context, Phase
 from dive_infra.phases.preflight import Preflight

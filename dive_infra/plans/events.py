@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from dive_infra.orchestration.states import Phase
-from dive_infra.plans import told
+from dive_infra.plans import provider_messages
 from dive_infra.plans.plan import Change, Difference, Operation, PhasePlan, Plan, Situation, counted
-from dive_infra.plans.told import Told
+from dive_infra.plans.provider_messages import Told
 
 # What the engine does -> what becomes of the resource; the three steps of a replacement are one.
 _OPERATIONS: Mapping[str, Operation] = {
@@ -114,7 +114,7 @@ def _hear(lines: Iterable[str]) -> _Heard:
                 heard.notes.append(message.strip())
             case "info" | "info#err":
                 said.append(message)
-    heard.told = list(told.read("".join(said)))
+    heard.told = list(provider_messages.read("".join(said)))
     if unseen := [t.of for t in heard.told if t.about == "reason" and _UNSEEN in t.what]:
         heard.notes.append(f"{_UNSEEN}: {', '.join(unseen)}")  # each for a cause of its own; the phases tell them
     return heard

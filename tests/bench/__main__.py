@@ -15,12 +15,12 @@ from typing import Any
 import docker
 from rich.console import Console
 
+from dive_infra.automation.stack_state import declared
+from dive_infra.automation.workspace import ROOT
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
 from dive_infra.checks.spec import Verification
-from dive_infra.machine import engine
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.stack import declared
+from dive_infra.engines.docker import engine
 from dive_infra.orchestration.states import Phase
 from tests.bench import chain, figures, floors
 from tests.bench.compose import Compose

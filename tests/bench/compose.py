@@ -12,8 +12,8 @@ import docker
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.machine import toolchain
-from dive_infra.machine.gobuild import Progress
+from dive_infra.toolchain import toolchain
+from dive_infra.toolchain.go_build import Progress
 from tests.integration.coalition import Country
 
 

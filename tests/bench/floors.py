@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dive_infra.machine.state import ROOT
+from dive_infra.automation.workspace import ROOT
 from tests.integration.coalition import Country
 
 PROGRAM = Path(__file__).parent / "floor"

@@ -11,14 +11,14 @@ from typing import Any
 import docker
 import psycopg
 
+from dive_infra.automation.stack_state import declared
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import Seeding
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.admin import Admin
-from dive_infra.machine import declaration
-from dive_infra.machine.containers import look
-from dive_infra.machine.differences import differences
-from dive_infra.operations.stack import declared
+from dive_infra.engines.docker import declaration
+from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.differences import differences
+from dive_infra.identity.keycloak_admin import Admin
 from dive_infra.orchestration.connection import trust
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.batches import batches

@@ -6,7 +6,7 @@ from typing import Any
 from dive_infra.config.countries import HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.identity import users
-from dive_infra.identity.admin import Admin
+from dive_infra.identity.keycloak_admin import Admin
 from dive_infra.identity.link_data import identity_provider_mappers
 from dive_infra.identity.link_policy import GATEWAY, link_account
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS

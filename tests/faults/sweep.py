@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 import dive_infra
-from dive_infra.cli.recovery import clear, recover
-from dive_infra.cli.steps import console
-from dive_infra.operations.unrecorded import AGAIN, REMOVE
+from dive_infra.automation.pending_creates import AGAIN, REMOVE
+from dive_infra.automation.recovery import clear, recover
+from dive_infra.cli.progress import console
 from tests.faults.killing import Killed, Point, deploy
 from tests.integration.coalition import Country
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
+from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.automation.workspace import ROOT
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings, load
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.running import Runner
 
 # Another one where a second run of these tests shares the engine.
 NAMESPACE = os.environ.get("DIVE_TEST_NAMESPACE", "divetest")

@@ -6,7 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from dive_infra.machine import engine
+from dive_infra.engines.docker import engine
 from tests.faults.table import MEASURED, write_pages
 from tests.integration.coalition import Country
 from tests.integration.live import clear

@@ -5,10 +5,10 @@ from typing import Any
 
 import docker
 
+from dive_infra.automation.stack_state import declared
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.admin import Access, Admin
-from dive_infra.operations.stack import declared
+from dive_infra.identity.keycloak_admin import Access, Admin
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 from dive_infra.seeds.store import Target

@@ -14,9 +14,9 @@ import psutil
 import pytest
 import typer
 
-from dive_infra.cli.recovery import operations, recover
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.running import Runner
+from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.automation.recovery import operations, recover
+from dive_infra.automation.workspace import ROOT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -50,7 +50,7 @@ runtime: {{name: python, options: {{toolchain: pip, virtualenv: {ROOT / ".venv"}
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """A small program of its own, with a state of its own."""
-    monkeypatch.setattr("dive_infra.cli.recovery.HOME", tmp_path / "home")
+    monkeypatch.setattr("dive_infra.automation.recovery.HOME", tmp_path / "home")
     (tmp_path / "state").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "__main__.py").write_text(PROGRAM)

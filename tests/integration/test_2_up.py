@@ -7,10 +7,10 @@ import docker
 import jsonschema
 import pytest
 
+from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.verification import path
+from dive_infra.engines.docker.containers import look
 from dive_infra.identity.login import login
-from dive_infra.machine.containers import look
-from dive_infra.machine.state import ROOT
 from tests.integration.coalition import Country
 from tests.integration.live import resource, running, secrets, told
 

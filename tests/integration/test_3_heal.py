@@ -7,10 +7,10 @@ from typing import Any
 import docker
 import pytest
 
+from dive_infra.automation.drift import unseen
+from dive_infra.automation.stack_state import declared
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
-from dive_infra.cli.drift import unseen
-from dive_infra.operations.stack import declared
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
 from tests.faults.fault import Fault, Scene

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from dive_infra.machine.state import ROOT
+from dive_infra.automation.workspace import ROOT
 from tests.faults.case import Case
 from tests.faults.fault import Scene
 from tests.faults.table import CASES, Repaired, keep

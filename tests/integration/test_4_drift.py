@@ -7,8 +7,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.state import ROOT
+from dive_infra.automation.workspace import ROOT
+from dive_infra.engines.docker.containers import await_healthy
 from tests.integration import checkout
 from tests.integration.coalition import Country
 

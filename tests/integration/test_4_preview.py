@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 from psycopg import sql
 
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.state import ROOT
+from dive_infra.automation.workspace import ROOT
+from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.states import Phase
 from tests.integration import checkout

@@ -14,11 +14,11 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
+from dive_infra.automation import workspace
+from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import state
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.bundle import HIDDEN
+from dive_infra.diagnosis.support_bundle import HIDDEN
+from dive_infra.engines.docker.containers import await_healthy
 from tests.integration.coalition import Country
 from tests.integration.live import keycloak, record, resource, secrets
 
@@ -33,7 +33,7 @@ def dive(usa: Country, home: Path, monkeypatch: pytest.MonkeyPatch) -> Dive:
     """`./dive`, on the coalition under test."""
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.setenv(name, usa.environment[name])
-    monkeypatch.setattr(state, "STACKS", home)
+    monkeypatch.setattr(workspace, "STACKS", home)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
 
 

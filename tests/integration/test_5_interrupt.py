@@ -19,10 +19,10 @@ import docker
 import psutil
 import pytest
 
-from dive_infra.cli.recovery import operations
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.running import Runner
+from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.automation.recovery import operations
+from dive_infra.automation.workspace import ROOT
+from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration.states import State
 from dive_infra.process.crash_points import VARIABLE
 from dive_infra.seeds.store import connect
@@ -41,8 +41,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import typer
-from dive_infra.cli.pulumi import carry_out
-from dive_infra.operations.running import Runner
+from dive_infra.automation.deploy import carry_out
+from dive_infra.automation.pulumi_cli import Runner
 try:
     carry_out(Runner(sys.argv[1], file=Path(sys.argv[2])))
 except typer.Exit as ended:

@@ -6,9 +6,9 @@ from zlib import decompressobj
 import docker
 import pytest
 
+from dive_infra.automation.workspace import ROOT, pulumi_home
 from dive_infra.config.credentials import own
 from dive_infra.crypto import pki
-from dive_infra.machine.state import ROOT, pulumi_home
 from tests.integration import checkout
 from tests.integration.coalition import NAMESPACE, Country
 from tests.integration.edits import ROTATED

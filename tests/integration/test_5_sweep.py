@@ -5,8 +5,8 @@ from collections import Counter
 import docker
 import pytest
 
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.unrecorded import AGAIN, REMOVE
+from dive_infra.automation.pending_creates import AGAIN, REMOVE
+from dive_infra.automation.workspace import ROOT
 from tests.faults.inventory import differing, inventory
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 from tests.integration.coalition import Country

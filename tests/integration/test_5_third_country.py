@@ -12,11 +12,11 @@ from psycopg.sql import SQL, Literal
 
 from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
-from dive_infra.operations.doors import Place, doors
-from dive_infra.operations.reloading import in_force
-from dive_infra.operations.secret_sources import variable
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import Access
+from dive_infra.rotation.rotation import in_force
+from dive_infra.rotation.sources import variable
+from dive_infra.rotation.targets import Place, doors
 from dive_infra.seeds.store import connect
 from tests.integration.coalition import Country
 from tests.integration.live import documents, keycloak, record, remains, running, told

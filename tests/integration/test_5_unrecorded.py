@@ -7,10 +7,10 @@ import docker
 import psycopg
 import pytest
 
+from dive_infra.automation.pending_creates import REMOVE, Removal, remove
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.admin import Admin, NotThere
-from dive_infra.operations.unrecorded import REMOVE, Removal, remove
+from dive_infra.identity.keycloak_admin import Admin, NotThere
 from dive_infra.orchestration.connection import trust
 from tests.integration.coalition import Country
 from tests.integration.live import keycloak, plain, told

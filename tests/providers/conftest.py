@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from dive_infra.dynamic import deploying
-from dive_infra.machine import engine
+from dive_infra.dynamic.runtime import deployment_run
+from dive_infra.engines.docker import engine
 from tests.support.lab import lab
 from tests.support.record import HUB_NAMES, SECRETS, Book, Record, book, start
 
@@ -28,4 +28,4 @@ def orchestration(record: Record) -> Iterator[Book]:
 @pytest.fixture(autouse=True)
 def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process deploys one country; these tests do it in turn."""
-    monkeypatch.setattr(deploying, "_this", deploying._Deployment())
+    monkeypatch.setattr(deployment_run, "_this", deployment_run._Deployment())

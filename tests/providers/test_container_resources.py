@@ -16,10 +16,11 @@ from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
-from dive_infra.machine import engine, files, images
-from dive_infra.machine.containers import look
-from dive_infra.machine.declaration import Declared
-from dive_infra.machine.differences import differences
+from dive_infra.engines.docker import engine, files
+from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.declaration import Declared
+from dive_infra.engines.docker.differences import differences
+from dive_infra.images import resolution
 from tests.support.by_hand import create
 
 PREFIX = "divetest-resource"
@@ -81,7 +82,7 @@ def network(client: docker.DockerClient) -> Iterator[str]:
 
 @pytest.fixture
 def bench(client: docker.DockerClient, network: str) -> Iterator[Bench]:
-    found = Bench(client, images.resolve(client, "redis", "redis:7.4.7-bookworm").id)
+    found = Bench(client, resolution.resolve(client, "redis", "redis:7.4.7-bookworm").id)
     yield found
     for name in found.made:
         with suppress(NotFound):

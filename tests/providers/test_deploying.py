@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from dive_infra.dynamic import deploying
+from dive_infra.automation.workspace import ROOT
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
-from dive_infra.machine.state import ROOT
+from dive_infra.dynamic.runtime import deployment_run
 from dive_infra.orchestration.records import Run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
@@ -43,7 +43,7 @@ def state(book: Book) -> Any:
 
 
 def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book) -> None:
-    deploying.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    deployment_run.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     Light().diff("light", {"a": 1}, {"a": 2})
     with Store(orchestration.owner) as store:
         assert store.holder("FRA") is None
@@ -51,7 +51,7 @@ def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book) -> None:
 
 
 def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: Book) -> None:
-    deploying.reached("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
+    deployment_run.reached("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
     with Store(orchestration.owner) as store:
@@ -66,14 +66,14 @@ def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestratio
     access = orchestration.spoke("FRA")
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
-        deploying.reached("FRA", Phase.PREFLIGHT, access)
+        deployment_run.reached("FRA", Phase.PREFLIGHT, access)
         with pytest.raises(Refused, match=r"FRA is being deployed by somebody@else \(pid 7"):
             Light().create({})
     assert Light.done == []
 
 
 def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchestration: Book) -> None:
-    deploying.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    deployment_run.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     with pytest.raises(Refused, match="no bulb"):
         Light().create({"broken": True})
     assert state(orchestration) == State.FAILED
@@ -85,27 +85,27 @@ def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchest
 
 
 def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book) -> None:
-    deploying.reached("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
+    deployment_run.reached("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
     Light().create({})
     assert Light.done == ["made"]
 
 
 def test_what_is_changed_makes_its_phase_run_again(orchestration: Book) -> None:
-    deploying.reached("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
-    assert not deploying.changed(Phase.SEEDING)
+    deployment_run.reached("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
+    assert not deployment_run.changed(Phase.SEEDING)
     Light().create({})
-    assert deploying.changed(Phase.SEEDING)
-    assert not deploying.changed(Phase.CONFIGURATION)
+    assert deployment_run.changed(Phase.SEEDING)
+    assert not deployment_run.changed(Phase.CONFIGURATION)
     session(orchestration.spoke("FRA")).close()
 
 
 def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestration: Book) -> None:
     """A preview asks a provider nothing else of what is new."""
-    deploying.reached("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
+    deployment_run.reached("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
     Light().check({"a": 1}, {"a": 2})
-    assert not deploying.changed(Phase.CONFIGURATION), "what is there already is diffed"
+    assert not deployment_run.changed(Phase.CONFIGURATION), "what is there already is diffed"
     assert Light().check({}, {"a": 2}).inputs == {"a": 2}
-    assert deploying.changed(Phase.CONFIGURATION)
+    assert deployment_run.changed(Phase.CONFIGURATION)
     assert state(orchestration) is None, "nothing is written"
 
 

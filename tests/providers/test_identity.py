@@ -35,13 +35,13 @@ from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto import pki
 from dive_infra.dynamic.undeclared import UndeclaredProvider
-from dive_infra.identity import link_data, people, users, web
-from dive_infra.identity.admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
+from dive_infra.engines.docker import engine
+from dive_infra.identity import federated_users, https, link_data, users
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.inspect import compare, compare_link
+from dive_infra.identity.keycloak_admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
-from dive_infra.machine import engine
+from dive_infra.identity.realm_diff import compare, compare_link
 from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
 
@@ -160,7 +160,7 @@ def _gateway(home: Path, material: Material) -> Iterator[None]:
     (home / "links.json").write_text(policy(USA, [FRA, DEU]))
     (home / "tls.crt").write_text(material.certificate)
     (home / "tls.key").write_text(material.key)
-    paths = SimpleNamespace(secret=lambda _: SECRETS["link-gateway"], http=lambda: web.client(material.ca))
+    paths = SimpleNamespace(secret=lambda _: SECRETS["link-gateway"], http=lambda: https.client(material.ca))
     routes = links.routes(SimpleNamespace(files=home, paths=paths))  # type: ignore[arg-type]
     app = Starlette(routes=routes, exception_handlers={problems.Problem: problems.answer})
     tls = {"ssl_certfile": str(home / "tls.crt"), "ssl_keyfile": str(home / "tls.key")}
@@ -244,7 +244,7 @@ def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) ->
     with pytest.raises(LoginFailed) as failed:
         coalition.login(USA, FRA, user.username)
     assert failed.value.host == USA.host("keycloak")
-    assert people.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
+    assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
     assert users.mend(coalition.admin, FRA, PASSWORD) == [f"{user.username}: countryOfAffiliation mended"]
     assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
 
@@ -531,7 +531,7 @@ def test_a_removed_link_leaves_nothing_behind_and_a_new_one_works(coalition: Coa
         realm = f"/realms/{names.realm}"
         assert coalition.admin.get(f"{realm}/identity-provider/instances") == []
         assert coalition.admin.get(f"{realm}/clients", clientId=partner.client) == []
-        assert people.known(coalition.admin, names.realm, partner.idp_alias) == {}
+        assert federated_users.known(coalition.admin, names.realm, partner.idp_alias) == {}
     coalition.declare()
     assert coalition.login(USA, FRA, "testuser-fra-1").claims["uniqueID"] == "testuser-fra-1"
     assert coalition.login(FRA, USA, "testuser-usa-1").claims["uniqueID"] == "testuser-usa-1"

@@ -22,9 +22,10 @@ from dive_infra.catalog.keycloak import DEPLOYER, keycloak
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.machine import engine, images, recipes
-from dive_infra.machine import registry as machine_registry
-from dive_infra.machine.containers import await_healthy
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.images import recipes, resolution
+from dive_infra.images import registry as machine_registry
 from tests.support.lab import Lab, lab
 from tests.support.registry import registry
 
@@ -210,7 +211,7 @@ def test_a_service_starts_again_with_its_data(country: Lab, ca: Path, service: s
 def test_a_second_resolution_builds_nothing(country: Lab) -> None:
     said: list[str] = []
     references = {"postgres": datastores.POSTGRES_IMAGE, "mongodb": datastores.MONGODB_IMAGE}
-    again = images.resolve_all(country.engine, references, said.append)
+    again = resolution.resolve_all(country.engine, references, said.append)
     assert not said
     assert {image.source for image in again.values()} == {"present"}
 
@@ -222,8 +223,8 @@ def docker() -> Iterator[DockerClient]:
 
 
 def test_an_image_of_another_repository_is_never_replaced_by_ours(docker: DockerClient) -> None:
-    with pytest.raises(images.ImageError, match=r"redis: image example\.invalid/redis:1 is neither on the engine"):
-        images.resolve(docker, "redis", "example.invalid/redis:1")
+    with pytest.raises(resolution.ImageError, match=r"redis: image example\.invalid/redis:1 is neither on the engine"):
+        resolution.resolve(docker, "redis", "example.invalid/redis:1")
 
 
 def test_a_registry_that_answers_is_pulled_from_at_the_locked_digest(
@@ -231,17 +232,17 @@ def test_a_registry_that_answers_is_pulled_from_at_the_locked_digest(
 ) -> None:
     monkeypatch.setattr(machine_registry, "LOCK_FILE", tmp_path / "images.lock")
     with registry("team/redis", "1.0") as published:
-        assert images.lock([published.reference, "dive/backend"]) == {published.reference: published.digest}
-        assert images.find(docker, "redis", published.reference) is None
-        pulled = images.resolve(docker, "redis", published.reference)
+        assert resolution.lock([published.reference, "dive/backend"]) == {published.reference: published.digest}
+        assert resolution.find(docker, "redis", published.reference) is None
+        pulled = resolution.resolve(docker, "redis", published.reference)
         locked = f"{published.reference.removesuffix(':1.0')}@{published.digest}"
         try:
             assert (pulled.reference, pulled.source) == (locked, "pulled")
-            assert images.resolve(docker, "redis", published.reference).source == "present"
+            assert resolution.resolve(docker, "redis", published.reference).source == "present"
         finally:
             docker.images.remove(locked)
-        with pytest.raises(images.ImageError, match="refuses it"):
-            images.lock([published.reference.replace("1.0", "2.0")])
+        with pytest.raises(resolution.ImageError, match="refuses it"):
+            resolution.lock([published.reference.replace("1.0", "2.0")])
         assert published.digest in machine_registry.LOCK_FILE.read_text()
 
 
@@ -252,8 +253,8 @@ def test_a_registry_that_is_silent_is_asked_once(docker: DockerClient) -> None:
         reference = f"localhost:{deaf.getsockname()[1]}/redis:1"
         began = monotonic()
         for _ in range(3):
-            with pytest.raises(images.ImageError, match="does not answer"):
-                images.resolve(docker, "redis", reference)
+            with pytest.raises(resolution.ImageError, match="does not answer"):
+                resolution.resolve(docker, "redis", reference)
         assert monotonic() - began < 2 * machine_registry.ANSWER_SECONDS
 
 
@@ -262,5 +263,5 @@ def test_a_failing_build_tells_the_end_of_its_log(
 ) -> None:
     (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN echo no such luck && exit 3\n")
     monkeypatch.setitem(recipes.RECIPES, "broken", recipes.Recipe(str(tmp_path), stands_in_for=("dive/broken",)))
-    with pytest.raises(images.ImageError, match=r"(?s)building dive\.local/broken:.* failed:.*no such luck"):
-        images.resolve(docker, "broken", "dive/broken")
+    with pytest.raises(resolution.ImageError, match=r"(?s)building dive\.local/broken:.* failed:.*no such luck"):
+        resolution.resolve(docker, "broken", "dive/broken")

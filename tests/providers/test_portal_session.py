@@ -10,7 +10,7 @@ from dive_infra.checks.runner import Wrong
 from dive_infra.checks.spec import Party
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
-from dive_infra.identity import web
+from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import login
 from dive_infra.seeds.documents import document
@@ -28,7 +28,7 @@ SIGNS_IN = FRA.host("opal-server")  # where the test's issuer is; it knows every
 @pytest.fixture
 def stranger(country: Lab) -> Iterator[httpx.Client]:
     """Nobody: a program without a session."""
-    with web.client(country.material.ca, timeout=20) as http:
+    with https.client(country.material.ca, timeout=20) as http:
         yield http
 
 

@@ -30,10 +30,10 @@ from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.identity import web
-from dive_infra.machine import engine
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.images import resolve
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.identity import https
+from dive_infra.images.resolution import resolve
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import document
 from dive_infra.seeds.loader import Loader
@@ -145,7 +145,7 @@ def _seed(there: Lab) -> None:
 def _teach_opa(there: Lab) -> None:
     """Policies and data as the policy client delivers them."""
     headers = {"Authorization": f"Bearer {SECRETS['opa-token']}"}
-    with web.client(there.material.ca) as http:
+    with https.client(there.material.ca) as http:
         for file in sorted((ROOT / "policies").rglob("*.rego")):
             if "tests" not in file.parts:
                 url = f"{FRA.url('opa')}/v1/policies/{file.stem}"
@@ -159,7 +159,7 @@ def _teach_opa(there: Lab) -> None:
 
 @pytest.fixture
 def http(country: Lab) -> Iterator[httpx.Client]:
-    with web.client(country.material.ca, timeout=20) as client:
+    with https.client(country.material.ca, timeout=20) as client:
         yield client
 
 

@@ -11,9 +11,10 @@ from docker.errors import NotFound
 from dive_infra.dynamic.base import Refused
 from dive_infra.dynamic.data_volume import DataVolumeProvider
 from dive_infra.dynamic.network_probe import NetworkProbeProvider
-from dive_infra.machine import engine, images
-from dive_infra.machine.loss import ACCEPT
-from dive_infra.machine.networks import called
+from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.data_loss import ACCEPT
+from dive_infra.engines.docker.networks import called
+from dive_infra.images import resolution
 
 VOLUME, NETWORK = "divetest-storage-data", "divetest-storage"
 MARK = {"dive.stack": "t-1"}
@@ -123,7 +124,7 @@ def probed() -> dict[str, Any]:
 
 
 def joined(client: docker.DockerClient, network_id: str | None, mark: dict[str, str]) -> None:
-    image = images.resolve(client, "redis", "redis:7.4.7-bookworm").id
+    image = resolution.resolve(client, "redis", "redis:7.4.7-bookworm").id
     container = client.containers.create(
         image, ["600"], entrypoint=["sleep"], name=f"{NETWORK}-user-{len(client.containers.list())}", labels=mark
     )

@@ -15,7 +15,7 @@ import httpx
 import jwt
 
 from dive_infra.config.naming import Names
-from dive_infra.identity import web
+from dive_infra.identity import https
 from dive_infra.identity.browser import Browser, LoginFailed
 from dive_infra.identity.link_data import certificates
 from dive_infra.identity.realm_data import AUDIENCE
@@ -50,7 +50,7 @@ def login(
     `timeout` (seconds) bounds each request. `override` replaces parameters of the authorization request, None drops
     one: for what must fail. Raises `LoginFailed`.
     """
-    with web.client(ca, timeout) as http:
+    with https.client(ca, timeout) as http:
         browser = Browser(http, via.host("keycloak"), username, password)
         return _CodeFlow(browser, portal, via, client_secret).run(override or {})
 

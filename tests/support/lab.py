@@ -20,8 +20,8 @@ from docker.types import Healthcheck, Mount
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.naming import LOOPBACK, SERVICES, Names
-from dive_infra.machine.containers import await_healthy
-from dive_infra.machine.images import resolve
+from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.images.resolution import resolve
 
 MEGABYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000

@@ -40,8 +40,8 @@ from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.dynamic.base import ago
 from dive_infra.dynamic.report import ReportProvider
+from dive_infra.engines.docker.declaration import Declared
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.machine.declaration import Declared
 from dive_infra.orchestration.access import Access, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk

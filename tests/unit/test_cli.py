@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dive_infra.automation import drift, workspace
 from dive_infra.checks.runner import Check
-from dive_infra.cli import drift, stacks, steps
+from dive_infra.cli import progress, stacks
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import engine, images, state
-from dive_infra.machine.images import ResolvedImage
+from dive_infra.engines.docker import engine
+from dive_infra.images import resolution
+from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
 
@@ -44,7 +46,7 @@ def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text(text)
-    monkeypatch.setattr(state, "STACKS", tmp_path)
+    monkeypatch.setattr(workspace, "STACKS", tmp_path)
     result = CliRunner().invoke(app, ["up", "USA"])
     assert result.exit_code == 2
     assert told in result.stderr
@@ -54,19 +56,19 @@ def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
-    monkeypatch.setattr(state, "STACKS", tmp_path)
+    monkeypatch.setattr(workspace, "STACKS", tmp_path)
     assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
 
 
 def test_the_list_of_images_says_what_is_on_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for country in ("usa", "fra"):
         (tmp_path / f"Pulumi.{country}.yaml").touch()
-    monkeypatch.setattr(state, "STACKS", tmp_path)
+    monkeypatch.setattr(workspace, "STACKS", tmp_path)
 
     def find(_: object, service: str, __: str) -> ResolvedImage | None:
         return ResolvedImage("sha256:" + "a" * 64, "dive/redis:1", "present") if service == "redis" else None
 
-    monkeypatch.setattr(images, "find", find)
+    monkeypatch.setattr(resolution, "find", find)
     monkeypatch.setattr(engine, "client", object)
     listed = {line.split()[0]: line for line in CliRunner().invoke(app, ["images", "list"]).stderr.splitlines()}
     assert listed["redis"].split()[2:] == ["dive/redis:1", "a" * 12]
@@ -97,11 +99,11 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
         f"pathlib.Path({str(done)!r}).write_text(str(len(asked)))"
     )
     code = (
-        "import os, pathlib; from dive_infra.cli.pulumi import to_its_end as run; "
+        "import os, pathlib; from dive_infra.automation.deploy import to_its_end as run; "
         f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=state.ROOT, start_new_session=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=workspace.ROOT, start_new_session=True
     ) as command:
         assert command.stdout
         assert command.stdout.readline() == "go\n"
@@ -112,8 +114,8 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
 
 
 def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with steps.console.capture() as shown, steps.step("images") as progress:
-        progress("Step 3: RUN echo [/tmp] [red] done")
+    with progress.console.capture() as shown, progress.step("images") as report:
+        report("Step 3: RUN echo [/tmp] [red] done")
     assert "RUN echo [/tmp] [red] done" in shown.get()
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import EPILOG, MEANINGS, Exit, worst
-from dive_infra.machine.state import ROOT
 from dive_infra.results.codes import CODES, GROUPS, KINDS, UnknownCode, find, page
 
 PACKAGE = ROOT / "dive_infra"

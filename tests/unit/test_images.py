@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dive_infra.catalog import datastores, keycloak
-from dive_infra.machine import engine, recipes, registry
+from dive_infra.engines.docker import engine
+from dive_infra.images import recipes, registry
 
 REFERENCES = {
     "postgres": datastores.POSTGRES_IMAGE,

@@ -7,6 +7,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from dive_infra.automation import stack_config
+from dive_infra.automation import workspace as machine_state
+from dive_infra.automation.stack_state import Checkpoint, Stack
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
 from dive_infra.cli import fleet, nuke
@@ -16,14 +19,11 @@ from dive_infra.cli.fleet import Deployment
 from dive_infra.config.countries import COUNTRIES, HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
-from dive_infra.machine import state as machine_state
-from dive_infra.operations import stack_files
-from dive_infra.operations.belongings import Belonging, is_of
-from dive_infra.operations.nuking import Inventory
-from dive_infra.operations.partner_side import HubUnreadable, PartnerSide
-from dive_infra.operations.restarting import all_needs
-from dive_infra.operations.stack import Checkpoint, Stack
+from dive_infra.engines.docker.restart import all_needs
 from dive_infra.orchestration.states import Phase
+from dive_infra.teardown.hub_side import HubUnreadable, PartnerSide
+from dive_infra.teardown.inventory import Belonging, is_of
+from dive_infra.teardown.teardown import Inventory
 
 FRA = Names(parse("FRA"))
 
@@ -81,7 +81,7 @@ def test_what_a_run_that_was_cut_off_has_written_is_completed(checkout: Path) ->
     ],
 )
 def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, added: str) -> None:
-    lines = stack_files.approving(text, "GBR").splitlines()
+    lines = stack_config.approving(text, "GBR").splitlines()
     assert added in lines
     lines.remove(added)
     assert lines == text.splitlines()
@@ -89,14 +89,14 @@ def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, add
 
 @pytest.mark.parametrize("text", ["", "config:\n", "config: {}\n", "config:\n  dive:spokes: '[]'\n"])
 def test_the_first_country_is_entered_too(text: str) -> None:
-    assert stack_files.approves(stack_files.approving(text, "GBR"), "GBR")
-    assert load("usa", yaml.safe_load(stack_files.approving(text, "GBR"))["config"]).spokes == ("GBR",)
+    assert stack_config.approves(stack_config.approving(text, "GBR"), "GBR")
+    assert load("usa", yaml.safe_load(stack_config.approving(text, "GBR"))["config"]).spokes == ("GBR",)
 
 
 def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:
     hub = load("usa", {"dive:namespace": "other", "dive:domain": "x.localhost", "dive:ports": {"redis": 7777}})
     for code in COUNTRIES.keys() - {HUB.code}:
-        spoke = load(code.lower(), yaml.safe_load(stack_files.spoke_file(hub, parse(code)))["config"])
+        spoke = load(code.lower(), yaml.safe_load(stack_config.spoke_file(hub, parse(code)))["config"])
         assert spoke.hub_names.url("keycloak") == hub.names.url("keycloak")
         assert spoke.hub_names.port("redis") == 7777
         assert spoke.names.zone == f"{code.lower()}.x.localhost"

@@ -10,19 +10,19 @@ from typing import Any
 import psutil
 import pytest
 
+from dive_infra.automation import state_export as exports
+from dive_infra.automation import workspace as machine_state
+from dive_infra.automation.backend_lock import updates
+from dive_infra.automation.stack_state import read
 from dive_infra.checks.spec import Configuration, Preflight, dump
 from dive_infra.cli import start
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.machine import state as machine_state
-from dive_infra.machine import toolchain
-from dive_infra.operations import export as exports
-from dive_infra.operations.bundle import HIDDEN, Redactor, secrets
-from dive_infra.operations.history import Update, markdown, runs
-from dive_infra.operations.stack import read
-from dive_infra.operations.updating import updates
+from dive_infra.diagnosis.history import Update, markdown, runs
+from dive_infra.diagnosis.support_bundle import HIDDEN, Redactor, secrets
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
+from dive_infra.toolchain import toolchain
 
 FRA = Names(parse("FRA"))
 SECRET = "Sehr-geheim-0815"

@@ -20,9 +20,9 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
 from dive_infra.identity import opal_token
-from dive_infra.machine import toolchain
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.documents import CORNERSTONES, document
+from dive_infra.toolchain import toolchain
 
 USA, FRA, DEU = (Names(country) for country in (HUB, COUNTRIES["FRA"], COUNTRIES["DEU"]))
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import planning, stacks
+from dive_infra.automation import preview_run
+from dive_infra.automation import workspace as machine_state
+from dive_infra.automation.workspace import ROOT
+from dive_infra.cli import stacks
 from dive_infra.cli.__main__ import app
-from dive_infra.machine import state as machine_state
-from dive_infra.machine.state import ROOT
 from dive_infra.orchestration.states import Phase
-from dive_infra.plans import comment, told
+from dive_infra.plans import comment, provider_messages
 from dive_infra.plans.events import plan
 from dive_infra.plans.plan import Plan, Preview, json_schema
 
@@ -56,7 +57,7 @@ def test_the_three_steps_of_a_replacement_are_one_change() -> None:
 
 def test_a_change_says_why_by_the_words_of_its_provider_and_those_beside_it() -> None:
     found = planned(
-        said(told.reason("Gate", "id-of-redis-gate", "is exited with code 0")),
+        said(provider_messages.reason("Gate", "id-of-redis-gate", "is exited with code 0")),
         step("update", "redis-gate", GATE),
         step("replace", "redis-container", CONTAINER),
         step("update", "other-gate", GATE.replace("Gate", "Probe")),
@@ -81,9 +82,9 @@ def test_a_changed_property_is_shown_with_both_values_and_a_secret_without() -> 
 def test_each_phase_has_its_verdict_and_evidence() -> None:
     found = planned(
         step("same", "opa", CONTAINER),
-        said(told.skipped(Phase.PREFLIGHT, "engine, 9 ports; 0.2 s")),
-        said(told.unknown(Phase.INITIALIZATION, "kept as proven at noon: no engine (3 looks)")),
-        said(told.again(Phase.DEPLOYMENT, ", as it is not valid now:")),
+        said(provider_messages.skipped(Phase.PREFLIGHT, "engine, 9 ports; 0.2 s")),
+        said(provider_messages.unknown(Phase.INITIALIZATION, "kept as proven at noon: no engine (3 looks)")),
+        said(provider_messages.again(Phase.DEPLOYMENT, ", as it is not valid now:")),
         said(""),
         said("  ✗ redis runs: found exited"),
     )
@@ -153,7 +154,9 @@ def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
 
 @pytest.mark.parametrize("words", ["@admin", "<img src=x>", "`code`", "a | b", "[link](there)", "</details>"])
 def test_a_value_never_becomes_markdown(words: str) -> None:
-    found = planned(said(told.reason("Gate", "id-of-redis-gate", words)), step("update", "redis-gate", GATE))
+    found = planned(
+        said(provider_messages.reason("Gate", "id-of-redis-gate", words)), step("update", "redis-gate", GATE)
+    )
     row = next(line for line in comment.markdown([found]).splitlines() if line.startswith("| DEPLOYMENT"))
     assert words not in row
     assert row.count("|") == 4, "three cells"
@@ -183,20 +186,22 @@ def test_a_preview_reads_back_as_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("line", "about"),
     [
-        (told.skipped(Phase.SEEDING, "7 seed batches (all); 0.2 s"), "skipped"),
-        (told.unknown(Phase.SEEDING, "kept as proven at noon: no answer"), "unknown"),
-        (told.again(Phase.SEEDING, ": changed is declaration"), "again"),
-        (told.again(Phase.SEEDING, ", as it is not valid now:\n  ✗ off"), "again"),
-        (told.reason("Gate", "dive-fra-redis", "is exited"), "reason"),
+        (provider_messages.skipped(Phase.SEEDING, "7 seed batches (all); 0.2 s"), "skipped"),
+        (provider_messages.unknown(Phase.SEEDING, "kept as proven at noon: no answer"), "unknown"),
+        (provider_messages.again(Phase.SEEDING, ": changed is declaration"), "again"),
+        (provider_messages.again(Phase.SEEDING, ", as it is not valid now:\n  ✗ off"), "again"),
+        (provider_messages.reason("Gate", "dive-fra-redis", "is exited"), "reason"),
     ],
 )
 def test_what_is_told_is_read_back(line: str, about: str) -> None:
-    [found] = told.read(f"something else\n\n{line}\n\nTestUsers made\n")
+    [found] = provider_messages.read(f"something else\n\n{line}\n\nTestUsers made\n")
     assert found.about == about
 
 
 def test_a_phase_that_runs_again_says_what_changed_in_words() -> None:
-    found = planned(step("same", "opa", CONTAINER), said(told.again(Phase.SEEDING, ": changed is after, declaration")))
+    found = planned(
+        step("same", "opa", CONTAINER), said(provider_messages.again(Phase.SEEDING, ": changed is after, declaration"))
+    )
     [phase] = [p for p in found.phases if p.phase == Phase.SEEDING]
     assert phase.evidence == "changed: the phases before it, what it declares"
 
@@ -209,8 +214,8 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     (tmp_path / "Pulumi.fra.yaml").touch()
     monkeypatch.setattr(machine_state, "STACKS", tmp_path)
     fra, gbr = stacks.chosen(["fra", "gbr"])
-    assert planning.unapproved(fra) == []
-    assert planning.unapproved(gbr) == [
+    assert preview_run.unapproved(fra) == []
+    assert preview_run.unapproved(gbr) == [
         "Pulumi.usa.yaml does not approve GBR; next: add GBR to dive:spokes there",
     ]
 

@@ -9,9 +9,9 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
+from dive_infra.automation.pending_creates import AGAIN, REMOVE
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
-from dive_infra.operations.unrecorded import AGAIN, REMOVE
 from dive_infra.stacks.program import deploy
 from policy.rule import Judgement, Resource, judge
 from policy.rules import RULES

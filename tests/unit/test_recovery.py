@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from dive_infra.machine.owner import Owner, owners, whether
+from dive_infra.automation.lock_owner import Owner, owners, whether
 
 REFUSAL = (
     "error: {what}the stack is currently locked by {n} lock(s). Either wait for the other process(es) to end or delete "

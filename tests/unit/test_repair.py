@@ -6,21 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from dive_infra.automation.backend_lock import Update
+from dive_infra.automation.stack_state import ReportFile, Stack
 from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import Initialization
-from dive_infra.cli import remedies
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.remedies import plan
 from dive_infra.cli.repair import ended
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.machine.loss import choice
-from dive_infra.operations import diagnosis
-from dive_infra.operations.country import Country, Failed
-from dive_infra.operations.diagnosis import Diagnosis, View, mender, proven
-from dive_infra.operations.stack import ReportFile, Stack
-from dive_infra.operations.updating import Update
+from dive_infra.diagnosis import repair, symptoms
+from dive_infra.diagnosis.repair import plan
+from dive_infra.diagnosis.snapshot import Country, Failed
+from dive_infra.diagnosis.symptoms import Diagnosis, View, mender, proven
+from dive_infra.engines.docker.data_loss import choice
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
@@ -46,7 +45,7 @@ def view(code: str = "FRA", updates: tuple[Update, ...] = (), deployed: bool = T
     """A country with these findings; without a record, as nothing here asks it."""
     stack = Stack(code.lower(), 10, None) if deployed else None
     looked = {Phase(name): Validation(tuple(found), 0.1) for name, found in phases.items()}
-    return diagnosis._judged(Country(code, deployed, stack, updates=updates, phases=looked))
+    return symptoms._judged(Country(code, deployed, stack, updates=updates, phases=looked))
 
 
 def found(own: View, hub: View | None = None) -> Diagnosis:
@@ -107,7 +106,7 @@ def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
     sick = found(view(PREFLIGHT=[SICK], CONFIGURATION=[DARK]), view("USA", deployed=False))
     (decision,) = [s for s in plan(sick).decisions if s.code == "FRA"]
     assert steps(sick) == [], "an update of France would not get past its first phase"
-    told = remedies.next_step(decision, sick)
+    told = repair.next_step(decision, sick)
     assert told == "the operator of USA: ./dive repair USA; then: ./dive repair FRA"
 
 
@@ -138,11 +137,11 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     down = view(DEPLOYMENT=[replace(STOPPED, answer="unknown")])
     country = replace(down.country, failed=(Failed("engine", "no answer", "./dive up starts the engine"),))
-    monkeypatch.setattr(remedies.debian, "possible", lambda: True)
-    monkeypatch.setattr(remedies.engine, "usual", lambda: True)
-    assert steps(found(diagnosis._judged(country))) == [("engine", "FRA")]
-    monkeypatch.setattr(remedies.engine, "usual", lambda: False)
-    elsewhere = found(diagnosis._judged(country))
+    monkeypatch.setattr(repair.debian, "possible", lambda: True)
+    monkeypatch.setattr(repair.engine, "usual", lambda: True)
+    assert steps(found(symptoms._judged(country))) == [("engine", "FRA")]
+    monkeypatch.setattr(repair.engine, "usual", lambda: False)
+    elsewhere = found(symptoms._judged(country))
     assert steps(elsewhere) == []
     assert ended(elsewhere, elsewhere) != Exit.OK
 
@@ -190,11 +189,11 @@ def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     well = view(VERIFICATION=[valid(STOPPED)])
     stack = Stack("fra", 10, None, report=ReportFile(str(file), "as it was written"))
-    gone = found(diagnosis._judged(replace(well.country, stack=stack)))
+    gone = found(symptoms._judged(replace(well.country, stack=stack)))
     assert [(s.where, s.found) for s in gone.symptoms] == [("report", "is gone")]
     assert steps(gone) == [("update", "FRA")]
     file.write_text("as it was written")
-    assert not found(diagnosis._judged(replace(well.country, stack=stack))).symptoms
+    assert not found(symptoms._judged(replace(well.country, stack=stack))).symptoms
 
 
 def test_a_failed_update_is_tried_again_and_the_choice_it_told_is_the_next_step() -> None:
@@ -202,7 +201,7 @@ def test_a_failed_update_is_tried_again_and_the_choice_it_told_is_the_next_step(
     failure = Failure("CHANGE_FAILED", "DatabaseLogins", "database keycloak is gone", NOON, "r", 1.0, told)
     current = Current(State.FAILED, State.DEPLOYING, NOON, "it failed", "r")
     country = replace(view().country, record=Overview(NOON, current, 1.0, None, {}, (), (failure,)))
-    failed = Diagnosis(diagnosis._judged(country))
+    failed = Diagnosis(symptoms._judged(country))
     (symptom,) = failed.symptoms
     assert steps(failed) == [("update", "FRA")]
-    assert remedies.next_step(symptom, failed).endswith("DIVE_ACCEPT_LOSS=keycloak ./dive up FRA")
+    assert repair.next_step(symptom, failed).endswith("DIVE_ACCEPT_LOSS=keycloak ./dive up FRA")

@@ -20,12 +20,18 @@ ORDER = (
     {"stacks", "cli"},
     {"phases"},
     {"components"},
-    {"dynamic", "operations"},
+    {"dynamic"},
+    {"diagnosis", "rotation", "teardown"},
+    {"automation"},
     {"checks"},
     {"plans"},
-    {"orchestration", "seeds", "machine"},
+    {"orchestration", "seeds", "images"},
+    {"engines"},
+    {"toolchain"},
     {"catalog"},
     {"identity"},
+    {"config"},
+    {"results", "process", "crypto"},
 )
 DECLARING = {"stacks", "phases", "components", "dynamic"}
 

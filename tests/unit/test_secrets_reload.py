@@ -8,9 +8,9 @@ from dive_infra.checks.runner import CouldNotTell
 from dive_infra.config.countries import HUB, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
-from dive_infra.operations import reloading, secret_sources
-from dive_infra.operations.doors import Door, NotChanged, Place
-from dive_infra.operations.reloading import Change, Reload, RolledBack, Stuck
+from dive_infra.rotation import rotation, sources
+from dive_infra.rotation.rotation import Change, Reload, RolledBack, Stuck
+from dive_infra.rotation.targets import Door, NotChanged, Place
 from tests.support.google import secret_manager
 
 FRA = parse("FRA")
@@ -41,23 +41,23 @@ SPOKE, OF_HUB = own(is_hub=False), own(is_hub=True)
     ],
 )
 def test_a_secret_is_called_outside_as_in_dive_v3(name: str, variable: str, spoke: str, hub: str) -> None:
-    assert secret_sources.variable(name, FRA) == variable
-    assert secret_sources.google_name(name, FRA) == spoke
-    assert secret_sources.google_name(name, HUB) == hub
+    assert sources.variable(name, FRA) == variable
+    assert sources.google_name(name, FRA) == spoke
+    assert sources.google_name(name, HUB) == hub
 
 
 @pytest.mark.parametrize("country", [FRA, HUB])
 def test_no_two_secrets_of_a_country_are_called_the_same_outside(country: object) -> None:
     place = parse(getattr(country, "code"))  # noqa: B009
     names = [c.name for c in own(place.is_hub)]
-    assert len({secret_sources.variable(n, place) for n in names}) == len(names)
-    assert len({secret_sources.google_name(n, place) for n in names}) == len(names)
+    assert len({sources.variable(n, place) for n in names}) == len(names)
+    assert len({sources.google_name(n, place) for n in names}) == len(names)
 
 
 def test_generated_secrets_are_accepted_and_never_twice_the_same() -> None:
-    one, other = (secret_sources.generated(OF_HUB) for _ in range(2))
+    one, other = (sources.generated(OF_HUB) for _ in range(2))
     assert one.keys() == {c.name for c in OF_HUB}
-    assert not reloading.flaws(one, is_hub=True)
+    assert not rotation.flaws(one, is_hub=True)
     assert not set(one.values()) & set(other.values())
 
 
@@ -75,12 +75,12 @@ def test_generated_secrets_are_accepted_and_never_twice_the_same() -> None:
 def test_an_environment_file_is_read_as_it_is_written(tmp_path: Path, line: str, value: str) -> None:
     file = tmp_path / "fra.env"
     file.write_text(f"# FRA\nAPP_URL=https://x\n{line}\nREDIS_PASSWORD_USA=of-another-country\n")
-    assert secret_sources.from_file(file, SPOKE, FRA) == {"redis": value}
+    assert sources.from_file(file, SPOKE, FRA) == {"redis": value}
 
 
 def test_a_file_that_is_not_there_is_told_with_what_it_should_hold(tmp_path: Path) -> None:
-    with pytest.raises(secret_sources.SourceError, match="expected lines such as REDIS_PASSWORD_FRA="):
-        secret_sources.from_file(tmp_path / "none.env", SPOKE, FRA)
+    with pytest.raises(sources.SourceError, match="expected lines such as REDIS_PASSWORD_FRA="):
+        sources.from_file(tmp_path / "none.env", SPOKE, FRA)
 
 
 def test_googles_secret_manager_is_asked_for_the_latest_versions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +90,11 @@ def test_googles_secret_manager_is_asked_for_the_latest_versions(monkeypatch: py
         "dive-v3-redis-password-deu": b"of-another-country",
     }
     with secret_manager("dive25", held) as address:
-        monkeypatch.setenv(secret_sources.EMULATOR, address)
-        found = secret_sources.from_google("dive25", SPOKE, FRA)
+        monkeypatch.setenv(sources.EMULATOR, address)
+        found = sources.from_google("dive25", SPOKE, FRA)
         assert found == {"redis": "from-google-redis-0123456789", "mongodb": "from-google-mongo-0123456789"}
-        with pytest.raises(secret_sources.SourceError, match=r"Permission denied on project other.*next: gcloud"):
-            secret_sources.from_google("other", SPOKE, FRA)
+        with pytest.raises(sources.SourceError, match=r"Permission denied on project other.*next: gcloud"):
+            sources.from_google("other", SPOKE, FRA)
 
 
 @pytest.mark.parametrize(
@@ -107,15 +107,15 @@ def test_googles_secret_manager_is_asked_for_the_latest_versions(monkeypatch: py
     ],
 )
 def test_a_weak_secret_is_refused_without_being_shown(value: str, why: str) -> None:
-    [told] = reloading.flaws({"redis": value}, is_hub=False)
+    [told] = rotation.flaws({"redis": value}, is_hub=False)
     assert told.startswith(f"redis {why}")
     assert not value or value not in told
 
 
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
-    assert "keys of documents that exist" in reloading.refusal("kas-key", is_hub=False)
-    assert "is no secret of this country; expected one of" in reloading.refusal("link-gateway", is_hub=False)
-    assert reloading.refusal("link-gateway", is_hub=True) == ""
+    assert "keys of documents that exist" in rotation.refusal("kas-key", is_hub=False)
+    assert "is no secret of this country; expected one of" in rotation.refusal("link-gateway", is_hub=False)
+    assert rotation.refusal("link-gateway", is_hub=True) == ""
 
 
 def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> None:
@@ -124,9 +124,9 @@ def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> 
         own_ = {"type": "dive:components:Secrets", "urn": "urn::secret", "outputs": {"values": values}}
         return {"deployment": {"resources": [of_grant, own_]}}
 
-    assert reloading.in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
-    assert reloading.in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
-    assert reloading.in_force({"deployment": None}) == {}
+    assert rotation.in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
+    assert rotation.in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
+    assert rotation.in_force({"deployment": None}) == {}
 
 
 class Server(Door):
@@ -145,7 +145,7 @@ class Server(Door):
 
 
 def reload(monkeypatch: pytest.MonkeyPatch, **servers: Server) -> Reload:
-    monkeypatch.setattr(reloading, "doors", lambda is_hub: servers)
+    monkeypatch.setattr(rotation, "doors", lambda is_hub: servers)
     changes = [Change(name, "old", "new") for name in servers]
     return Reload(Place(Names(FRA), "", dict.fromkeys(servers, "old")), changes, is_hub=False)
 

@@ -8,7 +8,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.crypto.pki import issue
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.identity.admin import Access, Admin
+from dive_infra.identity.keycloak_admin import Access, Admin
 from dive_infra.process import probe_cache
 
 

@@ -18,6 +18,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from dive_infra.automation import workspace as machine_state
+from dive_infra.automation.backend_lock import Update
+from dive_infra.automation.stack_state import Checkpoint, Stack
+from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.runner import Check, Validation
 from dive_infra.checks.spec import Deployment, Party, Preflight, Spec, Verification, fingerprint
 from dive_infra.cli import doctor as doctor_verb
@@ -27,17 +31,13 @@ from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.machine import state as machine_state
-from dive_infra.machine.containers import Condition
-from dive_infra.machine.state import ROOT
-from dive_infra.operations.country import Container, Country, Failed
-from dive_infra.operations.doctor import diagnose
-from dive_infra.operations.examination import Examined
-from dive_infra.operations.history import HistoryReport
-from dive_infra.operations.report import DoctorReport, StatusReport, json_schema
-from dive_infra.operations.stack import Checkpoint, Stack
-from dive_infra.operations.status import exact, judge
-from dive_infra.operations.updating import Update
+from dive_infra.diagnosis.deep_checks import Examined
+from dive_infra.diagnosis.doctor_report import diagnose
+from dive_infra.diagnosis.history import HistoryReport
+from dive_infra.diagnosis.snapshot import Container, Country, Failed
+from dive_infra.diagnosis.status import exact, judge
+from dive_infra.diagnosis.status_report import DoctorReport, StatusReport, json_schema
+from dive_infra.engines.docker.containers import Condition
 from dive_infra.orchestration.access import Access
 from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder

@@ -22,8 +22,8 @@ import pulumi
 import pytest
 from pulumi._types import input_type_py_to_pulumi_names
 
-from dive_infra.machine import download, gobuild, toolchain
-from dive_infra.machine.toolchain import PLUGINS, ToolchainError
+from dive_infra.toolchain import download, go_build, toolchain
+from dive_infra.toolchain.toolchain import PLUGINS, ToolchainError
 
 # What the Python packages offer and the plugins built here do not: docker's own image builder, and what the
 # Postgres provider learnt after 1.7.1.
@@ -87,7 +87,7 @@ def test_each_plugin_has_the_version_that_its_python_package_asks_for() -> None:
 
 def test_the_versions_named_are_those_of_the_go_modules() -> None:
     def pinned(module: str, dependency: str) -> str:
-        text = (gobuild.SOURCES / module / "go.mod").read_text()
+        text = (go_build.SOURCES / module / "go.mod").read_text()
         match = re.search(rf"{re.escape(dependency)} v(\S+)", text)
         assert match, f"toolchain/{module}/go.mod does not require {dependency}"
         return match[1]
@@ -170,8 +170,8 @@ def test_a_published_plugin_is_left_alone_and_an_old_build_of_ours_is_not(
 
 
 def test_a_program_is_keyed_by_its_own_inputs_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(gobuild.SOURCES, tmp_path / "toolchain")
-    monkeypatch.setattr(gobuild, "SOURCES", tmp_path / "toolchain")
+    shutil.copytree(go_build.SOURCES, tmp_path / "toolchain")
+    monkeypatch.setattr(go_build, "SOURCES", tmp_path / "toolchain")
     names = ("pulumi", "pulumi-resource-docker", "opa", "ferretdb")
     before = {name: toolchain.key(name) for name in names}
     (tmp_path / "toolchain" / "ferretdb" / "main.go").write_text("package main")
@@ -182,10 +182,10 @@ def test_two_builders_build_once_and_a_failed_build_leaves_nothing(tmp_path: Pat
     target, said, second = tmp_path / "kept", list[str](), list[Path | None]()
 
     def other() -> None:
-        with gobuild.building(target, said.append) as work:
+        with go_build.building(target, said.append) as work:
             second.append(work)
 
-    with gobuild.building(target, quiet) as work:
+    with go_build.building(target, quiet) as work:
         assert work
         thread = threading.Thread(target=other)
         thread.start()
@@ -197,7 +197,7 @@ def test_two_builders_build_once_and_a_failed_build_leaves_nothing(tmp_path: Pat
     assert said == ["waiting for another process that makes kept"]
     assert (target / "program").read_text() == "whole"
 
-    with pytest.raises(RuntimeError, match="compiler"), gobuild.building(tmp_path / "failed", quiet):
+    with pytest.raises(RuntimeError, match="compiler"), go_build.building(tmp_path / "failed", quiet):
         raise RuntimeError("compiler")
     assert {path.name for path in tmp_path.iterdir()} == {"kept", "kept.lock", "failed.lock"}
 

@@ -19,10 +19,10 @@ import pytest
 import typer
 import yaml
 
+from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.config.countries import parse
-from dive_infra.machine import toolchain
-from dive_infra.machine.state import ROOT
+from dive_infra.toolchain import toolchain
 
 PLACE = ROOT / ".github"
 WORKFLOWS = sorted((PLACE / "workflows").glob("*.yml"))

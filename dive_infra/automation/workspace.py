@@ -1,0 +1,133 @@
+"""The environment in which Pulumi runs here: its state, its passphrase, its tools on PATH."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from dive_infra.toolchain.toolchain import Toolchain
+
+ROOT = Path(__file__).parents[2]
+# An operator of several coalitions has a folder for each: its stack files, its state and its passphrase.
+STACKS = Path(os.environ.get("DIVE_STACKS") or ROOT).resolve()
+HOME = STACKS / ".dive"  # ignored by git
+
+
+def pulumi_home() -> Path:
+    """Where Pulumi keeps its plugins."""
+    return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+
+
+# Each makes Pulumi, or a provider below it, print or write the bodies of requests, with the secrets in them.
+LOUD = (
+    "TF_LOG",
+    "TF_LOG_CORE",
+    "TF_LOG_PATH",
+    "TF_LOG_PROVIDER",
+    "PULUMI_DEBUG_GRPC",
+    "PULUMI_OPTION_DEBUG",
+    "PULUMI_OPTION_LOGFLOW",
+    "PULUMI_OPTION_LOGTOSTDERR",
+    "PULUMI_OPTION_SHOW_SECRETS",
+    "PULUMI_OPTION_VERBOSE",
+)
+
+
+class StateError(RuntimeError):
+    """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
+
+
+def stack_file(stack: str) -> Path:
+    """`Pulumi.fra.yaml` of the coalition."""
+    return STACKS / f"Pulumi.{stack}.yaml"
+
+
+def passphrase_file() -> Path:
+    """The file with this checkout's passphrase, made with mode 0600 when it is not there.
+
+    Raises `StateError` when it is gone although something is encrypted with it.
+    """
+    path = HOME / "passphrase"
+    if not path.exists():
+        salted = [p.name for p in STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
+        if salted:
+            raise StateError(
+                f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
+                "set PULUMI_CONFIG_PASSPHRASE; to begin anew, remove the line `encryptionsalt` there"
+            )
+        HOME.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32))
+    return path
+
+
+def _keep_project() -> None:
+    """Beside stack files of their own Pulumi wants its project file: it is this checkout's, always."""
+    if STACKS == ROOT:
+        return
+    if not STACKS.is_dir():
+        raise StateError(
+            f"DIVE_STACKS is {STACKS}, which is no folder; expected one with stack files such as Pulumi.fra.yaml; "
+            f"next: mkdir -p {STACKS}, or unset DIVE_STACKS"
+        )
+    here, there = ROOT / "Pulumi.yaml", STACKS / "Pulumi.yaml"
+    if not there.exists() or there.read_bytes() != here.read_bytes():
+        there.write_bytes(here.read_bytes())
+
+
+def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
+    _keep_project()
+    added = tools(toolchain, given)
+    if not given.get("PULUMI_BACKEND_URL"):
+        state = HOME / "state"
+        HOME.mkdir(mode=0o700, exist_ok=True)
+        state.mkdir(exist_ok=True)
+        added["PULUMI_BACKEND_URL"] = state.as_uri()
+    if not _has_passphrase(given):
+        added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
+    if not given.get("DOCKER_HOST"):
+        added["DOCKER_HOST"] = docker_host
+    return added
+
+
+def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
+    """The variables with which the state that there is can be read; None without a state. Nothing is made."""
+    state, passphrase = HOME / "state", HOME / "passphrase"
+    added: dict[str, str] = {}
+    if not given.get("PULUMI_BACKEND_URL"):
+        if not state.exists():
+            return None
+        added["PULUMI_BACKEND_URL"] = state.as_uri()
+    if not _has_passphrase(given):
+        # Without one the state may be of a cloud key; where it is not, Pulumi says so.
+        added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
+    return added
+
+
+def quiet(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """These variables without those of `LOUD`, and which those were."""
+    return {k: v for k, v in given.items() if k not in LOUD}, [k for k in LOUD if given.get(k)]
+
+
+def _has_passphrase(given: Mapping[str, str]) -> bool:
+    return "PULUMI_CONFIG_PASSPHRASE" in given or bool(given.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
+
+
+def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables with which Pulumi and what it starts are found."""
+    added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
+    # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
+    added["PYTHONDONTWRITEBYTECODE"] = ""
+    # Without it the engine waits for each look at a live resource before it asks for the next.
+    added["PULUMI_PARALLEL_DIFF"] = given.get("PULUMI_PARALLEL_DIFF", "true")
+    if toolchain.source == "built":
+        added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+    # The environment comes first: older language hosts take the first `python3` on PATH.
+    ours = [str(ROOT / ".venv" / "bin"), *map(str, toolchain.bin_dirs)]
+    rest = [p for p in given.get("PATH", "").split(os.pathsep) if p not in ours]
+    added["PATH"] = os.pathsep.join([*ours, *rest])
+    return added

@@ -1,0 +1,305 @@
+"""Everything that can be wrong with a country: its validators, and what stands around a deployment.
+
+Checks are data: a group is a title and its checks, and whoever runs them needs to know nothing else. All of them run
+side by side, each bounded in time.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dive_infra.automation.backend_lock import updates
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.stack_state import Stack, read
+from dive_infra.automation.state_export import Export, NotDeployed
+from dive_infra.automation.workspace import ROOT, pulumi_home
+from dive_infra.checks import preflight, runner
+from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.spec import Verification, fingerprint
+from dive_infra.config.settings import Settings
+from dive_infra.diagnosis.served_certificates import served
+from dive_infra.diagnosis.snapshot import recorded, whole
+from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.overview import Overview
+from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.toolchain import toolchain
+
+DEADLINE = 20.0  # seconds for a check, a login included
+_SKEW = 2.0  # seconds between the clocks of this machine and of the database
+_MEMORY, _DISK = 4, 5  # GiB, as PREFLIGHT asks
+
+Declared = Callable[[], Settings]  # the settings of the country's stack file; raises what it is refused with
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A check and what it found; `seconds` that it took."""
+
+    check: Check
+    validation: Validation
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    checks: tuple[Check, ...]
+
+
+@dataclass
+class _Known:
+    """What several checks ask for, asked once."""
+
+    stack: Stack | None
+    record: "Future[Overview]"
+
+    def overview(self) -> Overview:
+        try:
+            return self.record.result()
+        except StoreError as error:
+            cause, _, remedy = str(error).partition("; next: ")
+            raise CouldNotTell(cause, remedy or "./dive up USA") from None
+
+
+def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
+    """The groups in their order, each with what its checks found."""
+    try:
+        stack: Stack | None = read(export.stack, export.state())
+        problem: Exception | None = None
+    except (NotDeployed, PulumiFailed) as error:
+        stack, problem = None, error
+    with ThreadPoolExecutor(max_workers=64) as side_by_side:
+        record = side_by_side.submit(_overview, stack, export.stack)
+        groups = _groups(export.stack, _Known(stack, record), problem, declared)
+        running = {
+            g.title: [(c, side_by_side.submit(runner.run, [c], deadline)) for c in g.checks] for g in groups if g.checks
+        }
+        return {title: [Examined(c, f.result()) for c, f in looked] for title, looked in running.items()}
+
+
+def _overview(stack: Stack | None, name: str) -> Overview:
+    if stack is None or stack.store is None:
+        raise StoreError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
+    return recorded(stack.store, name)
+
+
+def _groups(name: str, known: _Known, problem: Exception | None, declared: Declared) -> Iterator[Group]:
+    code, stack = name.upper(), known.stack
+    yield Group("MACHINE", tuple(_machine(stack)))
+    yield Group("STATE", tuple(_state(name, stack, problem, declared)))
+    if stack is None:
+        return
+    yield Group("RECORD", tuple(_record(code, known)))
+    for phase in Phase:
+        spec = stack.spec(phase)
+        checks = whole(spec) if spec else [_unproven(stack, phase)]
+        if isinstance(spec, Verification):
+            sentence = "the verification report is of this deployment"
+            checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # it decides nothing
+        if phase == Phase.INITIALIZATION and spec and Phase.DEPLOYMENT in stack.specs:
+            checks += [Check(*row) for row in served(spec)]
+        yield Group(phase, tuple(checks))
+
+
+# This machine.
+
+
+def _machine(stack: Stack | None) -> Iterator[Check]:
+    yield Check("Pulumi is there, in a supported version", "pulumi", _pulumi)
+    yield Check("its plugins are there, in the versions that are asked for", "plugins", _plugins)
+    if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT asks
+        yield Check("the Docker engine is on this machine", "endpoint", preflight.endpoint)
+        yield Check("the Docker engine answers and has memory", "engine", lambda: preflight.memory(_MEMORY))
+        yield Check("the engine's disk has room", "disk", lambda: preflight.disk(_DISK))
+
+
+def _pulumi() -> str:
+    told: list[str] = []
+    found = toolchain.find(None, told.append)
+    if found is None:
+        least = ".".join(map(str, toolchain.SUPPORTED[0]))
+        raise Wrong("; ".join(told) or "not on this machine", f"{least} or newer", "./dive env", 1103)
+    return f"{found.source}, {found.pulumi}"
+
+
+def _plugins() -> str:
+    missing = [
+        f"{name} {version}"
+        for name, version in toolchain.PLUGINS.items()
+        if not (pulumi_home() / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}").exists()
+    ]
+    if missing:
+        raise Wrong(f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", "./dive env", 1103)
+    return ", ".join(f"{name} {version}" for name, version in toolchain.PLUGINS.items())
+
+
+# The stack's state and its file.
+
+
+def _state(name: str, stack: Stack | None, problem: Exception | None, declared: Declared) -> Iterator[Check]:
+    yield Check(f"the state of stack {name} can be read", "state", lambda: _readable(name, stack, problem))
+    yield Check(f"Pulumi.{name}.yaml is accepted", "settings", lambda: _accepted(name, declared))
+    yield Check("no update runs, and none left its lock behind", "pulumi lock", lambda: _unlocked(name))
+    if stack:
+        yield Check("no operation is pending", "pending", lambda: _settled(stack))
+        yield Check("the stack file names what is deployed", "namespace", lambda: _same(name, stack, declared))
+
+
+def _readable(name: str, stack: Stack | None, problem: Exception | None) -> str:
+    up = f"./dive up {name.upper()}"
+    if isinstance(problem, NotDeployed):
+        raise Wrong("there is no such stack", "a deployed one", up)
+    if problem:
+        raise CouldNotTell(str(problem), f"set the passphrase that it was made with: ./dive explain 1004; or: {up}")
+    assert stack is not None  # one of both
+    if not stack.resources:
+        raise Wrong("nothing is in it", "a deployed country", up)
+    for checkpoint in stack.checkpoints.values():
+        if checkpoint.unreadable:
+            raise Wrong(checkpoint.unreadable, "declarations of this version", up, 1105)
+    return f"{stack.resources} resources, last updated at {stack.updated:%Y-%m-%d %H:%M:%S} by Pulumi {stack.program}"
+
+
+def _accepted(name: str, declared: Declared) -> str:
+    try:
+        settings = declared()
+    except ValueError as error:  # every refusal of a setting is one
+        raise Wrong(" ".join(str(error).split()), "settings that are known", f"mend Pulumi.{name}.yaml", 1005) from None
+    return f"country {settings.country}, namespace {settings.namespace}"
+
+
+def _same(name: str, stack: Stack, declared: Declared) -> str:
+    deployed = stack.names
+    if deployed is None:
+        raise CouldNotTell("no phase was completed yet", f"./dive up {stack.code}")
+    try:
+        wanted = declared().names
+    except ValueError:
+        raise CouldNotTell("the stack file is refused", f"mend Pulumi.{name}.yaml") from None
+    for what, here, there in (
+        ("namespace", wanted.namespace, deployed.namespace),
+        ("domain", wanted.domain, deployed.domain),
+    ):
+        if here != there:
+            raise Wrong(
+                f"{what} {here}",
+                f"{what} {there}, as deployed",
+                f"pulumi config set dive:{what} {there} -s {name}",
+                1005,
+            )
+    return f"namespace {deployed.namespace}"
+
+
+def _unlocked(name: str) -> str:
+    held = updates(name)
+    for update in held:
+        if update.live is False:
+            raise Wrong(
+                f"left behind by {update}, which lives no more", "no lock", f"pulumi cancel -s {name} --yes", 1503
+            )
+    if held:
+        raise Wrong(f"{held[0]} runs an update", "nobody", f"wait for it to end, then: ./dive doctor {name}", 1007)
+    return "free"
+
+
+def _settled(stack: Stack) -> str:
+    if stack.pending:
+        raise Wrong(", ".join(stack.pending), "none", f"./dive up {stack.code}", 1503)
+    return "none"
+
+
+# The record.
+
+
+def _record(code: str, known: _Known) -> Iterator[Check]:
+    up = f"./dive up {code}"
+    yield Check("the record answers the country's own login", "record", lambda: _answers(known))
+    yield Check("it says COMPLETE", "state", lambda: _complete(known, up))
+    yield Check("it has every phase as it was deployed", "phases", lambda: _phases(known, up))
+    yield Check("nobody holds or left the country's lock", "lock", lambda: _free(known, up))
+    yield Check("its clock agrees with this machine's", "clock", lambda: _clock(known))
+
+
+def _answers(known: _Known) -> str:
+    known.overview()
+    return str(known.stack.store) if known.stack else ""
+
+
+def _complete(known: _Known, up: str) -> str:
+    found = known.overview()
+    state = found.current.state if found.current else State.UNKNOWN
+    if state != State.COMPLETE:
+        failure = next(iter(found.failures), None)
+        cause = failure.message.strip().splitlines()[0] if failure else found.current.reason if found.current else ""
+        raise Wrong(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, 1503)
+    return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
+
+
+def _phases(known: _Known, up: str) -> str:
+    record, stack = known.overview(), known.stack
+    for phase, spec in (stack.specs if stack else {}).items():
+        step = record.steps.get(phase)
+        if step is None or step.status != Status.COMPLETED:
+            raise Wrong(f"{phase} is {step.status if step else 'not there'}", Status.COMPLETED, up, 1505)
+        if step.fingerprint != fingerprint(spec):
+            raise Wrong(f"{phase} was proven for another declaration", "the deployed one", up, 1505)
+    return f"{len(record.steps)} phases"
+
+
+def _free(known: _Known, up: str) -> str:
+    holder = known.overview().holder
+    if holder and holder.live:
+        raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end", 1007)
+    if holder:
+        raise Wrong(f"left behind by {holder}", "released", up, 1503)
+    return "free"
+
+
+def _clock(known: _Known) -> str:
+    before = time.time()
+    assert known.stack is not None  # the record group is asked with one only
+    assert known.stack.store is not None
+    try:
+        there = recorded(known.stack.store, known.stack.name).now.timestamp()
+    except StoreError as error:
+        raise CouldNotTell(str(error).partition("; next: ")[0], "./dive up USA") from None
+    after = time.time()
+    off = max(before - there, there - after, 0.0)
+    if off > _SKEW:
+        raise Wrong(f"{off:.1f} s apart", f"at most {_SKEW:g} s", "set the clock, for instance by NTP")
+    return f"{off:.1f} s apart"
+
+
+# The phases.
+
+
+def _unproven(stack: Stack, phase: Phase) -> Check:
+    def look() -> str:
+        if phase in stack.checkpoints:
+            raise CouldNotTell(stack.checkpoints[phase].unreadable, f"./dive up {stack.code}")
+        raise Wrong("never completed", Status.COMPLETED, f"./dive up {stack.code}", 1503)
+
+    return Check(f"{phase} is completed", "phase", look)
+
+
+def _report(spec: Verification) -> str:
+    path, up = ROOT / spec.report, "pulumi up"
+    if not path.exists():
+        raise CouldNotTell(f"{spec.report} is not in this checkout", "deployed from another one, or: pulumi up")
+    return _of(path, spec, up)
+
+
+def _of(path: Path, spec: Verification, up: str) -> str:
+    try:
+        report: Mapping[str, Any] = json.loads(path.read_text())
+        told = (report["instance"], report["fingerprint"], report["status"])
+    except (ValueError, KeyError, TypeError):
+        raise Wrong(f"{path.name} is not whole", "a verification report", up, 1106) from None
+    wanted = (spec.own.names.country.code, fingerprint(spec), "success")
+    if told != wanted:
+        raise Wrong(f"{path.name} is of {', '.join(told)}", ", ".join(wanted), up, 1106)
+    return f"{path.name}, of {report['timestamp']}"

@@ -1,0 +1,66 @@
+"""From what was examined to a report: one line for each check that holds, one for each finding that does not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.diagnosis.deep_checks import Examined
+from dive_infra.diagnosis.status import exact
+from dive_infra.diagnosis.status_report import CheckReport, GroupReport, PatientReport
+from dive_infra.results.codes import CODES
+from dive_infra.results.finding import Finding, counted
+
+
+def diagnose(code: str, groups: Mapping[str, Sequence[Examined]], whole: bool = False) -> PatientReport:
+    """The report of a country; `whole` tells every single finding, also of checks that hold."""
+    return PatientReport(
+        code=code,
+        name=COUNTRIES[code].name,
+        groups=[
+            GroupReport(
+                title=title,
+                seconds=round(max((e.validation.seconds for e in examined), default=0.0), 3),
+                checks=[line for e in examined for line in _lines(code, e, whole)],
+            )
+            for title, examined in groups.items()
+        ],
+    )
+
+
+def _lines(code: str, examined: Examined, whole: bool) -> Iterator[CheckReport]:
+    findings = examined.validation.findings
+    off = [f for f in findings if f.answer != "valid"]
+    if whole or len(findings) == 1:
+        yield from (_line(code, f) for f in findings)
+    elif off:
+        yield from _alike(code, off)
+    else:
+        told = counted(findings)
+        merged = Finding(examined.check.sentence, "valid", found=told, seconds=examined.validation.seconds)
+        yield _line(code, merged, len(findings))
+
+
+def _alike(code: str, findings: Sequence[Finding]) -> Iterator[CheckReport]:
+    """What could not be told for one and the same reason is told once."""
+    told: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        key = ("unknown", finding.found) if finding.answer == "unknown" else (finding.check, finding.found)
+        told.setdefault(key, []).append(finding)
+    for group in told.values():
+        yield _line(code, group[0], len(group))
+
+
+def _line(code: str, finding: Finding, count: int = 1) -> CheckReport:
+    wrong = finding.answer != "valid"
+    row = CODES.get(finding.code) if finding.code and wrong else None
+    return CheckReport(
+        check=finding.check,
+        answer=finding.answer,
+        warning=wrong and finding.advisory,
+        found=finding.found,
+        expected=finding.expected if wrong else "",
+        next=(exact(finding.remedy, code) or f"./dive up {code}") if wrong else "",
+        code=row.number if row else None,
+        link=row.anchor if row else "",
+        findings=count,
+        seconds=round(finding.seconds, 3),
+    )

@@ -1,0 +1,183 @@
+"""A country as it is now, from its four sources: the stack's state, the engine, the record and the services themselves.
+
+Each source may fail without the others, and a source that failed is an answer of its own: it stands in `failed`, apart
+from what was found.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from dive_infra.automation import stack_state as stacks
+from dive_infra.automation import truncated_state
+from dive_infra.automation.backend_lock import Update, updates
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.stack_state import Stack
+from dive_infra.automation.state_export import Export, NotDeployed
+from dive_infra.checks import objects, phases, runner, verification
+from dive_infra.checks.runner import Check, CouldNotTell, Validation
+from dive_infra.checks.spec import Spec, Verification
+from dive_infra.config.naming import Names
+from dive_infra.engines.docker import containers
+from dive_infra.engines.docker.containers import Condition
+from dive_infra.orchestration.access import Access, StoreError
+from dive_infra.orchestration.overview import Overview, overview
+from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.store import Store
+
+GLANCE = 10.0  # seconds for all checks of a country
+
+_READABLE = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
+
+Source = Literal["state", "engine", "record"]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A source that could not be asked: why, and the command that makes it answer."""
+
+    source: Source
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of the country; `declared` is False for one that carries its labels and is in no declaration."""
+
+    service: str
+    name: str
+    condition: Condition
+    service_class: str = ""
+    declared: bool = True
+
+
+@dataclass(frozen=True)
+class Country:
+    """`stack` is None where there is none (`deployed` False), and where it could not be read (`failed` says so).
+
+    `phases` holds what the validators of the completed phases say now; `seconds` is how long all of it took; `at` is
+    by this machine's clock.
+    """
+
+    code: str
+    deployed: bool
+    stack: Stack | None = None
+    names: Names | None = None
+    updates: tuple[Update, ...] = ()
+    record: Overview | None = None
+    containers: tuple[Container, ...] = ()
+    phases: Mapping[Phase, Validation] = field(default_factory=dict[Phase, Validation])
+    failed: tuple[Failed, ...] = ()
+    seconds: float = 0.0
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def problem(self, source: Source) -> Failed | None:
+        return next((f for f in self.failed if f.source == source), None)
+
+
+def quick(spec: Spec) -> list[Check]:
+    """What proves a phase without logging people in, and without asking twice what another phase asks."""
+    return verification.issuers(spec) if isinstance(spec, Verification) else phases.checks(spec)
+
+
+def whole(spec: Spec) -> list[Check]:
+    """As `quick`, with the real logins of VERIFICATION."""
+    return [*quick(spec), *verification.logins(spec)] if isinstance(spec, Verification) else quick(spec)
+
+
+def look(
+    export: Export,
+    named: Names | None = None,
+    checks: Callable[[Spec], list[Check]] = quick,
+    deadline: float = GLANCE,
+) -> Country:
+    """The country of `export` as it is now. `named` are its names by its settings, for one never deployed."""
+    started = time.monotonic()
+    code = export.stack.upper()
+    failed: list[Failed] = []
+    stack, deployed = None, True
+    try:
+        stack = stacks.read(export.stack, export.state())
+        deployed = stack.resources > 0
+    except NotDeployed:
+        deployed = False
+    except PulumiFailed as error:
+        torn = ", ".join(path.name for path in truncated_state.files(export.stack))
+        cause = f"{torn} was cut off while it was written" if torn else str(error)
+        failed.append(Failed("state", cause, f"./dive up {code}" if torn else _READABLE))
+    names = (stack.names if stack else None) or named
+    with ThreadPoolExecutor(max_workers=10) as side_by_side:
+        engine = side_by_side.submit(_containers, names, stack, failed)
+        record = side_by_side.submit(_record, stack.store if stack else None, code, failed)
+        looks = {
+            phase: side_by_side.submit(runner.run, checks(spec), deadline)
+            for phase, spec in (stack.specs if stack else {}).items()
+        }
+        return Country(
+            code,
+            deployed,
+            stack,
+            names,
+            tuple(updates(export.stack)),
+            record.result(),
+            tuple(engine.result()),
+            {phase: looked.result() for phase, looked in looks.items()},
+            tuple(failed),
+            time.monotonic() - started,
+        )
+
+
+def recorded(access: Access, code: str) -> Overview:
+    """What the record knows of a country; raises `StoreError`."""
+    with Store(access) as store:
+        return store.ask(lambda connection: overview(connection, code))
+
+
+def _record(access: Access | None, code: str, failed: list[Failed]) -> Overview | None:
+    if access is None:
+        return None
+    try:
+        return recorded(access, code)
+    except StoreError as error:
+        cause, _, remedy = str(error).partition("; next: ")
+        failed.append(Failed("record", cause, remedy or "./dive up USA"))
+        return None
+
+
+def _containers(names: Names | None, stack: Stack | None, failed: list[Failed]) -> list[Container]:
+    """The declared containers in the order of their start, then what else carries the country's labels."""
+    if names is None:
+        return []
+    found: list[Container] = []
+    deployment = stack.spec(Phase.DEPLOYMENT) if stack else None
+    with _asking(failed):
+        client = objects.ask()
+        declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
+        for name, container in declared.items():
+            found.append(Container(container.service, name, containers.look(client, name), container.service_class))
+        for there in objects.containers(client):
+            labels = there.labels
+            ours = (labels.get("dive.namespace"), labels.get("dive.country")) == (names.namespace, names.country.code)
+            if ours and there.name not in declared:
+                condition, service = containers.look(client, there.name), labels.get("dive.service", "")
+                known = deployment is None  # before its first completion a phase has declared nothing that we can read
+                found.append(Container(service, there.name, condition, labels.get("dive.class", ""), known))
+    return found
+
+
+@contextmanager
+def _asking(failed: list[Failed]) -> Iterator[None]:
+    try:
+        yield
+    except CouldNotTell as error:
+        failed.append(Failed("engine", error.found, error.remedy))
+    except (DockerException, RequestException) as error:
+        failed.append(Failed("engine", f"the engine did not answer: {error}", objects.REMEDY))

@@ -1,0 +1,228 @@
+"""The archive for support: what is needed to understand a country from afar, and no secret.
+
+Everything that goes in is text, and every text passes one redactor, which knows all that the stacks' states hold as
+secrets and replaces it, in whole and line by line.
+"""
+
+import io
+import json
+import platform
+import re
+import sys
+import tarfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import docker
+import yaml
+from docker.errors import DockerException
+
+from dive_infra.automation.stack_state import read
+from dive_infra.automation.state_export import Export, exported
+from dive_infra.automation.workspace import stack_file
+from dive_infra.checks import objects
+from dive_infra.checks.runner import CouldNotTell
+from dive_infra.config.naming import Names
+from dive_infra.diagnosis.snapshot import look, recorded
+from dive_infra.diagnosis.status import judge
+from dive_infra.diagnosis.status_report import DoctorReport
+from dive_infra.engines.docker import engine
+from dive_infra.orchestration.access import StoreError
+
+LOG_LINES = 200
+HIDDEN = "[redacted]"
+_SHORTEST = 8  # characters: what is shorter guards nothing, and would blank out ordinary words
+# What looks like a secret is hidden too, although no state holds it.
+_PATTERNS = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"),  # a signed token
+    re.compile(r"(?i)(?<=bearer )[A-Za-z0-9._~+/=-]{12,}"),
+    re.compile(r"(?i)(?<=password=)[^\s&\"']+"),
+    re.compile(r"(?i)(?<=secret=)[^\s&\"']+"),
+    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),  # user:password@host
+)
+_LIBRARIES = ("pulumi", "docker", "psycopg", "pymongo", "redis", "httpx", "pydantic", "typer", "rich")
+
+
+class Redactor:
+    """Replaces every known secret, and what looks like one."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
+        escaped = {json.dumps(line)[1:-1] for line in lines}
+        known = sorted((s for s in lines | escaped if len(s) >= _SHORTEST), key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __call__(self, text: str) -> str:
+        if self._known:
+            text = self._known.sub(HIDDEN, text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(HIDDEN, text)
+        return text
+
+
+def secrets(state: Mapping[str, Any]) -> set[str]:
+    """Every text that a state holds as a secret, and nowhere in the open as it does hosts and users."""
+    hidden, shown = set[str](), set[str]()
+    _sort(state.get("deployment") or {}, hidden, shown)
+    return hidden - shown
+
+
+def _sort(value: Any, hidden: set[str], shown: set[str]) -> None:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("plaintext"), str):
+            hidden.update(_texts(json.loads(value["plaintext"])))
+        else:
+            for held in value.values():
+                _sort(held, hidden, shown)
+    elif isinstance(value, list):
+        for held in value:
+            _sort(held, hidden, shown)
+    elif isinstance(value, str):
+        shown.update(_texts(value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value; one that is itself JSON is opened."""
+    if isinstance(value, Mapping):
+        for held in value.values():
+            yield from _texts(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from _texts(held)
+    elif isinstance(value, str):
+        opened = _opened(value)
+        if opened is None:
+            yield value
+        else:
+            yield from _texts(opened)
+
+
+def _opened(text: str) -> Any:
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
+    """Writes the archive; returns how many files are in it."""
+    wanted = list(codes)
+    states = {code: exported(code.lower()) for code in wanted}
+    redact = Redactor(secret for code, state in states.items() for secret in secrets(state) - _open_parts(code, state))
+    files = {"doctor.json": report.model_dump_json(indent=2), "versions.json": _json(_versions())}
+    for code, state in states.items():
+        stack = read(code.lower(), state)
+        files[f"{code}/settings.yaml"] = _settings(code)
+        files[f"{code}/status.json"] = judge(look(Export(code.lower()))).model_dump_json(indent=2)
+        files[f"{code}/resources.txt"] = _resources(state)
+        if stack.store:
+            files[f"{code}/record.json"] = _record(stack.store, code)
+        if stack.names:
+            files |= {f"{code}/{name}": text for name, text in _containers(stack.names)}
+    root = path.name.removesuffix(".tar.gz").removesuffix(".tgz")
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            data = redact(text).encode()
+            entry = tarfile.TarInfo(f"{root}/{name}")
+            entry.size, entry.mtime, entry.mode = len(data), int(time.time()), 0o600
+            archive.addfile(entry, io.BytesIO(data))
+    path.chmod(0o600)
+    return len(files)
+
+
+def _open_parts(code: str, state: Mapping[str, Any]) -> set[str]:
+    """What travels with a password in a state and is none: server, user and database of the record."""
+    store = read(code.lower(), state).store
+    return {store.host, store.address, store.user, store.database} if store else set()
+
+
+def _versions() -> dict[str, Any]:
+    return {
+        "python": sys.version,
+        "system": platform.platform(),
+        "libraries": {name: version(name) for name in _LIBRARIES},
+        "engine": _engine(),
+    }
+
+
+def _engine() -> Any:
+    try:
+        found = engine.client(objects.ANSWER_SECONDS).version()
+    except (engine.EngineError, DockerException) as error:
+        return f"did not answer: {error}"
+    return {key: found.get(key) for key in ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")}
+
+
+def _settings(code: str) -> str:
+    """The stack file without what is encrypted in it."""
+    path = stack_file(code.lower())
+    if not path.exists():
+        return f"{path.name} is not there\n"
+    try:
+        found = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError:
+        return f"{path.name} is not YAML\n"
+    return yaml.safe_dump({"config": _open(found.get("config") or {})})
+
+
+def _open(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return HIDDEN if "secure" in value else {key: _open(held) for key, held in value.items()}
+    return [_open(held) for held in value] if isinstance(value, list) else value
+
+
+def _resources(state: Mapping[str, Any]) -> str:
+    """Every resource by its name, nothing of what it holds; then what is pending."""
+    deployment = state.get("deployment") or {}
+    lines = [str(r["urn"]) for r in deployment.get("resources") or []]
+    lines += [f"pending: {p['type']} {p['resource']['urn']}" for p in deployment.get("pending_operations") or []]
+    return "\n".join(lines) + "\n"
+
+
+def _record(store: Any, code: str) -> str:
+    try:
+        return _json(recorded(store, code))
+    except StoreError as error:
+        return f"could not be asked: {error}\n"
+
+
+def _containers(names: Names) -> Iterator[tuple[str, str]]:
+    """Of each container what the engine tells, variables by name only, and its last log lines."""
+    try:
+        client = objects.ask()
+        found = [c for c in objects.containers(client) if _ours(c.labels, names)]
+        for container in found:
+            yield f"containers/{container.name}.json", _json(_inspected(client, container.name))
+            yield f"containers/{container.name}.log", _log(client, container.name)
+    except (CouldNotTell, DockerException) as error:
+        yield "containers/could-not-be-asked.txt", f"{error}\n"
+
+
+def _ours(labels: Mapping[str, str], names: Names) -> bool:
+    return (labels.get("dive.namespace"), labels.get("dive.country")) == (names.namespace, names.country.code)
+
+
+def _inspected(client: docker.DockerClient, name: str) -> Any:
+    attributes = dict(client.containers.get(name).attrs)
+    config = dict(attributes["Config"])
+    config["Env"] = [f"{pair.partition('=')[0]}={HIDDEN}" for pair in config["Env"] or []]
+    return {**attributes, "Config": config}
+
+
+def _log(client: docker.DockerClient, name: str) -> str:
+    return str(client.containers.get(name).logs(tail=LOG_LINES, timestamps=True).decode(errors="replace"))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, default=_plain) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    held = getattr(value, "__dict__", None)
+    return dict(held) if held else str(value)

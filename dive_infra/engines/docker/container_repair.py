@@ -1,0 +1,121 @@
+"""Mending containers through the engine: limits and networks while they run, a start for what does not run well."""
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from dive_infra.engines.docker.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
+from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
+from dive_infra.process.crash_points import step
+
+_TRIES = 5
+_GRACE = 30  # seconds for a server to end in good order
+_FILLING = 60.0  # seconds for a data volume's first filling
+
+
+def settle(engine: docker.DockerClient, declared: Declared) -> None:
+    """Gives the container its limits and networks while it runs, and starts it when it does not, or not well.
+
+    The limit of processes comes first: a container without it has never been here. Raises `ContainerFailed` when it is
+    not there or cannot be mended.
+    """
+    now = look(engine, declared.name)
+    if not now.exists:
+        raise ContainerFailed(f"{declared.name}: not there; next: pulumi up")
+    _limit(engine, declared)
+    container = engine.containers.get(declared.name)
+    if _connect(engine, declared, now) and now.running and not now.paused:
+        # What the engine says of its health is of before; it may find back to the others by itself.
+        if _recovers(engine, container, declared.health.interval):
+            return
+    elif now.healthy or (now.running and now.health == "starting"):
+        return
+    try:
+        with step("start container"):
+            if now.paused:
+                container.unpause()
+            elif now.running or now.restarts:  # unhealthy, hung, or crashing again and again
+                container.restart()
+            else:
+                container.start()
+    except docker.errors.APIError as error:
+        raise ContainerFailed(f"{declared.name}: cannot start: {error.explanation}") from None
+
+
+def remove(engine: docker.DockerClient, declared: Declared) -> None:
+    """Removes the container if it carries the mark of its stack; any other raises `ContainerFailed`.
+
+    One that fills its data volume for the first time is not cut off in the middle.
+    """
+    name, now = declared.name, look(engine, declared.name)
+    if not now.exists:
+        return
+    if now.stack != declared.stack:
+        raise ContainerFailed(
+            f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and stands in the way; "
+            f"next: destroy it with the stack it names, or docker rm -f {name}, then: pulumi up"
+        )
+    if now.running and len(declared.mounts) > 1:
+        with suppress(ContainerFailed):  # it is removed either way
+            await_healthy(engine, name, _FILLING)
+    container = engine.containers.get(name)
+    with step("remove container"):
+        container.stop(timeout=_GRACE)
+        container.remove(force=True, v=True)
+
+
+def _limit(engine: docker.DockerClient, declared: Declared) -> None:
+    """Sets the limits that the engine keeps over restarts."""
+    api = engine.api
+    limits = {
+        "PidsLimit": declared.processes,
+        "Memory": declared.memory,
+        "MemorySwap": declared.memory,
+        "NanoCpus": round(declared.cpus * NANOSECONDS),
+        "RestartPolicy": {"Name": RESTART},
+    }
+    url = f"{api.base_url}/v{api.api_version}/containers/{declared.name}/update"
+    for _ in range(_TRIES):
+        with step("limit container"):
+            response = api.post(url, json=limits)
+        if response.ok:
+            return
+        if "stopped container" not in response.text:
+            break
+        time.sleep(POLL)  # it crashed in this moment
+    raise ContainerFailed(f"{declared.name}: cannot set its limits: {response.text.strip()}")
+
+
+def _recovers(engine: docker.DockerClient, container: Container, seconds: float) -> bool:
+    ends = time.monotonic() + seconds
+    while not (passed := passes(engine, container)) and time.monotonic() < ends:
+        time.sleep(POLL)
+    return passed
+
+
+def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) -> bool:
+    """Connects the container to the declared networks, each as it is now, and to no other; whether that was needed."""
+    changed = False
+    ends: Mapping[str, Any] = now.attributes["NetworkSettings"]["Networks"]
+    for name in sorted(ends.keys() | declared.networks.keys()):
+        aliases, end = declared.networks.get(name), ends.get(name)
+        try:
+            network = engine.networks.get(name)
+            if end and aliases and network.id == end["NetworkID"] and set(aliases) <= set(end["Aliases"] or ()):
+                continue
+            changed = True
+            with step("connect container"):
+                if end:
+                    network.disconnect(declared.name, force=True)
+                if aliases:
+                    network.connect(declared.name, aliases=list(aliases))
+        except docker.errors.APIError as error:
+            raise ContainerFailed(
+                f"{declared.name}: cannot join or leave network {name}: {error.explanation}"
+            ) from None
+    return changed

@@ -1,0 +1,153 @@
+"""Looking at containers through the engine: what the probe, the gate and the checks share."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from dive_infra.engines.docker.declaration import NANOSECONDS
+
+POLL = 0.5  # seconds between two looks
+LOG_LINES = 20
+_DOCKERS_TIMEOUT = 30 * NANOSECONDS  # where a health check has none of its own
+_LIFE = 5.0  # seconds that a crashing container may live
+_CRASHES = 2  # this many restarts by the engine while we wait are a loop
+
+
+class ContainerFailed(RuntimeError):
+    """A container is not there, has exited or did not become healthy; the message ends with its last log lines."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A container as it is now. `health` is Docker's word, or `none` where no health check is declared.
+
+    `attributes` are all that the engine tells of it.
+    """
+
+    exists: bool
+    id: str = ""
+    running: bool = False
+    paused: bool = False
+    health: str = "none"
+    exit_code: int = 0
+    out_of_memory: bool = False
+    restarts: int = 0
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    @property
+    def healthy(self) -> bool:
+        return self.running and not self.paused and self.health in ("healthy", "none")
+
+    @property
+    def stack(self) -> str:
+        """The mark of the stack that the container is of; empty when it is nobody's."""
+        return str((self.attributes["Config"]["Labels"] or {}).get("dive.stack", "")) if self.exists else ""
+
+    @property
+    def half_made(self) -> bool:
+        """Its gate, which first of all limits its processes, has never been reached: a run ended before."""
+        return self.exists and not self.attributes["HostConfig"]["PidsLimit"]
+
+    def describe(self) -> str:
+        """`running, unhealthy` or `stopped (exit code 1)`, for people."""
+        if not self.exists:
+            return "not there"
+        if self.paused:
+            return "paused"
+        crashes = f", restarted {self.restarts} times" if self.restarts else ""
+        if self.running:
+            return f"running, {self.health}{crashes}"
+        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "") + crashes
+
+
+def look(engine: docker.DockerClient, name: str) -> Condition:
+    """The container called `name` as it is now; an engine out of reach raises docker's own error.
+
+    Docker asks a started container only after the interval of its health check, which is long, as each question costs.
+    So a starting one is asked here, by the same test.
+    """
+    try:
+        container = engine.containers.get(name)
+    except docker.errors.NotFound:
+        return Condition(exists=False)
+    attributes = container.attrs
+    state = attributes["State"]
+    health = state.get("Health", {}).get("Status", "none")
+    if health == "starting" and passes(engine, container):
+        health = "healthy"
+    return Condition(
+        exists=True,
+        id=attributes["Id"],
+        # A container that Docker restarts again and again does not run.
+        running=bool(state["Running"]) and not state.get("Restarting", False),
+        paused=bool(state.get("Paused", False)),
+        health=health,
+        exit_code=state["ExitCode"],
+        out_of_memory=state["OOMKilled"],
+        restarts=attributes["RestartCount"],
+        attributes=attributes,
+    )
+
+
+def passes(engine: docker.DockerClient, container: Container) -> bool:
+    """Whether the container passes its own health check now, within the time that it allows."""
+    check, api = container.attrs["Config"]["Healthcheck"], engine.api
+    ends = time.monotonic() + (check.get("Timeout") or _DOCKERS_TIMEOUT) / NANOSECONDS
+    try:
+        asked = api.exec_create(container.id, check["Test"][1:])["Id"]
+        api.exec_start(asked, detach=True)  # one that hangs must not hold us
+        while (answer := api.exec_inspect(asked))["Running"]:
+            if time.monotonic() > ends:
+                return False
+            time.sleep(POLL / 10)
+    except docker.errors.APIError:
+        return False  # it has stopped meanwhile
+    return bool(answer["ExitCode"] == 0)
+
+
+def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Condition:
+    """Waits until the container is healthy, at most `deadline` seconds.
+
+    Raises `ContainerFailed` as soon as it is seen exited twice in a row, or crashing again and again, or when the time
+    is over.
+    """
+    ends = time.monotonic() + deadline
+    seen_down = 0
+    begun: int | None = None
+    while True:
+        now = look(engine, name)
+        if now.healthy:
+            return now
+        begun = now.restarts if begun is None else min(begun, now.restarts)
+        seen_down = 0 if now.running else seen_down + 1
+        if not now.exists or seen_down >= 2 or now.restarts - begun >= _CRASHES:
+            told = _between_two_lives(engine, name, now).describe()
+            raise ContainerFailed(f"{name}: {told}, expected running and healthy{_tail(engine, name)}")
+        if time.monotonic() > ends:
+            raise ContainerFailed(
+                f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}"
+            )
+        time.sleep(POLL)
+
+
+def _between_two_lives(engine: docker.DockerClient, name: str, now: Condition) -> Condition:
+    """A crashing container while it is down, as only then its exit code is told; as it is when it stays up."""
+    ends = time.monotonic() + _LIFE
+    while now.running and time.monotonic() < ends:
+        time.sleep(POLL / 10)
+        now = look(engine, name)
+    return now
+
+
+def _tail(engine: docker.DockerClient, name: str) -> str:
+    try:
+        log = engine.containers.get(name).logs(tail=LOG_LINES).decode(errors="replace").strip()
+    except docker.errors.NotFound:
+        return ""
+    lines = "".join(f"\n    {line}" for line in log.splitlines())
+    return f"; its last log lines:{lines}" if lines else "; it logged nothing"

@@ -1,0 +1,161 @@
+"""In what a live container differs from its declaration: one table for the probe, the gate and the validator."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import docker
+
+from dive_infra.catalog.spec import HealthCheck
+from dive_infra.config.naming import LOOPBACK
+from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
+
+_SHOWN = 80  # characters of a value in a message
+
+
+class Difference(NamedTuple):
+    """`in_place`: it can be mended while the container runs; anything else means another container."""
+
+    key: str
+    expected: str
+    found: str
+    in_place: bool
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.found}, declared is {self.expected}"
+
+
+def differences(client: docker.DockerClient, live: Mapping[str, Any], declared: Declared) -> list[Difference]:
+    """In what a container, as the engine describes it, is not as declared. Of variables only the names are told."""
+    if live["Image"] != declared.image:
+        return [Difference("image", declared.image[:19], live["Image"][:19], in_place=False)]
+    image = _image(client, declared.image)
+    pairs = [(row, row.expected(declared, image), row.found(live, declared, image)) for row in _TABLE]
+    told = [Difference(row.key, _short(e), _short(f), row.in_place) for row, e, f in pairs if e != f]
+    wanted, found = _environment(declared, image), _variables(live["Config"]["Env"])
+    other = [name for name in sorted(wanted.keys() | found.keys()) if wanted.get(name) != found.get(name)]
+    if other:
+        told.append(Difference(f"environment ({', '.join(other)})", "other values", "changed", in_place=False))
+    return told
+
+
+class _Row(NamedTuple):
+    """How one thing is declared, and where the engine tells it: functions of declaration, container and image."""
+
+    key: str
+    expected: Callable[[Declared, Mapping[str, Any]], object]
+    found: Callable[[Mapping[str, Any], Declared, Mapping[str, Any]], object]
+    in_place: bool = False
+
+
+def _command(declared: Declared, image: Mapping[str, Any]) -> list[str]:
+    """An entrypoint of one's own takes away the image's command."""
+    return list(declared.command) or (image["Cmd"] or [] if not declared.entrypoint else [])
+
+
+def _mounts(live: Mapping[str, Any], declared: Declared, image: Mapping[str, Any]) -> list[str]:
+    """All mounts but the nameless ones that the image asks for."""
+    nameless = (image["Volumes"] or {}).keys() - declared.mounts.keys()
+    named = [m for m in live["Mounts"] if m["Destination"] not in nameless]
+    return sorted(f"{m['Destination']} {m.get('Name') or m['Source']}{'' if m['RW'] else ':ro'}" for m in named)
+
+
+def _networks(live: Mapping[str, Any], declared: Declared) -> list[str]:
+    """`network/name in it`, of the names that are declared: Docker adds names of its own."""
+    told: list[str] = []
+    for network, end in live["NetworkSettings"]["Networks"].items():
+        told += [f"{network}/{name}" for name in declared.networks.get(network, "?") if name in (end["Aliases"] or "?")]
+    return sorted(told)
+
+
+def _ports(live: Mapping[str, Any]) -> list[str]:
+    bound = live["HostConfig"]["PortBindings"] or {}
+    return sorted(f"{b['HostIp']}:{b['HostPort']}->{port}" for port, found in bound.items() for b in found or ())
+
+
+def _health(live: Mapping[str, Any]) -> list[object]:
+    check = live["Config"].get("Healthcheck") or {}
+    seconds = [check.get(key, 0) / NANOSECONDS for key in ("Interval", "Timeout", "StartPeriod")]
+    return [*check.get("Test", ()), *seconds, check.get("Retries", 0)]
+
+
+def _host(key: str) -> Callable[[Mapping[str, Any], Declared, Mapping[str, Any]], object]:
+    return lambda live, declared, image: live["HostConfig"][key] or ""
+
+
+_TABLE: tuple[_Row, ...] = (
+    _Row("user", lambda d, i: d.user, lambda c, d, i: c["Config"]["User"]),
+    _Row("host name", lambda d, i: d.hostname, lambda c, d, i: c["Config"]["Hostname"]),
+    _Row(
+        "entrypoint",
+        lambda d, i: list(d.entrypoint) or i["Entrypoint"] or [],
+        lambda c, d, i: c["Config"]["Entrypoint"] or [],
+    ),
+    _Row("command", _command, lambda c, d, i: c["Config"]["Cmd"] or []),
+    _Row(
+        "health check",
+        lambda d, i: ["CMD", *d.health.test, *_times(d.health)],
+        lambda c, d, i: _health(c),
+    ),
+    _Row(
+        "labels",
+        lambda d, i: sorted(f"{k}={v}" for k, v in d.labels.items()),
+        lambda c, d, i: sorted(f"{k}={v}" for k, v in (c["Config"]["Labels"] or {}).items() if k in d.labels),
+    ),
+    _Row("read-only root", lambda d, i: d.read_only, lambda c, d, i: c["HostConfig"]["ReadonlyRootfs"]),
+    _Row("folders in memory", lambda d, i: dict(d.tmpfs), lambda c, d, i: c["HostConfig"].get("Tmpfs") or {}),
+    _Row("mounts", lambda d, i: sorted(f"{place} {v}" for place, v in d.mounts.items()), _mounts),
+    _Row(
+        "published ports",
+        lambda d, i: sorted(f"{LOOPBACK}:{port}->{port}/tcp" for port in d.ports),
+        lambda c, d, i: _ports(c),
+    ),
+    _Row("privileged", lambda d, i: False, lambda c, d, i: c["HostConfig"]["Privileged"]),
+    _Row("capabilities dropped", lambda d, i: ["ALL"], _host("CapDrop")),
+    _Row("capabilities added", lambda d, i: "", _host("CapAdd")),
+    _Row("security options", lambda d, i: ["no-new-privileges:true"], _host("SecurityOpt")),
+    _Row("devices", lambda d, i: "", _host("Devices")),
+    _Row("process namespace", lambda d, i: "", _host("PidMode")),
+    _Row("network mode", lambda d, i: "bridge", _host("NetworkMode")),
+    # The engine changes these while the container runs.
+    _Row("memory", lambda d, i: d.memory, _host("Memory"), in_place=True),
+    _Row("memory and swap", lambda d, i: d.memory, _host("MemorySwap"), in_place=True),
+    _Row("processors", lambda d, i: round(d.cpus * NANOSECONDS), _host("NanoCpus"), in_place=True),
+    _Row("limit of processes", lambda d, i: d.processes, _host("PidsLimit"), in_place=True),
+    _Row(
+        "restart policy",
+        lambda d, i: RESTART,
+        lambda c, d, i: c["HostConfig"]["RestartPolicy"]["Name"],
+        in_place=True,
+    ),
+    _Row(
+        "networks",
+        lambda d, i: sorted(f"{network}/{alias}" for network, aliases in d.networks.items() for alias in aliases),
+        lambda c, d, i: _networks(c, d),
+        in_place=True,
+    ),
+)
+
+_IMAGES: dict[str, Mapping[str, Any]] = {}  # configuration by id, which is the hash of what it names
+
+
+def _image(client: docker.DockerClient, image: str) -> Mapping[str, Any]:
+    if image not in _IMAGES:
+        _IMAGES[image] = client.images.get(image).attrs["Config"]
+    return _IMAGES[image]
+
+
+def _environment(declared: Declared, image: Mapping[str, Any]) -> dict[str, str]:
+    return {**_variables(image["Env"]), **declared.environment}
+
+
+def _variables(pairs: Sequence[str] | None) -> dict[str, str]:
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs or ())}
+
+
+def _times(health: HealthCheck) -> list[float]:
+    return [health.interval, health.timeout, health.start_period, health.retries]
+
+
+def _short(value: object) -> str:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…") or "none"

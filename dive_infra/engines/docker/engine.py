@@ -1,0 +1,142 @@
+"""The Docker engine: the one that answers, else, as root on Debian, one that is installed and started here."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+import docker
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from dive_infra.toolchain import debian
+from dive_infra.toolchain.debian import Progress
+
+SOCKET = "unix:///var/run/docker.sock"
+ANSWER_SECONDS = 5
+START_SECONDS = 60
+REQUEST_SECONDS = 300
+LOG = Path("/var/log/dockerd.log")
+
+
+class EngineError(RuntimeError):
+    """No usable engine; the message tells which was tried, what it answered and what to do."""
+
+
+def host() -> tuple[str, str]:
+    """The engine that the operator means, and what says so: DOCKER_HOST, the current context, the usual socket."""
+    if named := os.environ.get("DOCKER_HOST"):
+        return named, "DOCKER_HOST"
+    context = os.environ.get("DOCKER_CONTEXT") or _configured_context()
+    if not context or context == "default":
+        return SOCKET, "the default socket"
+    found = ContextAPI.get_context(context)
+    if found is None:
+        raise EngineError(f"docker context {context!r}: not found; expected one of `docker context ls`")
+    endpoint = str(found.Host)
+    if found.TLSConfig is not None:
+        raise EngineError(
+            f"docker context {context!r} uses TLS files; give them as DOCKER_HOST={endpoint}, DOCKER_TLS_VERIFY=1 and "
+            "DOCKER_CERT_PATH, which every tool here reads"
+        )
+    return endpoint, f"docker context {context!r}"
+
+
+def client(timeout: int = REQUEST_SECONDS) -> docker.DockerClient:
+    """A client of that engine; `timeout` in seconds for one request. Raises EngineError when it does not answer."""
+    endpoint, said_by = host()
+    try:
+        return docker.DockerClient.from_env(
+            version="auto", timeout=timeout, environment={**os.environ, "DOCKER_HOST": endpoint}
+        )
+    except DockerException as error:
+        raise EngineError(
+            f"no Docker engine answers at {endpoint} ({said_by}): {error}; start it, or set DOCKER_HOST; "
+            "as root on Debian `./dive up` installs and starts one"
+        ) from error
+
+
+def ensure(progress: Progress) -> str:
+    """The DOCKER_HOST of an engine that answers, installing and starting one where that is ours to do."""
+    endpoint, _ = host()
+    try:
+        client(ANSWER_SECONDS).close()
+        return endpoint
+    except EngineError:
+        if endpoint != SOCKET:
+            raise
+    if not debian.possible():
+        raise EngineError(
+            f"no Docker engine answers at {SOCKET}, and only root on Debian can have one installed here; install and "
+            "start Docker (as an ordinary user: join the group `docker`), or set DOCKER_HOST"
+        )
+    with _one_at_a_time():
+        if not shutil.which("dockerd"):
+            debian.install(("docker.io", "iptables", "ca-certificates"), progress)
+        _start(progress)
+    return endpoint
+
+
+def usual() -> bool:
+    """Whether the operator means the usual engine of this machine, which we may start; whoever says so."""
+    return host()[0] == SOCKET
+
+
+def _configured_context() -> str:
+    file = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
+    if not file.exists():
+        return ""
+    try:
+        return str(json.loads(file.read_text()).get("currentContext", ""))
+    except ValueError as error:
+        raise EngineError(f"{file}: not JSON ({error}); mend it, or set DOCKER_HOST") from error
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    with Path("/run/dive-engine.lock").open("w") as file:
+        flock(file, LOCK_EX)
+        yield
+
+
+def _start(progress: Progress) -> None:
+    if _answers():
+        return
+    if Path("/run/systemd/system").is_dir():
+        progress("starting Docker by systemd")
+        done = subprocess.run(["systemctl", "enable", "--now", "docker"], capture_output=True, text=True)
+        if done.returncode:
+            raise EngineError(
+                f"`systemctl enable --now docker` failed: {done.stderr.strip()}; see `journalctl -u docker`"
+            )
+        daemon = None
+    else:
+        progress(f"starting dockerd; its log is {LOG}")
+        with LOG.open("ab") as log:  # a session of its own: it outlives this process
+            daemon = subprocess.Popen(
+                ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
+            )
+    deadline = time.monotonic() + START_SECONDS
+    while not _answers():
+        if daemon and daemon.poll() is not None:
+            raise EngineError(f"dockerd ended with code {daemon.returncode}:\n{_tail(LOG.read_text(errors='replace'))}")
+        if time.monotonic() > deadline:
+            raise EngineError(f"dockerd did not answer at {SOCKET} within {START_SECONDS} s; see {LOG}")
+        time.sleep(0.2)
+
+
+def _answers() -> bool:
+    try:
+        client(ANSWER_SECONDS).close()
+    except EngineError:
+        return False
+    return True
+
+
+def _tail(text: str, lines: int = 15) -> str:
+    return "\n".join(text.strip().splitlines()[-lines:])

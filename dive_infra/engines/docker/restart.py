@@ -1,0 +1,112 @@
+"""Restarting services in the order in which they need each other, each healthy before those that need it begin.
+
+A restart is one request to the engine: whatever becomes of us, the container comes back. Its data stays in its volume,
+and it has its grace to end in good order.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import docker
+from docker.errors import APIError
+
+from dive_infra.catalog.spec import ServiceSpec
+from dive_infra.config.naming import Names
+from dive_infra.engines.docker.containers import POLL, ContainerFailed, await_healthy, look, passes
+
+_SETTLE = 60.0  # seconds in which those who need a restarted service find back to it
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """What became of a service; `problem` is empty when it is healthy, `begun` is whether it was restarted."""
+
+    service: str
+    seconds: float
+    problem: str = ""
+    begun: bool = True
+
+
+@dataclass(frozen=True)
+class Restart:
+    """The services `chosen` of a country, whose containers must carry the mark `stack`.
+
+    `specs` are all its services; `around` makes what holds while a service is restarted; `tell` is told of each.
+    """
+
+    engine: docker.DockerClient
+    names: Names
+    stack: str
+    specs: Sequence[ServiceSpec]
+    chosen: Sequence[str]
+    tell: Callable[[Restarted], None]
+    around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+
+    def run(self) -> list[Restarted]:
+        """Restarts them, and waits for those who need them; what `around` raises ends it."""
+        needs = all_needs(self.specs)
+        with ThreadPoolExecutor(max_workers=len(self.specs)) as side_by_side:
+            ends: dict[str, Future[Restarted]] = {}
+            for spec in self.specs:
+                if spec.name in self.chosen:
+                    before = [ends[need] for need in needs[spec.name] if need in ends]
+                    ends[spec.name] = side_by_side.submit(self._restart, spec, before)
+            done = [end.result() for end in ends.values()]
+            well = {one.service for one in done if not one.problem}
+            users = [s for s in self.specs if s.name not in self.chosen and needs[s.name] & well]
+            return done + [found for found in side_by_side.map(self._user, users) if found]
+
+    def _restart(self, spec: ServiceSpec, before: Sequence["Future[Restarted]"]) -> Restarted:
+        failed = [need.result().service for need in before if need.result().problem]
+        started = time.monotonic()
+        if failed:
+            return self._told(spec, started, f"left alone, as {', '.join(failed)} did not come back", begun=False)
+        name = self.names.container(spec.name)
+        try:
+            with self.around(spec.name):
+                now = look(self.engine, name)
+                if not now.exists:
+                    next_ = f"next: ./dive up {self.names.country.code}"
+                    return self._told(spec, started, f"there is no container {name}; {next_}", begun=False)
+                if now.stack != self.stack:
+                    whose = f"{name} is of stack {now.stack or '(none)'}, not of {self.stack}"
+                    return self._told(spec, started, f"{whose}; left alone", begun=False)
+                container = self.engine.containers.get(name)
+                if now.paused:
+                    container.unpause()
+                container.restart(timeout=spec.stop_grace)
+                await_healthy(self.engine, name, spec.health.deadline)
+        except APIError as error:
+            return self._told(spec, started, f"the engine refused: {error.explanation or error}")
+        except ContainerFailed as error:
+            return self._told(spec, started, str(error))
+        return self._told(spec, started)
+
+    def _user(self, spec: ServiceSpec) -> Restarted | None:
+        """Waits until a service that was not restarted, and needs one that was, passes its own health check again."""
+        started, name = time.monotonic(), self.names.container(spec.name)
+        now = look(self.engine, name)
+        if not now.running or now.paused:
+            return None  # it was not running before either
+        container = self.engine.containers.get(name)
+        while not passes(self.engine, container):
+            if time.monotonic() - started > _SETTLE:
+                return self._told(spec, started, f"not healthy within {_SETTLE:.0f} s of the restart", begun=False)
+            time.sleep(POLL)
+        return self._told(spec, started, begun=False)
+
+    def _told(self, spec: ServiceSpec, started: float, problem: str = "", begun: bool = True) -> Restarted:
+        found = Restarted(spec.name, time.monotonic() - started, problem, begun)
+        self.tell(found)
+        return found
+
+
+def all_needs(specs: Sequence[ServiceSpec]) -> Mapping[str, set[str]]:
+    """service -> all that it needs, directly or through another; `specs` in the order of their start."""
+    found: dict[str, set[str]] = {}
+    for spec in specs:
+        found[spec.name] = set(spec.needs).union(*(found[need] for need in spec.needs))
+    return found

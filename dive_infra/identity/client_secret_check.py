@@ -1,0 +1,33 @@
+"""Whether a realm accepts the secret of a client: told by using it, as what it shows of a secret proves nothing."""
+
+import httpx
+
+from dive_infra.config.naming import Names
+from dive_infra.identity import https
+from dive_infra.identity.keycloak_admin import OutOfReach
+
+# Judged after the client: `invalid_grant` is said to a client that was accepted. Unlike a code it leaves no event.
+_NO_GRANT = {"grant_type": "refresh_token", "refresh_token": "none"}
+_LOGIN = {"grant_type": "client_credentials"}
+_REFUSED = ("invalid_client", "unauthorized_client")
+
+
+def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, timeout: float = 5.0) -> str:
+    """The realm's words when it refuses the secret, else empty; an `account` logs in, another client only asks.
+
+    Raises `OutOfReach` when nobody answered, or with neither.
+    """
+    url = f"{names.issuer}/protocol/openid-connect/token"
+    form = {**(_LOGIN if account else _NO_GRANT), "client_id": client_id, "client_secret": secret}
+    try:
+        with https.client(ca, timeout) as http:
+            answer = http.post(url, data=form)
+            body = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise OutOfReach(f"{url}: {str(error) or type(error).__name__}") from None
+    said = body.get("error", "")
+    if answer.status_code == 200 or (said == "invalid_grant" and not account):
+        return ""
+    if said in _REFUSED:
+        return f"{said}: {body.get('error_description', '')}"
+    raise OutOfReach(f"{url}: {answer.status_code} {said or answer.reason_phrase}")

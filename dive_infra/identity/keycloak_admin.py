@@ -1,0 +1,141 @@
+"""Keycloak's admin REST API as a service account sees it: small, typed in its errors, no state but a token.
+
+The answers that must not be confused are exceptions of their own: `NotThere` (the object is missing), `NoRight` (the
+account may not see or do it), `OutOfReach` (nobody answered, or the server is not itself). `Refused` is the rest: the
+server understood and said no, with its own words.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from dive_infra.identity import https
+from dive_infra.process import probe_cache
+from dive_infra.process.crash_points import step
+
+DEPLOYER = "dive-deployer"
+
+
+class AdminError(RuntimeError):
+    """A request to the admin API did not succeed."""
+
+
+class NotThere(AdminError):
+    """404: the realm or object does not exist."""
+
+
+class NoRight(AdminError):
+    """401 after a fresh token, or 403: the account is unknown, or lacks the role."""
+
+
+class OutOfReach(AdminError):
+    """No TCP, no TLS, no answer in time, or an answer of the 5xx kind."""
+
+
+class Refused(AdminError):
+    """Any other answer: the request was understood and declined (409: it exists already)."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where to log in and as whom. `ca` is PEM; `realm` is where the service account lives."""
+
+    url: str
+    ca: str = field(repr=False)
+    client_secret: str = field(repr=False)
+    client_id: str = DEPLOYER
+    realm: str = "master"
+
+
+class Admin:
+    """A session at one Keycloak; usable as a context manager. `timeout` is in seconds, for each request."""
+
+    def __init__(self, access: Access, timeout: float = 10.0) -> None:
+        self.access = access
+        self._http = https.client(access.ca, timeout)
+        self._token = ""
+        self._expires = 0.0
+
+    def __enter__(self) -> "Admin":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: str | int | bool) -> Any:
+        """The JSON at `/admin{path}`."""
+        return self._send("GET", path, params=params).json()
+
+    def look(self, path: str, **params: str | int | bool) -> Any:
+        """As `get`, and shared with the other looks of a run (`shared`): no two realms of a coalition have one name."""
+        key = (self.access.client_id, path, *sorted(params.items()))
+        return probe_cache.once(key, lambda: self.get(path, **params))
+
+    def post(self, path: str, body: object) -> str:
+        """The id of what was created, from the Location header ("" when there is none)."""
+        location: str = self._write("POST", path, body).headers.get("location", "")
+        return location.rsplit("/", 1)[-1]
+
+    def put(self, path: str, body: object | None = None) -> None:
+        self._write("PUT", path, body)
+
+    def delete(self, path: str, body: object | None = None) -> None:
+        self._write("DELETE", path, body)
+
+    def _write(self, method: str, path: str, body: object | None) -> httpx.Response:
+        with step(f"{method} at Keycloak"):
+            return self._send(method, path, json=body)
+
+    def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
+        url = f"{self.access.url}/admin{quote(path, safe='/')}"
+        response = self._request(method, url, headers=self._bearer(), **how)
+        if response.status_code == 401:  # the server may have restarted with other keys, or the session was ended
+            self._token = ""
+            response = self._request(method, url, headers=self._bearer(), **how)
+        self._raise(response, f"{method} {path}")
+        return response
+
+    def _bearer(self) -> dict[str, str]:
+        if not self._token or time.monotonic() >= self._expires:
+            self._login()
+        return {"authorization": f"Bearer {self._token}"}
+
+    def _login(self) -> None:
+        a = self.access
+        form = {"grant_type": "client_credentials", "client_id": a.client_id, "client_secret": a.client_secret}
+        url = f"{a.url}/realms/{a.realm}/protocol/openid-connect/token"
+        response = self._request("POST", url, data=form)
+        if response.status_code in (400, 401):
+            raise NoRight(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
+        self._raise(response, f"log in as {a.client_id!r} of realm {a.realm!r}")
+        answer = response.json()
+        self._token = answer["access_token"]
+        self._expires = time.monotonic() + answer["expires_in"] * 0.8
+
+    def _request(self, method: str, url: str, **how: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, url, **{k: v for k, v in how.items() if v is not None})
+        except httpx.HTTPError as error:
+            raise OutOfReach(f"{self.access.url} is out of reach: {error or type(error).__name__}") from None
+
+    def _raise(self, response: httpx.Response, what: str) -> None:
+        status = response.status_code
+        if status < 300:
+            return
+        kind = {401: NoRight, 403: NoRight, 404: NotThere}.get(status, OutOfReach if status >= 500 else Refused)
+        raise kind(f"{what} at {self.access.url}: {status} {_words(response)}")
+
+
+def _words(response: httpx.Response) -> str:
+    """Keycloak's own words in an error answer."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:200] or response.reason_phrase
+    if not isinstance(body, dict):
+        return str(body)[:200]
+    found = [str(body[key]) for key in ("errorMessage", "error_description", "reason", "error") if body.get(key)]
+    return found[0] if found else str(body)[:200]

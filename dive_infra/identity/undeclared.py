@@ -1,0 +1,124 @@
+"""What stands in a realm beside the declaration, and no resource of Pulumi stands for it, so that no refresh sees it.
+
+Part of a declared object are a mapper or a login step too many and the scopes of a client: they are put right. An
+object of its own (a client, an identity provider) may be somebody's: it is removed only when it is named.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from dive_infra.config.naming import Names
+from dive_infra.identity import desired_realm, realm_data
+from dive_infra.identity.desired_realm import by
+from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.realm_diff import removal
+
+
+@dataclass(frozen=True)
+class Loose:
+    """`what` stands there undeclared and `mend` puts it right; a `name` must be said first (`findings.REMOVE`)."""
+
+    what: str
+    mend: Callable[[], object]
+    name: str = ""
+
+
+def loose(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Loose]:
+    """All of it; raises `AdminError`. What is missing altogether is not looked for here."""
+    return list(_Realm(admin, names, partners).all())
+
+
+class _Realm:
+    def __init__(self, admin: Admin, names: Names, partners: Sequence[Names]) -> None:
+        self.admin, self.names, self.partners = admin, names, partners
+        self.realm = f"/realms/{names.realm}"
+
+    def all(self) -> Iterator[Loose]:
+        yield from self._scopes()
+        yield from self._clients()
+        yield from self._providers()
+        yield from self._roles_and_groups()
+        yield from self._steps()
+
+    def _get(self, path: str) -> Any:
+        return self.admin.look(f"{self.realm}/{path}")
+
+    def _removed(self, what: str, path: str, name: str = "") -> Loose:
+        return Loose(what, partial(self.admin.delete, f"{self.realm}/{path}"), name)
+
+    def _strangers(self, kind: str, live: Iterable[tuple[str, str]], wanted: Iterable[str]) -> Iterator[Loose]:
+        """`live`: (name, path)."""
+        known = set(wanted)
+        return (self._removed(f"{kind} {n}", path, removal(kind, n)) for n, path in live if n not in known)
+
+    def _mappers(self, holder: str, path: str, live: Any, wanted: Iterable[str]) -> Iterator[Loose]:
+        known = set(wanted)
+        return (
+            self._removed(f"mapper {m['name']} of {holder}", f"{path}/{m['id']}")
+            for m in live or ()
+            if m["name"] not in known
+        )
+
+    def _scopes(self) -> Iterator[Loose]:
+        wanted = desired_realm.scopes()
+        live = [s for s in self._get("client-scopes") if s["name"] not in desired_realm.KEYCLOAKS_SCOPES]
+        yield from self._strangers("client scope", ((s["name"], f"client-scopes/{s['id']}") for s in live), wanted)
+        for s in live:
+            if s["name"] in wanted:
+                path, held = f"client-scopes/{s['id']}/protocol-mappers/models", wanted[s["name"]]["protocolMappers"]
+                yield from self._mappers(f"client scope {s['name']}", path, s.get("protocolMappers"), held)
+
+    def _clients(self) -> Iterator[Loose]:
+        wanted = desired_realm.clients(self.names, self.partners)
+        live = [c for c in self._get("clients") if c["clientId"] not in desired_realm.KEYCLOAKS_CLIENTS]
+        yield from self._strangers("client", ((c["clientId"], f"clients/{c['id']}") for c in live), wanted)
+        scopes = {s["name"]: s["id"] for s in self._get("client-scopes")}
+        for c in live:
+            declared = wanted.get(c["clientId"], {})
+            if "protocolMappers" in declared:
+                path, held = f"clients/{c['id']}/protocol-mappers/models", declared["protocolMappers"]
+                yield from self._mappers(f"client {c['clientId']}", path, c.get("protocolMappers"), held)
+            if "defaultClientScopes" in declared:
+                yield from self._default_scopes(c, scopes)
+
+    def _default_scopes(self, client: Any, scopes: dict[str, str]) -> Iterator[Loose]:
+        """A client gets the default scopes of its realm when it is made, and never again."""
+        live, wanted = set(client["defaultClientScopes"]), set(realm_data.DEFAULT_SCOPES)
+        path = f"{self.realm}/clients/{client['id']}/default-client-scopes"
+        for scope in sorted(live - wanted):
+            what = f"scope {scope} of client {client['clientId']}"
+            yield Loose(what, partial(self.admin.delete, f"{path}/{scopes[scope]}"))
+        for scope in sorted((wanted - live) & scopes.keys()):
+            what = f"missing scope {scope} of client {client['clientId']}"
+            yield Loose(what, partial(self.admin.put, f"{path}/{scopes[scope]}"))
+
+    def _providers(self) -> Iterator[Loose]:
+        path = "identity-provider/instances"
+        wanted = desired_realm.providers(self.names, self.partners)
+        live = [str(p["alias"]) for p in self._get(path)]
+        yield from self._strangers("identity provider", ((a, f"{path}/{a}") for a in live), wanted)
+        for alias in live:
+            if alias in wanted:
+                mappers = f"{path}/{alias}/mappers"
+                held = wanted[alias]["mappers"]
+                yield from self._mappers(f"identity provider {alias}", mappers, self._get(mappers), held)
+
+    def _roles_and_groups(self) -> Iterator[Loose]:
+        wanted, keycloaks = desired_realm.roles(self.names)
+        roles = ((r["name"], f"roles/{r['name']}") for r in self._get("roles"))
+        yield from self._strangers("role", roles, {*wanted, *keycloaks})
+        groups = ((name, f"groups/{g['id']}") for name, g in by(self._get("groups"), "name").items())
+        yield from self._strangers("group", groups, desired_realm.groups())
+
+    def _steps(self) -> Iterator[Loose]:
+        known = {step.split()[0] for step in desired_realm.FLOW_STEPS}
+        try:
+            steps = self._get(f"authentication/flows/{realm_data.FIRST_LOGIN_FLOW}/executions")
+        except NotThere:
+            return
+        for step in steps:
+            if step.get("providerId") not in known:
+                what = f"step {step.get('providerId') or step['displayName']} of {realm_data.FIRST_LOGIN_FLOW}"
+                yield self._removed(what, f"authentication/executions/{step['id']}")

@@ -1,0 +1,95 @@
+"""Image references, the registries that hold them, and images.lock: the digests that are used instead of tags."""
+
+import json
+from collections.abc import Iterable
+
+import docker
+from docker.errors import APIError, DockerException
+from requests.exceptions import RequestException
+
+from dive_infra.engines.docker.engine import client
+from dive_infra.images.recipes import ROOT
+from dive_infra.toolchain.debian import Progress
+
+LOCK_FILE = ROOT / "images.lock"
+ANSWER_SECONDS = 8
+_silent: set[str] = set()  # registry hosts that did not answer this process
+
+
+class ImageError(RuntimeError):
+    """No image for a service; the message tells what was tried, what was found and what to do."""
+
+
+def ask(reference: str) -> dict[str, dict[str, str]]:
+    """The registry's manifest data of a reference, within seconds. A host that is silent once is not asked again."""
+    host = registry_of(reference)
+    if host in _silent:
+        raise ImageError(f"{reference}: registry {host} does not answer")
+    limited = client(ANSWER_SECONDS).api
+    try:
+        return limited.inspect_distribution(reference)  # type: ignore[no-untyped-call, no-any-return]
+    except APIError as error:
+        if not error.is_server_error():
+            raise ImageError(f"{reference}: registry {host} refuses it: {error.explanation}") from error
+        _silent.add(host)
+        raise ImageError(f"{reference}: registry {host} does not answer ({error.explanation})") from error
+    except (RequestException, DockerException) as error:
+        _silent.add(host)
+        raise ImageError(f"{reference}: registry {host} does not answer within {ANSWER_SECONDS} s") from error
+    finally:
+        limited.close()
+
+
+def pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str:
+    """Pulls an image and returns its id. Raises ImageError."""
+    progress(f"pulling {reference}")
+    try:
+        engine.api.pull(reference)
+        return str(engine.images.get(reference).id)
+    except (DockerException, RequestException) as error:
+        raise ImageError(f"{reference}: pull failed: {error}") from error
+
+
+def lock(references: Iterable[str]) -> dict[str, str]:
+    """Writes the digests of `references` to images.lock and returns them. Raises ImageError, and writes nothing, when
+    a registry does not answer for one of them."""
+    digests: dict[str, str] = {}
+    failed: list[str] = []
+    for reference in sorted({r for r in references if not ours(r)}):
+        try:
+            digests[reference] = str(ask(reference)["Descriptor"]["digest"])
+        except ImageError as error:
+            failed.append(str(error))
+    if failed:
+        raise ImageError("images.lock is left as it was:\n" + "\n".join(failed))
+    LOCK_FILE.write_text(json.dumps(digests, indent=2) + "\n")
+    return digests
+
+
+def locked(reference: str) -> str:
+    """`repository@digest` where images.lock has it, else the reference itself."""
+    if not LOCK_FILE.exists():
+        return reference
+    try:
+        digests = json.loads(LOCK_FILE.read_text())
+    except ValueError as error:
+        raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it anew with `./dive images lock`") from error
+    return f"{repository_of(reference)}@{digests[reference]}" if reference in digests else reference
+
+
+def ours(reference: str) -> bool:
+    """`dive/backend`: our own services, which no registry holds."""
+    return reference.startswith("dive/")
+
+
+def registry_of(reference: str) -> str:
+    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io`; without a host it is Docker's."""
+    first, slash, _ = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def repository_of(reference: str) -> str:
+    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io/keycloak/keycloak`, a digest or tag removed."""
+    name = reference.split("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.split(":")[0]

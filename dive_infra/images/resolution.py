@@ -1,0 +1,172 @@
+"""Gives a service its image: the locked or present one, the registry's, or one built here from `images/`.
+
+`resolve` is what the deployment calls. What is built is tagged by the hash of everything that went into it, so a second
+run builds nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+from typing import Literal
+
+import docker
+from docker.errors import ImageNotFound
+from docker.models.images import Image
+
+from dive_infra.images import builder, registry
+from dive_infra.images.recipes import RECIPES, recipe_hash, tag
+from dive_infra.images.registry import ImageError, lock
+from dive_infra.toolchain.debian import Progress
+
+__all__ = ["ImageError", "ResolvedImage", "find", "lock", "recipe_hash", "resolve", "resolve_all"]
+
+OPTIMIZED = {"keycloak": "keycloak-optimized"}  # service -> recipe applied on whatever image it has
+BASE_IMAGE = "debian:bookworm-slim"
+
+
+@dataclass(frozen=True)
+class ResolvedImage:
+    """An image that is on the engine. `id` is `sha256:...`; use it, not a name that may move."""
+
+    id: str
+    reference: str
+    source: Literal["present", "pulled", "built"]
+
+
+def find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
+    """The image of `service` if it is on the engine already: asks no registry and builds nothing."""
+    there = _find(engine, service, reference)
+    if not there or service not in OPTIMIZED:
+        return there
+    name = tag(OPTIMIZED[service], there.id)
+    image = _present(engine, name)
+    return ResolvedImage(_id(image), name, "present") if image else None
+
+
+def resolve(
+    engine: docker.DockerClient, service: str, reference: str, progress: Progress = lambda _: None
+) -> ResolvedImage:
+    """The image of `service` for its configured `reference`, pulled or built where it is not there.
+
+    Raises ImageError, and PackageError or ToolchainError for what a build needs.
+    """
+    there = _find(engine, service, reference) or _obtain(engine, service, reference, progress)
+    if not (recipe := OPTIMIZED.get(service)):
+        return there
+    name = tag(recipe, there.id)
+    with _one_builder(recipe):
+        if image := _present(engine, name):
+            return ResolvedImage(_id(image), name, there.source)
+        return ResolvedImage(_build(engine, recipe, there.id, name, progress), name, "built")
+
+
+def resolve_all(
+    engine: docker.DockerClient, references: Mapping[str, str], progress: Progress = lambda _: None
+) -> dict[str, ResolvedImage]:
+    """`resolve` for service -> reference, two at a time; the first failure is raised after the running ones ended."""
+    with ThreadPoolExecutor(2) as pool:
+        futures = {s: pool.submit(resolve, engine, s, reference, progress) for s, reference in references.items()}
+        wait(futures.values(), return_when=FIRST_EXCEPTION)
+        pool.shutdown(cancel_futures=True)
+    done = {service: future for service, future in futures.items() if not future.cancelled()}
+    return {service: future.result() for service, future in done.items()}
+
+
+def _find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
+    """The configured image, at its locked digest if it has one, else our own under its interface."""
+    names = [] if registry.ours(reference) else [registry.locked(reference)]
+    if _buildable(service, reference):
+        names.append(tag(service))
+    for name in names:
+        if image := _present(engine, name):
+            return ResolvedImage(_id(image), name, "present")
+    return None
+
+
+def _obtain(engine: docker.DockerClient, service: str, reference: str, progress: Progress) -> ResolvedImage:
+    if not registry.ours(reference):
+        wanted = registry.locked(reference)
+        try:
+            registry.ask(wanted)
+            return ResolvedImage(registry.pull(engine, wanted, progress), wanted, "pulled")
+        except ImageError as error:
+            if not _buildable(service, reference):
+                raise ImageError(
+                    f"{service}: image {wanted} is neither on the engine nor obtainable: {error}; `docker pull` or "
+                    "`docker load` it, or remove it from `dive:images`"
+                ) from error
+            progress(f"{error}: building our own")
+    elif not _buildable(service, reference):
+        raise ImageError(f"{service}: {reference} is none of our services: expected dive/{service}; see `dive:images`")
+    return ResolvedImage(_ensure_built(engine, service, progress), tag(service), "built")
+
+
+def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress) -> str:
+    """The id of an image of `RECIPES`, building it and those below it where they are missing."""
+    recipe, name = RECIPES[service], tag(service)
+    with _one_builder(service):
+        if image := _present(engine, name):
+            return _id(image)
+        if service == "base":
+            return _base(engine, name, progress)
+        if recipe.base:
+            _ensure_built(engine, recipe.base, progress)
+        return _build(engine, service, tag(recipe.base) if recipe.base else "", name, progress)
+
+
+def _base(engine: docker.DockerClient, name: str, progress: Progress) -> str:
+    """Debian's own image where there is one, else one made from Debian's packages."""
+    image = _present(engine, BASE_IMAGE)
+    if not image:
+        try:
+            registry.ask(BASE_IMAGE)
+            registry.pull(engine, BASE_IMAGE, progress)
+            image = _present(engine, BASE_IMAGE)
+        except ImageError:
+            builder.debootstrap(engine, name, progress)
+    if image:
+        image.tag(*name.split(":"))
+    return _id(engine.images.get(name))
+
+
+def _build(engine: docker.DockerClient, service: str, base: str, name: str, progress: Progress) -> str:
+    files: dict[str, Path] = {}
+    try:
+        for file, artifact in RECIPES[service].artifacts.items():
+            if not builder.cached(artifact).exists():
+                with _one_builder("artifact"):
+                    builder.fetch(engine, _ensure_built(engine, "maven", progress), artifact, progress)
+            files[file] = builder.cached(artifact)
+        builder.build(engine, service, base, name, files, progress)
+    except builder.BuildError as error:
+        raise ImageError(str(error)) from error
+    return _id(engine.images.get(name))
+
+
+def _present(engine: docker.DockerClient, name: str) -> Image | None:
+    try:
+        return engine.images.get(name)
+    except ImageNotFound:
+        return None
+
+
+def _id(image: Image) -> str:
+    assert image.id
+    return image.id
+
+
+def _buildable(service: str, reference: str) -> bool:
+    """Whether what is built here has the interface of the configured image."""
+    recipe = RECIPES.get(service)
+    return recipe is not None and registry.repository_of(reference) in recipe.stands_in_for
+
+
+@contextmanager
+def _one_builder(recipe: str) -> Iterator[None]:
+    """Two runs on one machine, or two threads, do not build the same image twice."""
+    with (builder.cache_dir("locks") / f"image-{recipe}").open("w") as file:
+        flock(file, LOCK_EX)
+        yield

@@ -1,0 +1,273 @@
+"""Where a secret is asked for: the server behind it, whether that takes a value, and how it is told another one.
+
+A door that can be told another value is told before anything else is changed. The others read their secret from a file,
+and open to another one when their container is made anew.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, ClassVar
+
+import httpx
+import psycopg
+import pymongo
+import pymongo.errors
+import redis
+from psycopg.sql import SQL, Identifier, Literal
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from dive_infra.catalog.databases import databases
+from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
+from dive_infra.catalog.keycloak import DEPLOYER
+from dive_infra.checks.runner import CouldNotTell
+from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.identity import https
+from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.keycloak_admin import Access as KeycloakAccess
+from dive_infra.identity.keycloak_admin import Admin, AdminError
+from dive_infra.identity.link_policy import GATEWAY
+from dive_infra.identity.login import login
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import Access, Refused, Unreachable
+
+_SECONDS = 5
+_WRONG_PASSWORD = "password authentication failed"  # noqa: S105
+_AUTHENTICATION_FAILED = 18  # MongoDB's code
+
+
+class NotChanged(RuntimeError):
+    """The server was not told the new value; the message holds none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A country's servers; `secrets` are those in force now, and follow each change."""
+
+    names: Names
+    ca: str = field(repr=False)
+    secrets: dict[str, str] = field(repr=False)
+
+
+class Door:
+    """`opens` raises `CouldNotTell` when nobody answers; `change` and `revert` raise `NotChanged`.
+
+    `changes`: the server is told the new value; `overlaps`: and takes the old one too until it is started anew.
+    """
+
+    changes: ClassVar[bool] = True
+    overlaps: ClassVar[bool] = False
+
+    def opens(self, at: Place, value: str) -> bool:
+        raise NotImplementedError
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        raise NotImplementedError
+
+    def revert(self, at: Place, old: str, new: str) -> None:
+        """Undoes `change(at, old, new)`."""
+        self.change(at, new, old)
+
+
+@dataclass(frozen=True)
+class PostgresRole(Door):
+    """A role of the country's Postgres, changed by the superuser."""
+
+    role: str
+    database: str
+
+    def opens(self, at: Place, value: str) -> bool:
+        try:
+            self._connect(at, self.role, value, self.database).close()
+        except Refused as error:
+            if _WRONG_PASSWORD in str(error):
+                return False
+            raise CouldNotTell(str(error).partition("; ")[0]) from None
+        except Unreachable as error:
+            raise CouldNotTell(str(error).partition("; ")[0]) from None
+        return True
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        try:
+            with self._connect(at, SUPERUSER, at.secrets["postgres-superuser"], SUPERUSER) as live:
+                # What is sent is the salted hash: the value stands in no statement, and in no log of one.
+                hashed = live.pgconn.encrypt_password(new.encode(), self.role.encode(), b"scram-sha-256").decode()
+                live.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed)))
+        except (Refused, Unreachable) as error:
+            raise NotChanged(str(error).partition("; ")[0]) from None
+        except psycopg.Error as error:
+            raise NotChanged(f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}") from None
+
+    def _connect(self, at: Place, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
+        host, port = at.names.host("postgres"), at.names.port("postgres")
+        return connection.connect(Access(host, port, role, password, at.ca, database), "dive secrets", _SECONDS)
+
+
+@dataclass(frozen=True)
+class MongoRoot(Door):
+    def opens(self, at: Place, value: str) -> bool:
+        try:
+            with self._client(at, value) as client:
+                client.admin.command("listDatabases", nameOnly=True)
+        except pymongo.errors.OperationFailure as error:
+            if error.code == _AUTHENTICATION_FAILED:
+                return False
+            raise CouldNotTell(f"MongoDB: error {error.code}") from None
+        except pymongo.errors.PyMongoError as error:
+            raise CouldNotTell(f"MongoDB: {type(error).__name__}") from None
+        return True
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        try:
+            with self._client(at, old) as client:
+                client.admin.command("updateUser", ROOT_USER, pwd=new)
+        except pymongo.errors.OperationFailure as error:
+            raise NotChanged(f"MongoDB refused updateUser: error {error.code}") from None
+        except pymongo.errors.PyMongoError as error:
+            raise NotChanged(f"MongoDB: {type(error).__name__}") from None
+
+    def _client(self, at: Place, password: str) -> "pymongo.MongoClient[dict[str, Any]]":
+        return pymongo.MongoClient(
+            LOOPBACK,
+            at.names.port("mongodb"),
+            username=ROOT_USER,
+            password=password,
+            directConnection=True,
+            tls=True,
+            tlsCAFile=str(connection.trust(at.ca)),
+            serverSelectionTimeoutMS=_SECONDS * 1000,
+            connectTimeoutMS=_SECONDS * 1000,
+            socketTimeoutMS=_SECONDS * 1000,
+        )
+
+
+@dataclass(frozen=True)
+class RedisUser(Door):
+    """Redis takes both values until it is started with its new file."""
+
+    overlaps = True
+
+    def opens(self, at: Place, value: str) -> bool:
+        try:
+            self._client(at, value).ping()
+        except redis.AuthenticationError:
+            return False
+        except redis.RedisError as error:
+            raise CouldNotTell(f"Redis: {type(error).__name__}") from None
+        return True
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        self._tell(at, old, f"#{sha256(new.encode()).hexdigest()}")
+
+    def revert(self, at: Place, old: str, new: str) -> None:
+        self._tell(at, old, f"!{sha256(new.encode()).hexdigest()}")
+
+    def _tell(self, at: Place, password: str, rule: str) -> None:
+        try:
+            self._client(at, password).execute_command("ACL", "SETUSER", "default", rule)  # type: ignore[no-untyped-call]
+        except redis.RedisError as error:
+            raise NotChanged(f"Redis: {type(error).__name__}") from None
+
+    def _client(self, at: Place, password: str) -> "redis.Redis":
+        return redis.Redis(
+            LOOPBACK,
+            at.names.port("redis"),
+            password=password,
+            ssl=True,
+            ssl_ca_data=at.ca,
+            socket_timeout=_SECONDS,
+            socket_connect_timeout=_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+
+@dataclass(frozen=True)
+class KeycloakClient(Door):
+    """A confidential client; `realm` is empty for the country's own."""
+
+    client: str
+    realm: str = ""
+
+    def opens(self, at: Place, value: str) -> bool:
+        """By asking about a token that is none: only the client itself gets an answer."""
+        path = f"/realms/{self.realm or at.names.realm}/protocol/openid-connect/token/introspect"
+        form = {"client_id": self._id(at), "client_secret": value, "token": "none"}
+        return _status(at, "keycloak", path, data=form)
+
+    def change(self, at: Place, old: str, new: str) -> None:
+        realm = f"/realms/{self.realm or at.names.realm}"
+        access = KeycloakAccess(at.names.url("keycloak"), at.ca, at.secrets["keycloak-admin"])
+        try:
+            with Admin(access, _SECONDS) as admin:
+                for found in admin.get(f"{realm}/clients", clientId=self._id(at)):
+                    admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
+                    return
+        except AdminError as error:
+            raise NotChanged(str(error)) from None
+        raise NotChanged(f"client {self._id(at)} is not there; next: ./dive up {at.names.country.code}")
+
+    def _id(self, at: Place) -> str:
+        return self.client or at.names.client
+
+
+@dataclass(frozen=True)
+class Bearer(Door):
+    """A service that takes the value as a bearer token."""
+
+    service: str
+    path: str
+    body: Mapping[str, Any]
+    changes = False
+
+    def opens(self, at: Place, value: str) -> bool:
+        return _status(at, self.service, self.path, json=self.body, headers={"authorization": f"Bearer {value}"})
+
+
+@dataclass(frozen=True)
+class Portal(Door):
+    """The test users, at the country's own portal; the update gives them their new password."""
+
+    changes = False
+
+    def opens(self, at: Place, value: str) -> bool:
+        names = at.names
+        try:
+            with login(names, names, f"testuser-{names.country.lower}-1", value, at.ca):
+                return True
+        except LoginFailed as error:
+            if error.away or "Invalid username or password" not in error.found:
+                raise CouldNotTell(str(error)) from None
+            return False
+
+
+def doors(is_hub: bool) -> dict[str, Door]:
+    """Credential -> its door; those that no server asks for have none."""
+    found: dict[str, Door] = {d.credential: PostgresRole(d.role, d.name) for d in databases(is_hub)}
+    found |= {
+        "postgres-superuser": PostgresRole(SUPERUSER, SUPERUSER),
+        "mongodb": MongoRoot(),
+        "redis": RedisUser(),
+        "portal-client": KeycloakClient(""),
+        "keycloak-admin": KeycloakClient(DEPLOYER, "master"),
+        "opa-token": Bearer("opa", "/v1/data/dive/authz/allow", {"input": {}}),
+        "test-users": Portal(),
+    }
+    if is_hub:
+        found |= {
+            "link-gateway": KeycloakClient(GATEWAY),
+            "opal-master": Bearer("opal-server", "/token", {"type": "client"}),
+        }
+    return found
+
+
+def _status(at: Place, service: str, path: str, **how: Any) -> bool:
+    """Whether a service lets us in: by 200, or by 401 and 403."""
+    try:
+        with https.client(at.ca, _SECONDS) as http:
+            answer = http.post(f"{at.names.url(service)}{path}", **how)
+    except httpx.HTTPError as error:
+        raise CouldNotTell(f"{service}: {str(error) or type(error).__name__}") from None
+    if answer.status_code not in (200, 401, 403):
+        raise CouldNotTell(f"{service} answered {answer.status_code}")
+    return answer.status_code == 200

@@ -6,7 +6,7 @@ from dive_infra.config.settings import SettingsError, load
 from dive_infra.process import gc_tuning
 from dive_infra.stacks.program import deploy, hush
 
-gc_tuning.seldom()
+gc_tuning.tune()
 hush()
 try:
     settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())

@@ -88,7 +88,7 @@ def diagnostic(rule: Rule, violation: str) -> Any:
 
 def serve(engine: str) -> None:
     """Until the engine at `engine` is gone; the port goes to standard output, where the engine reads it."""
-    gc_tuning.seldom()
+    gc_tuning.tune()
     size = [(f"grpc.max_{way}_message_length", MOST_BYTES) for way in ("send", "receive")]
     server = grpc.server(ThreadPoolExecutor(4), options=size)
     add_AnalyzerServicer_to_server(Rules(), server)

@@ -19,7 +19,7 @@ _ORGANIZATION = "organization"  # the only one that a state in files has
 
 
 @dataclass(frozen=True)
-class Update:
+class BackendLock:
     """A process that holds Pulumi's lock of a stack; `live` is None where that can't be told."""
 
     user: str
@@ -32,7 +32,7 @@ class Update:
         return f"{self.user}@{self.host} (pid {self.pid}, since {self.since:%H:%M:%S})"
 
 
-def updates(stack: str, environment: Mapping[str, str] = os.environ) -> list[Update]:
+def updates(stack: str, environment: Mapping[str, str] = os.environ) -> list[BackendLock]:
     """The holders of Pulumi's lock of a stack; empty too where the state is not in files of this machine."""
     folder = locks(stack, environment)
     return [_read(path) for path in sorted(folder.glob("*.json"))] if folder else []
@@ -50,9 +50,9 @@ def backend(environment: Mapping[str, str] = os.environ) -> Path | None:
     return Path(unquote(url.netloc + url.path)).expanduser() if url.scheme == "file" else None
 
 
-def _read(path: Path) -> Update:
+def _read(path: Path) -> BackendLock:
     held = json.loads(path.read_text())
     since = datetime.fromisoformat(held["timestamp"])
     owner = Owner(str(path), held["username"], held["hostname"], int(held["pid"]), since)
     answer, _ = whether(owner)
-    return Update(owner.user, owner.host, owner.pid, since, None if answer == "unknown" else answer == "alive")
+    return BackendLock(owner.user, owner.host, owner.pid, since, None if answer == "unknown" else answer == "alive")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from dive_infra.automation.backend_lock import updates
-from dive_infra.orchestration.access import Access, StoreError, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, RecordError, Unreachable
 from dive_infra.orchestration.access import Locked as Busy
 from dive_infra.orchestration.store import Store
 
@@ -17,7 +17,7 @@ __all__ = ["Busy", "Claim", "claim", "refuse_while_updating"]
 class Claim:
     """The lock of `code`, held for `verb`; `unheld` says why it is not, where the record can't be asked."""
 
-    def __init__(self, access: Access | None, code: str, verb: str) -> None:
+    def __init__(self, access: DatabaseAccess | None, code: str, verb: str) -> None:
         self.code, self.unheld = code, ""
         self._access, self._verb = access, verb
         self._store: Store | None = None
@@ -41,14 +41,14 @@ class Claim:
         except Busy as busy:
             self.drop()
             raise Busy(str(busy).partition("; ")[0]) from None
-        except StoreError as error:
+        except RecordError as error:
             self.drop()
             self.unheld = str(error)
 
     def drop(self) -> None:
         """Gives the lock back; a record that has gone meanwhile has freed it by itself."""
         if self._store:
-            with suppress(StoreError):
+            with suppress(RecordError):
                 self._store.release(self.code)
             self._store.close()
         self._store = None
@@ -65,7 +65,7 @@ class Claim:
 
 
 @contextmanager
-def claim(access: Access | None, code: str, verb: str, beside: Sequence[str] = ()) -> Iterator[Claim]:
+def claim(access: DatabaseAccess | None, code: str, verb: str, beside: Sequence[str] = ()) -> Iterator[Claim]:
     """The lock of `code` as long as the context lasts; see `Claim.take`."""
     held = Claim(access, code, verb)
     held.take(beside)

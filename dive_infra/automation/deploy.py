@@ -17,7 +17,7 @@ from dive_infra.automation.stack_state import read
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
 from dive_infra.diagnosis.snapshot import recorded
-from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.states import State
 from dive_infra.process import lock_refusal
 from dive_infra.results.finding import listing
@@ -81,7 +81,7 @@ def _how_it_ended(runner: Runner) -> Exit:
     try:
         access = read(runner.name, runner.state()).store
         record = recorded(access, runner.name) if access else None
-    except (PulumiFailed, StoreError):
+    except (PulumiFailed, RecordError):
         return Exit.FINDINGS  # it failed; what else is so cannot be told
     return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
 

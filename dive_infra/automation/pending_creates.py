@@ -16,7 +16,7 @@ from psycopg import sql
 
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.networks import called, mark
-from dive_infra.identity.keycloak_admin import Access, Admin, AdminError, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
 
 Resource = Mapping[str, Any]
 Inputs = Mapping[str, Any]
@@ -48,7 +48,7 @@ def remove(made: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
         name, provider = resource["urn"].rsplit("::", 1)[-1], providers.get(resource.get("provider", ""), {})
         try:
             found = act(_plain(resource.get("inputs") or {}), _plain(provider.get("inputs") or {}))
-        except (AdminError, psycopg.Error, docker.errors.APIError, KeyError) as error:
+        except (KeycloakError, psycopg.Error, docker.errors.APIError, KeyError) as error:
             removal.absent.append(name)
             removal.told.append(f"{name}: whether it was made could not be told: {' '.join(str(error).split())}")
         else:
@@ -82,12 +82,12 @@ def _network(inputs: Inputs, _provider: Inputs) -> str:
 
 # Keycloak. Where an object of its inputs would be: the path that is deleted; raises `NotThere`, or gives none.
 
-_Place = Callable[[Admin, Inputs, str], Iterable[str]]
+_Place = Callable[[KeycloakAdmin, Inputs, str], Iterable[str]]
 
 
 def _at_keycloak(place: _Place) -> _Act:
     def act(inputs: Inputs, provider: Inputs) -> str:
-        access = Access(
+        access = KeycloakAccess(
             provider["url"] + provider.get("basePath", ""),
             provider["rootCaCertificate"],
             provider["clientSecret"],
@@ -95,12 +95,12 @@ def _at_keycloak(place: _Place) -> _Act:
             provider["realm"],
         )
         realm = f"/realms/{inputs.get('realmId') or inputs['realm']}"
-        with Admin(access, _PATIENCE) as admin:
+        with KeycloakAdmin(access, _PATIENCE) as admin:
             try:
                 found = [*place(admin, inputs, realm)]
                 for path in found:
                     admin.delete(path)
-            except NotThere:
+            except NotFound:
                 return ""
         return _REMOVED if found else ""
 
@@ -110,7 +110,7 @@ def _at_keycloak(place: _Place) -> _Act:
 def _itself(path: str) -> _Place:
     """`path` is below the realm and names inputs: `/roles/{name}`."""
 
-    def place(admin: Admin, inputs: Inputs, realm: str) -> list[str]:
+    def place(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
         wanted = realm + path.format_map(inputs)
         admin.get(wanted)
         return [wanted]
@@ -121,7 +121,7 @@ def _itself(path: str) -> _Place:
 def _one_of(path: str, key: str, wanted: str, item: str = "", **query: str) -> _Place:
     """The items of the list at `path` whose `key` is the input `wanted`; each is below `item`, by its id."""
 
-    def place(admin: Admin, inputs: Inputs, realm: str) -> list[str]:
+    def place(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
         below = realm + path.format_map(inputs)
         rows = admin.get(below, **{k: inputs[v] for k, v in query.items()})
         return [f"{realm + item if item else below}/{row['id']}" for row in rows if row.get(key) == inputs[wanted]]
@@ -129,7 +129,7 @@ def _one_of(path: str, key: str, wanted: str, item: str = "", **query: str) -> _
     return place
 
 
-def _mapper(admin: Admin, inputs: Inputs, realm: str) -> Iterable[str]:
+def _mapper(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> Iterable[str]:
     holder = "clients/{clientId}" if inputs.get("clientId") else "client-scopes/{clientScopeId}"
     return _one_of(f"/{holder}/protocol-mappers/models", "name", "name")(admin, inputs, realm)
 

@@ -26,7 +26,7 @@ from dive_infra.config.settings import Settings, load
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
 from dive_infra.plans import events
-from dive_infra.plans.plan import Plan
+from dive_infra.plans.plan import UpdatePlan
 from dive_infra.toolchain.toolchain import Toolchain
 
 _SECONDS = 600  # for one preview
@@ -47,7 +47,7 @@ class Source:
         return self.exported is None
 
 
-def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> Plan:
+def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> UpdatePlan:
     """The plan of one country; a preview that fails is one too, with its errors."""
     stack = settings.country.lower()
     with tempfile.TemporaryDirectory(prefix="dive-preview-") as place:
@@ -157,7 +157,7 @@ def _pulumi(source: Source, *arguments: str, place: Path = ROOT) -> subprocess.C
         return subprocess.CompletedProcess(command, 1, "", f"`{' '.join(command)}` did not end within {_SECONDS} s")
 
 
-def _own_words(done: subprocess.CompletedProcess[str], found: Plan) -> list[str]:
+def _own_words(done: subprocess.CompletedProcess[str], found: UpdatePlan) -> list[str]:
     """Why Pulumi failed where no event tells it."""
     return [_last(done.stderr)] if done.returncode and not found.errors else []
 

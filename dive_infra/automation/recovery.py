@@ -18,7 +18,7 @@ from dive_infra.automation.workspace import HOME
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
 from dive_infra.diagnosis.snapshot import recorded
-from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.access import RecordError
 
 _STACK = "pulumi:pulumi:Stack"
 _THERE = "already exists"
@@ -133,7 +133,7 @@ def _phase(runner: Runner) -> str:
     try:
         access = read(runner.name, runner.state()).store
         holder = recorded(access, runner.name).holder if access else None
-    except (PulumiFailed, StoreError):
+    except (PulumiFailed, RecordError):
         return ""  # told without
     return f", phase {holder.phase}" if holder and holder.live else ""
 

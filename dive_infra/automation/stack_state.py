@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from dive_infra.checks.spec import Spec, Unreadable, Verification, load
+from dive_infra.checks.spec import Spec, Unreadable, VerificationSpec, load
 from dive_infra.config.naming import Names
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 
 _CHECKPOINTS = ("dynamic/dive:Checkpoint", "dynamic/dive:Verification")
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class CheckpointState:
     """What the state says of a phase that was completed; `completed` is when (ISO 8601).
 
     `spec` is what the phase declared, with its secrets; where this program cannot read it, `unreadable` says why.
@@ -37,7 +37,7 @@ class ReportFile:
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackState:
     """`store` is the country's own login at the record; `pending` are operations that an update did not end.
 
     `mark` is the id that this stack writes on all it owns; `updated` is when the last update ended.
@@ -46,9 +46,9 @@ class Stack:
     name: str
     resources: int
     updated: datetime | None
-    checkpoints: Mapping[Phase, Checkpoint] = field(default_factory=dict[Phase, Checkpoint])
+    checkpoints: Mapping[Phase, CheckpointState] = field(default_factory=dict[Phase, CheckpointState])
     pending: tuple[str, ...] = ()
-    store: Access | None = field(default=None, repr=False)
+    store: DatabaseAccess | None = field(default=None, repr=False)
     mark: str = ""
     program: str = ""  # the version of Pulumi that wrote it
     report: ReportFile | None = None
@@ -70,18 +70,18 @@ class Stack:
     def names(self) -> Names | None:
         """The names of the country as it was deployed; None before its first phase is completed."""
         for spec in self.specs.values():
-            return spec.own.names if isinstance(spec, Verification) else spec.names
+            return spec.own.names if isinstance(spec, VerificationSpec) else spec.names
         return None
 
 
-def read(name: str, state: Mapping[str, Any]) -> Stack:
+def read(name: str, state: Mapping[str, Any]) -> StackState:
     """The stack `name` from its exported state with its secrets in plain text."""
     deployment = state.get("deployment") or {}
     resources: list[Mapping[str, Any]] = deployment.get("resources") or []
     manifest = deployment.get("manifest") or {}
     ended = manifest.get("time")
     checkpoints = {c.phase: c for c in map(_checkpoint, _of_type(resources, *_CHECKPOINTS))}
-    return Stack(
+    return StackState(
         name,
         len(resources),
         datetime.fromisoformat(ended) if ended and not ended.startswith("0001") else None,
@@ -99,25 +99,25 @@ def declared(state: Mapping[str, Any]) -> dict[Phase, Spec]:
     return read("", state).specs
 
 
-def _checkpoint(resource: Mapping[str, Any]) -> Checkpoint:
+def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
     outputs = {key: _plain(value) for key, value in resource["outputs"].items() if key != "report"}
     phase = Phase(outputs["phase"])
     try:
         spec, unreadable = load(phase, outputs["spec"]), ""
     except Unreadable as error:
         spec, unreadable = None, str(error)
-    return Checkpoint(phase, str(outputs["completed"]), str(outputs["evidence"]), spec, unreadable)
+    return CheckpointState(phase, str(outputs["completed"]), str(outputs["evidence"]), spec, unreadable)
 
 
 def _report(outputs: Mapping[str, Any]) -> ReportFile:
     return ReportFile(str(_plain(outputs["path"])), str(_plain(outputs["text"])))
 
 
-def _store(resources: list[Mapping[str, Any]]) -> Access | None:
+def _store(resources: list[Mapping[str, Any]]) -> DatabaseAccess | None:
     """The login that a checkpoint was given: at the hub the first ones have none."""
     for resource in _of_type(resources, *_CHECKPOINTS):
         if found := _plain(resource["inputs"].get("store")):
-            return Access(**{**found, "port": int(found["port"])})
+            return DatabaseAccess(**{**found, "port": int(found["port"])})
     return None
 
 

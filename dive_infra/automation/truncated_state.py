@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dive_infra.automation.backend_lock import backend
 from dive_infra.config.settings import PROJECT
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 
 def files(stack: str, environment: Mapping[str, str] = os.environ) -> list[Path]:
@@ -26,11 +26,11 @@ def mend(stack: str, environment: Mapping[str, str] = os.environ) -> list[str]:
     for path in files(stack, environment):
         before = path.with_name(f"{path.name}.bak")
         if path.suffix == ".attrs":
-            with step("mend state"):
+            with crash_point("mend state"):
                 path.unlink()  # without them Pulumi takes the usual ones
             told.append(f"{path.name} was cut off: left out")
         elif before.exists() and _whole(before):
-            with step("mend state"):
+            with crash_point("mend state"):
                 before.replace(path)
             told.append(f"{path.name} was cut off: the one before it is in its place")
     return told

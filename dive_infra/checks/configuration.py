@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
-from dive_infra.checks.spec import Configuration
+from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity.client_secret_check import refusal
-from dive_infra.identity.keycloak_admin import Access, Admin, NoRight, OutOfReach
+from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable
 from dive_infra.identity.link_policy import BASE_PATH, link_account
 from dive_infra.identity.realm_diff import compare, compare_link, refresh
 from dive_infra.results.finding import Finding
@@ -15,7 +15,7 @@ from dive_infra.results.finding import Finding
 _SECONDS = 5
 
 
-def checks(spec: Configuration) -> list[Check]:
+def checks(spec: ConfigurationSpec) -> list[Check]:
     names = spec.names
     found = [
         Check(f"realm {names.realm} is as declared", "realm objects", lambda: realm(spec)),
@@ -29,16 +29,16 @@ def checks(spec: Configuration) -> list[Check]:
     return found
 
 
-def realm(spec: Configuration) -> Sequence[Finding]:
-    access = Access(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+def realm(spec: ConfigurationSpec) -> Sequence[Finding]:
+    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
     right = f"restore the service account {access.client_id} of realm master"
     return _asked(access, lambda admin: compare(admin, spec.names, spec.partners), right)
 
 
-def link(spec: Configuration, hub: Names) -> Sequence[Finding]:
+def link(spec: ConfigurationSpec, hub: Names) -> Sequence[Finding]:
     """The hub's side of the link, as the spoke's own account sees it; a refused login is the account's secret."""
     account = link_account(spec.names)
-    access = Access(f"{hub.url('backend')}{BASE_PATH}", spec.ca, spec.accounts[account], account, hub.realm)
+    access = KeycloakAccess(f"{hub.url('backend')}{BASE_PATH}", spec.ca, spec.accounts[account], account, hub.realm)
     return _asked(access, lambda admin: compare_link(admin, hub, spec.names), refresh(hub))
 
 
@@ -46,23 +46,25 @@ def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str
     """The secret that services hold is the one that the realm accepts."""
     try:
         refused = refusal(names, client, value, ca, account, _SECONDS)
-    except OutOfReach as error:
+    except KeycloakUnreachable as error:
         raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
     if refused:
         raise Wrong(f"it is refused ({refused})", "the one that is declared", refresh(names), 1306)
     return "accepted"
 
 
-def _proof(spec: Configuration, names: Names, client: str, value: str, account: bool = True) -> Check:
+def _proof(spec: ConfigurationSpec, names: Names, client: str, value: str, account: bool = True) -> Check:
     sentence = f"{names.realm} accepts the secret of {client}"
     return Check(sentence, "secrets in use", partial(secret, names, client, value, spec.ca, account))
 
 
-def _asked(access: Access, question: Callable[[Admin], Sequence[Finding]], right: str) -> Sequence[Finding]:
+def _asked(
+    access: KeycloakAccess, question: Callable[[KeycloakAdmin], Sequence[Finding]], right: str
+) -> Sequence[Finding]:
     try:
-        with Admin(access, _SECONDS) as admin:
+        with KeycloakAdmin(access, _SECONDS) as admin:
             return question(admin)
-    except OutOfReach as error:
+    except KeycloakUnreachable as error:
         raise CouldNotTell(str(error), "pulumi up starts what does not answer, then it is looked at") from None
-    except NoRight as error:
+    except Forbidden as error:
         raise CouldNotTell(str(error), right) from None

@@ -18,14 +18,14 @@ from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
-from dive_infra.checks.spec import Container, Database, Deployment
+from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
 from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import Access, Refused, SchemaMismatch, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
 from dive_infra.results.finding import Finding
 
@@ -33,7 +33,7 @@ _UP = "pulumi up"
 _SECONDS = 2
 
 
-def checks(spec: Deployment) -> list[Check]:
+def checks(spec: DeploymentSpec) -> list[Check]:
     names = spec.names
     found = [
         Check("the declared containers run, healthy", "containers", lambda: containers(spec.containers)),
@@ -53,14 +53,14 @@ def checks(spec: Deployment) -> list[Check]:
     return found
 
 
-def containers(declared: Sequence[Container]) -> list[Finding]:
+def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
     """One finding for each container; one that is not core is a warning when it is down, wrong when it is another."""
     client = objects.ask()
     with ThreadPoolExecutor(max_workers=len(declared) or 1) as side_by_side:
         return list(side_by_side.map(partial(_container, client), declared))
 
 
-def _container(client: docker.DockerClient, container: Container) -> Finding:
+def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding:
     declared = container.declared
     now = look(client, declared.name)
     sentence = f"{declared.name} runs as declared, healthy"
@@ -83,9 +83,11 @@ def _container(client: docker.DockerClient, container: Container) -> Finding:
     return Finding(sentence, "valid", found=now.describe(), topic="containers")
 
 
-def postgres(names: Names, database: Database, ca: str) -> str:
+def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
     """The role logs in, owns its database, and is no superuser."""
-    access = Access(names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name)
+    access = DatabaseAccess(
+        names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name
+    )
     try:
         with connection.connect(access, "dive check", _SECONDS) as session_:
             row = session_.execute(
@@ -94,7 +96,7 @@ def postgres(names: Names, database: Database, ca: str) -> str:
             ).fetchone()
     except Unreachable as error:
         raise objects.silent(_cause(error), "an answer", _UP, 1406) from None
-    except Refused as error:
+    except LoginRefused as error:
         raise Wrong(_cause(error), f"a login as {database.user}", _UP, 1406) from None
     except psycopg.Error as error:
         raise CouldNotTell(" ".join(str(error).split())) from None
@@ -168,21 +170,21 @@ def opa(names: Names, token: str, ca: str) -> str:
 
 def keycloak(names: Names, secret: str, ca: str) -> str:
     """The service account logs in and is told something out of the database, which may have been away."""
-    access = keycloak_admin.Access(names.url("keycloak"), ca, secret)
+    access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
     try:
-        with keycloak_admin.Admin(access, _SECONDS) as there:
+        with keycloak_admin.KeycloakAdmin(access, _SECONDS) as there:
             there.get("/realms/master")
-    except keycloak_admin.AdminError as error:
+    except keycloak_admin.KeycloakError as error:
         raise CouldNotTell(str(error), f"{_UP} starts Keycloak, then it is asked again") from None
     return "logged in"
 
 
-def schema(access: Access) -> str:
+def schema(access: DatabaseAccess) -> str:
     try:
         session(access).compare()
     except Unreachable as error:
         raise objects.silent(str(error), "this program's schema", _UP, 1406) from None
-    except (SchemaMismatch, Refused) as error:
+    except (SchemaMismatch, LoginRefused) as error:
         # What to do with another's record, a person decides.
         told, restored, choice = str(error).partition("; restore ")
         raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None

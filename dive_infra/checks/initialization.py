@@ -9,7 +9,7 @@ import docker.errors
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, Wrong
-from dive_infra.checks.spec import Initialization
+from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import SERVICES
 from dive_infra.crypto import pki
 from dive_infra.engines.docker import data_loss
@@ -17,7 +17,7 @@ from dive_infra.engines.docker import data_loss
 _UP = "pulumi up"
 
 
-def checks(spec: Initialization) -> list[Check]:
+def checks(spec: InitializationSpec) -> list[Check]:
     return [
         Check("the networks are there and ours", "networks", lambda: present(spec, objects.networks, spec.networks)),
         Check("the data volumes are there and ours", "volumes", lambda: present(spec, objects.volumes, spec.volumes)),
@@ -30,7 +30,9 @@ def checks(spec: Initialization) -> list[Check]:
     ]
 
 
-def present(spec: Initialization, listed: Callable[[docker.DockerClient], list[Object]], wanted: Sequence[str]) -> str:
+def present(
+    spec: InitializationSpec, listed: Callable[[docker.DockerClient], list[Object]], wanted: Sequence[str]
+) -> str:
     found = {o.name: o for o in listed(objects.ask())}
     missing = [name for name in wanted if name not in found]
     foreign = [
@@ -48,7 +50,7 @@ def present(spec: Initialization, listed: Callable[[docker.DockerClient], list[O
     return ", ".join(wanted) or "none declared"
 
 
-def _choice(spec: Initialization, lost: Sequence[str]) -> str:
+def _choice(spec: InitializationSpec, lost: Sequence[str]) -> str:
     """Of each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
     labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
@@ -68,7 +70,7 @@ def images(wanted: Sequence[str]) -> str:
     return f"{len(wanted)} images"
 
 
-def certificate(spec: Initialization) -> str:
+def certificate(spec: InitializationSpec) -> str:
     try:
         left, covered = pki.days_left(spec.certificate), pki.covered(spec.certificate)
     except ValueError as error:

@@ -13,13 +13,13 @@ import psutil
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
-from dive_infra.checks.spec import Preflight
+from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import SOCKET, EngineError
 from dive_infra.engines.docker.networks import called, ours_by_use
 from dive_infra.identity import https
-from dive_infra.orchestration.access import Access, Refused, SchemaMismatch
+from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
 from dive_infra.results.finding import ORPHANS, REMOVE
 
@@ -27,7 +27,7 @@ _GIB = 1 << 30
 _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 
 
-def checks(spec: Preflight) -> list[Check]:
+def checks(spec: PreflightSpec) -> list[Check]:
     names = spec.names
     found = [
         Check("the Docker engine is on this machine", "endpoint", endpoint),
@@ -192,14 +192,14 @@ def hub_healthy(hub: Names, ca: str) -> str:
     return f"{len(urls)} answers"
 
 
-def approved(access: Access, names: Names) -> str:
+def approved(access: DatabaseAccess, names: Names) -> str:
     code = names.country.code
     remedy = f"add {code} to dive:spokes of the hub, then: pulumi up -s usa"
     try:
         store = session(access)
         store.compare()
         admitted = store.whose()
-    except Refused as error:
+    except LoginRefused as error:
         raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
     except SchemaMismatch as error:
         raise Wrong(str(error), "the schema and the rights of this program", "pulumi up -s usa", 1406) from None
@@ -208,7 +208,7 @@ def approved(access: Access, names: Names) -> str:
     return f"as {access.user}"
 
 
-def unlocked(access: Access, names: Names) -> str:
+def unlocked(access: DatabaseAccess, names: Names) -> str:
     store: Store = session(access)
     holder = store.holder(names.country.code)
     if holder and holder.live and not store.holds(names.country.code):

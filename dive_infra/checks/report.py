@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dive_infra.checks.runner import Validation
-from dive_infra.checks.spec import Verification, fingerprint
-from dive_infra.process.crash_points import step
+from dive_infra.checks.spec import VerificationSpec, fingerprint
+from dive_infra.process.crash_points import crash_point
 from dive_infra.results.finding import Finding
 
 
@@ -55,7 +55,7 @@ class Report(_Part):
     endpoints: dict[str, str]
 
 
-def make(spec: Verification, validation: Validation, run: str) -> Report:
+def make(spec: VerificationSpec, validation: Validation, run: str) -> Report:
     names = spec.own.names
     shown = [f for f in validation.findings if f.topic == "containers"]
     topics = {f.topic: True for f in validation.findings}
@@ -133,7 +133,7 @@ def write(content: str, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(fresh).chmod(0o644)
-        with step("write report"):
+        with crash_point("write report"):
             Path(fresh).replace(path)
     except BaseException:
         Path(fresh).unlink(missing_ok=True)

@@ -4,30 +4,30 @@ from collections.abc import Callable, Sequence
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks.runner import Check, CouldNotTell
-from dive_infra.checks.spec import Seeding
+from dive_infra.checks.spec import SeedingSpec
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.keycloak_admin import Access, Admin, NoRight, NotThere, OutOfReach
+from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
 from dive_infra.identity.users import compare_users
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
-from dive_infra.seeds.store import StoreError, Target, connect
+from dive_infra.seeds.store import SeedStoreError, Target, connect
 
 _SECONDS = 2
 _SHOWN = 3  # ids of a batch that are named
 
 
-def checks(spec: Seeding) -> list[Check]:
+def checks(spec: SeedingSpec) -> list[Check]:
     """Every document is read."""
     return _checks(spec, data)
 
 
-def quick(spec: Seeding) -> list[Check]:
+def quick(spec: SeedingSpec) -> list[Check]:
     """As `checks`, in bounded time however many documents there are."""
     return _checks(spec, lambda spec: data(spec, whole=False))
 
 
-def _checks(spec: Seeding, look: Callable[[Seeding], Sequence[Finding]]) -> list[Check]:
+def _checks(spec: SeedingSpec, look: Callable[[SeedingSpec], Sequence[Finding]]) -> list[Check]:
     names = spec.names
     return [
         Check("the seed batches are there, unaltered", "seed batches", lambda: look(spec)),
@@ -35,7 +35,7 @@ def _checks(spec: Seeding, look: Callable[[Seeding], Sequence[Finding]]) -> list
     ]
 
 
-def data(spec: Seeding, whole: bool = True) -> Sequence[Finding]:
+def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
     names = spec.names
     key = spec.kas_keys[names.country.code]
     target = Target(
@@ -48,7 +48,7 @@ def data(spec: Seeding, whole: bool = True) -> Sequence[Finding]:
             return [
                 _finding(batch, look(batch)) for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
             ]
-    except StoreError as error:
+    except SeedStoreError as error:
         raise CouldNotTell(
             " ".join(str(error).split())[:300], "pulumi up starts MongoDB, then it is looked at"
         ) from None
@@ -76,16 +76,16 @@ def _read(batch: Batch, state: BatchState) -> str:
     return "" if state.read is None else f", {state.read} of {len(batch.documents)} documents read"
 
 
-def users(spec: Seeding) -> Sequence[Finding]:
-    access = Access(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+def users(spec: SeedingSpec) -> Sequence[Finding]:
+    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
     try:
-        with Admin(access, _SECONDS) as admin:
+        with KeycloakAdmin(access, _SECONDS) as admin:
             return compare_users(admin, spec.names)
-    except OutOfReach as error:
+    except KeycloakUnreachable as error:
         raise CouldNotTell(str(error), "pulumi up starts Keycloak, then the users are looked at") from None
-    except NotThere as error:
+    except NotFound as error:
         raise CouldNotTell(
             str(error), "pulumi up --refresh makes the realm anew, then the users are looked at"
         ) from None
-    except NoRight as error:
+    except Forbidden as error:
         raise CouldNotTell(str(error), f"restore the service account {access.client_id} of realm master") from None

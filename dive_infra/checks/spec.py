@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker.declaration import Declared
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 
 
@@ -28,7 +28,7 @@ def _secret() -> Any:
 
 
 @dataclass(frozen=True)
-class Preflight:
+class PreflightSpec:
     """`services` are those whose ports are wanted.
 
     `hub` and `store` are given for a spoke: the hub must be healthy, and the login at the store proves its approval.
@@ -40,13 +40,13 @@ class Preflight:
     services: tuple[str, ...]
     ca: str = ""
     hub: Names | None = None
-    store: Access | None = None
+    store: DatabaseAccess | None = None
     disk: float = 5
     memory: float = 4
 
 
 @dataclass(frozen=True)
-class Initialization:
+class InitializationSpec:
     """`images` are ids; `certificate` is the PEM chain of the country, valid for every one of `covers`.
 
     `issuers`, at the hub: code of each approved country -> the PEM chain of its issuer.
@@ -65,7 +65,7 @@ class Initialization:
 
 
 @dataclass(frozen=True)
-class Container:
+class ContainerSpec:
     """A declared container; `files` is the hash over its files (`engines.docker.files`)."""
 
     service: str
@@ -75,7 +75,7 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Database:
+class DatabaseSpec:
     """A database of the country's Postgres and the role that uses it."""
 
     name: str
@@ -84,23 +84,23 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Deployment:
+class DeploymentSpec:
     """`store` is given at the hub: its schema must be the one of this program. `keycloak` is the secret of the service
     account `dive-deployer`."""
 
     names: Names
-    containers: tuple[Container, ...]
-    databases: tuple[Database, ...]
+    containers: tuple[ContainerSpec, ...]
+    databases: tuple[DatabaseSpec, ...]
     mongodb: str = _secret()
     redis: str = _secret()
     opa: str = _secret()
     ca: str = ""
-    store: Access | None = None
+    store: DatabaseAccess | None = None
     keycloak: str = field(default="", repr=False, metadata={"secret": True})
 
 
 @dataclass(frozen=True)
-class Configuration:
+class ConfigurationSpec:
     """`keycloak` is the secret of the service account `dive-deployer`, `portal` that of the portal's client.
 
     `accounts`: client -> secret of the accounts that manage links: all of them at the hub, its own at a spoke.
@@ -115,7 +115,7 @@ class Configuration:
 
 
 @dataclass(frozen=True)
-class Seeding:
+class SeedingSpec:
     """`kas_keys`: country code -> public key (PEM) that document keys are wrapped to."""
 
     names: Names
@@ -137,7 +137,7 @@ class Party:
 
 
 @dataclass(frozen=True)
-class Verification:
+class VerificationSpec:
     """`deployment` is looked at again; people of `own` log in at home and, both ways, at each of `partners`.
 
     `report`: where the report is written, relative to the program; `max_age` in seconds.
@@ -145,22 +145,22 @@ class Verification:
 
     own: Party
     partners: tuple[Party, ...]
-    deployment: Deployment
+    deployment: DeploymentSpec
     ca: str
     documents: int
     report: str = "verification-report.json"
     max_age: float = 300
 
 
-Spec = Preflight | Initialization | Deployment | Configuration | Seeding | Verification
+Spec = PreflightSpec | InitializationSpec | DeploymentSpec | ConfigurationSpec | SeedingSpec | VerificationSpec
 
 SPECS: dict[Phase, type[Any]] = {
-    Phase.PREFLIGHT: Preflight,
-    Phase.INITIALIZATION: Initialization,
-    Phase.DEPLOYMENT: Deployment,
-    Phase.CONFIGURATION: Configuration,
-    Phase.SEEDING: Seeding,
-    Phase.VERIFICATION: Verification,
+    Phase.PREFLIGHT: PreflightSpec,
+    Phase.INITIALIZATION: InitializationSpec,
+    Phase.DEPLOYMENT: DeploymentSpec,
+    Phase.CONFIGURATION: ConfigurationSpec,
+    Phase.SEEDING: SeedingSpec,
+    Phase.VERIFICATION: VerificationSpec,
 }
 
 

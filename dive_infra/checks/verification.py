@@ -9,7 +9,7 @@ import httpx
 
 from dive_infra.checks import deployment, objects
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
-from dive_infra.checks.spec import Party, Verification
+from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
@@ -24,12 +24,12 @@ _REFUSALS = 3
 _UP = "pulumi up"
 
 
-def checks(spec: Verification) -> list[Check]:
+def checks(spec: VerificationSpec) -> list[Check]:
     """Everything, the real logins included: some seconds a direction."""
     return [*quick(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
 
 
-def logins(spec: Verification) -> list[Check]:
+def logins(spec: VerificationSpec) -> list[Check]:
     """The real logins, at home and both ways with each partner, and what is permitted and denied after them."""
     people = defaultdict[str, _Person](_Person)
     return [
@@ -42,7 +42,7 @@ def logins(spec: Verification) -> list[Check]:
     ]
 
 
-def quick(spec: Verification) -> list[Check]:
+def quick(spec: VerificationSpec) -> list[Check]:
     """What is cheap enough to be asked at every preview."""
     running = Check(
         "the declared containers run, healthy",
@@ -52,7 +52,7 @@ def quick(spec: Verification) -> list[Check]:
     return [running, *issuers(spec)]
 
 
-def issuers(spec: Verification) -> list[Check]:
+def issuers(spec: VerificationSpec) -> list[Check]:
     """Each country's Keycloak answers, and calls itself what everybody calls it."""
     return [
         Check(f"the issuer of {p.names.country.code} is one string", "discovery", partial(discovery, p.names, spec.ca))
@@ -76,7 +76,7 @@ def discovery(names: Names, ca: str) -> str:
     return issuer
 
 
-def _visits(spec: Verification) -> list[tuple[Party, Party]]:
+def _visits(spec: VerificationSpec) -> list[tuple[Party, Party]]:
     """(where, whose people): at home, and both ways with each partner."""
     pairs = [(spec.own, spec.own)]
     for partner in spec.partners:
@@ -84,7 +84,7 @@ def _visits(spec: Verification) -> list[tuple[Party, Party]]:
     return pairs
 
 
-def visited(spec: Verification, validation: Validation) -> list[tuple[str, str, str, str, float]]:
+def visited(spec: VerificationSpec, validation: Validation) -> list[tuple[str, str, str, str, float]]:
     """The brokered logins that succeeded: source and target country, alias and client of the link, seconds."""
     seconds = {f.check: f.seconds for f in validation.findings if f.answer == "valid"}
     return [
@@ -115,7 +115,7 @@ class _Person:
         self._turn = Lock()
         self._refused: list[LoginFailed] = []
 
-    def visit(self, spec: Verification, where: Party, whose: Party) -> list[Finding]:
+    def visit(self, spec: VerificationSpec, where: Party, whose: Party) -> list[Finding]:
         with self._turn:
             try:
                 if self._given_up:

@@ -36,7 +36,7 @@ _ENDED = re.compile(
 
 
 @dataclass
-class Deployment:
+class CountryRun:
     """One country's deployment; `code` is its exit code, None until it has ended. Its output goes to `log`."""
 
     country: str
@@ -47,7 +47,7 @@ class Deployment:
     _begun: float = field(default=0.0, repr=False)
     _reached: int = field(default=0, repr=False)
 
-    def run(self) -> "Deployment":
+    def run(self) -> "CountryRun":
         """Runs it to its end."""
         command = [sys.executable, "-m", "dive_infra.cli", "up", self.country]
         self._begun = time.monotonic()
@@ -101,7 +101,7 @@ def up(parallel: int) -> None:
     images.ensure(countries)
     logs = HOME / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    fleet = [Deployment(s.country, logs / f"up-{s.country.lower()}.log") for s in countries]
+    fleet = [CountryRun(s.country, logs / f"up-{s.country.lower()}.log") for s in countries]
     with _shown(fleet):
         interrupted = _run(fleet[0], fleet[1:], parallel)
     for one in fleet:
@@ -114,7 +114,7 @@ def up(parallel: int) -> None:
     raise typer.Exit(Exit.INTERRUPTED if interrupted else ended(fleet))
 
 
-def ended(fleet: Sequence[Deployment]) -> int:
+def ended(fleet: Sequence[CountryRun]) -> int:
     """The exit code of all: the hub's, without which nothing goes on, else 4 when a spoke failed."""
     hub = fleet[0]
     if hub.code != Exit.OK:
@@ -122,7 +122,7 @@ def ended(fleet: Sequence[Deployment]) -> int:
     return Exit.OK if all(one.code == Exit.OK for one in fleet) else Exit.PARTIAL
 
 
-def _run(hub: Deployment, spokes: Sequence[Deployment], parallel: int) -> bool:
+def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
     """Whether it was interrupted: then what has begun is waited for, and nothing else begins."""
     with ThreadPoolExecutor(max_workers=parallel) as side_by_side:
         try:
@@ -136,7 +136,7 @@ def _run(hub: Deployment, spokes: Sequence[Deployment], parallel: int) -> bool:
 
 
 @contextmanager
-def _shown(fleet: Sequence[Deployment]) -> Iterator[None]:
+def _shown(fleet: Sequence[CountryRun]) -> Iterator[None]:
     """One line for each on a terminal, rewritten as it goes on."""
     if not console.is_terminal:
         yield
@@ -158,7 +158,7 @@ def _shown(fleet: Sequence[Deployment]) -> Iterator[None]:
             live.update(_table(fleet))
 
 
-def _table(fleet: Sequence[Deployment]) -> Table:
+def _table(fleet: Sequence[CountryRun]) -> Table:
     table = Table.grid(padding=(0, 2))
     for one in fleet:
         table.add_row(*one.line())

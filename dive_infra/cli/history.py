@@ -20,7 +20,7 @@ from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes, every
 from dive_infra.diagnosis import history as past
 from dive_infra.diagnosis.history import HistoryReport, PhaseRun, RunReport
-from dive_infra.orchestration.access import Access, StoreError
+from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.events import Event, events
 from dive_infra.orchestration.store import Store
 
@@ -62,11 +62,11 @@ def collect(code: str) -> HistoryReport:
     return past.runs(code, past.updates(code.lower()), _events(access, code) if access else None)
 
 
-def _events(access: Access, code: str) -> list[Event] | None:
+def _events(access: DatabaseAccess, code: str) -> list[Event] | None:
     try:
         with Store(access) as store:
             return store.ask(lambda connection: events(connection, code))
-    except StoreError as error:
+    except RecordError as error:
         progress.print(f"? the record could not be asked: {error}", markup=False)
         return None
 

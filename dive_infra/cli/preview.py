@@ -16,7 +16,7 @@ from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import step
 from dive_infra.cli.stacks import chosen
 from dive_infra.plans.comment import SIGNS, SITUATIONS, headline, markdown
-from dive_infra.plans.plan import Change, Plan, Preview
+from dive_infra.plans.plan import PlannedChange, Preview, UpdatePlan
 from dive_infra.toolchain import toolchain
 from dive_infra.toolchain.toolchain import Toolchain
 
@@ -43,7 +43,7 @@ def preview(
     """
     wanted = chosen(countries or images.DEFAULT)
     tools = _tools()
-    plans: list[Plan] = []
+    plans: list[UpdatePlan] = []
     for settings in wanted:
         with step(f"preview of {settings.country}"):
             plans.append(preview_run.plan(settings, tools, from_state))
@@ -67,7 +67,7 @@ def _tools() -> Toolchain:
         return tools
 
 
-def show(plan: Plan, console: Console) -> None:
+def show(plan: UpdatePlan, console: Console) -> None:
     """What the comment says."""
     console.rule(f"{plan.country}: {headline(plan)} ({plan.seconds:.0f} s)")
     console.print(f"{SITUATIONS[plan.situation]} The command: {plan.command}", markup=False)
@@ -87,7 +87,7 @@ def show(plan: Plan, console: Console) -> None:
         console.print(table)
 
 
-def _row(change: Change) -> str:
+def _row(change: PlannedChange) -> str:
     colour = _COLOURS[change.operation]
     why = f": {'; '.join(change.why)}" if change.why else ""
     name = escape(f"{change.name}{why}")

@@ -13,11 +13,11 @@ from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
 from dive_infra.automation.deploy import to_its_end
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
-from dive_infra.automation.stack_state import Stack
+from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import NotDeployed, exported
 from dive_infra.automation.workspace import stack_file
 from dive_infra.catalog.services import services as catalog
-from dive_infra.checks.spec import Deployment
+from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
@@ -36,7 +36,7 @@ from dive_infra.rotation.targets import Place
 _SHARED = ("opal-key", "test-users")  # of the hub: spokes take them over at their next update
 
 
-class Source(StrEnum):
+class SourceKind(StrEnum):
     CONFIG = "config"
     GCP = "gcp"
 
@@ -54,8 +54,8 @@ def reload_secrets(
     generate: Annotated[bool, typer.Option("--generate", help="new random values")] = False,
     env_file: Annotated[Path | None, typer.Option(help="a file with lines such as REDIS_PASSWORD_FRA=…")] = None,
     source: Annotated[
-        Source, typer.Option("--from", help="config: what `pulumi config set --secret` says; gcp: Secret Manager")
-    ] = Source.CONFIG,
+        SourceKind, typer.Option("--from", help="config: what `pulumi config set --secret` says; gcp: Secret Manager")
+    ] = SourceKind.CONFIG,
     project: Annotated[str, typer.Option(help="with --from gcp: Google's project")] = "",
 ) -> None:
     """Change secrets of a running country: servers first, then who uses them, then logins with the new and the old."""
@@ -91,14 +91,14 @@ def _credentials(settings: Settings, names: list[str] | None) -> list[Credential
     return [known[n] for n in names] if names else list(known.values())
 
 
-def _one_source(generate: bool, env_file: Path | None, source: Source, project: str) -> None:
-    if sum((generate, env_file is not None, source != Source.CONFIG)) > 1:
+def _one_source(generate: bool, env_file: Path | None, source: SourceKind, project: str) -> None:
+    if sum((generate, env_file is not None, source != SourceKind.CONFIG)) > 1:
         fail("expected one of --generate, --env-file and --from", Exit.UNKNOWN)
-    if (source == Source.GCP) != bool(project):
+    if (source == SourceKind.GCP) != bool(project):
         fail("--from gcp and --project belong together: ./dive reload-secrets FRA --from gcp --project …", Exit.UNKNOWN)
 
 
-def _deployed(settings: Settings) -> tuple[Stack, dict[str, str], str]:
+def _deployed(settings: Settings) -> tuple[StackState, dict[str, str], str]:
     """The stack, its secrets in force, and the CA."""
     code, name = settings.country, settings.country.lower()
     try:
@@ -111,7 +111,7 @@ def _deployed(settings: Settings) -> tuple[Stack, dict[str, str], str]:
     except PulumiFailed as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
     found, secrets = stack_state.read(name, state), rotation.in_force(state)
-    deployment: Deployment | None = found.spec(Phase.DEPLOYMENT)
+    deployment: DeploymentSpec | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
         fail(f"{code} was not deployed to its end by this program, so nothing was changed; next: ./dive up {code}")
     return found, secrets, deployment.ca
@@ -122,14 +122,14 @@ def _values(
     wanted: list[Credential],
     generate: bool,
     env_file: Path | None,
-    source: Source,
+    source: SourceKind,
     project: str,
 ) -> dict[str, str]:
     if generate:
         return sources.generated(wanted)
     if env_file:
         return sources.from_file(env_file, wanted, settings.place)
-    if source == Source.GCP:
+    if source == SourceKind.GCP:
         return sources.from_google(project, wanted, settings.place)
     configured = _configured(settings.country.lower())
     return {c.name: configured[c.name] for c in wanted if c.name in configured}
@@ -165,7 +165,7 @@ def _look(run: Reload, code: str) -> None:
         )
 
 
-def _servers(run: Reload, settings: Settings, found: Stack) -> None:
+def _servers(run: Reload, settings: Settings, found: StackState) -> None:
     """Writes the configuration and tells the servers, under the lock; a failure takes both back."""
     code, name = settings.country, settings.country.lower()
     file = stack_file(name)

@@ -12,7 +12,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes, every
-from dive_infra.diagnosis.repair import Plan, act, plan
+from dive_infra.diagnosis.repair import RepairPlan, act, plan
 from dive_infra.diagnosis.symptoms import Diagnosis, View, diagnose, proven
 
 _ROUNDS = 3  # what stood behind something else comes to light once that is mended
@@ -65,7 +65,7 @@ def _agreed(yes: bool, code: str) -> bool:
     return typer.confirm("Do it?")
 
 
-def _carried_out(found: Diagnosis, planned: Plan) -> tuple[Diagnosis, Exit]:
+def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit]:
     """Acts until there is nothing more to do, or doing it again would change nothing; how the country is then."""
     before = found.symptoms
     for _ in range(_ROUNDS):

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import grid, mark, signs
-from dive_infra.diagnosis.repair import Plan, Step, next_step
+from dive_infra.diagnosis.repair import RepairPlan, RepairStep, next_step
 from dive_infra.diagnosis.symptoms import Diagnosis, Symptom, View, proven
 
 _SHOWN = 12  # of a list
@@ -40,7 +40,7 @@ def _listed(symptoms: Sequence[Symptom], console: Console) -> Iterator[Renderabl
         yield Text(f"    and {len(symptoms) - _SHOWN} more")
 
 
-def planned(found: Diagnosis, plan: Plan, console: Console) -> RenderableType:
+def planned(found: Diagnosis, plan: RepairPlan, console: Console) -> RenderableType:
     """The numbered steps, each with its causes, and what a person has to decide."""
     parts: list[RenderableType] = []
     if plan.steps:
@@ -55,7 +55,7 @@ def planned(found: Diagnosis, plan: Plan, console: Console) -> RenderableType:
     return Group(*parts)
 
 
-def _causes(step: Step, code: str) -> list[str]:
+def _causes(step: RepairStep, code: str) -> list[str]:
     told = [f"{s.code}: {_sentence(s)}" if s.code != code else _sentence(s) for s in step.causes]
     return told if len(told) <= _CAUSES else [*told[: _CAUSES - 1], f"{len(told) - _CAUSES + 1} more of the above"]
 

@@ -9,7 +9,7 @@ import pulumi_postgresql as postgresql
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.database_logins import DatabaseLogins
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Databases(pulumi.ComponentResource):
         names = args.names
         administrator = pulumi.Output.all(args.host, args.superuser_password, args.ca).apply(
             lambda found: asdict(
-                Access(names.host("postgres"), names.port("postgres"), SUPERUSER, found[1], found[2], SUPERUSER)
+                DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, found[1], found[2], SUPERUSER)
             )
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=list(after))

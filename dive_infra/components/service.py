@@ -18,7 +18,7 @@ import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.dynamic.files import Files
+from dive_infra.dynamic.files import ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.probe import Probe
@@ -59,7 +59,9 @@ class Service(pulumi.ComponentResource):
         self.declared = pulumi.Output.all(self.image.image_id, volume, args.stack).apply(
             lambda found: complete(shape, *found).plain()
         )
-        self.files = Files(f"{name}-files", volume, spec.uid, pulumi.Output.secret(contents), self.declared, child)
+        self.files = ServiceFiles(
+            f"{name}-files", volume, spec.uid, pulumi.Output.secret(contents), self.declared, child
+        )
         self.probe = Probe(f"{name}-probe", shape.name, self.declared, child)
         self.container = docker.Container(
             f"{name}-container",

@@ -15,16 +15,16 @@ from typing import Any
 
 from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.pulumi_cli import PulumiFailed
-from dive_infra.automation.stack_state import Stack, read
+from dive_infra.automation.stack_state import StackState, read
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.automation.workspace import ROOT, pulumi_home
 from dive_infra.checks import preflight, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
-from dive_infra.checks.spec import Verification, fingerprint
+from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
 from dive_infra.diagnosis.snapshot import recorded, whole
-from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import Overview
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.toolchain import toolchain
@@ -54,13 +54,13 @@ class Group:
 class _Known:
     """What several checks ask for, asked once."""
 
-    stack: Stack | None
+    stack: StackState | None
     record: "Future[Overview]"
 
     def overview(self) -> Overview:
         try:
             return self.record.result()
-        except StoreError as error:
+        except RecordError as error:
             cause, _, remedy = str(error).partition("; next: ")
             raise CouldNotTell(cause, remedy or "./dive up USA") from None
 
@@ -68,7 +68,7 @@ class _Known:
 def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
     """The groups in their order, each with what its checks found."""
     try:
-        stack: Stack | None = read(export.stack, export.state())
+        stack: StackState | None = read(export.stack, export.state())
         problem: Exception | None = None
     except (NotDeployed, PulumiFailed) as error:
         stack, problem = None, error
@@ -81,9 +81,9 @@ def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> d
         return {title: [Examined(c, f.result()) for c, f in looked] for title, looked in running.items()}
 
 
-def _overview(stack: Stack | None, name: str) -> Overview:
+def _overview(stack: StackState | None, name: str) -> Overview:
     if stack is None or stack.store is None:
-        raise StoreError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
+        raise RecordError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
     return recorded(stack.store, name)
 
 
@@ -97,7 +97,7 @@ def _groups(name: str, known: _Known, problem: Exception | None, declared: Decla
     for phase in Phase:
         spec = stack.spec(phase)
         checks = whole(spec) if spec else [_unproven(stack, phase)]
-        if isinstance(spec, Verification):
+        if isinstance(spec, VerificationSpec):
             sentence = "the verification report is of this deployment"
             checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # it decides nothing
         if phase == Phase.INITIALIZATION and spec and Phase.DEPLOYMENT in stack.specs:
@@ -108,7 +108,7 @@ def _groups(name: str, known: _Known, problem: Exception | None, declared: Decla
 # This machine.
 
 
-def _machine(stack: Stack | None) -> Iterator[Check]:
+def _machine(stack: StackState | None) -> Iterator[Check]:
     yield Check("Pulumi is there, in a supported version", "pulumi", _pulumi)
     yield Check("its plugins are there, in the versions that are asked for", "plugins", _plugins)
     if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT asks
@@ -140,7 +140,7 @@ def _plugins() -> str:
 # The stack's state and its file.
 
 
-def _state(name: str, stack: Stack | None, problem: Exception | None, declared: Declared) -> Iterator[Check]:
+def _state(name: str, stack: StackState | None, problem: Exception | None, declared: Declared) -> Iterator[Check]:
     yield Check(f"the state of stack {name} can be read", "state", lambda: _readable(name, stack, problem))
     yield Check(f"Pulumi.{name}.yaml is accepted", "settings", lambda: _accepted(name, declared))
     yield Check("no update runs, and none left its lock behind", "pulumi lock", lambda: _unlocked(name))
@@ -149,7 +149,7 @@ def _state(name: str, stack: Stack | None, problem: Exception | None, declared: 
         yield Check("the stack file names what is deployed", "namespace", lambda: _same(name, stack, declared))
 
 
-def _readable(name: str, stack: Stack | None, problem: Exception | None) -> str:
+def _readable(name: str, stack: StackState | None, problem: Exception | None) -> str:
     up = f"./dive up {name.upper()}"
     if isinstance(problem, NotDeployed):
         raise Wrong("there is no such stack", "a deployed one", up)
@@ -172,7 +172,7 @@ def _accepted(name: str, declared: Declared) -> str:
     return f"country {settings.country}, namespace {settings.namespace}"
 
 
-def _same(name: str, stack: Stack, declared: Declared) -> str:
+def _same(name: str, stack: StackState, declared: Declared) -> str:
     deployed = stack.names
     if deployed is None:
         raise CouldNotTell("no phase was completed yet", f"./dive up {stack.code}")
@@ -206,7 +206,7 @@ def _unlocked(name: str) -> str:
     return "free"
 
 
-def _settled(stack: Stack) -> str:
+def _settled(stack: StackState) -> str:
     if stack.pending:
         raise Wrong(", ".join(stack.pending), "none", f"./dive up {stack.code}", 1503)
     return "none"
@@ -265,7 +265,7 @@ def _clock(known: _Known) -> str:
     assert known.stack.store is not None
     try:
         there = recorded(known.stack.store, known.stack.name).now.timestamp()
-    except StoreError as error:
+    except RecordError as error:
         raise CouldNotTell(str(error).partition("; next: ")[0], "./dive up USA") from None
     after = time.time()
     off = max(before - there, there - after, 0.0)
@@ -277,7 +277,7 @@ def _clock(known: _Known) -> str:
 # The phases.
 
 
-def _unproven(stack: Stack, phase: Phase) -> Check:
+def _unproven(stack: StackState, phase: Phase) -> Check:
     def look() -> str:
         if phase in stack.checkpoints:
             raise CouldNotTell(stack.checkpoints[phase].unreadable, f"./dive up {stack.code}")
@@ -286,14 +286,14 @@ def _unproven(stack: Stack, phase: Phase) -> Check:
     return Check(f"{phase} is completed", "phase", look)
 
 
-def _report(spec: Verification) -> str:
+def _report(spec: VerificationSpec) -> str:
     path, up = ROOT / spec.report, "pulumi up"
     if not path.exists():
         raise CouldNotTell(f"{spec.report} is not in this checkout", "deployed from another one, or: pulumi up")
     return _of(path, spec, up)
 
 
-def _of(path: Path, spec: Verification, up: str) -> str:
+def _of(path: Path, spec: VerificationSpec, up: str) -> str:
     try:
         report: Mapping[str, Any] = json.loads(path.read_text())
         told = (report["instance"], report["fingerprint"], report["status"])

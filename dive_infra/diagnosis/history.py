@@ -61,7 +61,7 @@ class HistoryReport(Part):
 
 
 @dataclass(frozen=True)
-class Update:
+class RunHistory:
     """An update that Pulumi knows of; `ended` is None while it runs."""
 
     kind: str
@@ -74,20 +74,20 @@ class Update:
         return self.started - _GRAIN <= at and (self.ended is None or at <= self.ended + _GRAIN)
 
 
-def updates(stack: str) -> list[Update]:
+def updates(stack: str) -> list[RunHistory]:
     """Pulumi's own history of a stack, the oldest first; raises `PulumiFailed`."""
     told = Runner.of(stack).ask("stack", "history", "--json", patience=PATIENCE)
     return sorted(map(_update, json.loads(told or "[]")), key=lambda update: update.started)
 
 
-def _update(row: Mapping[str, Any]) -> Update:
+def _update(row: Mapping[str, Any]) -> RunHistory:
     result: Result = row["result"] if row["result"] in ("succeeded", "failed") else "in progress"
     ended = datetime.fromisoformat(row["endTime"]) if row.get("endTime") else None
     started = datetime.fromisoformat(row["startTime"])
-    return Update(row["kind"], result, started, ended, row.get("resourceChanges") or {})
+    return RunHistory(row["kind"], result, started, ended, row.get("resourceChanges") or {})
 
 
-def runs(code: str, known: Sequence[Update], events: Sequence[Event] | None) -> HistoryReport:
+def runs(code: str, known: Sequence[RunHistory], events: Sequence[Event] | None) -> HistoryReport:
     """The runs, the newest first; `events` is None where the record could not be asked."""
     told = events or ()
     merged = [*known, *_silent(known, told)]
@@ -104,16 +104,16 @@ def runs(code: str, known: Sequence[Update], events: Sequence[Event] | None) -> 
     return HistoryReport(code=code, runs=found[::-1], recorded=events is not None)
 
 
-def _silent(known: Sequence[Update], events: Iterable[Event]) -> list[Update]:
+def _silent(known: Sequence[RunHistory], events: Iterable[Event]) -> list[RunHistory]:
     """Runs of the record that no update covers: Pulumi was killed, and wrote nothing of them."""
     left: dict[str, list[datetime]] = {}
     for event in events:
         if not any(update.covers(event.at) for update in known):
             left.setdefault(event.run_id, []).append(event.at)
-    return [Update("update", "interrupted", min(times), max(times)) for times in left.values()]
+    return [RunHistory("update", "interrupted", min(times), max(times)) for times in left.values()]
 
 
-def _run(number: int, update: Update, events: Sequence[Event], recorded: bool) -> RunReport:
+def _run(number: int, update: RunHistory, events: Sequence[Event], recorded: bool) -> RunReport:
     failures = [e for e in events if e.kind == "error"]
     interrupted = any(e.kind == "transition" and e.why.startswith("interrupted") for e in events)
     seconds = (update.ended - update.started).total_seconds() if update.ended else None
@@ -131,7 +131,7 @@ def _run(number: int, update: Update, events: Sequence[Event], recorded: bool) -
     )
 
 
-def _phases(update: Update, events: Sequence[Event]) -> list[PhaseRun]:
+def _phases(update: RunHistory, events: Sequence[Event]) -> list[PhaseRun]:
     """A phase without a checkpoint was skipped as valid, unless the run did not get there."""
     proven = {Phase(e.subject): e for e in events if e.kind == "checkpoint"}
     failed = {e.subject: e for e in events if e.kind == "error"}

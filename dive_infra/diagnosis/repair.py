@@ -21,7 +21,7 @@ from dive_infra.toolchain import debian
 
 
 @dataclass(frozen=True)
-class Remedy:
+class RepairAction:
     """`answers` says of which symptoms it is the remedy; `does` and `spares` are told, with the country as `{code}`."""
 
     name: str
@@ -32,10 +32,10 @@ class Remedy:
 
 
 @dataclass(frozen=True)
-class Step:
+class RepairStep:
     """A remedy for one country, and what it is for."""
 
-    remedy: Remedy
+    remedy: RepairAction
     code: str
     causes: tuple[Symptom, ...]
 
@@ -45,10 +45,10 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RepairPlan:
     """`steps` in their order; `decisions` are what a person must decide or do, each with its exact next step."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[RepairStep, ...]
     decisions: tuple[Symptom, ...]
 
 
@@ -76,59 +76,59 @@ def _refresh(code: str) -> None:
 _IMAGE = 1201
 _DATA = "data volumes: a lost one is never made anew without somebody's word"
 
-ENGINE = Remedy(
+ENGINE = RepairAction(
     "engine",
     lambda s: s.where == "engine",
     "start the Docker engine",
     "what is on it: containers come back by themselves",
     _start_engine,
 )
-CLEAR = Remedy(
+CLEAR = RepairAction(
     "clear",
     lambda s: s.leftover,
     "clear what the dead run of {code} left in Pulumi: its lock, and operations without an end",
     "the lock of a run that lives, is on another host or can't be looked at",
     _clear,
 )
-IMAGES = Remedy(
+IMAGES = RepairAction(
     "images",
     lambda s: s.number == _IMAGE,
     "obtain or build the images of {code}",
     "containers that run",
     _obtain_images,
 )
-REFRESH = Remedy("refresh", lambda s: s.refresh, "pulumi up --refresh -s {stack}", _DATA, _refresh)
-UPDATE = Remedy("update", lambda s: True, "pulumi up -s {stack}", _DATA, _update)
+REFRESH = RepairAction("refresh", lambda s: s.refresh, "pulumi up --refresh -s {stack}", _DATA, _refresh)
+UPDATE = RepairAction("update", lambda s: True, "pulumi up -s {stack}", _DATA, _update)
 
-REMEDIES: tuple[Remedy, ...] = (ENGINE, CLEAR, IMAGES, REFRESH, UPDATE)
+REMEDIES: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, REFRESH, UPDATE)
 
 
-def plan(found: Diagnosis) -> Plan:
+def plan(found: Diagnosis) -> RepairPlan:
     """What to do now. More may come to light once that is done: what could not be told, or stood behind it."""
     if engine_ours(found):
         (cause,) = [s for s in found.symptoms if s.where == ENGINE.name][:1]
-        return Plan((Step(ENGINE, found.code, (cause,)),), ())  # nothing else can be told before
+        return RepairPlan((RepairStep(ENGINE, found.code, (cause,)),), ())  # nothing else can be told before
     able = [s for s in found.symptoms if s.by and _in_reach(found, s)]
     by_hand = tuple(s for s in found.symptoms if s not in able)
     shut = {s.code for s in by_hand if s.blocks} | _unreadable(found)
     codes = sorted({s.by for s in able}, key=lambda code: code != HUB_CODE)
-    steps: list[Step] = []
+    steps: list[RepairStep] = []
     for code in codes:
         causes = [s for s in able if s.by == code]
         # What could not be told may be the hub's doing: it is looked at again once the hub is well.
         causes = [s for s in causes if not s.unknown] if steps else causes
         steps += _steps(code, causes, code in shut)
-    return Plan(tuple(steps), by_hand)
+    return RepairPlan(tuple(steps), by_hand)
 
 
-def _steps(code: str, causes: list[Symptom], shut: bool) -> Iterator[Step]:
+def _steps(code: str, causes: list[Symptom], shut: bool) -> Iterator[RepairStep]:
     """Of one country; while it is `shut`, what a killed run left is cleared, and no update would come to its end."""
     for remedy in (CLEAR, IMAGES):
         if found := tuple(s for s in causes if remedy.answers(s)):
-            yield Step(remedy, code, found)
+            yield RepairStep(remedy, code, found)
     if causes and not shut:
         # A refresh is an update that looks closer: where one is needed, it does for all.
-        yield Step(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))
+        yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))
 
 
 def _in_reach(found: Diagnosis, symptom: Symptom) -> bool:
@@ -153,7 +153,7 @@ def next_step(symptom: Symptom, found: Diagnosis) -> str:
     return symptom.next
 
 
-def act(steps: tuple[Step, ...]) -> Exit:
+def act(steps: tuple[RepairStep, ...]) -> Exit:
     """Carries out the steps; stops at the first that fails, and says how it ended."""
     for one in steps:
         try:

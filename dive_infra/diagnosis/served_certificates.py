@@ -8,7 +8,7 @@ from functools import partial
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from dive_infra.checks.runner import CouldNotTell, Wrong
-from dive_infra.checks.spec import Initialization
+from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.crypto import pki
 
@@ -16,14 +16,14 @@ _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
 _SECONDS = 3.0
 
 
-def served(spec: Initialization) -> Iterator[tuple[str, str, Callable[[], str]]]:
+def served(spec: InitializationSpec) -> Iterator[tuple[str, str, Callable[[], str]]]:
     """(sentence, topic, look) for each service that speaks TLS from its first byte on."""
     for service in _SERVICES:
         sentence = f"{service} serves the certificate that was issued"
         yield sentence, "served certificates", partial(_serves, spec, service)
 
 
-def _serves(spec: Initialization, service: str) -> str:
+def _serves(spec: InitializationSpec, service: str) -> str:
     names = spec.names
     remedy = f"./dive restart {names.country.code} {service}"
     host, port = names.host(service), names.port(service)

@@ -17,17 +17,17 @@ from requests.exceptions import RequestException
 
 from dive_infra.automation import stack_state as stacks
 from dive_infra.automation import truncated_state
-from dive_infra.automation.backend_lock import Update, updates
+from dive_infra.automation.backend_lock import BackendLock, updates
 from dive_infra.automation.pulumi_cli import PulumiFailed
-from dive_infra.automation.stack_state import Stack
+from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.checks import objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Validation
-from dive_infra.checks.spec import Spec, Verification
+from dive_infra.checks.spec import Spec, VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker import containers
 from dive_infra.engines.docker.containers import Condition
-from dive_infra.orchestration.access import Access, StoreError
+from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, overview
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
@@ -49,7 +49,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Container:
+class ContainerState:
     """A container of the country; `declared` is False for one that carries its labels and is in no declaration."""
 
     service: str
@@ -60,7 +60,7 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Country:
+class Snapshot:
     """`stack` is None where there is none (`deployed` False), and where it could not be read (`failed` says so).
 
     `phases` holds what the validators of the completed phases say now; `seconds` is how long all of it took; `at` is
@@ -69,11 +69,11 @@ class Country:
 
     code: str
     deployed: bool
-    stack: Stack | None = None
+    stack: StackState | None = None
     names: Names | None = None
-    updates: tuple[Update, ...] = ()
+    updates: tuple[BackendLock, ...] = ()
     record: Overview | None = None
-    containers: tuple[Container, ...] = ()
+    containers: tuple[ContainerState, ...] = ()
     phases: Mapping[Phase, Validation] = field(default_factory=dict[Phase, Validation])
     failed: tuple[Failed, ...] = ()
     seconds: float = 0.0
@@ -85,12 +85,12 @@ class Country:
 
 def quick(spec: Spec) -> list[Check]:
     """What proves a phase without logging people in, and without asking twice what another phase asks."""
-    return verification.issuers(spec) if isinstance(spec, Verification) else phases.checks(spec)
+    return verification.issuers(spec) if isinstance(spec, VerificationSpec) else phases.checks(spec)
 
 
 def whole(spec: Spec) -> list[Check]:
     """As `quick`, with the real logins of VERIFICATION."""
-    return [*quick(spec), *verification.logins(spec)] if isinstance(spec, Verification) else quick(spec)
+    return [*quick(spec), *verification.logins(spec)] if isinstance(spec, VerificationSpec) else quick(spec)
 
 
 def look(
@@ -98,7 +98,7 @@ def look(
     named: Names | None = None,
     checks: Callable[[Spec], list[Check]] = quick,
     deadline: float = GLANCE,
-) -> Country:
+) -> Snapshot:
     """The country of `export` as it is now. `named` are its names by its settings, for one never deployed."""
     started = time.monotonic()
     code = export.stack.upper()
@@ -121,7 +121,7 @@ def look(
             phase: side_by_side.submit(runner.run, checks(spec), deadline)
             for phase, spec in (stack.specs if stack else {}).items()
         }
-        return Country(
+        return Snapshot(
             code,
             deployed,
             stack,
@@ -135,41 +135,43 @@ def look(
         )
 
 
-def recorded(access: Access, code: str) -> Overview:
+def recorded(access: DatabaseAccess, code: str) -> Overview:
     """What the record knows of a country; raises `StoreError`."""
     with Store(access) as store:
         return store.ask(lambda connection: overview(connection, code))
 
 
-def _record(access: Access | None, code: str, failed: list[Failed]) -> Overview | None:
+def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> Overview | None:
     if access is None:
         return None
     try:
         return recorded(access, code)
-    except StoreError as error:
+    except RecordError as error:
         cause, _, remedy = str(error).partition("; next: ")
         failed.append(Failed("record", cause, remedy or "./dive up USA"))
         return None
 
 
-def _containers(names: Names | None, stack: Stack | None, failed: list[Failed]) -> list[Container]:
+def _containers(names: Names | None, stack: StackState | None, failed: list[Failed]) -> list[ContainerState]:
     """The declared containers in the order of their start, then what else carries the country's labels."""
     if names is None:
         return []
-    found: list[Container] = []
+    found: list[ContainerState] = []
     deployment = stack.spec(Phase.DEPLOYMENT) if stack else None
     with _asking(failed):
         client = objects.ask()
         declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
         for name, container in declared.items():
-            found.append(Container(container.service, name, containers.look(client, name), container.service_class))
+            found.append(
+                ContainerState(container.service, name, containers.look(client, name), container.service_class)
+            )
         for there in objects.containers(client):
             labels = there.labels
             ours = (labels.get("dive.namespace"), labels.get("dive.country")) == (names.namespace, names.country.code)
             if ours and there.name not in declared:
                 condition, service = containers.look(client, there.name), labels.get("dive.service", "")
                 known = deployment is None  # before its first completion a phase has declared nothing that we can read
-                found.append(Container(service, there.name, condition, labels.get("dive.class", ""), known))
+                found.append(ContainerState(service, there.name, condition, labels.get("dive.class", ""), known))
     return found
 
 

@@ -4,18 +4,18 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from dive_infra.automation.backend_lock import Update
-from dive_infra.automation.stack_state import Checkpoint
+from dive_infra.automation.backend_lock import BackendLock
+from dive_infra.automation.stack_state import CheckpointState
 from dive_infra.automation.workspace import ROOT, stack_file
 from dive_infra.checks import report
-from dive_infra.checks.spec import Verification, fingerprint
+from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import COUNTRIES, HUB_CODE
-from dive_infra.diagnosis.snapshot import Container, Country
+from dive_infra.diagnosis.snapshot import ContainerState, Snapshot
 from dive_infra.diagnosis.status_report import (
     CollectingError,
     ContainerStatus,
     CountryStatus,
-    Deployment,
+    DeploymentStatus,
     Health,
     LinkStatus,
     PhaseStatus,
@@ -31,7 +31,7 @@ _UP = re.compile(r"\./dive up(?: ([A-Z]{3}))? ([a-z].*)")
 _SERVES_NOBODY = frozenset({Phase.PREFLIGHT})
 
 
-def judge(country: Country) -> CountryStatus:
+def judge(country: Snapshot) -> CountryStatus:
     """The status of a country that was looked at."""
     deployment = _deployment(country)
     running = deployment.state == "RUNNING"
@@ -66,7 +66,7 @@ def exact(remedy: str, code: str) -> str:
 # The first axis.
 
 
-def _deployment(country: Country) -> Deployment:
+def _deployment(country: Snapshot) -> DeploymentStatus:
     stack, record = country.stack, country.record
     known = {"updated": stack.updated, "resources": stack.resources} if stack else {}
     running = next((u for u in country.updates if u.live is not False), None)
@@ -74,37 +74,37 @@ def _deployment(country: Country) -> Deployment:
     phase = holder.phase if holder else ""
     if running or (holder and holder.live):
         who, detail = str(running or holder), _elsewhere(running)
-        return Deployment(state="RUNNING", detail=detail, age=_since(country), holder=who, phase=phase, **known)
+        return DeploymentStatus(state="RUNNING", detail=detail, age=_since(country), holder=who, phase=phase, **known)
     if not country.deployed:
-        return Deployment(state="NOT_DEPLOYED", detail="there is no stack, or nothing in it", **known)
+        return DeploymentStatus(state="NOT_DEPLOYED", detail="there is no stack, or nothing in it", **known)
     if stack is None:
-        return Deployment(state="UNKNOWN", detail="its state could not be read")
+        return DeploymentStatus(state="UNKNOWN", detail="its state could not be read")
     current = record.current if record else None
     if holder and current and current.state == State.FAILED and current.run_id == holder.run_id:
         holder = None  # it told why it ended; a run that succeeds is the only one that gives its lock back
     left = [str(u) for u in country.updates] or ([str(holder)] if holder else [])
     if left or stack.pending:
         detail = f"pending: {', '.join(stack.pending)}" if stack.pending else "it ended without releasing its lock"
-        return Deployment(
+        return DeploymentStatus(
             state="INTERRUPTED", detail=detail, age=_since(country), holder=", ".join(left), phase=phase, **known
         )
     if record is None:
         first = not stack.store  # the hub, before its database
         detail = "it ended before there was a record" if first else "the record could not be asked"
-        return Deployment(state="INTERRUPTED" if first else "UNKNOWN", detail=detail, **known)
+        return DeploymentStatus(state="INTERRUPTED" if first else "UNKNOWN", detail=detail, **known)
     if record.current is None:
-        return Deployment(state="UNKNOWN", detail="the record has no row of it", **known)
+        return DeploymentStatus(state="UNKNOWN", detail="the record has no row of it", **known)
     state = record.current.state
     if state in IN_PROGRESS and state not in (State.ROLLING_BACK, State.CLEANUP):
-        return Deployment(state="INTERRUPTED", detail=f"it ended while {state}", age=record.age, **known)
-    return Deployment(state=state.value, detail=record.current.reason, age=record.age, **known)
+        return DeploymentStatus(state="INTERRUPTED", detail=f"it ended while {state}", age=record.age, **known)
+    return DeploymentStatus(state=state.value, detail=record.current.reason, age=record.age, **known)
 
 
-def _elsewhere(update: Update | None) -> str:
+def _elsewhere(update: BackendLock | None) -> str:
     return "on another machine, where it can't be told whether it lives" if update and update.live is None else ""
 
 
-def _since(country: Country) -> float | None:
+def _since(country: Snapshot) -> float | None:
     """How long the holder of a lock has held it."""
     if country.record and country.record.holder:
         return (country.record.now - country.record.holder.since).total_seconds()
@@ -114,7 +114,7 @@ def _since(country: Country) -> float | None:
 # What is wrong, and the second axis.
 
 
-def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
+def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Problem]:
     """What the deployment itself left undone."""
     up = f"./dive up {country.code}"
     sentence = f"the deployment of {country.code} is complete"
@@ -141,7 +141,7 @@ def _unfinished(country: Country, deployment: Deployment) -> Iterator[Problem]:
         yield problem(deployment.detail, up, 1505)
 
 
-def _validators(country: Country, running: bool) -> Iterator[Problem]:
+def _validators(country: Snapshot, running: bool) -> Iterator[Problem]:
     """What the validators find; a finding that another phase found too is told once, and the lock on the first axis."""
     known = {f.cause for f in country.failed}  # told of its source
     told: dict[tuple[str, str], tuple[Phase, list[Finding]]] = {}
@@ -163,7 +163,7 @@ def _validators(country: Country, running: bool) -> Iterator[Problem]:
             )  # fmt: skip
 
 
-def _problem(country: Country, phase: Phase, findings: list[Finding]) -> Problem:
+def _problem(country: Snapshot, phase: Phase, findings: list[Finding]) -> Problem:
     finding, more = findings[0], len({f.check for f in findings}) - 1
     mild = finding.advisory or phase in _SERVES_NOBODY
     return Problem(
@@ -177,7 +177,7 @@ def _problem(country: Country, phase: Phase, findings: list[Finding]) -> Problem
     )
 
 
-def _disagreements(country: Country, deployment: Deployment) -> Iterator[Problem]:
+def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Problem]:
     """Where the record does not say what the state says; not while somebody is changing both."""
     record, stack = country.record, country.stack
     if not record or not stack or deployment.state in ("RUNNING", "INTERRUPTED", "FAILED"):
@@ -192,7 +192,7 @@ def _disagreements(country: Country, deployment: Deployment) -> Iterator[Problem
             )  # fmt: skip
 
 
-def _compared(checkpoint: Checkpoint | None, status: Status | None, recorded: str) -> tuple[str, str]:
+def _compared(checkpoint: CheckpointState | None, status: Status | None, recorded: str) -> tuple[str, str]:
     """What the record should say of a phase, and what it says."""
     if checkpoint is None:
         return "a checkpoint", "none in the state"
@@ -201,10 +201,10 @@ def _compared(checkpoint: Checkpoint | None, status: Status | None, recorded: st
     return f"declaration {fingerprint(checkpoint.spec)}", f"declaration {recorded}"
 
 
-def _links(country: Country) -> Iterator[Problem]:
+def _links(country: Snapshot) -> Iterator[Problem]:
     """Every link that the country's own deployment has to prove."""
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
-    if not country.record or not isinstance(spec, Verification):
+    if not country.record or not isinstance(spec, VerificationSpec):
         return
     proven = {(link.source, link.target): link for link in country.record.links}
     here = country.code
@@ -219,7 +219,7 @@ def _links(country: Country) -> Iterator[Problem]:
                 )  # fmt: skip
 
 
-def _report(country: Country) -> Iterator[Problem]:
+def _report(country: Snapshot) -> Iterator[Problem]:
     """The report is for people and programs: it decides nothing, but nobody should read a wrong one."""
     written = country.stack.report if country.stack else None
     off = report.judge(ROOT / written.path, written.text) if written else ""
@@ -230,7 +230,7 @@ def _report(country: Country) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def _health(country: Country, problems: list[Problem]) -> Health:
+def _health(country: Snapshot, problems: list[Problem]) -> Health:
     if not country.deployed:
         return "none"
     found = {p.severity for p in problems if p.where not in ("deployment", "report") and p.code != 1505}
@@ -245,7 +245,7 @@ def _health(country: Country, problems: list[Problem]) -> Health:
 # The parts that are shown.
 
 
-def _phase(country: Country, phase: Phase) -> PhaseStatus:
+def _phase(country: Snapshot, phase: Phase) -> PhaseStatus:
     checkpoint = country.stack.checkpoints.get(phase) if country.stack else None
     step = country.record.steps.get(phase) if country.record else None
     looked = country.phases.get(phase)
@@ -264,11 +264,11 @@ def _phase(country: Country, phase: Phase) -> PhaseStatus:
     )
 
 
-def _note(country: Country, phase: Phase, checkpoint: Checkpoint | None, age: float | None) -> str:
+def _note(country: Snapshot, phase: Phase, checkpoint: CheckpointState | None, age: float | None) -> str:
     if checkpoint is None:
         return "" if country.problem("state") else "never completed"
     spec = checkpoint.spec
-    if isinstance(spec, Verification):
+    if isinstance(spec, VerificationSpec):
         old = age is not None and age > spec.max_age
         return f"older than {spec.max_age:g} s: the next ./dive up proves it anew" if old else ""
     if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None and country.code == HUB_CODE:
@@ -276,14 +276,14 @@ def _note(country: Country, phase: Phase, checkpoint: Checkpoint | None, age: fl
     return ""
 
 
-def _age(checkpoint: Checkpoint | None, now: datetime) -> float | None:
+def _age(checkpoint: CheckpointState | None, now: datetime) -> float | None:
     """By the clock of this machine: without the record there is no other."""
     if checkpoint is None:
         return None
     return (now - datetime.fromisoformat(checkpoint.completed)).total_seconds()
 
 
-def _container(container: Container) -> ContainerStatus:
+def _container(container: ContainerState) -> ContainerStatus:
     condition = container.condition
     return ContainerStatus(
         service=container.service,

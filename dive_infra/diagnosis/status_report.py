@@ -20,7 +20,7 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Deployment(Part):
+class DeploymentStatus(Part):
     """The first axis: how far the country's deployment is. `age` is how long that has been so, in seconds.
 
     `holder` says who deploys it now, or did when it was interrupted; `phase` is where; `updated` is when Pulumi last
@@ -102,7 +102,7 @@ class CollectingError(Part):
 class CountryStatus(Part):
     code: str = Field(pattern="^[A-Z]{3}$")
     name: str
-    deployment: Deployment
+    deployment: DeploymentStatus
     health: Health
     phases: list[PhaseStatus]
     containers: list[ContainerStatus]

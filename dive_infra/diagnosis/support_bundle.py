@@ -30,7 +30,7 @@ from dive_infra.diagnosis.snapshot import look, recorded
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport
 from dive_infra.engines.docker import engine
-from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.access import RecordError
 
 LOG_LINES = 200
 HIDDEN = "[redacted]"
@@ -188,7 +188,7 @@ def _resources(state: Mapping[str, Any]) -> str:
 def _record(store: Any, code: str) -> str:
     try:
         return _json(recorded(store, code))
-    except StoreError as error:
+    except RecordError as error:
         return f"could not be asked: {error}\n"
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from dive_infra.automation.state_export import Export
 from dive_infra.checks import runner, verification
-from dive_infra.checks.spec import Verification
+from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.diagnosis.snapshot import Country, look
+from dive_infra.diagnosis.snapshot import Snapshot, look
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus, Problem
 from dive_infra.orchestration.states import Phase
@@ -62,7 +62,7 @@ class Symptom:
 class View:
     """A country as it was looked at, and what is wrong with it."""
 
-    country: Country
+    country: Snapshot
     status: CountryStatus
     symptoms: tuple[Symptom, ...]
 
@@ -132,10 +132,10 @@ def _view(export: Export, logins: bool) -> View:
     return view if view.symptoms or not logins else _judged(_logged_in(view.country))
 
 
-def _logged_in(country: Country) -> Country:
+def _logged_in(country: Snapshot) -> Snapshot:
     """With real logins; where anything else is wrong they would only tell the same again, and count as wrong ones."""
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
-    if not isinstance(spec, Verification):
+    if not isinstance(spec, VerificationSpec):
         return country
     proven = runner.settle(verification.logins(spec), _LOGINS, again=("unknown",))
     before = country.phases[Phase.VERIFICATION]
@@ -143,12 +143,12 @@ def _logged_in(country: Country) -> Country:
     return replace(country, phases={**country.phases, Phase.VERIFICATION: both})
 
 
-def _judged(country: Country) -> View:
+def _judged(country: Snapshot) -> View:
     status = judge(country)
     return View(country, status, tuple(symptoms(country, status)))
 
 
-def symptoms(country: Country, status: CountryStatus) -> Iterator[Symptom]:
+def symptoms(country: Snapshot, status: CountryStatus) -> Iterator[Symptom]:
     """Everything of a status that is not as it should be; what could not be asked comes first."""
     for error in status.collecting:
         yield Symptom(

@@ -19,7 +19,7 @@ from dive_infra.dynamic.runtime import deployment_run, engine_watchdog, unchecke
 from dive_infra.orchestration.access import Locked
 from dive_infra.plans import provider_messages
 from dive_infra.process import gc_tuning, lock_refusal, probe_cache
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -28,7 +28,7 @@ _PROVIDER = "__provider"
 _HOLDS = 10.0  # seconds for which a look holds for other resources of the same run
 
 
-class Refused(Exception):
+class ProviderError(Exception):
     """What an operator reads when a resource fails: one short message, no traceback."""
 
 
@@ -88,8 +88,8 @@ class Provider(ResourceProvider):
         return UpdateResult({**_news, **outputs})
 
     def delete(self, _id: str, _props: Outputs) -> None:
-        with _ShortErrors(), step(f"delete {self._kind}"):
-            probe_cache.end()
+        with _ShortErrors(), crash_point(f"delete {self._kind}"):
+            probe_cache.disable()
             self.remove(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
@@ -98,11 +98,11 @@ class Provider(ResourceProvider):
     @contextmanager
     def _deploying(self, verb: str) -> Iterator[None]:
         with _ShortErrors():
-            probe_cache.end()
+            probe_cache.disable()
             if self.deploys:
                 deployment_run.begin()
             try:
-                with step(f"{verb} {self._kind}"):
+                with crash_point(f"{verb} {self._kind}"):
                     yield
             except Exception as error:
                 if self.deploys:
@@ -147,7 +147,7 @@ class _ShortErrors:
         if isinstance(error, Locked):
             lock_refusal.refuse(str(error))
         if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
-            raise Refused(str(error) or repr(error)) from None
+            raise ProviderError(str(error) or repr(error)) from None
 
 
 class _Messages:
@@ -156,7 +156,7 @@ class _Messages:
     @staticmethod
     def format_exc() -> str:
         error = sys.exc_info()[1]
-        return str(error) if isinstance(error, Refused) else traceback.format_exc()
+        return str(error) if isinstance(error, ProviderError) else traceback.format_exc()
 
 
 def _serve() -> None:
@@ -165,8 +165,8 @@ def _serve() -> None:
     run_as = getattr(server, "__spec__", None)
     if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
         vars(server)["traceback"] = _Messages
-        gc_tuning.seldom()
-        probe_cache.begin(_HOLDS)
+        gc_tuning.tune()
+        probe_cache.enable(_HOLDS)
         if len(sys.argv) > 1:
             engine_watchdog.watch(sys.argv[1])
 

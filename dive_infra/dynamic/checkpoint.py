@@ -19,11 +19,10 @@ from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config.naming import Names
 from dive_infra.dynamic import realm_probe
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, ago, first_line, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.dynamic.runtime import deployment_run, unchecked
-from dive_infra.orchestration.access import OlderSchema, StoreError, Unreachable
-from dive_infra.orchestration.access import Refused as LoginRefused
+from dive_infra.orchestration.access import LoginRefused, OlderSchema, RecordError, Unreachable
 from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
@@ -65,7 +64,7 @@ class CheckpointProvider(Provider):
             if store:
                 codes = [f.code for f in validation.findings if f.answer == "invalid" and f.code]
                 store.fail(country, phase, proof.fingerprint, off, codes[0] if codes else None)
-            raise Refused(f"{phase} of {country} is not valid, so it is not completed:\n{off}")
+            raise ProviderError(f"{phase} of {country} is not valid, so it is not completed:\n{off}")
         if store:
             store.complete(country, *_unrecorded(store, inputs), proof)
             store.measure(country, "validation", validation.seconds, "s", phase=phase)
@@ -87,7 +86,7 @@ class CheckpointProvider(Provider):
         except (Unreachable, LoginRefused, OlderSchema) as error:
             if inputs["bootstrap"]:
                 return None
-            raise Refused(
+            raise ProviderError(
                 f"{inputs['phase']} of {inputs['country']} can't be recorded, so not continuing: {error}"
             ) from None
 
@@ -249,7 +248,7 @@ def _recorded(spec: Spec, before: Inputs) -> str:
         if before["bootstrap"] and not before["recorded"]:
             return "awaits the database"
         raise CouldNotTell(str(error), "pulumi up -s usa") from None
-    except StoreError as error:
+    except RecordError as error:
         raise Wrong(str(error), "a record that this program can read", "see above", 1505) from None
     for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
         step = store.step(country, wanted)

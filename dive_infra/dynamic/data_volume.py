@@ -11,7 +11,7 @@ import pulumi
 from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.engines.docker import data_loss, engine
 from dive_infra.engines.docker.data_loss import ACCEPT
 
@@ -24,7 +24,7 @@ class DataVolumeProvider(Provider):
         if found is None:
             engine.client().volumes.create(inputs["volume"], labels=inputs["labels"])
         elif found != inputs["labels"]["dive.stack"]:
-            raise Refused(
+            raise ProviderError(
                 f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}; "
                 "next: destroy it with the stack it names, or rename it, then: pulumi up"
             )
@@ -45,7 +45,7 @@ class DataVolumeProvider(Provider):
         if reason is None:
             return {"incarnation": incarnation}
         if inputs["volume"] not in accepted():
-            raise Refused(_loss(inputs, reason))
+            raise ProviderError(_loss(inputs, reason))
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
         self.make(inputs)
         return {"incarnation": incarnation + 1}

@@ -12,7 +12,7 @@ from psycopg import Connection, sql
 from pulumi.dynamic import Resource
 
 from dive_infra.catalog.datastores import SUPERUSER
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of
 from dive_infra.engines.docker.data_loss import ACCEPT
@@ -41,7 +41,7 @@ class DatabaseLoginsProvider(Provider):
                 tell(f"role {role} logs in again")
             for name in _gone(live, inputs):
                 if name not in inputs["remade"] and name not in accepted():
-                    raise Refused(_loss(inputs, name))
+                    raise ProviderError(_loss(inputs, name))
                 _create(live, name, inputs["owners"][name])
                 tell(f"database {name} is made anew, empty")
                 incarnations[name] += 1
@@ -97,7 +97,7 @@ def _refused(live: "Connection[Any]", inputs: Inputs) -> Iterator[str]:
             connection.connect(
                 access_of({**inputs["access"], "user": role, "password": password}), "dive logins"
             ).close()
-        except access.Refused:
+        except access.LoginRefused:
             yield role
 
 

@@ -16,7 +16,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.engines.docker import declaration, engine, files
 from dive_infra.engines.docker.container_repair import remove
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 
 class FilesProvider(Provider):
@@ -29,9 +29,9 @@ class FilesProvider(Provider):
         image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
         packed = files.pack(inputs["contents"], int(inputs["owner"]))
         # Creating a volume that is there already answers with it.
-        with step("make volume of files"):
+        with crash_point("make volume of files"):
             client.volumes.create(volume, labels=labels)
-        with files.carrier(client, volume, image, labels) as carrier, step("write files"):
+        with files.carrier(client, volume, image, labels) as carrier, crash_point("write files"):
             carrier.put_archive("/", packed)
         return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
 
@@ -66,7 +66,7 @@ class FilesProvider(Provider):
             return
 
 
-class Files(Resource, module="dive", name="Files"):
+class ServiceFiles(Resource, module="dive", name="Files"):
     """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, whose name ends with their hash.
 
     Other contents are another volume, so nothing of the old ones stays. `generation` is a replacement trigger of the

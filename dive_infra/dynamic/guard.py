@@ -11,7 +11,7 @@ import pulumi
 from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.engines.docker import engine
 
 
@@ -24,13 +24,13 @@ class GuardProvider(Provider):
     def remove(self, before: Inputs) -> None:
         stack = before["country"].lower()
         if before["protected"]:
-            raise Refused(
+            raise ProviderError(
                 f"the data of {before['country']} is protected: {', '.join(before['protected'])}; nothing was removed; "
                 f"to give it up: pulumi config set dive:disposable true -s {stack}, pulumi up -s {stack}, destroy again"
             )
         others = _others(engine.client(), before)
         if others:
-            raise Refused(
+            raise ProviderError(
                 f"the hub is still in use by {', '.join(others)}; nothing was removed; next: "
                 + ", ".join(f"pulumi destroy -s {code.lower()}" for code in others)
             )

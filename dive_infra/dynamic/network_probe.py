@@ -6,10 +6,10 @@ Its `generation` is the network's replacement trigger. The gates connect their c
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.networks import called, mark, ours_by_use
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 
 class NetworkProbeProvider(Provider):
@@ -32,11 +32,11 @@ class NetworkProbeProvider(Provider):
         stack = before["stack"]
         for network in called(engine.client(), before["network"]):
             if mark(network) != stack and not ours_by_use(network, stack):
-                raise Refused(
+                raise ProviderError(
                     f"network {network.name} ({network.short_id}) is of stack {mark(network) or '(none)'}, not of "
                     f"{stack}; next: docker network rm {network.short_id}, then: pulumi up"
                 )
-            with step("remove network"):
+            with crash_point("remove network"):
                 for container in network.containers:
                     network.disconnect(container, force=True)
                 network.remove()

@@ -10,16 +10,16 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import DATABASE, Access, NewerSchema, OlderSchema, SchemaMismatch, deployer
+from dive_infra.orchestration.access import DATABASE, DatabaseAccess, NewerSchema, OlderSchema, SchemaMismatch, deployer
 from dive_infra.orchestration.store import Store
 
 
-def access_of(plain: Inputs) -> Access:
+def access_of(plain: Inputs) -> DatabaseAccess:
     """The login that stands in a resource's inputs, where every number is a float."""
-    return Access(**{**plain, "port": int(plain["port"])})
+    return DatabaseAccess(**{**plain, "port": int(plain["port"])})
 
 
-def plain(access: pulumi.Input[Access] | None) -> pulumi.Output[dict[str, Any]] | None:
+def plain(access: pulumi.Input[DatabaseAccess] | None) -> pulumi.Output[dict[str, Any]] | None:
     """A login as a secret input."""
     return None if access is None else pulumi.Output.secret(pulumi.Output.from_input(access).apply(asdict))
 
@@ -64,7 +64,9 @@ class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
 
     ready: pulumi.Output[str]
 
-    def __init__(self, name: str, access: pulumi.Input[Access], opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, access: pulumi.Input[DatabaseAccess], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         props = {"access": plain(access), "version": schema.VERSION, "ready": None}
         super().__init__(OrchestrationSchemaProvider(), name, props, opts)
 
@@ -98,7 +100,7 @@ class Admission(Resource, module="dive", name="Admission"):
     role: pulumi.Output[str]
 
     def __init__(
-        self, name: str, country: str, access: pulumi.Input[Access], opts: pulumi.ResourceOptions | None = None
+        self, name: str, country: str, access: pulumi.Input[DatabaseAccess], opts: pulumi.ResourceOptions | None = None
     ) -> None:
         props = {"country": country, "access": plain(access), "role": None}
         super().__init__(AdmissionProvider(), name, props, opts)

@@ -16,11 +16,11 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, marked
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.engines.docker.data_loss import ACCEPT
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
 from dive_infra.results.finding import ORPHANS, REMOVE
@@ -55,7 +55,7 @@ class Orphans(Resource, module="dive", name="Orphans"):
         name: str,
         names: Names,
         mark: pulumi.Input[str],
-        store: pulumi.Input[Access] | None,
+        store: pulumi.Input[DatabaseAccess] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, Any] = {
@@ -82,7 +82,7 @@ def _kept_alive(inputs: Inputs, mark: str) -> None:
         return  # the hub's own record goes with its containers
     current = session(access_of(inputs["store"])).current(inputs["country"])
     if current and current.state == State.COMPLETE:
-        raise Refused(
+        raise ProviderError(
             f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so what carries "
             f"{mark} is kept; nothing was removed; next: pulumi destroy with the state that made it"
         )

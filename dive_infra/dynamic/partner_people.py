@@ -7,7 +7,7 @@ from pulumi import dynamic
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import federated_users
-from dive_infra.identity.keycloak_admin import Access, Admin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 
 _GLANCE = 2.0  # seconds for each request of a diff
 
@@ -19,20 +19,20 @@ class PartnerPeopleProvider(Provider):
     replaces = ("realm", "alias")
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        with Admin(Access(**inputs["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             federated_users.forget(
                 admin, inputs["realm"], federated_users.stranded(admin, inputs["realm"], inputs["alias"])
             )
         return f"{inputs['realm']}/{inputs['alias']}", {}
 
     def remove(self, before: Inputs) -> None:
-        with Admin(Access(**before["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
             federated_users.forget(
                 admin, before["realm"], federated_users.known(admin, before["realm"], before["alias"])
             )
 
     def drift(self, before: Inputs) -> str | None:
-        with Admin(Access(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             lost = federated_users.stranded(admin, before["realm"], before["alias"])
         return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None
 

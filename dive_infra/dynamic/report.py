@@ -26,7 +26,7 @@ class ReportProvider(Provider):
         Path(before["path"]).unlink(missing_ok=True)
 
 
-class Report(Resource, module="dive", name="Report"):
+class ReportFile(Resource, module="dive", name="Report"):
     """`text` is the report as VERIFICATION has made it, `path` where it is, relative to the program."""
 
     def __init__(

@@ -7,7 +7,7 @@ import pulumi
 from pulumi import dynamic
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.identity.keycloak_admin import Access, Admin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.identity.service_accounts import roles, set_roles
 
 _GLANCE = 2.0  # seconds for each request of a diff
@@ -22,12 +22,12 @@ class ServiceAccountRolesProvider(Provider):
     replaces = ("realm", "client_id")
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        with Admin(Access(**inputs["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             set_roles(admin, inputs["realm"], inputs["client_id"], inputs["roles"])
         return f"{inputs['realm']}/{inputs['client_id']}", {}
 
     def drift(self, before: Inputs) -> str | None:
-        with Admin(Access(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             held = roles(admin, before["realm"], before["client_id"])
         wanted = set(before["roles"])
         return None if held == wanted else f"roles are {sorted(held)}, expected {sorted(wanted)}"

@@ -14,7 +14,7 @@ from pulumi import dynamic
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.identity.keycloak_admin import Access, Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.identity.undeclared import Loose, loose
 from dive_infra.results.finding import REMOVE
 
@@ -27,17 +27,17 @@ class UndeclaredProvider(Provider):
     replaces = ("country", "namespace")
 
     def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        with Admin(Access(**inputs["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
                 found.mend()
                 tell(f"{found.what}: not as declared, put right")
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def drift(self, before: Inputs) -> str | None:
-        with Admin(Access(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             try:
                 due = _due(admin, before)
-            except NotThere:
+            except NotFound:
                 return None  # without a realm there is nothing in it: the validator tells
         return "; ".join(f"{found.what}: not as declared" for found in due) or None
 
@@ -62,7 +62,7 @@ class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
         super().__init__(UndeclaredProvider(), name, inputs, opts)
 
 
-def _due(admin: Admin, inputs: Inputs) -> list[Loose]:
+def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[Loose]:
     names = Names(parse(inputs["country"]), inputs["namespace"])
     found = loose(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
     named = {name.strip() for name in os.environ.get(REMOVE, "").split(",")}

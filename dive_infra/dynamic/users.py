@@ -8,9 +8,9 @@ from pulumi import dynamic
 from dive_infra.config.countries import parse
 from dive_infra.config.credentials import strong
 from dive_infra.config.naming import Names
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
-from dive_infra.identity.keycloak_admin import Access, Admin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
@@ -27,23 +27,23 @@ class TestUsersProvider(Provider):
         return self._mended(inputs, reset=inputs["password"] != before.get("password"))
 
     def remove(self, before: Inputs) -> None:
-        with Admin(Access(**before["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
             users.remove(admin, _names(before))
 
     def drift(self, before: Inputs) -> str | None:
-        with Admin(Access(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             off = [f for f in users.compare_users(admin, _names(before)) if f.answer != "valid"]
         return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
 
     def _mended(self, inputs: Inputs, reset: bool) -> Outputs:
         names = _names(inputs)
         if not strong(inputs["password"]):
-            raise Refused(
+            raise ProviderError(
                 "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
                 "upper and lower case, a digit and a special one; next: "
                 "pulumi config set --secret --path dive:secrets.test-users"
             )
-        with Admin(Access(**inputs["access"])) as admin:
+        with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for line in users.mend(admin, names, inputs["password"], reset):
                 tell(line)
         wanted = users.wanted(names)

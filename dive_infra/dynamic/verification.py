@@ -9,12 +9,12 @@ from pulumi.dynamic import Resource
 
 from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
-from dive_infra.checks.spec import Verification as VerificationSpec
+from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs
 from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
-from dive_infra.orchestration.access import StoreError
+from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run
 from dive_infra.orchestration.states import Phase, State
@@ -61,7 +61,7 @@ class VerificationProvider(CheckpointProvider):
         super().remove(before)
 
 
-class Verification(Resource, module="dive", name="Verification"):
+class VerificationCheckpoint(Resource, module="dive", name="Verification"):
     """Proves the country of `names` and its links; `after` are the `completed` of the phases before it.
 
     It is proven again when one of them was done again, when the last proof is older than the specification's `max_age`,
@@ -117,7 +117,7 @@ def _linked(spec: VerificationSpec, before: Inputs) -> str:
 def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
     try:
         return question(session(access_of(before["store"])))
-    except StoreError as error:
+    except RecordError as error:
         raise CouldNotTell(str(error), "pulumi up -s usa") from None
 
 

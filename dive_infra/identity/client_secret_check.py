@@ -4,7 +4,7 @@ import httpx
 
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
-from dive_infra.identity.keycloak_admin import OutOfReach
+from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 
 # Judged after the client: `invalid_grant` is said to a client that was accepted. Unlike a code it leaves no event.
 _NO_GRANT = {"grant_type": "refresh_token", "refresh_token": "none"}
@@ -24,10 +24,10 @@ def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, t
             answer = http.post(url, data=form)
             body = answer.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise OutOfReach(f"{url}: {str(error) or type(error).__name__}") from None
+        raise KeycloakUnreachable(f"{url}: {str(error) or type(error).__name__}") from None
     said = body.get("error", "")
     if answer.status_code == 200 or (said == "invalid_grant" and not account):
         return ""
     if said in _REFUSED:
         return f"{said}: {body.get('error_description', '')}"
-    raise OutOfReach(f"{url}: {answer.status_code} {said or answer.reason_phrase}")
+    raise KeycloakUnreachable(f"{url}: {answer.status_code} {said or answer.reason_phrase}")

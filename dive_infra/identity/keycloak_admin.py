@@ -14,33 +14,33 @@ import httpx
 
 from dive_infra.identity import https
 from dive_infra.process import probe_cache
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 DEPLOYER = "dive-deployer"
 
 
-class AdminError(RuntimeError):
+class KeycloakError(RuntimeError):
     """A request to the admin API did not succeed."""
 
 
-class NotThere(AdminError):
+class NotFound(KeycloakError):
     """404: the realm or object does not exist."""
 
 
-class NoRight(AdminError):
+class Forbidden(KeycloakError):
     """401 after a fresh token, or 403: the account is unknown, or lacks the role."""
 
 
-class OutOfReach(AdminError):
+class KeycloakUnreachable(KeycloakError):
     """No TCP, no TLS, no answer in time, or an answer of the 5xx kind."""
 
 
-class Refused(AdminError):
+class RequestRefused(KeycloakError):
     """Any other answer: the request was understood and declined (409: it exists already)."""
 
 
 @dataclass(frozen=True)
-class Access:
+class KeycloakAccess:
     """Where to log in and as whom. `ca` is PEM; `realm` is where the service account lives."""
 
     url: str
@@ -50,16 +50,16 @@ class Access:
     realm: str = "master"
 
 
-class Admin:
+class KeycloakAdmin:
     """A session at one Keycloak; usable as a context manager. `timeout` is in seconds, for each request."""
 
-    def __init__(self, access: Access, timeout: float = 10.0) -> None:
+    def __init__(self, access: KeycloakAccess, timeout: float = 10.0) -> None:
         self.access = access
         self._http = https.client(access.ca, timeout)
         self._token = ""
         self._expires = 0.0
 
-    def __enter__(self) -> "Admin":
+    def __enter__(self) -> "KeycloakAdmin":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,7 +72,7 @@ class Admin:
     def look(self, path: str, **params: str | int | bool) -> Any:
         """As `get`, and shared with the other looks of a run (`shared`): no two realms of a coalition have one name."""
         key = (self.access.client_id, path, *sorted(params.items()))
-        return probe_cache.once(key, lambda: self.get(path, **params))
+        return probe_cache.cached(key, lambda: self.get(path, **params))
 
     def post(self, path: str, body: object) -> str:
         """The id of what was created, from the Location header ("" when there is none)."""
@@ -86,7 +86,7 @@ class Admin:
         self._write("DELETE", path, body)
 
     def _write(self, method: str, path: str, body: object | None) -> httpx.Response:
-        with step(f"{method} at Keycloak"):
+        with crash_point(f"{method} at Keycloak"):
             return self._send(method, path, json=body)
 
     def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
@@ -109,7 +109,7 @@ class Admin:
         url = f"{a.url}/realms/{a.realm}/protocol/openid-connect/token"
         response = self._request("POST", url, data=form)
         if response.status_code in (400, 401):
-            raise NoRight(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
+            raise Forbidden(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
         self._raise(response, f"log in as {a.client_id!r} of realm {a.realm!r}")
         answer = response.json()
         self._token = answer["access_token"]
@@ -119,13 +119,15 @@ class Admin:
         try:
             return self._http.request(method, url, **{k: v for k, v in how.items() if v is not None})
         except httpx.HTTPError as error:
-            raise OutOfReach(f"{self.access.url} is out of reach: {error or type(error).__name__}") from None
+            raise KeycloakUnreachable(f"{self.access.url} is out of reach: {error or type(error).__name__}") from None
 
     def _raise(self, response: httpx.Response, what: str) -> None:
         status = response.status_code
         if status < 300:
             return
-        kind = {401: NoRight, 403: NoRight, 404: NotThere}.get(status, OutOfReach if status >= 500 else Refused)
+        kind = {401: Forbidden, 403: Forbidden, 404: NotFound}.get(
+            status, KeycloakUnreachable if status >= 500 else RequestRefused
+        )
         raise kind(f"{what} at {self.access.url}: {status} {_words(response)}")
 
 

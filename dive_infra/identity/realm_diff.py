@@ -9,7 +9,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.identity import desired_realm, realm_data
 from dive_infra.identity.desired_realm import by, mapped
-from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
 from dive_infra.results.finding import REMOVE, Finding
@@ -22,7 +22,7 @@ def _code(kind: str) -> int:
     return _CODES.get(kind, 1305)
 
 
-def compare(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Finding]:
+def compare(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[Finding]:
     """One finding for each object that should be there, and one for each that should not.
 
     A spoke's `partners` is the hub, and the link must be there. The hub's are the countries it approves; their links
@@ -32,7 +32,7 @@ def compare(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Findi
     return _Inspection(admin, names, partners).findings()
 
 
-def compare_link(admin: Admin, hub: Names, spoke: Names) -> list[Finding]:
+def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding]:
     """The hub's side of a spoke's link, as the spoke sees it through the hub's gateway. Raises `AdminError`."""
     realm, remedy = f"/realms/{hub.realm}", refresh(spoke)
     path = f"{realm}/identity-provider/instances/{spoke.idp_alias}"
@@ -40,7 +40,7 @@ def compare_link(admin: Admin, hub: Names, spoke: Names) -> list[Finding]:
     try:
         found = desired_realm.brokered(admin.get(path), admin.get(f"{path}/mappers"))
         provider = _object("identity provider", f"{spoke.idp_alias} {place}", desired_realm.provider(hub, spoke), found)
-    except NotThere:
+    except NotFound:
         provider = _missing("identity provider", f"{spoke.idp_alias} {place}")
     clients = admin.get(f"{realm}/clients", clientId=spoke.client)
     wanted = desired_realm.clients(hub, [spoke])[spoke.client]
@@ -62,7 +62,7 @@ def removal(kind: str, name: str) -> str:
 
 
 class _Inspection:
-    def __init__(self, admin: Admin, names: Names, partners: Sequence[Names]) -> None:
+    def __init__(self, admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> None:
         self.admin, self.names, self.partners = admin, names, partners
         self.realm = f"/realms/{names.realm}"
         self.remedy = refresh(names)
@@ -72,7 +72,7 @@ class _Inspection:
     def findings(self) -> list[Finding]:
         try:
             live = self.admin.get(self.realm)
-        except NotThere:
+        except NotFound:
             gone = replace(_missing("realm", self.names.realm), found="no such realm")
             return [_told(gone, self.remedy)]
         profile = self.admin.get(f"{self.realm}/users/profile")
@@ -119,7 +119,7 @@ class _Inspection:
         name = realm_data.FIRST_LOGIN_FLOW
         try:
             steps = self._get(f"authentication/flows/{name}/executions")
-        except NotThere:
+        except NotFound:
             return [_missing("login flow", name)]
         found = [f"{step.get('providerId')} {step['requirement']}" for step in steps]
         return [_object("login flow", name, {"steps": desired_realm.FLOW_STEPS}, {"steps": found})]
@@ -144,7 +144,7 @@ class _Inspection:
         for account, roles in held.items():
             try:
                 found = sorted(account_roles(self.admin, self.names.realm, account))
-            except NotThere:
+            except NotFound:
                 continue  # told among the clients
             yield replace(_object("account", account, {"roles": sorted(roles)}, {"roles": found}), remedy="pulumi up")
 

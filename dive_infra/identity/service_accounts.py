@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import REALM_MANAGEMENT
 
 
-def roles(admin: Admin, realm: str, client_id: str) -> set[str]:
+def roles(admin: KeycloakAdmin, realm: str, client_id: str) -> set[str]:
     """The administrator's roles that the account holds, and its other ones as `client/role` or `realm/role`.
 
     A role that every account of the realm has by default is not counted. Raises `AdminError`.
@@ -21,7 +21,7 @@ def roles(admin: Admin, realm: str, client_id: str) -> set[str]:
     return of_clients | of_realm
 
 
-def set_roles(admin: Admin, realm: str, client_id: str, wanted: Sequence[str]) -> None:
+def set_roles(admin: KeycloakAdmin, realm: str, client_id: str, wanted: Sequence[str]) -> None:
     """Gives the account these roles of `realm-management` and takes every other one away."""
     mappings = f"/realms/{realm}/users/{_account(admin, realm, client_id)}/role-mappings"
     default = f"default-roles-{realm}"
@@ -38,12 +38,12 @@ def set_roles(admin: Admin, realm: str, client_id: str, wanted: Sequence[str]) -
         admin.post(f"{mappings}/clients/{management}", asked)
 
 
-def _client(admin: Admin, realm: str, client_id: str) -> str:
+def _client(admin: KeycloakAdmin, realm: str, client_id: str) -> str:
     for found in admin.get(f"/realms/{realm}/clients", clientId=client_id):
         return str(found["id"])
-    raise NotThere(f"client {client_id} is missing in realm {realm}; next: pulumi up --refresh")
+    raise NotFound(f"client {client_id} is missing in realm {realm}; next: pulumi up --refresh")
 
 
-def _account(admin: Admin, realm: str, client_id: str) -> str:
+def _account(admin: KeycloakAdmin, realm: str, client_id: str) -> str:
     client = _client(admin, realm, client_id)
     return str(admin.get(f"/realms/{realm}/clients/{client}/service-account-user")["id"])

@@ -12,7 +12,7 @@ from typing import Any
 from dive_infra.config.naming import Names
 from dive_infra.identity import desired_realm, realm_data
 from dive_infra.identity.desired_realm import by
-from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_diff import removal
 
 
@@ -25,13 +25,13 @@ class Loose:
     name: str = ""
 
 
-def loose(admin: Admin, names: Names, partners: Sequence[Names]) -> list[Loose]:
+def loose(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[Loose]:
     """All of it; raises `AdminError`. What is missing altogether is not looked for here."""
     return list(_Realm(admin, names, partners).all())
 
 
 class _Realm:
-    def __init__(self, admin: Admin, names: Names, partners: Sequence[Names]) -> None:
+    def __init__(self, admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> None:
         self.admin, self.names, self.partners = admin, names, partners
         self.realm = f"/realms/{names.realm}"
 
@@ -116,7 +116,7 @@ class _Realm:
         known = {step.split()[0] for step in desired_realm.FLOW_STEPS}
         try:
             steps = self._get(f"authentication/flows/{realm_data.FIRST_LOGIN_FLOW}/executions")
-        except NotThere:
+        except NotFound:
             return
         for step in steps:
             if step.get("providerId") not in known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from dive_infra.config.naming import Names
-from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import CLEARANCES, Json
 from dive_infra.process import probe_cache
 from dive_infra.results.finding import Finding
@@ -85,12 +85,12 @@ def wanted(names: Names) -> list[User]:
     return [*ordinary, user(f"admin-{lower}", 6, CLEARANCES[-1], ("NATO", "FVEY"), "super_admins")]
 
 
-def differences(admin: Admin, realm: str, user: User) -> dict[str, tuple[object, object]]:
+def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple[object, object]]:
     """What is off: field -> (wanted, found). A missing user is `{"user": ...}`."""
     path = f"/realms/{realm}/users/{user.id}"
     try:
         found = admin.get(path)
-    except NotThere:
+    except NotFound:
         return {"user": (user.username, "missing")}
     off = {k: (v, found.get(k)) for k, v in user.representation.items() if k != "attributes" and found.get(k) != v}
     live = {k: sorted(v) for k, v in (found.get("attributes") or {}).items()}
@@ -113,9 +113,9 @@ def _password(made: int, credentials: list[Json]) -> str:
     return f"one that was set {later / 1000:.0f} s after the person was made" if later > _AT_ONCE else ""
 
 
-def compare_users(admin: Admin, names: Names) -> list[Finding]:
+def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:
     """One finding for each test user."""
-    return probe_cache.once(
+    return probe_cache.cached(
         ("users", names.realm),
         lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
     )
@@ -130,7 +130,7 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
     return Finding(check, "invalid", expected, found, "pulumi up", code=1305)
 
 
-def mend(admin: Admin, names: Names, password: str, reset: bool = False) -> list[str]:
+def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:
     """Brings back what is off and touches nothing else; returns what it did.
 
     `reset` gives everybody `password`. A password is set by making the person anew under the same id: the policy's
@@ -153,13 +153,13 @@ def mend(admin: Admin, names: Names, password: str, reset: bool = False) -> list
     return done
 
 
-def remove(admin: Admin, names: Names) -> None:
+def remove(admin: KeycloakAdmin, names: Names) -> None:
     """Removes the test users, those already gone excepted."""
     for user in wanted(names):
         _delete(admin, f"/realms/{names.realm}/users/{user.id}")
 
 
-def _import(admin: Admin, realm: str, user: User, password: str) -> None:
+def _import(admin: KeycloakAdmin, realm: str, user: User, password: str) -> None:
     # An account that holds the name or the mail, ours of old or another's, would make the import fail.
     for query in ({"username": user.username}, {"email": user.email}):
         for other in admin.get(f"/realms/{realm}/users", exact=True, **query):
@@ -169,18 +169,18 @@ def _import(admin: Admin, realm: str, user: User, password: str) -> None:
     admin.post(f"/realms/{realm}/partialImport", {"ifResourceExists": "FAIL", "users": [whole]})
 
 
-def _regroup(admin: Admin, realm: str, path: str, group: str) -> None:
+def _regroup(admin: KeycloakAdmin, realm: str, path: str, group: str) -> None:
     for member in admin.get(f"{path}/groups"):
         if member["name"] != group:
             admin.delete(f"{path}/groups/{member['id']}")
     for found in admin.get(f"/realms/{realm}/groups", search=group, exact=True):
         admin.put(f"{path}/groups/{found['id']}")
         return
-    raise NotThere(f"group {group!r} is missing in realm {realm}; next: pulumi up --refresh")
+    raise NotFound(f"group {group!r} is missing in realm {realm}; next: pulumi up --refresh")
 
 
-def _delete(admin: Admin, path: str) -> None:
+def _delete(admin: KeycloakAdmin, path: str) -> None:
     try:
         admin.delete(path)
-    except NotThere:
+    except NotFound:
         return

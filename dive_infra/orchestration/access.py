@@ -12,7 +12,7 @@ def deployer(code: str) -> str:
 
 
 @dataclass(frozen=True)
-class Access:
+class DatabaseAccess:
     """A login at the database. `host` is what the certificate is checked for, `address` where it is connected to."""
 
     host: str
@@ -27,23 +27,23 @@ class Access:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-class StoreError(RuntimeError):
+class RecordError(RuntimeError):
     """Something is wrong between us and the record; says what, and the next command."""
 
 
-class Unreachable(StoreError):
+class Unreachable(RecordError):
     """The database does not answer (down, starting, no route, TLS refused): nothing is known about the record."""
 
 
-class Refused(StoreError):
+class LoginRefused(RecordError):
     """The server answered and refused the login: role, password or right is wrong."""
 
 
-class QueryFailed(StoreError):
+class QueryFailed(RecordError):
     """The server answered a query with an error."""
 
 
-class SchemaMismatch(StoreError):
+class SchemaMismatch(RecordError):
     """The live schema is not the one that this program was written for."""
 
 
@@ -55,13 +55,13 @@ class OlderSchema(SchemaMismatch):
     """The database still awaits migrations that this program brings."""
 
 
-class TransitionRefused(StoreError):
+class TransitionRefused(RecordError):
     """The state machine does not lead from the current state to the wanted one."""
 
 
-class Locked(StoreError):
+class Locked(RecordError):
     """Somebody else deploys this country now."""
 
 
-class Fenced(StoreError):
+class Fenced(RecordError):
     """The lock was lost to a later deployment: this one must not write any more."""

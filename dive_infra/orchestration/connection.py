@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from dive_infra.orchestration.access import OWNER, Access, QueryFailed, Refused, Unreachable
+from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused, QueryFailed, Unreachable
 
 # FATAL answers of a server that will answer properly a moment later, or that was told to go.
 _PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "too many connections", "terminating")
@@ -29,7 +29,7 @@ _SERVER_KEEPALIVE = (
 )
 
 
-def connect(access: Access, application: str = "dive", timeout: int = 2) -> Connection[Any]:
+def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2) -> Connection[Any]:
     """A connection in autocommit; `timeout` in seconds. Raises `Unreachable` or `Refused`, each with its remedy."""
     try:
         return psycopg.connect(
@@ -51,7 +51,7 @@ def connect(access: Access, application: str = "dive", timeout: int = 2) -> Conn
         message = " ".join(str(error).split())
         which = "the orchestration database" if access.user.startswith(OWNER) else f"database {access.database}"
         if "FATAL:" in message and not any(word in message for word in _PASSING):
-            raise Refused(
+            raise LoginRefused(
                 f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}; "
                 "expected: admitted by the hub; next: pulumi up -s usa, then this stack"
             ) from None

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from dive_infra.orchestration.access import Fenced, Locked
 from dive_infra.orchestration.records import Holder, Run
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 _HOLDER = """
 SELECT fence, run_id, acquired_by, hostname, pid, phase, acquired_at,
@@ -40,7 +40,7 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: 
     when that is somebody else, and `Fenced` when somebody else held it meanwhile. Not for use inside a transaction.
     """
     code = country.lower()
-    with step("take lock"):
+    with crash_point("take lock"):
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(code)]).fetchone()
     before = holder(connection, code)
     if not row or not row[0]:
@@ -48,7 +48,7 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: 
         raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, then: pulumi up")
     if lost:
         _refuse_after_others(connection, code, lost)
-    with step("write lock"), connection.transaction():
+    with crash_point("write lock"), connection.transaction():
         connection.execute(
             "UPDATE deployment_locks SET released_at = clock_timestamp()"
             " WHERE instance_code = %s AND released_at IS NULL",
@@ -67,7 +67,7 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
     others = "SELECT acquired_by, pid, hostname FROM deployment_locks WHERE instance_code = %s AND fence > %s LIMIT 1"
     other = connection.execute(others, [code, lost]).fetchone()
     if other:
-        with step("give back lock"):
+        with crash_point("give back lock"):
             connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
         raise Fenced(
             f"{code.upper()}: this deployment stood still, and was overtaken by {other[0]} (pid {other[1]} on "
@@ -101,7 +101,7 @@ def _lost(country: str) -> Fenced:
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:
-    with step("release lock"):
+    with crash_point("release lock"):
         connection.execute(
             "UPDATE deployment_locks SET released_at = clock_timestamp() WHERE instance_code = %s AND fence = %s"
             " AND released_at IS NULL",

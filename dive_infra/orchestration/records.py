@@ -49,7 +49,7 @@ class Current:
 
 
 @dataclass(frozen=True)
-class Step:
+class PhaseRecord:
     """A phase of a country now; `evidence` is of its latest proof."""
 
     phase: Phase

@@ -8,7 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 _TIME, _CODE, _STATE, _PHASE = "timestamp with time zone", "country_code", "deployment_state", "phase"
 _RUN = {"run_id": "text"}
@@ -160,7 +160,7 @@ def migrate(connection: Connection[TupleRow]) -> int:
 
     Raises `NewerSchema` when the database is ahead, `SchemaMismatch` when an applied migration was another text.
     """
-    with step("migrate schema"), connection.transaction():
+    with crash_point("migrate schema"), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
@@ -264,7 +264,7 @@ def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
 
 def drop(connection: Connection[TupleRow]) -> None:
     """Removes all that was recorded, with its schema."""
-    with step("drop schema"), connection.transaction():
+    with crash_point("drop schema"), connection.transaction():
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
 

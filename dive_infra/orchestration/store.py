@@ -16,10 +16,10 @@ from psycopg.types.json import Jsonb
 
 from dive_infra.orchestration import connection, lock, purge, schema
 from dive_infra.orchestration import statements as sql
-from dive_infra.orchestration.access import Access, Unreachable
-from dive_infra.orchestration.records import Current, Holder, Proof, Run, Step, this_run
+from dive_infra.orchestration.access import DatabaseAccess, Unreachable
+from dive_infra.orchestration.records import Current, Holder, PhaseRecord, Proof, Run, this_run
 from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Answered = TypeVar("Answered")
@@ -39,7 +39,7 @@ def _one_at_a_time(method: Method) -> Method:
 class Store:
     """A session at the database. The lock of a country, once held, is held as long as the session."""
 
-    def __init__(self, access: Access, run: Run | None = None, lost: Mapping[str, int] | None = None) -> None:
+    def __init__(self, access: DatabaseAccess, run: Run | None = None, lost: Mapping[str, int] | None = None) -> None:
         """`lost`: country -> the fence of a lock that this process has lost with an earlier session."""
         self.access = access
         self._lost = dict(lost or {})
@@ -101,9 +101,9 @@ class Store:
         return Current(State(row[0]), State(row[1]), *row[2:]) if row else None
 
     @_one_at_a_time
-    def step(self, country: str, phase: Phase) -> Step | None:
+    def step(self, country: str, phase: Phase) -> PhaseRecord | None:
         row = self._connection.execute(sql.STEP, [country.lower(), phase]).fetchone()
-        return Step(phase, Status(row[0]), *row[1:]) if row else None
+        return PhaseRecord(phase, Status(row[0]), *row[1:]) if row else None
 
     @_one_at_a_time
     def age(self, country: str, phase: Phase) -> float | None:
@@ -250,7 +250,7 @@ class Store:
     def _writing(self, code: str, phase: str) -> Iterator[None]:
         if code not in self._fences:
             raise Unreachable(f"{code.upper()}: the lock is not held, nothing was written; call hold() first")
-        with step(f"record {phase}"), self._connection.transaction():
+        with crash_point(f"record {phase}"), self._connection.transaction():
             lock.guard(self._connection, code, self._fences[code], phase)
             yield
 
@@ -311,7 +311,7 @@ _sessions: dict[tuple[str, str, int, str, str], Store] = {}
 _sessions_lock = RLock()
 
 
-def session(access: Access) -> Store:
+def session(access: DatabaseAccess) -> Store:
     """The one session of this process there; made anew when the connection, and with it the lock, was lost."""
     place = (access.address, access.host, access.port, access.database, access.user)
     with _sessions_lock:

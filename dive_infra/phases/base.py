@@ -15,8 +15,8 @@ from dive_infra.components.values import secret
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
-from dive_infra.dynamic.verification import Verification
-from dive_infra.orchestration.access import OWNER, Access, deployer
+from dive_infra.dynamic.verification import VerificationCheckpoint
+from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
 
 _TURNS = 20  # of the event loop: a registration takes some until it is sent
 
@@ -45,13 +45,13 @@ class Context:
     def specs(self) -> Sequence[ServiceSpec]:
         return services(self.names, self.hub, self.settings.partners, self.settings.images)
 
-    def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[Access]:
+    def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
         """This country's login at the orchestration database, which is the hub's."""
         hub = self.hub
         user = OWNER if self.is_hub else deployer(self.names.country.code)
         return secret(
             pulumi.Output.all(password, ca).apply(
-                lambda found: Access(hub.host("postgres"), hub.port("postgres"), user, found[0], found[1])
+                lambda found: DatabaseAccess(hub.host("postgres"), hub.port("postgres"), user, found[0], found[1])
             )
         )
 
@@ -79,12 +79,12 @@ async def under_way() -> None:
         await asyncio.sleep(0)
 
 
-class Phase(pulumi.ComponentResource):
+class PhaseComponent(pulumi.ComponentResource):
     """A phase starts when the checkpoint of the one before it is there, and ends with its own."""
 
-    checkpoint: Checkpoint | Verification
+    checkpoint: Checkpoint | VerificationCheckpoint
 
-    def __init__(self, context: Context, name: str, after: "Phase | None") -> None:
+    def __init__(self, context: Context, name: str, after: "PhaseComponent | None") -> None:
         waits = pulumi.ResourceOptions(depends_on=[after.checkpoint]) if after else None
         super().__init__(f"dive:phases:{name.capitalize()}", name, None, waits)
         self.context = context

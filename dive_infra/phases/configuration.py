@@ -16,13 +16,13 @@ from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
 from dive_infra.orchestration.states import Phase as Name
-from dive_infra.phases.base import Context, Phase
-from dive_infra.phases.deployment import Deployment
-from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.base import Context, PhaseComponent
+from dive_infra.phases.deployment import DeploymentPhase
+from dive_infra.phases.initialization import InitializationPhase
 
 
-class Configuration(Phase):
-    def __init__(self, context: Context, after: Deployment, base: Initialization) -> None:
+class ConfigurationPhase(PhaseComponent):
+    def __init__(self, context: Context, after: DeploymentPhase, base: InitializationPhase) -> None:
         super().__init__(context, "configuration", after)
         names = context.names
         # The provider logs in late, and not in previews.
@@ -38,7 +38,7 @@ class Configuration(Phase):
                 base.secrets["keycloak-admin"],
                 base.secrets["portal-client"],
                 pulumi.Output.all(**accounts),
-            ).apply(lambda found: spec.Configuration(names, tuple(context.settings.partners), *found))
+            ).apply(lambda found: spec.ConfigurationSpec(names, tuple(context.settings.partners), *found))
         )
         probe = RealmProbe("realm-probe", names.realm, specification, self.child())
         after_probe = pulumi.ResourceOptions(depends_on=[probe])
@@ -88,7 +88,7 @@ class Configuration(Phase):
         )
 
     @staticmethod
-    def _accounts(context: Context, base: Initialization) -> dict[str, pulumi.Input[str]]:
+    def _accounts(context: Context, base: InitializationPhase) -> dict[str, pulumi.Input[str]]:
         """The accounts that manage links, with their secrets: all of them at the hub, its own at a spoke."""
         names = context.names
         if not context.is_hub:

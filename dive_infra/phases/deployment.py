@@ -18,18 +18,18 @@ from dive_infra.dynamic.trust import TrustFile
 from dive_infra.engines.docker import declaration
 from dive_infra.orchestration.access import deployer
 from dive_infra.orchestration.states import Phase as Name
-from dive_infra.phases.base import Context, Phase
-from dive_infra.phases.initialization import Initialization
-from dive_infra.phases.preflight import Preflight
+from dive_infra.phases.base import Context, PhaseComponent
+from dive_infra.phases.initialization import InitializationPhase
+from dive_infra.phases.preflight import PreflightPhase
 
 
-class Deployment(Phase):
+class DeploymentPhase(PhaseComponent):
     """`services`: name -> its component; `databases` of the country's Postgres.
 
     `in_keycloak`: options of what stands in Keycloak.
     """
 
-    def __init__(self, context: Context, after: Initialization, before: Preflight) -> None:
+    def __init__(self, context: Context, after: InitializationPhase, before: PreflightPhase) -> None:
         super().__init__(context, "deployment", after)
         names = context.names
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
@@ -93,7 +93,7 @@ class Deployment(Phase):
         )
 
     @staticmethod
-    def _material(service: ServiceSpec, after: Initialization) -> pulumi.Output[Material]:
+    def _material(service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
         """Of its own secrets alone: what is new or unknown among the others is no change of this service."""
         certificate = after.certificate
         secrets = {name: after.secrets[name] for name in service.secrets}
@@ -108,7 +108,7 @@ class Deployment(Phase):
         found: pulumi.Output[int] = self.databases.kept.incarnations.apply(lambda all_: int(all_[database]))
         return found
 
-    def _orchestration(self, after: Initialization) -> list[pulumi.Resource]:
+    def _orchestration(self, after: InitializationPhase) -> list[pulumi.Resource]:
         """The orchestration database's schema, and a login in it for each country that the hub approves."""
         schema = OrchestrationSchema(
             "orchestration",
@@ -136,27 +136,27 @@ class Deployment(Phase):
             )
         return made
 
-    def inside(self, after: Initialization, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
+    def inside(self, after: InitializationPhase, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
         """Options of what stands in this country's Postgres: it goes with its volume, nobody has to be asked."""
         options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
         return pulumi.ResourceOptions.merge(options, after.storage.inside("postgres"))
 
-    def _specification(self, after: Initialization) -> pulumi.Output[spec.Deployment]:
+    def _specification(self, after: InitializationPhase) -> pulumi.Output[spec.DeploymentSpec]:
         context, names = self.context, self.context.names
 
         owned = databases(context.is_hub)
         asked = {"mongodb", "redis", "opa-token", "keycloak-admin", *(d.credential for d in owned)}
 
-        def specification(found: dict[str, Any]) -> spec.Deployment:
+        def specification(found: dict[str, Any]) -> spec.DeploymentSpec:
             secrets = found["secrets"]
-            return spec.Deployment(
+            return spec.DeploymentSpec(
                 names,
                 tuple(
-                    spec.Container(s.name, s.service_class, declaration.load(declared), files)
+                    spec.ContainerSpec(s.name, s.service_class, declaration.load(declared), files)
                     for s in context.specs
                     for declared, files in [found["containers"][s.name]]
                 ),
-                tuple(spec.Database(d.name, d.role, secrets[d.credential]) for d in owned),
+                tuple(spec.DatabaseSpec(d.name, d.role, secrets[d.credential]) for d in owned),
                 mongodb=secrets["mongodb"],
                 redis=secrets["redis"],
                 opa=secrets["opa-token"],

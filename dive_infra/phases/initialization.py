@@ -14,17 +14,17 @@ from dive_infra.dynamic.image import Image
 from dive_infra.images.recipes import recipe_hash
 from dive_infra.images.registry import locked
 from dive_infra.orchestration.states import Phase as Name
-from dive_infra.phases.base import Context, Phase
-from dive_infra.phases.preflight import Preflight
+from dive_infra.phases.base import Context, PhaseComponent
+from dive_infra.phases.preflight import PreflightPhase
 
 
-class Initialization(Phase):
+class InitializationPhase(PhaseComponent):
     """`secrets` (own and granted), `certificate`, `networks`, `storage` and `images` of the country.
 
     The hub, which has no grant, makes the coalition's authority and the `grants` of the countries it approves.
     """
 
-    def __init__(self, context: Context, after: Preflight) -> None:
+    def __init__(self, context: Context, after: PreflightPhase) -> None:
         super().__init__(context, "initialization", after)
         names, stack, grant = context.names, after.mark, context.grant
         secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
@@ -65,7 +65,7 @@ class Initialization(Phase):
                 # So another approved country is another declaration, which is proven anew.
                 issuers={code: made.issuer.chain for code, made in self.grants.items()},
             ).apply(
-                lambda found: spec.Initialization(
+                lambda found: spec.InitializationSpec(
                     names,
                     found["stack"],
                     networks=tuple(sorted({names.network, names.shared_network})),

@@ -8,12 +8,12 @@ from dive_infra.checks import spec
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orphans import Orphans
 from dive_infra.dynamic.stack_identity import StackIdentity
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase as Name
-from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.base import Context, PhaseComponent
 
 
-class Preflight(Phase):
+class PreflightPhase(PhaseComponent):
     """At a spoke the login at the hub's orchestration database proves that the hub is up and approves the country."""
 
     def __init__(self, context: Context) -> None:
@@ -22,15 +22,15 @@ class Preflight(Phase):
         self.mark = StackIdentity("identity", context.stack, self.child()).mark
 
         granted: list[pulumi.Output[Any]] = []
-        store: pulumi.Output[Access] | None = None
+        store: pulumi.Output[DatabaseAccess] | None = None
         if context.grant:
             store = context.store(context.grant.secrets["orchestration-deployer"], context.grant.ca)
             granted = [pulumi.Output.from_input(context.grant.ca), store]
 
-        def specification(mark: str, ca: str = "", store: Access | None = None) -> spec.Preflight:
+        def specification(mark: str, ca: str = "", store: DatabaseAccess | None = None) -> spec.PreflightSpec:
             services = tuple(s.name for s in context.specs)
             hub = None if context.is_hub else context.hub
-            return spec.Preflight(context.names, mark, services, ca, hub, store)
+            return spec.PreflightSpec(context.names, mark, services, ca, hub, store)
 
         orphans = Orphans("orphans", context.names, self.mark, store, self.child())
         self.checkpoint = Checkpoint(

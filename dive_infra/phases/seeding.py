@@ -8,15 +8,15 @@ from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.seed import Seed
 from dive_infra.dynamic.users import TestUsers
 from dive_infra.orchestration.states import Phase as Name
-from dive_infra.phases.base import Context, Phase
-from dive_infra.phases.configuration import Configuration
-from dive_infra.phases.initialization import Initialization
+from dive_infra.phases.base import Context, PhaseComponent
+from dive_infra.phases.configuration import ConfigurationPhase
+from dive_infra.phases.initialization import InitializationPhase
 
 
-class Seeding(Phase):
+class SeedingPhase(PhaseComponent):
     """`test_users`: who can log in."""
 
-    def __init__(self, context: Context, after: Configuration, base: Initialization) -> None:
+    def __init__(self, context: Context, after: ConfigurationPhase, base: InitializationPhase) -> None:
         super().__init__(context, "seeding", after)
         names, settings = context.names, context.settings
         secrets, storage = base.secrets, base.storage
@@ -49,7 +49,7 @@ class Seeding(Phase):
                     mongodb=secrets["mongodb"],
                     keycloak=secrets["keycloak-admin"],
                 ).apply(
-                    lambda found: spec.Seeding(
+                    lambda found: spec.SeedingSpec(
                         names,
                         context.hub,
                         tuple(settings.partners),

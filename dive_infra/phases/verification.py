@@ -4,22 +4,22 @@ import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.components.values import secret
-from dive_infra.dynamic.report import Report
-from dive_infra.dynamic.verification import Verification as Proof
-from dive_infra.phases.base import Context, Phase
-from dive_infra.phases.deployment import Deployment
-from dive_infra.phases.initialization import Initialization
+from dive_infra.dynamic.report import ReportFile
+from dive_infra.dynamic.verification import VerificationCheckpoint as Proof
+from dive_infra.phases.base import Context, PhaseComponent
+from dive_infra.phases.deployment import DeploymentPhase
+from dive_infra.phases.initialization import InitializationPhase
 
 
-class Verification(Phase):
+class VerificationPhase(PhaseComponent):
     """`proof.report` is what was proven. The hub proves itself; a spoke proves itself and its link, both ways."""
 
     def __init__(
         self,
         context: Context,
-        after: Phase,
-        base: Initialization,
-        deployed: Deployment,
+        after: PhaseComponent,
+        base: InitializationPhase,
+        deployed: DeploymentPhase,
         before: list[pulumi.Output[str]],
     ) -> None:
         super().__init__(context, "verification", after)
@@ -34,7 +34,7 @@ class Verification(Phase):
             names,
             secret(
                 pulumi.Output.all(own=own, partners=partners, deployment=deployed.specification, ca=base.ca).apply(
-                    lambda found: spec.Verification(
+                    lambda found: spec.VerificationSpec(
                         found["own"],
                         tuple(found["partners"]),
                         found["deployment"],
@@ -51,7 +51,7 @@ class Verification(Phase):
             opts=self.child(),
         )
         self.checkpoint = self.proof
-        self.report = Report("report", report, self.proof.report, self.child())
+        self.report = ReportFile("report", report, self.proof.report, self.child())
 
     @property
     def end(self) -> pulumi.Resource:

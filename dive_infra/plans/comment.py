@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from dive_infra.plans.plan import OPERATIONS, Change, Operation, PhasePlan, Plan
+from dive_infra.plans.plan import OPERATIONS, Operation, PhasePlan, PlannedChange, UpdatePlan
 
 LIMIT = 65_536  # characters that GitHub takes
 _CUT = "… the rest of the diff is cut here, as a comment holds no more; the whole: `{command}` without `--yes`"
@@ -23,7 +23,7 @@ SITUATIONS = {
 _MARKS = {"skipped": "✓ skipped", "unknown": "? kept", "again": "↻ proven again", "new": "+ new"}
 
 
-def headline(plan: Plan) -> str:
+def headline(plan: UpdatePlan) -> str:
     """`3 to update, 1 to replace, 158 unchanged`, or why there is no such count."""
     if plan.result == "failed":
         return "the plan failed"
@@ -32,7 +32,7 @@ def headline(plan: Plan) -> str:
     return ", ".join([*(told or ["nothing to do"]), *kept])
 
 
-def markdown(plans: Sequence[Plan]) -> str:
+def markdown(plans: Sequence[UpdatePlan]) -> str:
     """The comment on these countries, at most `LIMIT` characters: the diff is cut first."""
     heads = [_head(plan) for plan in plans]
     room = LIMIT - sum(map(len, heads)) - 2 * len(plans)
@@ -41,7 +41,7 @@ def markdown(plans: Sequence[Plan]) -> str:
     return text if len(text) <= LIMIT else text[: LIMIT - 80] + "\n\n… cut here: a comment holds no more\n"
 
 
-def _head(plan: Plan) -> str:
+def _head(plan: UpdatePlan) -> str:
     mark = "❌ " if plan.result == "failed" else "⚠️ " if plan.losses else ""
     lines = [f"<!-- dive preview {plan.country} -->", f"### {mark}{plan.country}: {headline(plan)}", ""]
     lines += [f"{SITUATIONS[plan.situation]} The command: `{plan.command}`", ""]
@@ -70,12 +70,12 @@ def _cell(phase: PhasePlan) -> str:
     return "<br>".join([*rows, *([f"`{SIGNS['create']}` {phase.counted}"] if phase.counted else [])]) or "–"
 
 
-def _row(change: Change) -> str:
+def _row(change: PlannedChange) -> str:
     name = f"**`{change.name}`**" if change.loses else f"`{change.name}`"
     return f"`{SIGNS[change.operation]}` {name}{_because(change)}"
 
 
-def _because(change: Change) -> str:
+def _because(change: PlannedChange) -> str:
     return f": {_text('; '.join(change.why))}" if change.why else ""
 
 
@@ -87,7 +87,7 @@ def _text(words: str) -> str:
     return told
 
 
-def _diff(plan: Plan, room: int) -> str:
+def _diff(plan: UpdatePlan, room: int) -> str:
     """The whole diff, folded; cut, and saying so, where it is longer than `room` characters."""
     if not plan.all_changes:
         return ""
@@ -102,7 +102,7 @@ def _diff(plan: Plan, room: int) -> str:
     return before + told + after
 
 
-def diff(change: Change) -> list[str]:
+def diff(change: PlannedChange) -> list[str]:
     """One resource as lines of a diff, each with its sign in front."""
     sign = {"create": "+", "delete": "-"}.get(change.operation, "!")
     lines = [f"{sign} {change.operation} {change.kind} {change.name}"]

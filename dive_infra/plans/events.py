@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
-from dive_infra.plans.plan import Change, Difference, Operation, PhasePlan, Plan, Situation, counted
-from dive_infra.plans.provider_messages import Told
+from dive_infra.plans.plan import Operation, PhasePlan, PlannedChange, PropertyChange, Situation, UpdatePlan, counted
+from dive_infra.plans.provider_messages import ProviderMessage
 
 # What the engine does -> what becomes of the resource; the three steps of a replacement are one.
 _OPERATIONS: Mapping[str, Operation] = {
@@ -61,12 +61,12 @@ class _Heard:
 
     steps: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict[str, list[Mapping[str, Any]]])
     untouched: set[str] = field(default_factory=set[str])
-    told: list[Told] = field(default_factory=list[Told])
+    told: list[ProviderMessage] = field(default_factory=list[ProviderMessage])
     errors: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
 
 
-def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: bool, seconds: float) -> Plan:
+def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: bool, seconds: float) -> UpdatePlan:
     """The plan that the output of `pulumi preview --json`, streamed, tells."""
     heard = _hear(lines)
     reasons = _reasons(heard)
@@ -74,7 +74,7 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
     phases = [_phase(phase, heard, changes) for phase in Phase] if heard.steps or heard.untouched else []
     blind = any(t.about == "unknown" for t in heard.told) or any(_UNSEEN in t.what for t in heard.told)
     situation: Situation = "fresh" if fresh else "state" if blind else "live"
-    return Plan(
+    return UpdatePlan(
         country=country,
         command=command,
         result="failed" if failed else "planned",
@@ -164,7 +164,7 @@ def _parent(steps: list[Mapping[str, Any]]) -> str:
     return str(state.get("parent", ""))
 
 
-def _phase(phase: Phase, heard: _Heard, changes: list[Change]) -> PhasePlan:
+def _phase(phase: Phase, heard: _Heard, changes: list[PlannedChange]) -> PhasePlan:
     own = [c for c in changes if _phase_of(c.urn) == phase]
     verdicts: tuple[Literal["again", "unknown", "skipped"], ...] = ("again", "unknown", "skipped")
     for about in verdicts:
@@ -191,7 +191,7 @@ def _kind(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
 
 
-def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list[str]]) -> Change:
+def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list[str]]) -> PlannedChange:
     operations = {_OPERATIONS[step["op"]] for step in steps}
     operation: Operation = "replace" if "replace" in operations else _OPERATIONS[steps[0]["op"]]
     step = next((s for s in steps if s["op"] in ("replace", "update")), steps[0])
@@ -199,7 +199,7 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     differences = [] if operation == "delete" else _differences(step)
     keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
     why = reasons.get(urn) or ([f"changed: {_worded(keys)}"] if keys else _hidden(step, operation))
-    return Change(
+    return PlannedChange(
         name=urn.rpartition("::")[2],
         kind=kind,
         urn=urn,
@@ -221,17 +221,17 @@ def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
     return [] if silent or _SECRET not in inputs else ["changed: a property that is kept secret"]
 
 
-def _differences(step: Mapping[str, Any]) -> list[Difference]:
+def _differences(step: Mapping[str, Any]) -> list[PropertyChange]:
     before = (step.get("old") or {}).get("inputs") or {}
     after = (step.get("new") or {}).get("inputs") or {}
     found = list(_compared("", before, after))
     seen = {re.split(r"[.\[]", d.path)[0] for d in found}
     # Two secrets look the same; the engine knows that they are not.
     hidden = [k for k in step.get("diffs") or [] if k not in (*seen, *_INTERNAL) and (k in before or k in after)]
-    return [*found, *(Difference(path=k, before=_shown(before.get(k)), after=_shown(after.get(k))) for k in hidden)]
+    return [*found, *(PropertyChange(path=k, before=_shown(before.get(k)), after=_shown(after.get(k))) for k in hidden)]
 
 
-def _compared(path: str, before: Any, after: Any) -> Iterator[Difference]:
+def _compared(path: str, before: Any, after: Any) -> Iterator[PropertyChange]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -242,7 +242,7 @@ def _compared(path: str, before: Any, after: Any) -> Iterator[Difference]:
         for place, (one, other) in enumerate(zip(before, after, strict=True)):
             yield from _compared(f"{path}[{place}]", one, other)
     else:
-        yield Difference(path=path, before=_shown(before), after=_shown(after))
+        yield PropertyChange(path=path, before=_shown(before), after=_shown(after))
 
 
 def _shown(value: Any) -> str:

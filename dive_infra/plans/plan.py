@@ -25,7 +25,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Difference(_Part):
+class PropertyChange(_Part):
     """One property: `before` is empty when it is new, `after` when it goes."""
 
     path: str
@@ -33,7 +33,7 @@ class Difference(_Part):
     after: str
 
 
-class Change(_Part):
+class PlannedChange(_Part):
     """What is done to one resource. `holds`: the data in it, empty for most; `why`: the reasons, told or seen."""
 
     name: str
@@ -42,7 +42,7 @@ class Change(_Part):
     operation: Operation
     why: list[str] = []
     holds: str = ""
-    differences: list[Difference] = []
+    differences: list[PropertyChange] = []
 
     @property
     def loses(self) -> bool:
@@ -57,10 +57,10 @@ class PhasePlan(_Part):
     phase: Phase
     verdict: Literal["skipped", "unknown", "again", "new"]
     evidence: str = ""
-    changes: list[Change] = []
+    changes: list[PlannedChange] = []
 
     @property
-    def listed(self) -> list[Change]:
+    def listed(self) -> list[PlannedChange]:
         """What is worth a line: what loses data first, then by operation; much that is created is only counted."""
         shown = [c for c in self.changes if c.operation != "create" or not self._many]
         return sorted(shown, key=lambda c: (not c.loses, _ORDER.index(c.operation)))
@@ -78,7 +78,7 @@ class PhasePlan(_Part):
         return sum(c.operation == "create" for c in self.changes) > _LISTED
 
 
-class Plan(_Part):
+class UpdatePlan(_Part):
     """The plan of one country. `command` does what is announced; `seconds` is how long the preview took."""
 
     country: str = Field(pattern="^[A-Z]{3}$")
@@ -88,17 +88,17 @@ class Plan(_Part):
     changes: dict[Operation, int]
     unchanged: int
     phases: list[PhasePlan] = []
-    others: list[Change] = []  # of no phase
+    others: list[PlannedChange] = []  # of no phase
     notes: list[str] = []
     errors: list[str] = []
     seconds: float = Field(ge=0)
 
     @property
-    def all_changes(self) -> list[Change]:
+    def all_changes(self) -> list[PlannedChange]:
         return [*(c for p in self.phases for c in p.changes), *self.others]
 
     @property
-    def losses(self) -> list[Change]:
+    def losses(self) -> list[PlannedChange]:
         return [c for c in self.all_changes if c.loses]
 
 
@@ -106,10 +106,10 @@ class Preview(_Part):
     """What `./dive preview --json` writes."""
 
     version: Literal[1] = 1
-    plans: list[Plan]
+    plans: list[UpdatePlan]
 
 
-def counted(changes: Sequence[Change]) -> dict[Operation, int]:
+def counted(changes: Sequence[PlannedChange]) -> dict[Operation, int]:
     found = Counter(c.operation for c in changes)
     return {operation: found[operation] for operation in OPERATIONS}
 

@@ -25,7 +25,7 @@ _FINDINGS = "✗‼?…"  # how a finding begins
 
 
 @dataclass(frozen=True)
-class Told:
+class ProviderMessage:
     """`of` is a phase, or for a reason the kind and the id of a resource (`Gate dive-fra-redis`)."""
 
     about: About
@@ -50,16 +50,16 @@ def reason(kind: str, name: str, why: str) -> str:
     return f"{kind} {name}: {why}"
 
 
-def read(text: str) -> Iterator[Told]:
+def read(text: str) -> Iterator[ProviderMessage]:
     """What the lines of a run's output tell; findings below a line belong to it."""
-    told: Told | None = None
+    told: ProviderMessage | None = None
     for line in filter(str.strip, text.splitlines()):
         found = next(((about, m) for about, pattern in _LINES if (m := pattern.match(line))), None)
         if not found and told and line.lstrip()[0] in _FINDINGS:
-            told = Told(told.about, told.of, f"{told.what}\n{line.strip()}")
+            told = ProviderMessage(told.about, told.of, f"{told.what}\n{line.strip()}")
             continue
         if told:
             yield told
-        told = Told(found[0], found[1]["of"], found[1]["what"]) if found else None
+        told = ProviderMessage(found[0], found[1]["of"], found[1]["what"]) if found else None
     if told:
         yield told

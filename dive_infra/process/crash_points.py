@@ -13,7 +13,7 @@ VARIABLE = "DIVE_STEPS"
 
 
 @contextmanager
-def step(name: str) -> Iterator[None]:
+def crash_point(name: str) -> Iterator[None]:
     """One side effect, by what is done: `create Files`, `insert documents`."""
     _boundary("before", name)
     yield

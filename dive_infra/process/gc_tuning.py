@@ -10,7 +10,7 @@ import gc
 _OBJECTS = 50_000  # made and not freed, until the next look; Python's own 700 is for processes that stay
 
 
-def seldom() -> None:
+def tune() -> None:
     """From now on this process looks for garbage seldom, and never at its end. What a long run makes is still found."""
     gc.set_threshold(_OBJECTS)
     atexit.register(gc.freeze)

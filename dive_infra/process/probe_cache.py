@@ -15,14 +15,14 @@ _found: dict[Hashable, tuple[float, Any]] = {}
 _seconds = 0.0  # how long a look holds
 
 
-def begin(seconds: float) -> None:
+def enable(seconds: float) -> None:
     """From now on a look holds for so long."""
     global _seconds
     with _guard:
         _seconds = seconds
 
 
-def end() -> None:
+def disable() -> None:
     """From now on everything is looked at each time."""
     global _seconds
     with _guard:
@@ -30,7 +30,7 @@ def end() -> None:
         _found.clear()
 
 
-def once(key: Hashable, look: Callable[[], Found]) -> Found:
+def cached(key: Hashable, look: Callable[[], Found]) -> Found:
     """What `look` finds, or has found for this key just now. An error is not kept."""
     now = time.monotonic()
     with _guard:

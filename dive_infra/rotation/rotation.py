@@ -15,7 +15,7 @@ from typing import Any
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run, settle
 from dive_infra.config.credentials import Credential, own
 from dive_infra.config.settings import flaw_of
-from dive_infra.rotation.targets import Door, NotChanged, Place, doors
+from dive_infra.rotation.targets import NotChanged, Place, Target, doors
 
 _LOOK, _PROOF = 20.0, 60.0  # seconds
 _LASTING = {"kas-key": "it unwraps the keys of documents that exist"}  # never changed here
@@ -32,7 +32,7 @@ class Stuck(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Change:
+class SecretChange:
     """A secret in force and its next value."""
 
     name: str
@@ -81,12 +81,12 @@ class Reload:
     """The `changes` of one run, in the order in which the servers are told."""
 
     at: Place
-    changes: Sequence[Change]
+    changes: Sequence[SecretChange]
     is_hub: bool
 
     @classmethod
     def of(cls, at: Place, values: Mapping[str, str], is_hub: bool) -> "Reload":
-        found = [Change(name, at.secrets[name], value) for name, value in values.items() if name in at.secrets]
+        found = [SecretChange(name, at.secrets[name], value) for name, value in values.items() if name in at.secrets]
         return cls(at, sorted(found, key=lambda c: c.name in _LAST), is_hub)
 
     def look(self) -> Validation:
@@ -99,7 +99,7 @@ class Reload:
 
     def tell_servers(self, tell: Callable[[str], None]) -> None:
         """Tells every server that can be told; raises `RolledBack` or `Stuck`."""
-        done: list[tuple[Change, Door]] = []
+        done: list[tuple[SecretChange, Target]] = []
         for change, door in self._with_doors():
             if not door.changes:
                 continue
@@ -132,18 +132,18 @@ class Reload:
         asked = doors(self.is_hub)
         return [c.name for c in self.changes if c.name not in asked]
 
-    def _with_doors(self) -> list[tuple[Change, Door]]:
+    def _with_doors(self) -> list[tuple[SecretChange, Target]]:
         asked = doors(self.is_hub)
         return [(c, asked[c.name]) for c in self.changes if c.name in asked]
 
-    def _known(self, change: Change, door: Door) -> str:
+    def _known(self, change: SecretChange, door: Target) -> str:
         if door.opens(self.at, change.old):
             return "the one in force"
         if door.opens(self.at, change.new):
             return "the new one already"
         raise Wrong("neither the one in force nor the new one", "one of them", "./dive doctor")
 
-    def _back(self, done: list[tuple[Change, Door]], cause: str) -> None:
+    def _back(self, done: list[tuple[SecretChange, Target]], cause: str) -> None:
         left: list[str] = []
         for change, door in reversed(done):
             try:
@@ -156,7 +156,7 @@ class Reload:
         raise RolledBack(cause)
 
 
-def _proven(at: Place, change: Change, door: Door) -> str:
+def _proven(at: Place, change: SecretChange, door: Target) -> str:
     if not door.opens(at, change.new):
         raise Wrong("the new one is refused", "a login")
     if door.opens(at, change.old):

@@ -25,12 +25,11 @@ from dive_infra.checks.runner import CouldNotTell
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.keycloak_admin import Access as KeycloakAccess
-from dive_infra.identity.keycloak_admin import Admin, AdminError
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.link_policy import GATEWAY
 from dive_infra.identity.login import login
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import Access, Refused, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Unreachable
 
 _SECONDS = 5
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
@@ -50,7 +49,7 @@ class Place:
     secrets: dict[str, str] = field(repr=False)
 
 
-class Door:
+class Target:
     """`opens` raises `CouldNotTell` when nobody answers; `change` and `revert` raise `NotChanged`.
 
     `changes`: the server is told the new value; `overlaps`: and takes the old one too until it is started anew.
@@ -71,7 +70,7 @@ class Door:
 
 
 @dataclass(frozen=True)
-class PostgresRole(Door):
+class PostgresRole(Target):
     """A role of the country's Postgres, changed by the superuser."""
 
     role: str
@@ -80,7 +79,7 @@ class PostgresRole(Door):
     def opens(self, at: Place, value: str) -> bool:
         try:
             self._connect(at, self.role, value, self.database).close()
-        except Refused as error:
+        except LoginRefused as error:
             if _WRONG_PASSWORD in str(error):
                 return False
             raise CouldNotTell(str(error).partition("; ")[0]) from None
@@ -94,18 +93,18 @@ class PostgresRole(Door):
                 # What is sent is the salted hash: the value stands in no statement, and in no log of one.
                 hashed = live.pgconn.encrypt_password(new.encode(), self.role.encode(), b"scram-sha-256").decode()
                 live.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed)))
-        except (Refused, Unreachable) as error:
+        except (LoginRefused, Unreachable) as error:
             raise NotChanged(str(error).partition("; ")[0]) from None
         except psycopg.Error as error:
             raise NotChanged(f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}") from None
 
     def _connect(self, at: Place, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
         host, port = at.names.host("postgres"), at.names.port("postgres")
-        return connection.connect(Access(host, port, role, password, at.ca, database), "dive secrets", _SECONDS)
+        return connection.connect(DatabaseAccess(host, port, role, password, at.ca, database), "dive secrets", _SECONDS)
 
 
 @dataclass(frozen=True)
-class MongoRoot(Door):
+class MongoRoot(Target):
     def opens(self, at: Place, value: str) -> bool:
         try:
             with self._client(at, value) as client:
@@ -143,7 +142,7 @@ class MongoRoot(Door):
 
 
 @dataclass(frozen=True)
-class RedisUser(Door):
+class RedisUser(Target):
     """Redis takes both values until it is started with its new file."""
 
     overlaps = True
@@ -183,7 +182,7 @@ class RedisUser(Door):
 
 
 @dataclass(frozen=True)
-class KeycloakClient(Door):
+class KeycloakClient(Target):
     """A confidential client; `realm` is empty for the country's own."""
 
     client: str
@@ -199,11 +198,11 @@ class KeycloakClient(Door):
         realm = f"/realms/{self.realm or at.names.realm}"
         access = KeycloakAccess(at.names.url("keycloak"), at.ca, at.secrets["keycloak-admin"])
         try:
-            with Admin(access, _SECONDS) as admin:
+            with KeycloakAdmin(access, _SECONDS) as admin:
                 for found in admin.get(f"{realm}/clients", clientId=self._id(at)):
                     admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
                     return
-        except AdminError as error:
+        except KeycloakError as error:
             raise NotChanged(str(error)) from None
         raise NotChanged(f"client {self._id(at)} is not there; next: ./dive up {at.names.country.code}")
 
@@ -212,7 +211,7 @@ class KeycloakClient(Door):
 
 
 @dataclass(frozen=True)
-class Bearer(Door):
+class Bearer(Target):
     """A service that takes the value as a bearer token."""
 
     service: str
@@ -225,7 +224,7 @@ class Bearer(Door):
 
 
 @dataclass(frozen=True)
-class Portal(Door):
+class PortalTarget(Target):
     """The test users, at the country's own portal; the update gives them their new password."""
 
     changes = False
@@ -241,9 +240,9 @@ class Portal(Door):
             return False
 
 
-def doors(is_hub: bool) -> dict[str, Door]:
+def doors(is_hub: bool) -> dict[str, Target]:
     """Credential -> its door; those that no server asks for have none."""
-    found: dict[str, Door] = {d.credential: PostgresRole(d.role, d.name) for d in databases(is_hub)}
+    found: dict[str, Target] = {d.credential: PostgresRole(d.role, d.name) for d in databases(is_hub)}
     found |= {
         "postgres-superuser": PostgresRole(SUPERUSER, SUPERUSER),
         "mongodb": MongoRoot(),
@@ -251,7 +250,7 @@ def doors(is_hub: bool) -> dict[str, Door]:
         "portal-client": KeycloakClient(""),
         "keycloak-admin": KeycloakClient(DEPLOYER, "master"),
         "opa-token": Bearer("opa", "/v1/data/dive/authz/allow", {"input": {}}),
-        "test-users": Portal(),
+        "test-users": PortalTarget(),
     }
     if is_hub:
         found |= {

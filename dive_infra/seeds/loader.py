@@ -19,10 +19,10 @@ from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
 from dive_infra.process import probe_cache
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 from dive_infra.seeds.batches import Batch, content_hash
 from dive_infra.seeds.sealing import fingerprint, seal
-from dive_infra.seeds.store import Document, StoreError
+from dive_infra.seeds.store import Document, SeedStoreError
 
 MANIFESTS = "seed_manifests"
 CHUNK = 500  # documents to a write
@@ -39,7 +39,7 @@ T = TypeVar("T")
 Progress = Callable[[int, int], None]  # documents written, documents to write
 
 
-class SeedConflict(StoreError):
+class SeedConflict(SeedStoreError):
     """A document that is not ours has the id of a seed; it is left as it is."""
 
 
@@ -93,7 +93,7 @@ class Loader:
     def glance(self, batch: Batch) -> BatchState:
         """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
         time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
-        return probe_cache.once((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
+        return probe_cache.cached((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
 
     def _glance(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:
@@ -128,7 +128,7 @@ class Loader:
         self._insert(batch, [rows[i] for i in state.missing], lambda done: progress(done, len(due)))
         self._replace(batch, [rows[i] for i in state.altered], lambda done: progress(before + done, len(due)))
         for part in _chunks(state.extra):
-            with step("delete documents"):
+            with crash_point("delete documents"):
                 self._database[batch.collection].bulk_write([DeleteOne({"_id": i}) for i in part])
         self._write_manifest(batch, "complete", counts, ledger)
         return counts
@@ -164,7 +164,7 @@ class Loader:
     def _insert(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
         written = 0
         for part in _chunks(rows):
-            with step("insert documents"):
+            with crash_point("insert documents"):
                 self._database[batch.collection].insert_many(part)
             written += len(part)
             done(written)
@@ -172,7 +172,7 @@ class Loader:
     def _replace(self, batch: Batch, rows: Sequence[Document], done: Callable[[int], None]) -> None:
         written = 0
         for part in _chunks(rows, REPLACED):
-            with step("replace documents"):
+            with crash_point("replace documents"):
                 self._database[batch.collection].bulk_write(
                     [ReplaceOne({"_id": r["_id"]}, r, upsert=True) for r in part]
                 )
@@ -190,7 +190,7 @@ class Loader:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "ledger": [f"{i} {wanted} {written}" for i, (wanted, written) in sorted(ledger.items())],
         }
-        with step(f"write manifest {status}"):
+        with crash_point(f"write manifest {status}"):
             self._database[MANIFESTS].replace_one({"_id": batch.id}, row, upsert=True)
 
 

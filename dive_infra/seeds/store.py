@@ -14,15 +14,15 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 Document = dict[str, Any]
 
 
-class StoreError(RuntimeError):
+class SeedStoreError(RuntimeError):
     """The store did not do what it was asked."""
 
 
-class StoreUnreachable(StoreError):
+class SeedStoreUnreachable(SeedStoreError):
     """No answer from the store."""
 
 
-class StoreRefused(StoreError):
+class SeedStoreRefused(SeedStoreError):
     """The store answered that it will not: wrong password, no such right, bad command."""
 
 
@@ -47,7 +47,7 @@ def connect(target: Target) -> Iterator[Database[Document]]:
         # That nobody listens is an answer; the driver would ask again until its patience ends.
         socket.create_connection((target.host, target.port), target.patience).close()
     except OSError as error:
-        raise StoreUnreachable(f"{where} does not answer: {error}") from error
+        raise SeedStoreUnreachable(f"{where} does not answer: {error}") from error
     milliseconds = int(target.patience * 1000)
     with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
         ca.write(target.ca)
@@ -67,10 +67,10 @@ def connect(target: Target) -> Iterator[Database[Document]]:
         try:
             yield client[target.database]
         except ConnectionFailure as error:
-            raise StoreUnreachable(f"{where} does not answer: {error}") from error
+            raise SeedStoreUnreachable(f"{where} does not answer: {error}") from error
         except OperationFailure as error:
-            raise StoreRefused(f"{where} refused: {error}") from error
+            raise SeedStoreRefused(f"{where} refused: {error}") from error
         except PyMongoError as error:
-            raise StoreError(f"{where}: {error}") from error
+            raise SeedStoreError(f"{where}: {error}") from error
         finally:
             client.close()

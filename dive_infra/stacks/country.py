@@ -3,26 +3,26 @@
 import pulumi
 
 from dive_infra.phases.base import Context, under_way
-from dive_infra.phases.configuration import Configuration
-from dive_infra.phases.deployment import Deployment
-from dive_infra.phases.initialization import Initialization
-from dive_infra.phases.preflight import Preflight
-from dive_infra.phases.seeding import Seeding
-from dive_infra.phases.verification import Verification
+from dive_infra.phases.configuration import ConfigurationPhase
+from dive_infra.phases.deployment import DeploymentPhase
+from dive_infra.phases.initialization import InitializationPhase
+from dive_infra.phases.preflight import PreflightPhase
+from dive_infra.phases.seeding import SeedingPhase
+from dive_infra.phases.verification import VerificationPhase
 from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 
 
-async def declare(context: Context, preflight: Preflight) -> None:
+async def declare(context: Context, preflight: PreflightPhase) -> None:
     """The other five phases; the hub gives each country that it approves its grant, a spoke stands on its own."""
-    initialization = Initialization(context, preflight)
+    initialization = InitializationPhase(context, preflight)
     await under_way()
-    deployment = Deployment(context, initialization, preflight)
+    deployment = DeploymentPhase(context, initialization, preflight)
     await under_way()
-    configuration = Configuration(context, deployment, initialization)
-    seeding = Seeding(context, configuration, initialization)
+    configuration = ConfigurationPhase(context, deployment, initialization)
+    seeding = SeedingPhase(context, configuration, initialization)
     phases = [preflight, initialization, deployment, configuration, seeding]
-    verification = Verification(context, seeding, initialization, deployment, [p.completed for p in phases])
+    verification = VerificationPhase(context, seeding, initialization, deployment, [p.completed for p in phases])
 
     guard(context, [*phases, verification])
     export(context, initialization, deployment, seeding, verification)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pulumi
 
 from dive_infra.dynamic.guard import Guard
-from dive_infra.phases.base import Context, Phase
+from dive_infra.phases.base import Context, PhaseComponent
 
 
-def guard(context: Context, phases: Sequence[Phase]) -> None:
+def guard(context: Context, phases: Sequence[PhaseComponent]) -> None:
     """Lets a destroy begin only where nothing is lost by it: depends on every phase, so it goes first."""
     names = context.names
     data = [names.data_volume(s.name) for s in context.specs if s.data]

@@ -3,16 +3,20 @@
 import pulumi
 
 from dive_infra.phases.base import Context
-from dive_infra.phases.deployment import Deployment
-from dive_infra.phases.initialization import Initialization
-from dive_infra.phases.seeding import Seeding
-from dive_infra.phases.verification import Verification
+from dive_infra.phases.deployment import DeploymentPhase
+from dive_infra.phases.initialization import InitializationPhase
+from dive_infra.phases.seeding import SeedingPhase
+from dive_infra.phases.verification import VerificationPhase
 
 _URLS = ("frontend", "backend", "keycloak", "kas", "opa")
 
 
 def export(
-    context: Context, base: Initialization, deployed: Deployment, seeded: Seeding, verified: Verification
+    context: Context,
+    base: InitializationPhase,
+    deployed: DeploymentPhase,
+    seeded: SeedingPhase,
+    verified: VerificationPhase,
 ) -> None:
     names = context.names
     pulumi.export("instance", names.country.code)

@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from dive_infra.automation.stack_state import Stack
-from dive_infra.checks.spec import Configuration
+from dive_infra.automation.stack_state import StackState
+from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity import federated_users
-from dive_infra.identity.keycloak_admin import Access as KeycloakAccess
-from dive_infra.identity.keycloak_admin import Admin, NotThere
-from dive_infra.orchestration.access import Access
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 
@@ -41,11 +40,11 @@ class HubUnreadable(RuntimeError):
 class PartnerSide:
     """The hub as seen by the owner of its state. One that never completed CONFIGURATION has linked nobody."""
 
-    def __init__(self, hub: Stack, spoke: Names) -> None:
+    def __init__(self, hub: StackState, spoke: Names) -> None:
         self._spoke = spoke
-        self._configured: Configuration | None = hub.spec(Phase.CONFIGURATION)
+        self._configured: ConfigurationSpec | None = hub.spec(Phase.CONFIGURATION)
         self._unreadable = "" if self._configured or Phase.CONFIGURATION not in hub.checkpoints else hub.code
-        self.record: Access | None = hub.store
+        self.record: DatabaseAccess | None = hub.store
 
     def held(self) -> Held:
         """Raises `AdminError`, `StoreError` or `HubUnreadable` where that cannot be told."""
@@ -65,9 +64,9 @@ class PartnerSide:
             return
         realm, alias = f"/realms/{self._configured.names.realm}", self._spoke.idp_alias
         with self._admin() as admin:
-            with suppress(NotThere):  # first: nobody can come in any more
+            with suppress(NotFound):  # first: nobody can come in any more
                 admin.delete(f"{realm}/identity-provider/instances/{alias}")
-            with suppress(NotThere):
+            with suppress(NotFound):
                 federated_users.forget(admin, self._configured.names.realm, self._people(admin))
                 for client in admin.get(f"{realm}/clients", clientId=self._spoke.client):
                     admin.delete(f"{realm}/clients/{client['id']}")
@@ -83,16 +82,16 @@ class PartnerSide:
                 found = [f"identity provider {p['alias']}" for p in providers if p["alias"] == alias]
                 found += [f"client {c['clientId']}" for c in clients]
                 return found, self._people(admin)
-            except NotThere:
+            except NotFound:
                 return [], {}
 
-    def _people(self, admin: Admin) -> dict[str, str]:
+    def _people(self, admin: KeycloakAdmin) -> dict[str, str]:
         assert self._configured
         return federated_users.known(admin, self._configured.names.realm, self._spoke.idp_alias)
 
     @contextmanager
-    def _admin(self) -> Iterator[Admin]:
+    def _admin(self) -> Iterator[KeycloakAdmin]:
         spec = self._configured
         assert spec
-        with Admin(KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak), _SECONDS) as admin:
+        with KeycloakAdmin(KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak), _SECONDS) as admin:
             yield admin

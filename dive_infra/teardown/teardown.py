@@ -18,8 +18,8 @@ from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker import engine
-from dive_infra.identity.keycloak_admin import AdminError
-from dive_infra.orchestration.access import Access, StoreError
+from dive_infra.identity.keycloak_admin import KeycloakError
+from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.teardown import inventory, state_purge
 from dive_infra.teardown.hub_side import Held, HubUnreadable, PartnerSide
 from dive_infra.teardown.inventory import Belonging
@@ -44,7 +44,7 @@ class Inventory:
     hub: PartnerSide | None = None
     held: Held = field(default_factory=Held)
     away: str = ""
-    record: Access | None = field(default=None, repr=False)
+    record: DatabaseAccess | None = field(default=None, repr=False)
 
     @property
     def empty(self) -> bool:
@@ -87,7 +87,7 @@ def _hub(hub_stack: str, spoke: Names) -> PartnerSide | None:
 def _held(hub: PartnerSide | None) -> tuple[Held, str]:
     try:
         return (hub.held() if hub else Held()), ""
-    except (AdminError, StoreError, HubUnreadable) as error:
+    except (KeycloakError, RecordError, HubUnreadable) as error:
         return Held(), str(error)
 
 
@@ -115,13 +115,13 @@ def _at_hub(there: Inventory, hub: PartnerSide, held: Claim, tell: Callable[[str
     try:
         hub.forget_link()
         tell("the hub's side of the link")
-    except AdminError as error:
+    except KeycloakError as error:
         problems.append(f"the hub's side of the link: {error}")
     try:
         if held.store:
             held.store.erase(there.names.country.code, "NUKE")
             tell("the rows of the record")
-    except StoreError as error:
+    except RecordError as error:
         problems.append(f"the rows of the record: {error}")
     return problems
 

@@ -19,7 +19,7 @@ from dive_infra.automation.stack_state import declared
 from dive_infra.automation.workspace import ROOT
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
-from dive_infra.checks.spec import Verification
+from dive_infra.checks.spec import VerificationSpec
 from dive_infra.engines.docker import engine
 from dive_infra.orchestration.states import Phase
 from tests.bench import chain, figures, floors
@@ -110,7 +110,7 @@ def validation(country: Country) -> tuple[float, float]:
     """
     specs = declared(country.runner.state())
     proof = specs.pop(Phase.VERIFICATION)
-    assert isinstance(proof, Verification)
+    assert isinstance(proof, VerificationSpec)
     asked = [*map(phases.checks, specs.values()), verification.quick(proof), verification.logins(proof)]
     looked = [runner.run(checks, 10) for checks in asked]
     assert all(v.verdict == "valid" for v in looked), [v.findings for v in looked if v.verdict != "valid"]

@@ -13,12 +13,12 @@ import psycopg
 
 from dive_infra.automation.stack_state import declared
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
-from dive_infra.checks.spec import Seeding
+from dive_infra.checks.spec import SeedingSpec
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines.docker import declaration
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
-from dive_infra.identity.keycloak_admin import Admin
+from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.orchestration.connection import trust
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.batches import batches
@@ -102,7 +102,7 @@ def _containers(engine: docker.DockerClient, resources: Mapping[str, Any]) -> di
     return found
 
 
-def _realm(admin: Admin, realm: str) -> Any:
+def _realm(admin: KeycloakAdmin, realm: str) -> Any:
     query = {"exportClients": True, "exportGroupsAndRoles": True}
     exported = admin._send("POST", f"/realms/{realm}/partial-export", params=query).json()
     parts = {
@@ -143,7 +143,7 @@ def _databases(country: Country, resources: Mapping[str, Any]) -> list[str]:
         return sorted(str(row) for query in (roles, databases) for row in server.execute(query.encode()).fetchall())
 
 
-def _seeds(spec: Seeding) -> dict[str, str]:
+def _seeds(spec: SeedingSpec) -> dict[str, str]:
     """By batch: how many documents are there, whether they are right, and the hash where no key is part of it."""
     names, key = spec.names, spec.kas_keys[spec.names.country.code]
     target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)

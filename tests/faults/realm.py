@@ -6,7 +6,7 @@ from typing import Any
 from dive_infra.config.countries import HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.identity import users
-from dive_infra.identity.keycloak_admin import Admin
+from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.link_data import identity_provider_mappers
 from dive_infra.identity.link_policy import GATEWAY, link_account
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 class Realm:
     """The realm of a country, as its administrator changes it by hand."""
 
-    def __init__(self, admin: Admin, names: Names) -> None:
+    def __init__(self, admin: KeycloakAdmin, names: Names) -> None:
         self.admin, self.names, self.path = admin, names, f"/realms/{names.realm}"
 
     def get(self, path: str, **query: Any) -> Any:

@@ -10,7 +10,7 @@ import psycopg
 from dive_infra.automation.workspace import ROOT
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import DATABASE, Access, deployer
+from dive_infra.orchestration.access import DATABASE, DatabaseAccess, deployer
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.loader import MANIFESTS
 from dive_infra.seeds.store import connect
@@ -25,7 +25,7 @@ def superuser(country: Country, database: str = SUPERUSER) -> "psycopg.Connectio
     secret = resource(country, "secret-postgres-superuser")["outputs"]["value"]
     names, ca = country.names, specification(country, Phase.DEPLOYMENT).ca
     return connection.connect(
-        Access(names.host("postgres"), names.port("postgres"), SUPERUSER, secret, ca, database), "by hand"
+        DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, secret, ca, database), "by hand"
     )
 
 

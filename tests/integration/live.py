@@ -8,7 +8,7 @@ import docker
 from dive_infra.automation.stack_state import declared
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.keycloak_admin import Access, Admin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 from dive_infra.seeds.store import Target
@@ -73,10 +73,10 @@ def secrets(country: Country) -> set[str]:
     return found
 
 
-def keycloak(country: Country) -> Admin:
+def keycloak(country: Country) -> KeycloakAdmin:
     """The administrator of the country's Keycloak; use it as a context."""
     spec = specification(country, Phase.CONFIGURATION)
-    return Admin(Access(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
+    return KeycloakAdmin(KeycloakAccess(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
 
 
 def remains(client: docker.DockerClient, *labels: str) -> list[str]:

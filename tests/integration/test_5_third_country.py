@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Literal
 from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.rotation.rotation import in_force
 from dive_infra.rotation.sources import variable
 from dive_infra.rotation.targets import Place, doors
@@ -213,7 +213,7 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     """Postgres takes logins and no changes: Redis, which was told before it, has its old secret again."""
     at, file = place(gbr), gbr.home / "Pulumi.gbr.yaml"
     text, containers = file.read_text(), running(docker_engine)
-    superuser = Access(
+    superuser = DatabaseAccess(
         at.names.host("postgres"), at.names.port("postgres"), "postgres", at.secrets["postgres-superuser"], at.ca,
         "postgres",
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from dive_infra.automation.pending_creates import REMOVE, Removal, remove
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.identity.keycloak_admin import Admin, NotThere
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.orchestration.connection import trust
 from tests.integration.coalition import Country
 from tests.integration.live import keycloak, plain, told
@@ -79,7 +79,7 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = {
 }
 
 
-def listed(admin: Admin, realm: str) -> dict[str, list[str]]:
+def listed(admin: KeycloakAdmin, realm: str) -> dict[str, list[str]]:
     """All objects of the realm, by their names."""
     found = {
         part: sorted(
@@ -140,7 +140,7 @@ def test_a_realm_is_removed(fra: Country, state: dict[str, Any]) -> None:
     with keycloak(fra) as admin:
         admin.post("/realms", {"realm": NAME, "enabled": False})
         assert len(remove([begun(state, "keycloak:index/realm:Realm", realm=NAME)], state).told) == 1
-        with pytest.raises(NotThere):
+        with pytest.raises(NotFound):
             admin.get(f"/realms/{NAME}")
 
 

@@ -12,14 +12,23 @@ from docker.models.networks import Network
 from pulumi.dynamic.dynamic import serialize_provider
 
 from dive_infra.checks.runner import Wrong
-from dive_infra.checks.spec import Deployment, Initialization, Party, Spec, Verification, dump, fingerprint, phase_of
+from dive_infra.checks.spec import (
+    DeploymentSpec,
+    InitializationSpec,
+    Party,
+    Spec,
+    VerificationSpec,
+    dump,
+    fingerprint,
+    phase_of,
+)
 from dive_infra.config.countries import COUNTRIES
-from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
 from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
 from dive_infra.dynamic.verification import VerificationProvider, _age
-from dive_infra.orchestration.access import Access, deployer
+from dive_infra.orchestration.access import DatabaseAccess, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
@@ -35,17 +44,19 @@ class Place:
     """A network of France that a phase declares, and the specification that names it."""
 
     record: Record
-    spec: Initialization
+    spec: InitializationSpec
     network: Network
 
     def vanish(self) -> None:
         self.network.remove()
 
 
-def declared(record: Record) -> Initialization:
+def declared(record: Record) -> InitializationSpec:
     material = record.lab.material
     hosts = (HUB_NAMES.host("postgres"), "127.0.0.1")
-    return Initialization(FRANCE, "fra", (FRANCE.network,), (), (), material.certificate, hosts, material.ca, days=0)
+    return InitializationSpec(
+        FRANCE, "fra", (FRANCE.network,), (), (), material.certificate, hosts, material.ca, days=0
+    )
 
 
 @pytest.fixture
@@ -57,7 +68,7 @@ def place(record: Record) -> Iterator[Place]:
         left.remove()
 
 
-def inputs(spec: Spec, store: Access | None, **more: Any) -> dict[str, Any]:
+def inputs(spec: Spec, store: DatabaseAccess | None, **more: Any) -> dict[str, Any]:
     """As the engine hands them over: numbers are floats, and there is a provider."""
     plain = {**asdict(store), "port": float(store.port)} if store else None
     found = {"phase": str(phase_of(spec)), "country": "FRA", "spec": dump(spec), "declaration": fingerprint(spec)}
@@ -99,7 +110,7 @@ def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
 
 def test_an_invalid_phase_is_refused_with_the_remedy_and_recorded_as_failed(place: Place, orchestration: Book) -> None:
     place.vanish()
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ProviderError) as caught:
         made(inputs(place.spec, orchestration.spoke("FRA")))
     told = str(caught.value)
     assert told.startswith("INITIALIZATION of FRA is not valid, so it is not completed:")
@@ -160,7 +171,7 @@ def test_another_schema_stops_the_deployment_and_never_reads_as_a_missing_row(
     orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")
     session(orchestration.spoke("FRA")).close()
     assert changes(outs, given) is True
-    with pytest.raises(Refused, match=r"deployment_steps.step_name \(phase\): expected, found only phase"):
+    with pytest.raises(ProviderError, match=r"deployment_steps.step_name \(phase\): expected, found only phase"):
         PROVIDER.update("fra/INITIALIZATION", outs, given)
 
 
@@ -214,7 +225,7 @@ def test_a_verification_of_an_older_program_is_removed_with_its_report(tmp_path:
 
 
 def test_what_cannot_be_recorded_does_not_continue(place: Place, orchestration: Book) -> None:
-    with pytest.raises(Refused, match=r"can't be recorded, so not continuing: .*does not answer"):
+    with pytest.raises(ProviderError, match=r"can't be recorded, so not continuing: .*does not answer"):
         made(inputs(place.spec, replace(orchestration.spoke("FRA"), port=1)))
 
 
@@ -253,7 +264,7 @@ def test_a_bootstrap_with_a_database_that_is_not_there_yet(place: Place, record:
 def test_a_second_deployment_is_refused(place: Place, orchestration: Book) -> None:
     with Store(orchestration.owner) as other:
         other.hold("FRA", "SEEDING")
-        with pytest.raises(Refused, match=r"FRA is being deployed by .*phase SEEDING"):
+        with pytest.raises(ProviderError, match=r"FRA is being deployed by .*phase SEEDING"):
             made(inputs(place.spec, orchestration.spoke("FRA")))
     assert orchestration.sql("SELECT count(*) FROM deployment_steps") == [(0,)]
 
@@ -269,8 +280,8 @@ def test_a_destroyed_phase_is_to_be_done_again(place: Place, orchestration: Book
 
 def test_verification_is_too_old_by_the_database_clock(place: Place, orchestration: Book) -> None:
     party = Party(FRANCE, "")
-    deployment = Deployment(FRANCE, (), (), "", "", "")
-    spec = Verification(party, (), deployment, "", 10, max_age=60)
+    deployment = DeploymentSpec(FRANCE, (), (), "", "", "")
+    spec = VerificationSpec(party, (), deployment, "", 10, max_age=60)
     before = inputs(spec, orchestration.spoke("FRA"))
     with pytest.raises(Wrong, match="never"):
         _age(spec, before)
@@ -316,7 +327,7 @@ def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
     orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
     told = r"checkpoints.evidence \(text\): expected, found only proof.*DIVE_ACCEPT_LOSS=orchestration pulumi up -s usa"
     assert re.search(told, str(provider.drift(given)))
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(ProviderError, match=told):
         provider.update("orchestration", given, given)
     monkeypatch.setenv(ACCEPT, "orchestration")
     provider.update("orchestration", given, given)

@@ -19,13 +19,13 @@ from dive_infra.checks import deployment, initialization, preflight, runner, see
 from dive_infra.checks.phases import checks
 from dive_infra.checks.runner import Check, Validation, Wrong
 from dive_infra.checks.spec import (
-    Configuration,
-    Container,
-    Database,
-    Deployment,
-    Initialization,
-    Preflight,
-    Seeding,
+    ConfigurationSpec,
+    ContainerSpec,
+    DatabaseSpec,
+    DeploymentSpec,
+    InitializationSpec,
+    PreflightSpec,
+    SeedingSpec,
     Spec,
 )
 from dive_infra.config.countries import COUNTRIES
@@ -65,7 +65,7 @@ CONTENTS = {f"{FILES}/token": "t"}
 @contextmanager
 def container(
     record: Record, service: str, health: str = "true", service_class: ServiceClass = "core", **other: Any
-) -> Iterator[tuple[Running, Container]]:
+) -> Iterator[tuple[Running, ContainerSpec]]:
     """A container of France that sleeps, with a file, and its declaration; `other` is what is not as declared."""
     engine, port = record.lab.engine, FRANCE.port(service)
     volume = FRANCE.files_volume(service)
@@ -97,7 +97,7 @@ def container(
         ends = time.monotonic() + 20
         while look(engine, declared.name).health == "starting" and time.monotonic() < ends:
             time.sleep(0.1)
-        yield running, Container(service, service_class, declared, files.digest(files.manifest(packed)))
+        yield running, ContainerSpec(service, service_class, declared, files.digest(files.manifest(packed)))
     finally:
         with suppress(NotFound):
             engine.containers.get(declared.name).remove(force=True, v=True)
@@ -169,7 +169,7 @@ def test_a_network_made_by_hand_is_ours_only_while_our_containers_alone_use_it(r
 
 
 def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(record: Record) -> None:
-    spec = Preflight(FRANCE, "fra", ("kas",))
+    spec = PreflightSpec(FRANCE, "fra", ("kas",))
 
     def leftovers() -> Finding:
         (found,) = [f for f in validate(spec, 10).findings if f.topic == "leftovers"]
@@ -204,7 +204,7 @@ def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -
 
 def test_an_engine_that_does_not_answer_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    spec = Preflight(FRANCE, "fra", ("kas",))
+    spec = PreflightSpec(FRANCE, "fra", ("kas",))
     validation = validate(spec, 2)
     assert validation.verdict == "unknown"
     assert {f.answer for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}
@@ -249,7 +249,7 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
 
 def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> None:
     labels = FRANCE.labels("network", "core") | STACK
-    spec = Initialization(
+    spec = InitializationSpec(
         FRANCE,
         "fra",
         (FRANCE.network, FRANCE.shared_network),
@@ -280,7 +280,7 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
 # DEPLOYMENT
 
 
-def answer(container: Container) -> tuple[str, str]:
+def answer(container: ContainerSpec) -> tuple[str, str]:
     (finding,) = deployment.containers([container])
     return finding.answer, finding.found
 
@@ -364,10 +364,10 @@ def test_the_core_services_decide_and_the_optional_ones_are_told(record: Record)
 
 def test_every_datastore_answers_a_login_and_refuses_another(services: Record, orchestration: Book) -> None:
     ca = services.lab.material.ca
-    spec = Deployment(
+    spec = DeploymentSpec(
         HUB_NAMES,
         (),
-        (Database(orchestration.owner.database, "orchestration", SECRETS["orchestration-db"]),),
+        (DatabaseSpec(orchestration.owner.database, "orchestration", SECRETS["orchestration-db"]),),
         SECRETS["mongodb"],
         SECRETS["redis"],
         SECRETS["opa-token"],
@@ -389,9 +389,9 @@ def test_a_superuser_or_a_stranger_is_no_ordinary_role(services: Record, orchest
     ca = services.lab.material.ca
     name = orchestration.owner.database
     with pytest.raises(Wrong, match="superuser True"):
-        deployment.postgres(HUB_NAMES, Database(name, "postgres", SECRETS["postgres-superuser"]), ca)
+        deployment.postgres(HUB_NAMES, DatabaseSpec(name, "postgres", SECRETS["postgres-superuser"]), ca)
     with pytest.raises(Wrong, match="owner orchestration"):
-        deployment.postgres(HUB_NAMES, Database(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
+        deployment.postgres(HUB_NAMES, DatabaseSpec(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
 
 
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
@@ -416,18 +416,18 @@ def test_a_renamed_column_is_red(orchestration: Book) -> None:
 
 def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None:
     ca = record.lab.material.ca
-    spec = Configuration(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x", {"dive-link-fra": "x"})
+    spec = ConfigurationSpec(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x", {"dive-link-fra": "x"})
     validation = validate(spec, 5)
     assert validation.verdict == "unknown"
     assert "is out of reach" in validation.findings[0].found
-    seeding_spec = Seeding(FRANCE, HUB_NAMES, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
+    seeding_spec = SeedingSpec(FRANCE, HUB_NAMES, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
     assert {f.answer for f in validate(seeding_spec, 5).findings} == {"unknown"}
 
 
 def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) -> None:
     names, ca = HUB_NAMES, services.lab.material.ca
     key = public_key(rsa_key())
-    spec = Seeding(names, names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
+    spec = SeedingSpec(names, names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
     target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
 
     def red() -> dict[str, str]:

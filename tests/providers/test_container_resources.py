@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from dive_infra.catalog.spec import FILES, HealthCheck
-from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
@@ -142,7 +142,7 @@ def test_the_limit_of_processes_comes_before_the_wait(bench: Bench) -> None:
     """So a container without it has never been let through its gate."""
     declared = bench.declared(health=SICK)
     bench.start(declared, pids_limit=None)
-    with pytest.raises(Refused, match="expected"):
+    with pytest.raises(ProviderError, match="expected"):
         GateProvider().create(gate(declared, deadline=1))
     assert not look(bench.client, declared.name).half_made
 
@@ -151,7 +151,7 @@ def test_a_container_that_exits_fails_within_seconds_and_shows_its_last_words(be
     declared = bench.declared("echo cannot open the vault; exit 7", health=SICK)
     bench.start(declared, restart_policy={"Name": "no"})
     begun = time.monotonic()
-    with pytest.raises(Refused, match=r"exit code 7(.|\n)*cannot open the vault"):
+    with pytest.raises(ProviderError, match=r"exit code 7(.|\n)*cannot open the vault"):
         GateProvider().create(gate(declared, deadline=60))
     assert time.monotonic() - begun < 20, "not at its deadline"
 
@@ -160,7 +160,7 @@ def test_a_container_that_crashes_again_and_again_fails_within_seconds(bench: Be
     declared = bench.declared("echo out of luck; sleep 0.7; exit 9", health=SICK)
     bench.start(declared)
     begun = time.monotonic()
-    with pytest.raises(Refused, match=r"restarted \d+ times(.|\n)*out of luck") as caught:
+    with pytest.raises(ProviderError, match=r"restarted \d+ times(.|\n)*out of luck") as caught:
         GateProvider().create(gate(declared, deadline=60))
     assert "exit code 9" in str(caught.value)
     assert time.monotonic() - begun < 20, "not at its deadline"
@@ -169,7 +169,7 @@ def test_a_container_that_crashes_again_and_again_fails_within_seconds(bench: Be
 def test_one_that_is_killed_for_its_memory_says_so(bench: Bench) -> None:
     declared = bench.declared("head -c 200m /dev/zero | tail >/dev/null; exit 1", health=SICK, memory=16 * MEGABYTE)
     bench.start(declared)
-    with pytest.raises(Refused, match="out of memory"):
+    with pytest.raises(ProviderError, match="out of memory"):
         GateProvider().create(gate(declared, deadline=60))
 
 
@@ -188,7 +188,7 @@ def test_an_optional_service_that_fails_is_a_warning_that_stays(
 def test_a_container_that_never_gets_healthy_fails_at_its_deadline(bench: Bench) -> None:
     declared = bench.declared("echo still loading; sleep 600", health=SICK)
     bench.start(declared)
-    with pytest.raises(Refused, match=r"expected (running and )?healthy(.|\n)*still loading"):
+    with pytest.raises(ProviderError, match=r"expected (running and )?healthy(.|\n)*still loading"):
         GateProvider().create(gate(declared, deadline=3))
 
 
@@ -319,7 +319,7 @@ def test_a_container_made_by_hand_gives_its_name_back_and_one_of_another_stack_d
     assert mended["generation"] == 1
     assert not look(bench.client, declared.name).exists
     bench.start(declared, labels={**LABELS, "dive.stack": "t-2"})
-    with pytest.raises(Refused, match="is of stack t-2, not of t-1"):
+    with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         ProbeProvider().update(declared.name, made, probe(declared))
     assert look(bench.client, declared.name).exists
 
@@ -359,7 +359,7 @@ def test_what_a_dead_run_made_and_nobody_recorded_is_cleared_away(bench: Bench) 
 def test_a_half_made_container_of_another_stack_is_refused_with_its_owner(bench: Bench) -> None:
     declared = bench.declared()
     bench.start(declared, pids_limit=None, labels={**LABELS, "dive.stack": "t-2"})
-    with pytest.raises(Refused, match="is of stack t-2, not of t-1"):
+    with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         ProbeProvider().create(probe(declared))
     assert look(bench.client, declared.name).exists
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dive_infra.automation.workspace import ROOT
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, Refused
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.dynamic.runtime import deployment_run
 from dive_infra.orchestration.records import Run
 from dive_infra.orchestration.states import Phase, State
@@ -67,14 +67,14 @@ def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestratio
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
         deployment_run.reached("FRA", Phase.PREFLIGHT, access)
-        with pytest.raises(Refused, match=r"FRA is being deployed by somebody@else \(pid 7"):
+        with pytest.raises(ProviderError, match=r"FRA is being deployed by somebody@else \(pid 7"):
             Light().create({})
     assert Light.done == []
 
 
 def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchestration: Book) -> None:
     deployment_run.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
-    with pytest.raises(Refused, match="no bulb"):
+    with pytest.raises(ProviderError, match="no bulb"):
         Light().create({"broken": True})
     assert state(orchestration) == State.FAILED
     assert orchestration.sql("SELECT component, message FROM orchestration_errors") == [("Light", "no bulb")]

@@ -38,7 +38,14 @@ from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.engines.docker import engine
 from dive_infra.identity import federated_users, https, link_data, users
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.keycloak_admin import Access, Admin, AdminError, NoRight, NotThere, OutOfReach
+from dive_infra.identity.keycloak_admin import (
+    Forbidden,
+    KeycloakAccess,
+    KeycloakAdmin,
+    KeycloakError,
+    KeycloakUnreachable,
+    NotFound,
+)
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.identity.realm_diff import compare, compare_link
@@ -61,9 +68,9 @@ class Coalition:
 
     home: Path
     ca: str
-    admin: Admin
-    fra: Admin
-    deu: Admin
+    admin: KeycloakAdmin
+    fra: KeycloakAdmin
+    deu: KeycloakAdmin
 
     def declare(self, *arguments: str, linked: bool = True) -> None:
         """`pulumi up` of the test's program; fails with Pulumi's own words."""
@@ -113,19 +120,19 @@ def coalition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coalition]:
     leaf = pki.issue("tident", 1, pki.Issuer(root.chain, root.key), [*hosts, "localhost", LOOPBACK])
     material = Material(SECRETS, leaf.chain, leaf.key, root.chain)
     with closing(engine.client()) as client, _server(client, material), _gateway(home, material):
-        at_server = Access(USA.url("keycloak"), root.chain, SECRETS["keycloak-admin"])
+        at_server = KeycloakAccess(USA.url("keycloak"), root.chain, SECRETS["keycloak-admin"])
         fra, deu = (_lent(names, root.chain) for names in (FRA, DEU))
         shutil.copytree(PROGRAM, home / "program")  # Pulumi writes beside it
-        with Admin(at_server) as admin, Admin(fra) as at_fra, Admin(deu) as at_deu:
+        with KeycloakAdmin(at_server) as admin, KeycloakAdmin(fra) as at_fra, KeycloakAdmin(deu) as at_deu:
             there = Coalition(home, root.chain, admin, at_fra, at_deu)
             there.pulumi("stack", "init")
             there.declare()
             yield there
 
 
-def _lent(names: Names, ca: str) -> Access:
+def _lent(names: Names, ca: str) -> KeycloakAccess:
     url = f"https://localhost:{USA.port('backend')}{BASE_PATH}"
-    return Access(url, ca, SECRETS["link-admin"], link_account(names), USA.realm)
+    return KeycloakAccess(url, ca, SECRETS["link-admin"], link_account(names), USA.realm)
 
 
 @contextmanager
@@ -475,15 +482,15 @@ _ATTEMPTS: dict[str, _Attempt] = {
     "climb out of the path, encoded": lambda c: c.fra.get(f"{_instances('fra-idp%2F..%2F..%2Fusers')}"),
     "read the realm": lambda c: c.fra.get(f"/realms/{USA.realm}"),
     "read realm master": lambda c: c.fra.get("/realms/master"),
-    "be the gateway": lambda c: Admin(Access(c.fra.access.url, c.ca, SECRETS["link-gateway"], GATEWAY, USA.realm)).get(
-        _instances("fra-idp")
-    ),
+    "be the gateway": lambda c: KeycloakAdmin(
+        KeycloakAccess(c.fra.access.url, c.ca, SECRETS["link-gateway"], GATEWAY, USA.realm)
+    ).get(_instances("fra-idp")),
 }
 
 
 @pytest.mark.parametrize("attempt", _ATTEMPTS)
 def test_a_countrys_credential_can_not(coalition: Coalition, attempt: str) -> None:
-    with pytest.raises(AdminError, match=r": (403|404|307|401|400) |refused service account"):
+    with pytest.raises(KeycloakError, match=r": (403|404|307|401|400) |refused service account"):
         _ATTEMPTS[attempt](coalition)
     assert coalition.off(USA, FRA) == []
 
@@ -491,22 +498,31 @@ def test_a_countrys_credential_can_not(coalition: Coalition, attempt: str) -> No
 @pytest.mark.parametrize("path", [_instances(), f"/realms/{USA.realm}/clients", f"/realms/{USA.realm}/users"])
 def test_a_countrys_credential_can_do_nothing_at_keycloak_itself(coalition: Coalition, path: str) -> None:
     lent = _lent(FRA, coalition.ca)
-    direct = Access(USA.url("keycloak"), coalition.ca, lent.client_secret, lent.client_id, lent.realm)
-    with Admin(direct) as admin, pytest.raises(NoRight):
+    direct = KeycloakAccess(USA.url("keycloak"), coalition.ca, lent.client_secret, lent.client_id, lent.realm)
+    with KeycloakAdmin(direct) as admin, pytest.raises(Forbidden):
         admin.get(path)
 
 
 def test_three_different_answers(coalition: Coalition) -> None:
-    with pytest.raises(NotThere, match="Realm not found"):
+    with pytest.raises(NotFound, match="Realm not found"):
         coalition.admin.get("/realms/nowhere")
     at_server = coalition.admin.access
-    with Admin(Access(at_server.url, coalition.ca, "wrong")) as admin, pytest.raises(NoRight, match="dive-deployer"):
+    with (
+        KeycloakAdmin(KeycloakAccess(at_server.url, coalition.ca, "wrong")) as admin,
+        pytest.raises(Forbidden, match="dive-deployer"),
+    ):
         admin.get(f"/realms/{USA.realm}")
     nobody = f"https://{LOOPBACK}:{USA.port('kas')}"
-    with Admin(Access(nobody, coalition.ca, "x")) as admin, pytest.raises(OutOfReach, match="refused"):
+    with (
+        KeycloakAdmin(KeycloakAccess(nobody, coalition.ca, "x")) as admin,
+        pytest.raises(KeycloakUnreachable, match="refused"),
+    ):
         admin.get("/realms/master")
     other = pki.issue("another", 1, authority=True)
-    with Admin(Access(at_server.url, other.chain, "x")) as admin, pytest.raises(OutOfReach, match="CERTIFICATE"):
+    with (
+        KeycloakAdmin(KeycloakAccess(at_server.url, other.chain, "x")) as admin,
+        pytest.raises(KeycloakUnreachable, match="CERTIFICATE"),
+    ):
         admin.get("/realms/master")
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
-    Access,
+    DatabaseAccess,
     Fenced,
     Locked,
+    LoginRefused,
     NewerSchema,
     OlderSchema,
     QueryFailed,
-    Refused,
     SchemaMismatch,
     TransitionRefused,
     Unreachable,
@@ -37,7 +37,7 @@ def proof(phase: Phase, fingerprint: str = "f1") -> Proof:
     return Proof(phase, fingerprint, f"{phase} proven", "2026-01-01T00:00:00+00:00", 0.5, "run-1")
 
 
-def held(access: Access, country: str = "FRA", name: str = "run-1") -> Store:
+def held(access: DatabaseAccess, country: str = "FRA", name: str = "run-1") -> Store:
     store = Store(access, run(name))
     store.hold(country, "PREFLIGHT")
     return store
@@ -156,7 +156,7 @@ def test_a_database_out_of_reach_is_a_third(orchestration: Book) -> None:
 
 
 def test_a_wrong_password_and_an_unknown_server_are_told_apart(orchestration: Book) -> None:
-    with pytest.raises(Refused, match="password authentication failed"):
+    with pytest.raises(LoginRefused, match="password authentication failed"):
         Store(replace(orchestration.owner, password="wrong"))
     with pytest.raises(Unreachable, match="certificate"):
         Store(replace(orchestration.owner, host="postgres.elsewhere.localhost"))
@@ -348,7 +348,7 @@ def test_a_country_sees_and_writes_its_own_rows_alone(orchestration: Book) -> No
 def test_a_country_that_is_dismissed_can_no_longer_log_in(orchestration: Book) -> None:
     with connection.connect(orchestration.owner) as live:
         live.execute("SELECT dismiss('fra')")
-    with pytest.raises(Refused, match="permission denied for database"):
+    with pytest.raises(LoginRefused, match="permission denied for database"):
         Store(orchestration.spoke("FRA"))
     with Store(orchestration.spoke("DEU")):
         pass

@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from dive_infra.checks import preflight
 from dive_infra.checks.runner import Wrong
 from dive_infra.config.countries import COUNTRIES
-from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orphans import OrphansProvider
 from dive_infra.orchestration.records import Proof
@@ -99,7 +99,7 @@ def test_what_is_ours_or_complete_is_kept(
     store = session(orchestration.spoke("FRA"))
     store.hold("FRA", "VERIFICATION")
     store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
-    with pytest.raises(Refused, match="the record says that FRA is COMPLETE"):
+    with pytest.raises(ProviderError, match="the record says that FRA is COMPLETE"):
         PROVIDER.make(inputs(orchestration))
     assert names(left) == before
     store.forget("FRA", Phase.PREFLIGHT)

@@ -16,7 +16,7 @@ from dive_infra.engines.docker import engine
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import FIRST, MANIFESTS, WHOLE, BatchState, Counts, Loader, SeedConflict
 from dive_infra.seeds.sealing import public_key
-from dive_infra.seeds.store import StoreRefused, StoreUnreachable, Target, connect
+from dive_infra.seeds.store import SeedStoreRefused, SeedStoreUnreachable, Target, connect
 from tests.support.lab import lab
 
 Mongo = Database[dict[str, Any]]
@@ -200,9 +200,9 @@ def test_a_glance_at_many_documents_sees_what_is_off_with_what_it_reads_and_with
 def test_unreachable_and_refused_are_two_answers(target: Target) -> None:
     nobody = Target(LOOPBACK, 1, ROOT_USER, "x", FRA.mongo_database, target.ca, patience=60)
     began = time.monotonic()
-    with pytest.raises(StoreUnreachable, match=r"MongoDB at 127\.0\.0\.1:1 does not answer"), connect(nobody) as d:
+    with pytest.raises(SeedStoreUnreachable, match=r"MongoDB at 127\.0\.0\.1:1 does not answer"), connect(nobody) as d:
         d.command("ping")
     assert time.monotonic() - began < 5, "that nobody listens needs no patience"
     wrong = Target(LOOPBACK, target.port, ROOT_USER, "not the password", FRA.mongo_database, target.ca)
-    with pytest.raises(StoreRefused, match="refused"), connect(wrong) as d:
+    with pytest.raises(SeedStoreRefused, match="refused"), connect(wrong) as d:
         Loader(d).inspect(_resources())

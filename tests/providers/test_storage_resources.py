@@ -8,7 +8,7 @@ import docker
 import pytest
 from docker.errors import NotFound
 
-from dive_infra.dynamic.base import Refused
+from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.data_volume import DataVolumeProvider
 from dive_infra.dynamic.network_probe import NetworkProbeProvider
 from dive_infra.engines.docker import engine
@@ -58,7 +58,7 @@ def test_a_lost_volume_is_refused_with_what_was_lost_and_the_two_commands(
     client.volumes.get(VOLUME).remove()
     assert DataVolumeProvider().diff(VOLUME, made, INPUTS).changes
     assert "the data of mongodb is lost" in capsys.readouterr().out
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(ProviderError) as caught:
         DataVolumeProvider().update(VOLUME, made, INPUTS)
     told = str(caught.value)
     assert "the data of mongodb is lost" in told
@@ -82,7 +82,7 @@ def test_one_that_docker_made_in_its_place_is_lost_all_the_same(
     client.volumes.get(VOLUME).remove()
     client.volumes.create(VOLUME)
     monkeypatch.setenv(ACCEPT, VOLUME)
-    with pytest.raises(Refused, match=r"is of stack \(none\), not of t-1"):
+    with pytest.raises(ProviderError, match=r"is of stack \(none\), not of t-1"):
         DataVolumeProvider().update(VOLUME, made, INPUTS)
     assert client.volumes.get(VOLUME), "nothing is removed that might be somebody's"
 
@@ -105,7 +105,7 @@ def test_an_accepted_loss_begins_another_incarnation_once(
 
 def test_the_volume_of_another_stack_is_not_taken(client: docker.DockerClient) -> None:
     client.volumes.create(VOLUME, labels={**LABELS, "dive.stack": "t-2"})
-    with pytest.raises(Refused, match="is of stack t-2, not of t-1"):
+    with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         DataVolumeProvider().create(INPUTS)
 
 
@@ -169,6 +169,6 @@ def test_a_network_of_somebody_else_is_refused(
     network = client.networks.create(NETWORK, labels=labels)
     if user is not None:
         joined(client, network.id, user)
-    with pytest.raises(Refused, match=f"docker network rm {network.short_id}"):
+    with pytest.raises(ProviderError, match=f"docker network rm {network.short_id}"):
         mended(probed)
     assert called(client, NETWORK)

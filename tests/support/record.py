@@ -14,7 +14,7 @@ from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import rsa_key
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import OWNER, Access, deployer
+from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
 from tests.support.lab import Lab
 
 HUB_NAMES = Names(HUB, "t-record")
@@ -42,9 +42,9 @@ class Record:
             autocommit=True,
         )
 
-    def login(self, user: str, database: str) -> Access:
+    def login(self, user: str, database: str) -> DatabaseAccess:
         host, port = HUB_NAMES.host("postgres"), HUB_NAMES.port("postgres")
-        return Access(host, port, user, SECRETS["orchestration-db"], self.lab.material.ca, database)
+        return DatabaseAccess(host, port, user, SECRETS["orchestration-db"], self.lab.material.ca, database)
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class Book:
     """The orchestration database of one test."""
 
     record: Record
-    owner: Access
+    owner: DatabaseAccess
 
-    def spoke(self, code: str) -> Access:
+    def spoke(self, code: str) -> DatabaseAccess:
         return replace(self.owner, user=deployer(code))
 
     def sql(self, statement: str) -> "list[tuple[object, ...]]":

@@ -18,17 +18,17 @@ from dive_infra.catalog.spec import HealthCheck
 from dive_infra.checks import initialization, preflight, report, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import (
-    Configuration,
-    Container,
-    Database,
-    Deployment,
-    Initialization,
+    ConfigurationSpec,
+    ContainerSpec,
+    DatabaseSpec,
+    DeploymentSpec,
+    InitializationSpec,
     Party,
-    Preflight,
-    Seeding,
+    PreflightSpec,
+    SeedingSpec,
     Spec,
     Unreadable,
-    Verification,
+    VerificationSpec,
     dump,
     fingerprint,
     load,
@@ -42,19 +42,19 @@ from dive_infra.dynamic.base import ago
 from dive_infra.dynamic.report import ReportProvider
 from dive_infra.engines.docker.declaration import Declared
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.orchestration.access import Access, TransitionRefused, deployer
+from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
 from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
-ACCESS = Access("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
+ACCESS = DatabaseAccess("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
 OPA = Declared("t-unit-fra-opa", "1:1", HealthCheck(("true",)), "sha256:1", ports=(9999,), labels={"dive.stack": "fra"})
-DEPLOYMENT = Deployment(
+DEPLOYMENT = DeploymentSpec(
     FRANCE,
-    (Container("opa", "core", OPA, "f1"),),
-    (Database("portal", "portal", SECRET),),
+    (ContainerSpec("opa", "core", OPA, "f1"),),
+    (DatabaseSpec("portal", "portal", SECRET),),
     SECRET,
     SECRET,
     SECRET,
@@ -62,12 +62,12 @@ DEPLOYMENT = Deployment(
     ACCESS,
 )
 SPECS: tuple[Spec, ...] = (
-    Preflight(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
-    Initialization(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
+    PreflightSpec(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
+    InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
     DEPLOYMENT,
-    Configuration(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
-    Seeding(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
-    Verification(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
+    ConfigurationSpec(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
+    SeedingSpec(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
+    VerificationSpec(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
 )
 
 
@@ -264,10 +264,10 @@ def test_an_engine_at_a_socket_of_this_machine_is_accepted(monkeypatch: pytest.M
     assert preflight.endpoint() == "unix:///run/user/1000/docker.sock"
 
 
-def _certified(days: int, *names: str) -> Initialization:
+def _certified(days: int, *names: str) -> InitializationSpec:
     issuer = pki.issue("test", 100, authority=True)
     made = pki.issue("leaf", days, pki.Issuer(issuer.chain, issuer.key), names)
-    return Initialization(FRANCE, "fra", (), (), (), made.chain, ("a.fra", "127.0.0.1"), issuer.chain)
+    return InitializationSpec(FRANCE, "fra", (), (), (), made.chain, ("a.fra", "127.0.0.1"), issuer.chain)
 
 
 def test_a_certificate_is_proven_by_its_names_and_days() -> None:
@@ -315,7 +315,7 @@ def test_a_persons_logins_take_turns_and_end_before_the_person_is_locked_out(
     monkeypatch.setattr(verification, "visit", visit)
     monkeypatch.setattr(runner, "PAUSE", 0.01)
     spec = SPECS[5]
-    assert isinstance(spec, Verification)
+    assert isinstance(spec, VerificationSpec)
     logins = [c for c in verification.checks(spec) if c.topic == "logins"]
     assert len(logins) == 3
     validation = runner.settle(logins, 60, again=("invalid", "unknown"))
@@ -347,7 +347,7 @@ def _report() -> report.Report:
         Finding("a user of FRA logs in at USA", "valid", seconds=1.2, topic="logins"),
     )
     spec = SPECS[5]
-    assert isinstance(spec, Verification)
+    assert isinstance(spec, VerificationSpec)
     return report.make(spec, runner.Validation(findings, 1.5), "run-1")
 
 

@@ -9,13 +9,13 @@ from typer.testing import CliRunner
 
 from dive_infra.automation import stack_config
 from dive_infra.automation import workspace as machine_state
-from dive_infra.automation.stack_state import Checkpoint, Stack
+from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
 from dive_infra.cli import fleet, nuke
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.fleet import Deployment
+from dive_infra.cli.fleet import CountryRun
 from dive_infra.config.countries import COUNTRIES, HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
@@ -135,8 +135,8 @@ def test_a_country_owns_what_its_labels_or_else_its_names_say(
     assert is_of(Object(kind, name, labels), FRA) is ours
 
 
-def ended(*codes: int | None) -> list[Deployment]:
-    return [Deployment(code, Path("none"), code=end) for code, end in zip(("USA", "FRA", "GBR"), codes, strict=True)]
+def ended(*codes: int | None) -> list[CountryRun]:
+    return [CountryRun(code, Path("none"), code=end) for code, end in zip(("USA", "FRA", "GBR"), codes, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_the_hub_decides_and_failed_spokes_make_it_partial(codes: tuple[int | No
 def test_the_phase_of_a_deployment_is_read_from_what_it_prints(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("")
-    one = Deployment("GBR", log)
+    one = CountryRun("GBR", log)
     for line, phase in (
         (" ✓ PREFLIGHT phase complete and validated, skipping (x)\n", Phase.INITIALIZATION),
         (" +  pulumi-python:dynamic/dive:Checkpoint deployment-checkpoint creating (0s)\n", Phase.INITIALIZATION),
@@ -185,8 +185,8 @@ def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) 
 @pytest.mark.parametrize(("configured", "known"), [(False, True), (True, False)])
 def test_a_hub_of_another_program_is_not_taken_for_one_that_holds_nothing(configured: bool, known: bool) -> None:
     """Its realm may hold the country's link: that cannot be told, which is not the same as nothing."""
-    checkpoint = Checkpoint(Phase.CONFIGURATION, "", "", None, "the specification is of another program")
-    hub = Stack("usa", 180, None, {Phase.CONFIGURATION: checkpoint} if configured else {})
+    checkpoint = CheckpointState(Phase.CONFIGURATION, "", "", None, "the specification is of another program")
+    hub = StackState("usa", 180, None, {Phase.CONFIGURATION: checkpoint} if configured else {})
     side = PartnerSide(hub, FRA)
     if known:
         assert side.held().empty

@@ -14,11 +14,11 @@ from dive_infra.automation import state_export as exports
 from dive_infra.automation import workspace as machine_state
 from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.stack_state import read
-from dive_infra.checks.spec import Configuration, Preflight, dump
+from dive_infra.checks.spec import ConfigurationSpec, PreflightSpec, dump
 from dive_infra.cli import start
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.diagnosis.history import Update, markdown, runs
+from dive_infra.diagnosis.history import RunHistory, markdown, runs
 from dive_infra.diagnosis.support_bundle import HIDDEN, Redactor, secrets
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
@@ -53,7 +53,7 @@ LOGIN = {
 
 
 def test_a_stack_tells_what_its_phases_declared() -> None:
-    spec = Preflight(FRA, "fra-1", ("opa",))
+    spec = PreflightSpec(FRA, "fra-1", ("opa",))
     stack = read("fra", exported(checkpoint(Phase.PREFLIGHT, dump(spec), LOGIN)))
     assert stack.spec(Phase.PREFLIGHT) == spec
     assert stack.spec(Phase.SEEDING) is None
@@ -108,7 +108,7 @@ def test_a_state_elsewhere_has_no_lock_to_look_at() -> None:
 
 
 def test_the_archive_hides_what_a_state_holds_as_a_secret() -> None:
-    spec = dump(Configuration(FRA, (), "CA", keycloak=SECRET, portal=SECRET, accounts={}))
+    spec = dump(ConfigurationSpec(FRA, (), "CA", keycloak=SECRET, portal=SECRET, accounts={}))
     known = secrets(exported(checkpoint(Phase.CONFIGURATION, spec, LOGIN)))
     assert SECRET in known
     redact = Redactor(known)
@@ -151,8 +151,8 @@ FIRST = [proven(phase, 10.0 * (place + 1), "r1") for place, phase in enumerate(P
 
 def test_a_run_that_changed_nothing_is_known_by_pulumis_own_history() -> None:
     known = [
-        Update("update", "succeeded", at(0), at(60), {"create": 163}),
-        Update("update", "succeeded", at(100), at(112), {"same": 163}),
+        RunHistory("update", "succeeded", at(0), at(60), {"create": 163}),
+        RunHistory("update", "succeeded", at(100), at(112), {"same": 163}),
     ]
     second, first = runs("FRA", known, FIRST).runs
     assert [p.outcome for p in first.phases] == ["ran"] * 6
@@ -164,8 +164,8 @@ def test_a_run_that_changed_nothing_is_known_by_pulumis_own_history() -> None:
 
 def test_a_phase_that_ran_again_says_why() -> None:
     known = [
-        Update("update", "succeeded", at(0), at(60)),
-        Update("update", "succeeded", at(100), at(130)),
+        RunHistory("update", "succeeded", at(0), at(60)),
+        RunHistory("update", "succeeded", at(100), at(130)),
     ]
     again = [proven(Phase.SEEDING, 115, "r2", "not valid: batch resources"), proven(Phase.VERIFICATION, 129, "r2")]
     run = runs("FRA", known, [*FIRST, *again]).runs[0]
@@ -184,13 +184,13 @@ def test_a_run_that_was_killed_is_known_by_the_record_alone() -> None:
 
 def test_a_run_that_failed_names_the_phase_and_the_error() -> None:
     error = Event("error", at(40), "r1", "", Phase.DEPLOYMENT, "2 containers are not healthy\nmore")
-    (run,) = runs("FRA", [Update("update", "failed", at(0), at(41))], [*FIRST[:2], error]).runs
+    (run,) = runs("FRA", [RunHistory("update", "failed", at(0), at(41))], [*FIRST[:2], error]).runs
     assert [p.outcome for p in run.phases] == ["ran", "ran", "failed"] + ["not reached"] * 3
     assert run.error == "2 containers are not healthy"
 
 
 def test_without_the_record_nothing_is_said_of_single_phases() -> None:
-    report = runs("FRA", [Update("update", "succeeded", at(0), at(60))], None)
+    report = runs("FRA", [RunHistory("update", "succeeded", at(0), at(60))], None)
     assert not report.recorded
     assert report.runs[0].phases == []
 

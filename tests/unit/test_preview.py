@@ -15,7 +15,7 @@ from dive_infra.cli.__main__ import app
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import comment, provider_messages
 from dive_infra.plans.events import plan
-from dive_infra.plans.plan import Plan, Preview, json_schema
+from dive_infra.plans.plan import Preview, UpdatePlan, json_schema
 
 URN = "urn:pulumi:fra::dive::dive:phases:{phase}$dive:components:Service${kind}::{name}"
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -38,7 +38,7 @@ def said(message: str, severity: str = "info") -> str:
     return json.dumps({"diagnosticEvent": {"message": f"{message}\n", "severity": severity}})
 
 
-def planned(*lines: str, fresh: bool = False, failed: bool = False) -> Plan:
+def planned(*lines: str, fresh: bool = False, failed: bool = False) -> UpdatePlan:
     return plan(lines, "FRA", "pulumi up -s fra", fresh, failed, 1.0)
 
 

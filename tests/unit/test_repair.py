@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from dive_infra.automation.backend_lock import Update
-from dive_infra.automation.stack_state import ReportFile, Stack
+from dive_infra.automation.backend_lock import BackendLock
+from dive_infra.automation.stack_state import ReportFile, StackState
 from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import Validation
-from dive_infra.checks.spec import Initialization
+from dive_infra.checks.spec import InitializationSpec
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.repair import ended
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.diagnosis import repair, symptoms
 from dive_infra.diagnosis.repair import plan
-from dive_infra.diagnosis.snapshot import Country, Failed
+from dive_infra.diagnosis.snapshot import Failed, Snapshot
 from dive_infra.diagnosis.symptoms import Diagnosis, View, mender, proven
 from dive_infra.engines.docker.data_loss import choice
 from dive_infra.orchestration.overview import Failure, Overview
@@ -41,11 +41,13 @@ def valid(finding: Finding) -> Finding:
     return replace(finding, answer="valid", found="")
 
 
-def view(code: str = "FRA", updates: tuple[Update, ...] = (), deployed: bool = True, **phases: list[Finding]) -> View:
+def view(
+    code: str = "FRA", updates: tuple[BackendLock, ...] = (), deployed: bool = True, **phases: list[Finding]
+) -> View:
     """A country with these findings; without a record, as nothing here asks it."""
-    stack = Stack(code.lower(), 10, None) if deployed else None
+    stack = StackState(code.lower(), 10, None) if deployed else None
     looked = {Phase(name): Validation(tuple(found), 0.1) for name, found in phases.items()}
-    return symptoms._judged(Country(code, deployed, stack, updates=updates, phases=looked))
+    return symptoms._judged(Snapshot(code, deployed, stack, updates=updates, phases=looked))
 
 
 def found(own: View, hub: View | None = None) -> Diagnosis:
@@ -127,7 +129,7 @@ def test_a_decision_of_a_later_phase_holds_up_nothing_before_it() -> None:
 
 def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> None:
     def held(live: bool | None) -> Diagnosis:
-        return Diagnosis(view(updates=(Update("anne", "here", 4, datetime.now(UTC), live),), DEPLOYMENT=[STOPPED]))
+        return Diagnosis(view(updates=(BackendLock("anne", "here", 4, datetime.now(UTC), live),), DEPLOYMENT=[STOPPED]))
 
     assert steps(held(False)) == [("clear", "FRA"), ("update", "FRA")]
     for live in (True, None):
@@ -173,7 +175,7 @@ def test_out_of_sight_is_not_repaired() -> None:
 
 def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(parse("FRA"), "t")
-    spec = Initialization(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
+    spec = InitializationSpec(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
     monkeypatch.setattr(objects, "ask", object)
     monkeypatch.setattr(objects, "volumes", lambda _: [])
     volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
@@ -188,7 +190,7 @@ def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) 
 def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     well = view(VERIFICATION=[valid(STOPPED)])
-    stack = Stack("fra", 10, None, report=ReportFile(str(file), "as it was written"))
+    stack = StackState("fra", 10, None, report=ReportFile(str(file), "as it was written"))
     gone = found(symptoms._judged(replace(well.country, stack=stack)))
     assert [(s.where, s.found) for s in gone.symptoms] == [("report", "is gone")]
     assert steps(gone) == [("update", "FRA")]

@@ -9,8 +9,8 @@ from dive_infra.config.countries import HUB, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
 from dive_infra.rotation import rotation, sources
-from dive_infra.rotation.rotation import Change, Reload, RolledBack, Stuck
-from dive_infra.rotation.targets import Door, NotChanged, Place
+from dive_infra.rotation.rotation import Reload, RolledBack, SecretChange, Stuck
+from dive_infra.rotation.targets import NotChanged, Place, Target
 from tests.support.google import secret_manager
 
 FRA = parse("FRA")
@@ -129,7 +129,7 @@ def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> 
     assert rotation.in_force({"deployment": None}) == {}
 
 
-class Server(Door):
+class Server(Target):
     """Takes one value; `stubborn` ones are not told another, `mute` ones do not answer once told."""
 
     def __init__(self, value: str, stubborn: bool = False, told_once: bool = False) -> None:
@@ -146,7 +146,7 @@ class Server(Door):
 
 def reload(monkeypatch: pytest.MonkeyPatch, **servers: Server) -> Reload:
     monkeypatch.setattr(rotation, "doors", lambda is_hub: servers)
-    changes = [Change(name, "old", "new") for name in servers]
+    changes = [SecretChange(name, "old", "new") for name in servers]
     return Reload(Place(Names(FRA), "", dict.fromkeys(servers, "old")), changes, is_hub=False)
 
 

@@ -8,7 +8,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.crypto.pki import issue
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.identity.keycloak_admin import Access, Admin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.process import probe_cache
 
 
@@ -25,57 +25,57 @@ class Looked:
 @pytest.fixture(autouse=True)
 def _off() -> Iterator[None]:
     yield
-    probe_cache.end()
+    probe_cache.disable()
 
 
 def test_everything_is_looked_at_each_time_unless_a_process_shares_its_looks() -> None:
     look = Looked()
-    assert [probe_cache.once("a", look), probe_cache.once("a", look)] == [1, 2]
-    probe_cache.begin(60)
-    assert [probe_cache.once("a", look), probe_cache.once("a", look), probe_cache.once("b", look)] == [3, 3, 4]
+    assert [probe_cache.cached("a", look), probe_cache.cached("a", look)] == [1, 2]
+    probe_cache.enable(60)
+    assert [probe_cache.cached("a", look), probe_cache.cached("a", look), probe_cache.cached("b", look)] == [3, 3, 4]
 
 
 def test_a_look_holds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
     monkeypatch.setattr(probe_cache.time, "monotonic", lambda: now[0])
-    probe_cache.begin(10)
+    probe_cache.enable(10)
     look = Looked()
-    assert probe_cache.once("a", look) == 1
+    assert probe_cache.cached("a", look) == 1
     now[0] += 9
-    assert probe_cache.once("a", look) == 1
+    assert probe_cache.cached("a", look) == 1
     now[0] += 2
-    assert probe_cache.once("a", look) == 2
+    assert probe_cache.cached("a", look) == 2
 
 
 def test_an_error_is_not_kept() -> None:
-    probe_cache.begin(60)
+    probe_cache.enable(60)
 
     def fails() -> int:
         raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        probe_cache.once("a", fails)
-    assert probe_cache.once("a", Looked()) == 1
+        probe_cache.cached("a", fails)
+    assert probe_cache.cached("a", Looked()) == 1
 
 
 def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever compares the realm, and by whoever looks for what nobody declared: each logs in for itself."""
     asked: list[str] = []
-    monkeypatch.setattr(Admin, "get", lambda self, path, **_: asked.append(path) or path)
+    monkeypatch.setattr(KeycloakAdmin, "get", lambda self, path, **_: asked.append(path) or path)
     names, ca = Names(COUNTRIES["FRA"]), issue("root", 30, authority=True).chain
     clients = f"/realms/{names.realm}/clients"
 
     def look() -> None:
         with (
-            Admin(Access(names.url("keycloak"), ca, "secret")) as one,
-            Admin(Access("https://other", ca, "s")) as other,
+            KeycloakAdmin(KeycloakAccess(names.url("keycloak"), ca, "secret")) as one,
+            KeycloakAdmin(KeycloakAccess("https://other", ca, "s")) as other,
         ):
             assert one.look(clients) == other.look(clients) == clients
 
-    probe_cache.begin(60)
+    probe_cache.enable(60)
     look()
     assert asked == [clients]
-    probe_cache.end()
+    probe_cache.disable()
     look()
     assert asked == [clients] * 3
 
@@ -92,9 +92,9 @@ class Changing(Provider):
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
 def test_the_first_change_of_a_run_ends_it(change: str) -> None:
-    probe_cache.begin(60)
+    probe_cache.enable(60)
     look = Looked()
-    assert probe_cache.once("a", look) == 1
+    assert probe_cache.cached("a", look) == 1
     arguments = {"create": ({},), "update": ("id", {}, {}), "delete": ("id", {})}[change]
     getattr(Changing(), change)(*arguments)
-    assert [probe_cache.once("a", look), probe_cache.once("a", look)] == [2, 3]
+    assert [probe_cache.cached("a", look), probe_cache.cached("a", look)] == [2, 3]

@@ -44,7 +44,7 @@ def test_the_trace_of_the_sdk_is_sent_to_the_engine_only_where_it_is_asked_for(a
 def test_a_process_that_lives_for_seconds_ends_without_looking_for_garbage() -> None:
     code = (
         "import atexit, gc; from dive_infra.process import gc_tuning; often = gc.get_threshold()[0];"
-        "atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > often)); gc_tuning.seldom()"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > often)); gc_tuning.tune()"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=workspace.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"

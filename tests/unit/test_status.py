@@ -19,11 +19,11 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from dive_infra.automation import workspace as machine_state
-from dive_infra.automation.backend_lock import Update
-from dive_infra.automation.stack_state import Checkpoint, Stack
+from dive_infra.automation.backend_lock import BackendLock
+from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.runner import Check, Validation
-from dive_infra.checks.spec import Deployment, Party, Preflight, Spec, Verification, fingerprint
+from dive_infra.checks.spec import DeploymentSpec, Party, PreflightSpec, Spec, VerificationSpec, fingerprint
 from dive_infra.cli import doctor as doctor_verb
 from dive_infra.cli import environment, output, status_table
 from dive_infra.cli import status as status_verb
@@ -34,11 +34,11 @@ from dive_infra.config.naming import Names
 from dive_infra.diagnosis.deep_checks import Examined
 from dive_infra.diagnosis.doctor_report import diagnose
 from dive_infra.diagnosis.history import HistoryReport
-from dive_infra.diagnosis.snapshot import Container, Country, Failed
+from dive_infra.diagnosis.snapshot import ContainerState, Failed, Snapshot
 from dive_infra.diagnosis.status import exact, judge
 from dive_infra.diagnosis.status_report import DoctorReport, StatusReport, json_schema
 from dive_infra.engines.docker.containers import Condition
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder
 from dive_infra.orchestration.states import Phase, State, Status
@@ -48,17 +48,17 @@ GOLDENS = Path(__file__).parent / "goldens"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=130)
 FRA, USA = Names(parse("FRA")), Names(parse("USA"))
-STORE = Access("postgres.usa.dive.localhost", 5432, "orchestration_fra", "Geheim-0815-Geheim", "CA")
+STORE = DatabaseAccess("postgres.usa.dive.localhost", 5432, "orchestration_fra", "Geheim-0815-Geheim", "CA")
 SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "kas", "opal-client", "backend", "frontend")
 
-_DEPLOYMENT = Deployment(FRA, (), (), "m", "r", "o")
+_DEPLOYMENT = DeploymentSpec(FRA, (), (), "m", "r", "o")
 SPECS: dict[Phase, Spec] = {
-    Phase.PREFLIGHT: Preflight(FRA, "fra-1", SERVICES),
+    Phase.PREFLIGHT: PreflightSpec(FRA, "fra-1", SERVICES),
     Phase.DEPLOYMENT: _DEPLOYMENT,
-    Phase.VERIFICATION: Verification(Party(FRA, "p"), (Party(USA, "p"),), _DEPLOYMENT, "CA", 200),
+    Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (Party(USA, "p"),), _DEPLOYMENT, "CA", 200),
 }
 # The other phases are of specifications that matter to nobody here.
-SPECS |= {phase: Preflight(FRA, phase, ()) for phase in Phase if phase not in SPECS}
+SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not in SPECS}
 
 
 def finding(sentence: str = "all is well", **how: Any) -> Finding:
@@ -86,21 +86,22 @@ def record(**how: Any) -> Overview:
     return replace(known, **how)
 
 
-def stack(**how: Any) -> Stack:
-    checkpoints = {p: Checkpoint(p, NOON.isoformat(), "9 containers", SPECS[p]) for p in Phase}
-    return replace(Stack("fra", 174, NOON, checkpoints, (), STORE, "fra-1", "v3.250.0"), **how)
+def stack(**how: Any) -> StackState:
+    checkpoints = {p: CheckpointState(p, NOON.isoformat(), "9 containers", SPECS[p]) for p in Phase}
+    return replace(StackState("fra", 174, NOON, checkpoints, (), STORE, "fra-1", "v3.250.0"), **how)
 
 
-def containers(**conditions: Condition) -> tuple[Container, ...]:
+def containers(**conditions: Condition) -> tuple[ContainerState, ...]:
     well = Condition(True, running=True, health="healthy")
     core = {"opal-client": "optional"}
     return tuple(
-        Container(s, FRA.container(s), conditions.get(s.replace("-", "_"), well), core.get(s, "core")) for s in SERVICES
+        ContainerState(s, FRA.container(s), conditions.get(s.replace("-", "_"), well), core.get(s, "core"))
+        for s in SERVICES
     )
 
 
-def country(**how: Any) -> Country:
-    known = Country(
+def country(**how: Any) -> Snapshot:
+    known = Snapshot(
         "FRA", True, stack(), FRA, (), record(), containers(), {p: validation() for p in Phase}, (), 1.42, LATER
     )
     return replace(known, **how)
@@ -137,9 +138,9 @@ LOST = Failed(
 )
 
 # name -> (what was seen, first axis, second axis, exit code)
-CASES: dict[str, tuple[Country, str, str, Exit]] = {
+CASES: dict[str, tuple[Snapshot, str, str, Exit]] = {
     "well": (country(), "COMPLETE", "healthy", Exit.OK),
-    "not-deployed": (Country("FRA", False), "NOT_DEPLOYED", "none", Exit.FINDINGS),
+    "not-deployed": (Snapshot("FRA", False), "NOT_DEPLOYED", "none", Exit.FINDINGS),
     "stopped": (
         country(
             containers=containers(opa=Condition(True, exit_code=137, out_of_memory=True, restarts=3)),
@@ -163,7 +164,7 @@ CASES: dict[str, tuple[Country, str, str, Exit]] = {
         Exit.FINDINGS,
     ),
     "dead-lock": (
-        country(updates=(Update("ada", "host", 4711, NOON, False),)),
+        country(updates=(BackendLock("ada", "host", 4711, NOON, False),)),
         "INTERRUPTED",
         "healthy",
         Exit.FINDINGS,

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 import dive_infra
-from dive_infra.process.crash_points import VARIABLE, step
+from dive_infra.process.crash_points import VARIABLE, crash_point
 
 PACKAGE = Path(dive_infra.__file__).parent
 
@@ -21,12 +21,19 @@ WRITES = re.compile(
     |\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
     re.VERBOSE,
 )
-PLACES = ("seeds", "identity", "orchestration", "engines/docker/container_repair.py", "machine/files.py", "dynamic/network_probe.py")
+PLACES = (
+    "seeds",
+    "identity",
+    "orchestration",
+    "engines/docker/container_repair.py",
+    "engines/docker/files.py",
+    "dynamic/network_probe.py",
+)
 
 
 def test_without_a_listener_a_step_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE, raising=False)
-    with step("make tea"):
+    with crash_point("make tea"):
         pass
 
 
@@ -47,7 +54,7 @@ def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkey
 
         listener = Thread(target=answer)
         listener.start()
-        with step("make tea"):
+        with crash_point("make tea"):
             assert told == ["before make tea\n"]
         listener.join(5)
     assert told == ["before make tea\n", "after make tea\n"]
@@ -55,7 +62,7 @@ def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkey
 
 def test_a_step_that_fails_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "")
-    with pytest.raises(ZeroDivisionError), step("make tea"):
+    with pytest.raises(ZeroDivisionError), crash_point("make tea"):
         _ = 1 / 0
 
 
@@ -73,5 +80,5 @@ def test_no_write_escapes_the_steps(place: str) -> None:
             text = ast.unparse(function)
             if WRITES.search(text.replace("'", '"')):
                 seen += 1
-                assert "with step(" in text, f"{path.name}: {name} changes something outside a step"
+                assert "with crash_point(" in text, f"{path.name}: {name} changes something outside a step"
     assert seen, "else nothing was looked at"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from dive_infra.orchestration.access import Access, OlderSchema, Refused, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, OlderSchema, Unreachable
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store, session
 
@@ -19,7 +19,7 @@ from dive_infra.orchestration.store import Store, session
 class _Deployment:
     country: str = ""
     phase: Phase = Phase.PREFLIGHT
-    access: Access | None = None  # the hub has none before its database exists
+    access: DatabaseAccess | None = None  # the hub has none before its database exists
     changed: set[Phase] = field(default_factory=set[Phase])
 
 
@@ -29,7 +29,7 @@ _this = _Deployment()  # one process deploys one country
 _one_at_a_time = Lock()
 
 
-def reached(country: str, phase: Phase, access: Access | None) -> None:
+def reached(country: str, phase: Phase, access: DatabaseAccess | None) -> None:
     """The checkpoint of `phase` is asked now; what changes after it is of the next phase."""
     with _one_at_a_time:
         _this.country = country
@@ -77,7 +77,7 @@ def failed(component: str, message: str) -> None:
 
 
 def _tell(write: Callable[[Store], None]) -> None:
-    with _one_at_a_time, suppress(Unreachable, Refused, OlderSchema):
+    with _one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):
         if not _this.access:
             return
         try:

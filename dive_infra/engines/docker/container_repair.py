@@ -11,7 +11,7 @@ from docker.models.containers import Container
 
 from dive_infra.engines.docker.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
 from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 _TRIES = 5
 _GRACE = 30  # seconds for a server to end in good order
@@ -36,7 +36,7 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
     elif now.healthy or (now.running and now.health == "starting"):
         return
     try:
-        with step("start container"):
+        with crash_point("start container"):
             if now.paused:
                 container.unpause()
             elif now.running or now.restarts:  # unhealthy, hung, or crashing again and again
@@ -64,7 +64,7 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
         with suppress(ContainerFailed):  # it is removed either way
             await_healthy(engine, name, _FILLING)
     container = engine.containers.get(name)
-    with step("remove container"):
+    with crash_point("remove container"):
         container.stop(timeout=_GRACE)
         container.remove(force=True, v=True)
 
@@ -81,7 +81,7 @@ def _limit(engine: docker.DockerClient, declared: Declared) -> None:
     }
     url = f"{api.base_url}/v{api.api_version}/containers/{declared.name}/update"
     for _ in range(_TRIES):
-        with step("limit container"):
+        with crash_point("limit container"):
             response = api.post(url, json=limits)
         if response.ok:
             return
@@ -109,7 +109,7 @@ def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) ->
             if end and aliases and network.id == end["NetworkID"] and set(aliases) <= set(end["Aliases"] or ()):
                 continue
             changed = True
-            with step("connect container"):
+            with crash_point("connect container"):
                 if end:
                     network.disconnect(declared.name, force=True)
                 if aliases:

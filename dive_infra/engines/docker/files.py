@@ -13,7 +13,7 @@ from docker.types import Mount
 
 from dive_infra.catalog.spec import FILES
 from dive_infra.process import probe_cache
-from dive_infra.process.crash_points import step
+from dive_infra.process.crash_points import crash_point
 
 Manifest = Mapping[str, str]  # path -> owner, mode and hash
 
@@ -74,7 +74,7 @@ def read(container: Container) -> Manifest:
         stream, _ = container.get_archive(FILES)
         return manifest(b"".join(stream))
 
-    return probe_cache.once(("files", container.id), look)
+    return probe_cache.cached(("files", container.id), look)
 
 
 def mounted(container: Container, volume: str) -> bool:
@@ -88,7 +88,7 @@ def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mappin
     marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
     for old in client.containers.list(all=True, filters={"label": marks}):  # of an interrupted run
         old.remove(v=True)
-    with step("make carrier"):
+    with crash_point("make carrier"):
         made = client.containers.create(
             image,
             name=f"{volume}-carrier",
@@ -99,5 +99,5 @@ def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mappin
     try:
         yield made
     finally:
-        with step("remove carrier"):
+        with crash_point("remove carrier"):
             made.remove(v=True)  # what the image declares as volumes, too

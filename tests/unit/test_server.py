@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+import uvicorn
 
+from dive_common import server
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from tests.support.lab import certificates
@@ -58,3 +60,8 @@ def test_a_service_stops_at_once_although_a_client_holds_an_idle_connection(tmp_
         process.send_signal(signal.SIGTERM)
         process.wait(20)
         assert time.monotonic() - stopped < 4, "uvicorn itself gives up after five seconds"
+
+
+def test_uvicorn_still_takes_our_event_loop() -> None:
+    config = uvicorn.Config("unused", loop=f"{server.__name__}:{server.ServerLoop.__name__}")
+    assert config.get_loop_factory() is server.ServerLoop

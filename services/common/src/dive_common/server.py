@@ -1,7 +1,8 @@
 """Runs an application as a TLS server."""
 
-import asyncio.constants
+import asyncio
 import logging
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -11,6 +12,17 @@ from dive_common.settings import MissingSetting, ServiceFiles, variable
 TLS_SHUTDOWN_SECONDS = 0.2
 
 
+class ServerLoop(asyncio.SelectorEventLoop):
+    """An event loop whose TLS servers wait only briefly for a client's close_notify.
+
+    A client with an idle connection never sends one. asyncio would wait for it until uvicorn's graceful timeout, so
+    every restart would take five seconds longer. uvicorn has no option for `ssl_shutdown_timeout`, but takes a loop.
+    """
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        return await super().create_server(*args, **{"ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS, **options})
+
+
 def serve(app: ASGIApp, files: ServiceFiles, port: int) -> None:
     """Serve until SIGTERM or SIGINT; write no access log, because query strings may hold authorization codes."""
     for name in ("tls.crt", "tls.key", "ca.pem"):
@@ -18,11 +30,11 @@ def serve(app: ASGIApp, files: ServiceFiles, port: int) -> None:
             raise MissingSetting(f"{files.path(name)} does not exist")
     logging.basicConfig(level=variable("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    asyncio.constants.SSL_SHUTDOWN_TIMEOUT = TLS_SHUTDOWN_SECONDS
     uvicorn.run(
         app,
         host="0.0.0.0",  # noqa: S104  only the container's networks; the host publishes the port on loopback
         port=port,
+        loop=f"{__name__}:{ServerLoop.__name__}",
         ssl_certfile=str(files.path("tls.crt")),
         ssl_keyfile=str(files.path("tls.key")),
         access_log=False,

@@ -201,7 +201,7 @@ RULES = (
     Rule(
         "no-plain-secret",
         "No variable, command or label of a container holds a secret.",
-        "These appear in the state, in `docker inspect` and in crash reports; a file of mode 0400 does not.",
+        "All three appear in the state, in `docker inspect` and in crash reports; a file of mode 0400 does not.",
         (CONTAINER,),
         _secrets,
     ),
@@ -231,7 +231,7 @@ RULES = (
     Rule(
         "restart",
         "A container restarts after a crash and after a reboot of the host.",
-        "Otherwise a power cut stops the service until someone starts it. One-off ones need none, hence a warning.",
+        "Otherwise a power cut stops the service until someone acts. A container that runs once needs none: a warning.",
         (CONTAINER,),
         _restart,
         "advisory",

@@ -32,7 +32,7 @@ RULES = (
     Rule(
         "volumes-protected",
         "A volume is protected unless its stack is disposable.",
-        "A volume holds the only copy of a country's data; a plan that replaces or deletes it loses them.",
+        "A volume holds the only copy of a country's data; a plan that replaces or deletes the volume loses it.",
         (VOLUME, OUR_VOLUME),
         _protected,
     ),

@@ -1,4 +1,4 @@
-# The question and its answer: POST /v1/data/dive/authz. Everything that is not a clear yes is a no.
+# The entry point: POST /v1/data/dive/authz. Only an explicit permission permits; every other result is a denial.
 package dive.authz
 
 import data.dive.decision
@@ -7,11 +7,11 @@ default allow := false
 
 allow := decision.allow
 
-default reason := "Denied: the policy is not complete"
+default reason := "Denied: the policy is incomplete"
 
 reason := decision.reason
 
-# What must happen with a permission: the key service releases the key of this resource under this policy alone.
+# The obligation of a permission: the key access service releases this resource's key only under this policy.
 default obligations := []
 
 obligations := [{

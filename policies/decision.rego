@@ -1,8 +1,8 @@
-# Walks the checks. Each is a package below dive.checks with a boolean `pass` and a sentence `reason`; one that is
-# missing or cannot be evaluated counts as failed.
+# Evaluates the checks. Each is a package below dive.checks with a boolean `pass` and a sentence `reason`.
+# A check that is missing or cannot be evaluated has failed.
 package dive.decision
 
-# In this order the one reason of a denial is chosen.
+# The first failed check in this order gives the reason of a denial.
 order := [
 	"authentication",
 	"attributes",
@@ -40,16 +40,16 @@ allow if {
 	count(checks) == count(order)
 }
 
-# The code of the check that decided; empty when all hold.
+# The code of the first failed check; empty if all pass.
 check := "" if allow
 
 check := failed[0] if not allow
 
-reason := "Permitted: every check holds" if allow
+reason := "Permitted: every check passes" if allow
 
 reason := data.dive.checks[check].reason if not allow
 
-reason := sprintf("The check %q could not be made", [check]) if {
+reason := sprintf("The check %q could not be evaluated", [check]) if {
 	not allow
 	not data.dive.checks[check].reason
 }

@@ -1,8 +1,8 @@
-# What the hub distributes, unwrapped. A feed arrives as {"success": true, "<feed>": [rows], "count": n}; one that is
-# absent, empty, cut short or not a success is missing, and nothing stands in for it.
+# What the hub distributes, unwrapped. A feed arrives as {"success": true, "<feed>": [rows], "count": n}. A feed that is
+# absent, empty, truncated or not a success is missing, and no default replaces it.
 package dive.feeds
 
-# feed -> the field by which its rows are found
+# feed -> the field that identifies its rows
 keys := {
 	"clearance_equivalency": "standardLevel",
 	"coi_definitions": "coiId",

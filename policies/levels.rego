@@ -1,4 +1,4 @@
-# Classification levels and what they are called at home.
+# Classification levels and their national names.
 package dive.levels
 
 import data.dive.feeds
@@ -10,8 +10,8 @@ classification := rank[input.resource.classification]
 
 clearance := rank[input.subject.clearance]
 
-# A national label agrees with a level when it is the level's own name or one of the country's names for it. The same
-# word may stand for two levels in one country, so a label alone never decides.
+# A national label agrees with a level if it is the level's own name or one of the country's names for it.
+# Some countries use one word for two levels; therefore a label alone never decides.
 agrees(level, label, _) if upper(replace(label, " ", "_")) == level
 
 agrees(level, label, country) if {
@@ -19,14 +19,14 @@ agrees(level, label, country) if {
 	upper(name) == upper(label)
 }
 
-contradictions contains sprintf("%s of %s is not a clearance of level %s", [label, country, level]) if {
+contradictions contains sprintf("%s (%s) is not a clearance of level %s", [label, country, level]) if {
 	label := input.subject.clearanceOriginal
 	country := input.subject.clearanceCountry
 	level := input.subject.clearance
 	not agrees(level, label, country)
 }
 
-contradictions contains sprintf("%s of %s is not a classification of level %s", [label, country, level]) if {
+contradictions contains sprintf("%s (%s) is not a classification of level %s", [label, country, level]) if {
 	label := input.resource.originalClassification
 	country := input.resource.originalCountry
 	level := input.resource.classification

@@ -5,7 +5,7 @@ import data.dive.feeds
 
 config := feeds.rows.tenant_configs[input.context.tenant]
 
-# Whether the strength of the login counts. Only a country that says so may do without.
+# Whether the strength of the login counts. Only an explicit `false` in the country's settings disables it.
 default aal_enforced := true
 
 aal_enforced := false if config.aal_enforced == false
@@ -15,7 +15,7 @@ default industry_max_classification := "RESTRICTED"
 
 industry_max_classification := config.industry_max_classification
 
-# Authentication assurance level that a classification asks for.
+# Authentication assurance level that a classification requires.
 default required_aal := 3
 
 required_aal := {

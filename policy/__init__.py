@@ -1,1 +1,1 @@
-"""What no preview and no update may declare, whoever wrote the program: rules as data, run by Pulumi itself."""
+"""The policy pack: rules, as data, on what a preview or an update may declare. Pulumi's engine enforces them."""

@@ -1,7 +1,7 @@
-"""Serves the rules to the engine, which asks about each resource before it is made or changed.
+"""Serves the rules to the engine, which asks about each resource before it is created or changed.
 
-The package `pulumi-policy` would read every resource once a rule, a second more in each preview, and does not tell
-which values are secret; the engine's own protocol is in the package `pulumi`.
+The package `pulumi-policy` is not used: it reads every resource once per rule, which costs a second per preview, and it
+hides which values are secret. The engine's own protocol is in the package `pulumi`.
 """
 
 import signal
@@ -26,15 +26,15 @@ from policy.wire import read
 
 PACK, VERSION = "dive", "1.0.0"
 LEVELS = {"mandatory": wire.MANDATORY, "advisory": wire.ADVISORY}
-MOST_BYTES = 400 * 1024 * 1024  # of one message, as elsewhere in Pulumi
+MOST_BYTES = 400 * 1024 * 1024  # per message, the limit that Pulumi itself uses
 
 
 class Rules(AnalyzerServicer):
-    """Only `Analyze` decides anything; the others say what there is."""
+    """The engine's analyzer service: `Analyze` judges resources, the other methods describe the pack."""
 
     disposable = False
 
-    def ConfigureStack(self, request: Any, context: object) -> Any:  # noqa: N802 (the engine's name)
+    def ConfigureStack(self, request: Any, context: object) -> Any:  # noqa: N802 (named by the engine)
         self.disposable = request.config.get("dive:disposable") == "true"
         return wire.AnalyzerStackConfigureResponse()
 
@@ -87,7 +87,7 @@ def diagnostic(rule: Rule, violation: str) -> Any:
 
 
 def serve(engine: str) -> None:
-    """Until the engine at `engine` is gone; the port goes to standard output, where the engine reads it."""
+    """Serve until the engine at the address `engine` is gone; print the port, which the engine reads."""
     gc_tuning.tune()
     size = [(f"grpc.max_{way}_message_length", MOST_BYTES) for way in ("send", "receive")]
     server = grpc.server(ThreadPoolExecutor(4), options=size)
@@ -96,8 +96,8 @@ def serve(engine: str) -> None:
     server.start()
     engine_watchdog.watch(engine)
     print(port, flush=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs all of it in the background
-    with suppress(KeyboardInterrupt):  # how the engine says that it has no more questions
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for a process in the background
+    with suppress(KeyboardInterrupt):  # the engine sends SIGINT when it is done
         server.wait_for_termination()
 
 

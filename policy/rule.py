@@ -1,16 +1,16 @@
-"""What a rule is, what it sees of a resource, and how it is judged."""
+"""A rule, what it sees of a resource, and how it judges one."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 
-class NotKnownYet(Exception):
-    """A rule looks at a value that only the update will know."""
+class UnknownValue(Exception):
+    """A rule reads a value that only the update will know; the message is its name."""
 
 
 class SecretText(str):
-    """A text that the program marked as secret: it is looked at, and never shown."""
+    """A text that the program marked as secret: rules may read it, messages never show it."""
 
     __slots__ = ()
 
@@ -26,10 +26,10 @@ class SecretText(str):
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource as the engine registers it; `inputs` by their names on the wire (`validRedirectUris`).
+    """A resource as the engine registers it; `inputs` have their names on the wire (`validRedirectUris`).
 
-    Looking at a value that is not known yet raises `NotKnownYet`; secret texts are `SecretText`.
-    `disposable`: the stack says that its data may go (`dive:disposable`).
+    Reading a value that is still unknown raises `UnknownValue`; secret texts are `SecretText`.
+    `disposable`: the stack's data may be lost (setting `dive:disposable`).
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class Rule:
-    """`find` yields what is wrong with a resource of one of `kinds`: what was found, and what was expected."""
+    """`find` yields each violation in a resource of one of `kinds` as "found; expected"."""
 
     name: str
     description: str
@@ -52,27 +52,30 @@ class Rule:
 
 @dataclass(frozen=True)
 class Judgement:
-    """`undecided`: why the rule cannot be judged before the update."""
+    """`undecided`: why the rule can only be judged by the update."""
 
     violations: Sequence[str] = ()
     undecided: str = ""
 
 
 def judge(rule: Rule, resource: Resource) -> Judgement:
-    """What was found before a value that is not known yet counts all the same."""
+    """Return the violations of a rule; those found before an unknown value count too."""
     violations: list[str] = []
     try:
         violations += rule.find(resource) if resource.kind in rule.kinds else ()
-    except NotKnownYet as value:
-        return Judgement(violations, f"{value} is known in the update only, which judges it")
+    except UnknownValue as value:
+        return Judgement(violations, f"{value} is still unknown; the update judges this rule")
     return Judgement(violations)
 
 
 def listed(value: Any) -> Sequence[Any]:
-    """A list input; empty where it is not given."""
+    """Return a list input; empty if it is not given."""
     return value or []
 
 
 def texts(value: Any) -> Sequence[str]:
-    """A list of texts, or a single one. `set(…)` before asking whether one is in it: that looks at each."""
+    """Return a list of texts, given as a list or as a single text.
+
+    Take `set(…)` of it before a membership test, so that each item is read and an unknown one raises.
+    """
     return [value] if isinstance(value, str) else listed(value)

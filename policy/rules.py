@@ -1,4 +1,4 @@
-"""All rules, and the table of them for people (docs/policies.md)."""
+"""All rules, and their table in docs/policies.md."""
 
 from policy import containers, data, identity
 from policy.rule import Rule
@@ -7,17 +7,17 @@ RULES: tuple[Rule, ...] = (*containers.RULES, *identity.RULES, *data.RULES)
 
 
 def table() -> str:
-    """The rules as Markdown: the mandatory ones first."""
+    """Return the rules as a Markdown table, the mandatory ones first."""
     rows = [
         f"| `{rule.name}` | {level} | {rule.description} | {rule.reason} | {', '.join(map(_short, rule.kinds))} |"
         for level in ("mandatory", "advisory")
         for rule in RULES
         if rule.level == level
     ]
-    return "\n".join(["| rule | level | what it says | why | judges |", "|---|---|---|---|---|", *rows]) + "\n"
+    return "\n".join(["| rule | level | requirement | reason | resources |", "|---|---|---|---|---|", *rows]) + "\n"
 
 
 def _short(kind: str) -> str:
-    """`docker:index/container:Container` -> `docker Container`."""
+    """Return the short name of a resource type: `docker:index/container:Container` -> `docker Container`."""
     package, _, name = kind.replace("pulumi-python:dynamic/", "").partition(":")
     return f"{package} {name.rpartition(':')[2]}"

@@ -1,11 +1,11 @@
-"""The inputs of a resource as they come from the engine, as plain values in which secrets and unknowns are marked."""
+"""The inputs of a resource as the engine sends them, read into values in which secrets and unknowns are marked."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from policy.rule import NotKnownYet, SecretText
+from policy.rule import SecretText, UnknownValue
 
-# The engine's own signs, the same in every Pulumi: sdk/go/common/resource/{properties,plugin/rpc}.go.
+# Constants of the engine's protocol: sdk/go/common/resource/{properties,plugin/rpc}.go.
 _SIGN = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
 _OUTPUT = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
@@ -21,35 +21,35 @@ UNKNOWNS = {
 
 
 class Unknown:
-    """Stands where the engine does not know the value yet."""
+    """A placeholder for a value that the engine does not know yet."""
 
 
 class Fields(dict[str, Any]):
-    """Named values; looking at an unknown one raises."""
+    """Named values; reading an unknown one raises `UnknownValue`."""
 
     def __getitem__(self, key: str) -> Any:
-        return _looked_at(key, super().__getitem__(key))
+        return _known(key, super().__getitem__(key))
 
     def get(self, key: str, default: Any = None) -> Any:
-        return _looked_at(key, super().get(key, default))
+        return _known(key, super().get(key, default))
 
 
 class Items(list[Any]):
-    """Values in a row; coming to an unknown one raises."""
+    """A list of values; reaching an unknown one raises `UnknownValue`."""
 
     def __iter__(self) -> Iterator[Any]:
         for number, value in enumerate(super().__iter__()):
-            yield _looked_at(str(number), value)
+            yield _known(str(number), value)
 
 
-def _looked_at(key: str, value: Any) -> Any:
+def _known(key: str, value: Any) -> Any:
     if isinstance(value, Unknown):
-        raise NotKnownYet(key)
+        raise UnknownValue(key)
     return value
 
 
 def read(value: Any, secret: bool = False) -> Any:
-    """A value of the wire (of JSON's kinds) as a rule sees it."""
+    """Return a value of the protocol (of JSON's types) as a rule sees it."""
     if isinstance(value, dict):
         if value.get(_SIGN) in (_SECRET, _OUTPUT):
             marked = secret or value[_SIGN] == _SECRET or bool(value.get("secret"))

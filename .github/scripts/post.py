@@ -1,11 +1,11 @@
 """Keeps one comment of a pull request, or one issue, up to date: found again by a hidden mark, edited in place.
 
-    post.py comment --head OWNER:BRANCH --commit SHA FOLDER   each FOLDER/*.md is one comment, marked by its name
-    post.py issue --title TITLE FILE                          opened, or edited when it is open
-    post.py resolved --title TITLE                            closed when it is open
+    post.py comment --head OWNER:BRANCH --commit SHA FOLDER   one comment per FOLDER/*.md, marked with its name
+    post.py issue --title TITLE FILE                          opens the issue, or edits the open one
+    post.py resolved --title TITLE                            closes the open issue
 
-Speaks to `$GITHUB_API_URL` about `$GITHUB_REPOSITORY` with `$GITHUB_TOKEN`, as every step of a workflow has them.
-Python's own library only, so that a step needs nothing installed.
+Calls `$GITHUB_API_URL` for `$GITHUB_REPOSITORY` with `$GITHUB_TOKEN`, which a workflow passes to its steps. Uses only
+Python's standard library, so that a step installs no packages.
 """
 
 import argparse
@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 AUTHOR = "github-actions[bot]"
-MOST = 65_000  # characters; the site refuses more than 65,536
-MOST_COMMENTS = 50  # what is posted was made by the code of the pull request
-PAGE = 100
-SECONDS = 30
+MAX_CHARACTERS = 65_000  # GitHub refuses more than 65,536
+MAX_COMMENTS = 50  # the code of the pull request decides how many files exist
+PAGE_SIZE = 100
+TIMEOUT_SECONDS = 30
 
 
 def api(method: str, path: str, body: object = None) -> Any:
+    """Send one request about the repository; return the JSON of the answer."""
     address = f"{os.environ['GITHUB_API_URL']}/repos/{os.environ['GITHUB_REPOSITORY']}/{path}"
     headers = {
         "Authorization": f"Bearer {os.environ['GITHUB_TOKEN']}",
@@ -34,58 +35,64 @@ def api(method: str, path: str, body: object = None) -> Any:
         "X-GitHub-Api-Version": "2022-11-28",
     }
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, data, headers, method=method)  # noqa: S310 (the site's own address)
-    with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+    request = urllib.request.Request(address, data, headers, method=method)  # noqa: S310 (GitHub's own address)
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
         return json.load(answer)
 
 
 def pages(path: str, **query: str | int) -> Iterator[Any]:
+    """Yield the items of all pages of a list."""
     number = 1
     while True:
-        found = api("GET", f"{path}?{urllib.parse.urlencode({**query, 'per_page': PAGE, 'page': number})}")
+        found = api("GET", f"{path}?{urllib.parse.urlencode({**query, 'per_page': PAGE_SIZE, 'page': number})}")
         yield from found
-        if len(found) < PAGE:
+        if len(found) < PAGE_SIZE:
             return
         number += 1
 
 
 def marked(name: str, text: str) -> str:
+    """Return the text with its hidden mark, truncated to what GitHub accepts."""
     mark = f"<!-- dive:{name} -->"
-    cut = "\n\n… cut: too long for a comment; the whole is in the run's artifacts." if len(text) > MOST else ""
-    return f"{mark}\n{text[:MOST]}{cut}"
+    cut = (
+        "\n\n… truncated: too long for a comment; the full text is in the run's artifacts."
+        if len(text) > MAX_CHARACTERS
+        else ""
+    )
+    return f"{mark}\n{text[:MAX_CHARACTERS]}{cut}"
 
 
 def ours(item: Any, name: str) -> bool:
-    """Written by a workflow, and about this: anybody can write the mark."""
+    """Return True if a workflow wrote the item under this mark; the mark alone proves nothing, anyone can write it."""
     return item["user"]["login"] == AUTHOR and (item["body"] or "").startswith(f"<!-- dive:{name} -->")
 
 
 def comment(head: str, commit: str, folder: Path) -> None:
-    """On the open pull request whose branch still is at this commit: a later push has its own run."""
+    """Comment on the open pull request whose branch is still at this commit; a later push has its own run."""
     found = [pull for pull in pages("pulls", state="open", head=head) if pull["head"]["sha"] == commit]
     if not found:
         print(f"no open pull request of {head} is at {commit}: nothing to comment on")
         return
     number = found[0]["number"]
     before = list(pages(f"issues/{number}/comments"))
-    for file in sorted(folder.glob("*.md"))[:MOST_COMMENTS]:
+    for file in sorted(folder.glob("*.md"))[:MAX_COMMENTS]:
         if not re.fullmatch(r"[a-z-]{1,40}", file.stem):
-            sys.exit(f"{file.name}: expected a name of small letters, such as preview-fra.md")
+            sys.exit(f"{file.name}: expected a name of lowercase letters and hyphens, such as preview-fra.md")
         body = {"body": marked(file.stem, file.read_text())}
         known = next((c["id"] for c in before if ours(c, file.stem)), None)
         if known:
             api("PATCH", f"issues/comments/{known}", body)
         else:
             api("POST", f"issues/{number}/comments", body)
-        print(f"{file.stem}: {'edited' if known else 'new'}, at pull request {number}")
+        print(f"{file.stem}: {'edited' if known else 'created'} in pull request {number}")
 
 
 def issue(title: str, file: Path | None) -> None:
-    """`file` is its text; without one there is nothing to tell any more."""
+    """Open the issue with the text of `file`, or edit the open one; without a file, close it."""
     name = re.sub(r"[^a-z]+", "-", title.lower())
     known = next((i["number"] for i in pages("issues", state="open") if ours(i, name)), None)
     if file is None:
-        print(f"closed issue {known}" if known else "there is no such issue")
+        print(f"closed issue {known}" if known else "no open issue has this title")
         if known:
             api("PATCH", f"issues/{known}", {"state": "closed"})
         return

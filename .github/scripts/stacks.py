@@ -1,4 +1,4 @@
-"""Prints the countries for the matrix of a workflow, as their stack files say, in lines for `$GITHUB_OUTPUT`.
+"""Prints the countries that have a stack file, for a workflow's matrix, as lines for `$GITHUB_OUTPUT`.
 
 all=["USA", "FRA"]
 spokes=["FRA"]
@@ -11,7 +11,7 @@ HUB = "USA"
 
 
 def countries(root: Path) -> list[str]:
-    """The hub first."""
+    """Return the country codes, the hub first."""
     found = [path.name.split(".")[1].upper() for path in root.glob("Pulumi.*.yaml")]
     return sorted(found, key=lambda code: (code != HUB, code))
 

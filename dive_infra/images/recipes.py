@@ -45,7 +45,8 @@ class Recipe:
 
 
 def _service(name: str) -> Recipe:
-    return Recipe(f"services/{name}", "python", (f"dive/{name}",), parts={"common": "services/common"})
+    parts = {"common": "services/common", "service": f"services/{name}"}
+    return Recipe("images/service", "python", (f"dive/{name}",), parts=parts, arguments={"SERVICE": name})
 
 
 KEYCLOAK = Artifact(

@@ -1,4 +1,4 @@
-# All that the other checks decide on is there and of the right type.
+# Every attribute that the other checks need is present and has the right type.
 package dive.checks.attributes
 
 required := {
@@ -12,7 +12,7 @@ required := {
 	["context", "tenant"]: "string",
 }
 
-# What may be absent, but nothing else.
+# Attributes that may be absent, but not of another type.
 optional := {
 	["subject", "acpCOI"]: "array",
 	["subject", "organizationType"]: "string",
@@ -32,7 +32,7 @@ missing contains concat(".", path) if {
 	not usable(value, type)
 }
 
-# No input can hold it: JSON has no sets.
+# A default that no input can contain: JSON has no sets.
 absent := set()
 
 usable(value, "string") if {
@@ -46,4 +46,4 @@ default pass := false
 
 pass if count(missing) == 0
 
-reason := sprintf("Missing or malformed: %s", [concat(", ", sort(missing))])
+reason := sprintf("Missing or malformed attributes: %s", [concat(", ", sort(missing))])

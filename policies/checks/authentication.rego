@@ -1,8 +1,8 @@
-# Somebody is logged in.
+# The person is logged in.
 package dive.checks.authentication
 
 default pass := false
 
 pass if input.subject.authenticated == true
 
-reason := "Nobody is logged in"
+reason := "The person is not logged in"

@@ -10,7 +10,7 @@ pass if {
 	count(levels.contradictions) == 0
 }
 
-reason := sprintf("The clearance %s does not reach the classification %s", [
+reason := sprintf("The clearance %s is lower than the classification %s", [
 	input.subject.clearance,
 	input.resource.classification,
 ]) if {
@@ -22,7 +22,7 @@ reason := concat("; ", sort(levels.contradictions)) if {
 	count(levels.contradictions) > 0
 }
 
-reason := sprintf("Not a known level: %s", [concat(", ", sort(unknown))]) if count(unknown) > 0
+reason := sprintf("Unknown level: %s", [concat(", ", sort(unknown))]) if count(unknown) > 0
 
 unknown contains level if {
 	some level in {input.subject.clearance, input.resource.classification}

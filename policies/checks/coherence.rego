@@ -25,4 +25,4 @@ default pass := false
 
 pass if count(faults) == 0
 
-reason := sprintf("The resource's communities of interest contradict: %s", [concat("; ", sort(faults))])
+reason := sprintf("The resource's communities of interest are not coherent: %s", [concat("; ", sort(faults))])

@@ -1,12 +1,12 @@
-# The person belongs to the resource's communities of interest: to all of them, or to any where the resource says so.
-# A person without a community is denied a resource that has one.
+# The person belongs to the resource's communities of interest: to all of them, or to at least one if `coiOperator` is
+# ANY. A person without a community is denied a resource that has one.
 package dive.checks.coi
 
 wanted := {tag | some tag in input.resource.COI}
 
 held := {tag | some tag in input.subject.acpCOI}
 
-# A resource with such a tag wants exactly that one tag on the person.
+# A resource with such a tag requires a person who has this tag and no other.
 exclusive := {"US-ONLY"}
 
 operator := object.get(input.resource, "coiOperator", "ALL")
@@ -36,14 +36,14 @@ pass if {
 
 default reason := "Not a member of the resource's communities of interest"
 
-reason := sprintf("Not a member of the resource's communities of interest: %s of %s", [
+reason := sprintf("Not a member of the resource's communities of interest: expected %s of %s", [
 	lower(operator),
 	concat(", ", sort(wanted)),
 ]) if {
 	not enough
 }
 
-reason := sprintf("%s is for people of this community alone", [concat(", ", sort(wanted & exclusive))]) if {
+reason := sprintf("%s requires a person who is in no other community", [concat(", ", sort(wanted & exclusive))]) if {
 	enough
 	not alone
 }

@@ -1,4 +1,4 @@
-# The resource is releasable to the person's country; an empty list releases to nobody.
+# The resource is releasable to the person's country; an empty list releases it to no country.
 package dive.checks.country
 
 default pass := false

@@ -1,4 +1,4 @@
-# People from industry read only what is released to industry.
+# People from industry may read only what is released to industry.
 package dive.checks.industry
 
 default pass := false

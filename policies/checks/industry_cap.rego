@@ -1,4 +1,4 @@
-# People from industry read no higher than their country's limit for industry, whatever their clearance.
+# People from industry may read up to their country's limit for industry, regardless of their clearance.
 package dive.checks.industry_cap
 
 import data.dive.checks.industry
@@ -11,4 +11,4 @@ pass if not industry.from_industry
 
 pass if levels.classification <= levels.rank[tenant.industry_max_classification]
 
-reason := sprintf("People from industry read no higher than %s", [tenant.industry_max_classification])
+reason := sprintf("People from industry may read up to %s", [tenant.industry_max_classification])

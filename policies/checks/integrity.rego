@@ -1,4 +1,4 @@
-# An encrypted resource is still under the policy that it was bound to.
+# An encrypted resource still has the policy that it was sealed with.
 package dive.checks.integrity
 
 default pass := false
@@ -12,4 +12,4 @@ pass if {
 	object.get(input.resource.ztdf, "integrityValid", true) == true
 }
 
-reason := "The resource's policy is not the one that it was sealed with"
+reason := "The resource's policy has changed since the resource was sealed"

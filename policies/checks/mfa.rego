@@ -1,4 +1,4 @@
-# A second factor was used where the assurance level asks for one.
+# A second factor was used if the assurance level requires one.
 package dive.checks.mfa
 
 import data.dive.tenant
@@ -11,4 +11,4 @@ pass if tenant.required_aal < 2
 
 pass if input.subject.mfa_used == true
 
-reason := sprintf("%s asks for a login with a second factor", [input.resource.classification])
+reason := sprintf("%s requires a login with a second factor", [input.resource.classification])

@@ -1,4 +1,4 @@
-# Nobody uploads what the own country may not read.
+# An upload is releasable to the country of the person who uploads it.
 package dive.checks.upload
 
 default pass := false

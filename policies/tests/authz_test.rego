@@ -1,4 +1,4 @@
-# Each row: the question is changed at one or two places; the decision names this check, or none when permitted.
+# Each row changes the question in one or two places; the decision names this check, or none if it permits.
 package dive.tests.authz_test
 
 import data.dive.authz
@@ -10,7 +10,7 @@ put(path, value) := {"op": "add", "path": path, "value": value}
 drop(path) := {"op": "remove", "path": path}
 
 cases := {
-	"as it stands": [[], ""],
+	"unchanged": [[], ""],
 	"not logged in": [[put("/subject/authenticated", false)], "authentication"],
 	"login not stated": [[drop("/subject/authenticated")], "authentication"],
 	"no unique id": [[drop("/subject/uniqueID")], "attributes"],
@@ -63,7 +63,7 @@ cases := {
 	],
 	"upload": [[put("/action/operation", "upload")], ""],
 	"other country": [[put("/resource/releasabilityTo", ["USA"])], "country"],
-	"released to nobody": [[put("/resource/releasabilityTo", [])], "country"],
+	"released to no country": [[put("/resource/releasabilityTo", [])], "country"],
 	"partner": [[put("/subject/countryOfAffiliation", "USA")], ""],
 	"not in the community": [[put("/subject/acpCOI", ["FVEY"])], "coi"],
 	"in no community": [[put("/subject/acpCOI", [])], "coi"],
@@ -157,7 +157,7 @@ test_decision[name] if {
 
 fixture_encrypted(patches) if not put("/resource/encrypted", false) in patches
 
-# Every check is in some row, so none is dead and none was forgotten here.
+# Every check is in some row; therefore none is dead, and none was forgotten here.
 test_every_check_is_seen_to_deny if {
 	denying := {row[1] | some row in cases}
 	{check | some check in decision.order} - {"policy_data"} == denying - {""}
@@ -171,5 +171,5 @@ test_reasons_name_what_was_found if {
 		with data.dive.coi_definitions as fixture.feeds.coi_definitions
 		with data.dive.tenant_configs as fixture.feeds.tenant_configs
 		with data.dive.clearance_equivalency as fixture.feeds.clearance_equivalency
-	answer.reason == "The clearance RESTRICTED does not reach the classification SECRET"
+	answer.reason == "The clearance RESTRICTED is lower than the classification SECRET"
 }

@@ -1,4 +1,4 @@
-# Without its data the policy denies, and says what is missing.
+# Without its data the policy denies and names what is missing.
 package dive.tests.feeds_test
 
 import data.dive.authz
@@ -8,7 +8,7 @@ import data.dive.tests.fixture
 broken := {
 	"not a success": {"success": false, "trusted_issuers": [{"issuerUrl": "https://idp.fra"}], "count": 1},
 	"empty": {"success": true, "trusted_issuers": [], "count": 0},
-	"cut short": {"success": true, "trusted_issuers": [{"issuerUrl": "https://idp.fra"}], "count": 2},
+	"truncated": {"success": true, "trusted_issuers": [{"issuerUrl": "https://idp.fra"}], "count": 2},
 	"not wrapped": [{"issuerUrl": "https://idp.fra"}],
 	"an error": {"error": "unavailable"},
 }

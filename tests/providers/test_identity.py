@@ -22,7 +22,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from dive_backend import links
+from dive_backend.links import LinkGateway
 from dive_common import problems
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
@@ -167,9 +167,11 @@ def _gateway(home: Path, material: Material) -> Iterator[None]:
     (home / "links.json").write_text(policy(USA, [FRA, DEU]))
     (home / "tls.crt").write_text(material.certificate)
     (home / "tls.key").write_text(material.key)
-    paths = SimpleNamespace(secret=lambda _: SECRETS["link-gateway"], http=lambda: https.client(material.ca))
-    routes = links.routes(SimpleNamespace(files=home, paths=paths))  # type: ignore[arg-type]
-    app = Starlette(routes=routes, exception_handlers={problems.Problem: problems.answer})
+    files = SimpleNamespace(
+        path=home.joinpath, secret=lambda _: SECRETS["link-gateway"], http=lambda: https.client(material.ca)
+    )
+    routes = LinkGateway(files).routes()  # type: ignore[arg-type]
+    app = Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
     tls = {"ssl_certfile": str(home / "tls.crt"), "ssl_keyfile": str(home / "tls.key")}
     server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, USA.port("backend"), log_level="warning", **tls))  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run)

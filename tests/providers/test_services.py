@@ -204,15 +204,15 @@ def test_whoami_tells_the_tokens_claims(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        pytest.param(lambda: "Basic eDp4", "a bearer token is needed", id="no bearer"),
+        pytest.param(lambda: "Basic eDp4", "expected a bearer token", id="no bearer"),
         pytest.param(lambda: "abc", "cannot be read", id="garbage"),
         pytest.param(lambda: _token(FRENCH, key=_rsa()), "Signature verification failed", id="other key"),
-        pytest.param(lambda: _token(FRENCH, iss="https://evil.example"), "is not trusted here", id="other issuer"),
+        pytest.param(lambda: _token(FRENCH, iss="https://evil.example"), "is not trusted; expected", id="other issuer"),
         pytest.param(lambda: _token(FRENCH, exp=1_600_000_000), "expired", id="expired"),
         pytest.param(lambda: _token(FRENCH, aud="account"), "Audience", id="other audience"),
         pytest.param(lambda: _token(FRENCH, aud=None), "aud", id="no audience"),
-        pytest.param(lambda: _token(FRENCH, typ="ID"), "an access token is needed", id="ID token"),
-        pytest.param(lambda: jwt.encode({"iss": ISSUER}, "", "none", {"kid": "tests"}), "does not hold", id="unsigned"),
+        pytest.param(lambda: _token(FRENCH, typ="ID"), "expected an access token", id="ID token"),
+        pytest.param(lambda: jwt.encode({"iss": ISSUER}, "", "none", {"kid": "tests"}), "is not valid", id="unsigned"),
     ],
 )
 def test_a_token_that_does_not_hold_is_401(http: httpx.Client, make: Callable[[], str], reason: str) -> None:
@@ -445,7 +445,7 @@ def test_a_partners_person_signs_in_reads_and_is_told_why_not(country: Lab, http
     answer = http.get(f"{FRA.url('frontend')}/documents/doc-fra-000007")
     assert answer.status_code == 403
     refused = _page(answer)
-    assert _text(refused, "#refusal h1") == "It is not released to your country"
+    assert _text(refused, "#refusal h1") == "The document is not released to your country"
     assert _text(refused, "#reason")
     with _superuser(country, "portal") as postgres:
         rows_of_sessions = postgres.execute("SELECT id_hash, sealed FROM sessions").fetchall()
@@ -472,7 +472,7 @@ def test_a_session_is_renewed_ends_with_sign_out_and_its_cookie_is_locked_up(htt
 def test_an_answer_to_no_sign_in_of_ours_is_refused(http: httpx.Client, query: str) -> None:
     answer = http.get(f"{FRA.url('frontend')}/callback{query}")
     assert answer.status_code == 400
-    assert "did not begin here" in _text(_page(answer), "#reason")
+    assert "was not started here" in _text(_page(answer), "#reason")
 
 
 def test_an_answer_with_another_state_is_refused(http: httpx.Client) -> None:

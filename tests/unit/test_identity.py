@@ -10,7 +10,7 @@ import pytest
 from pulumi.runtime.mocks import MockMonitor
 
 from dive_backend.links import _same
-from dive_common.problems import Problem
+from dive_common.problems import HttpProblem
 from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.keycloak_objects import go_duration
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
@@ -92,7 +92,7 @@ def test_the_gateway_takes_the_agreed_object_and_no_other(found: dict[str, Any],
     if agreed:
         _same("object", wanted, found)
         return
-    with pytest.raises(Problem, match="not as agreed") as refused:
+    with pytest.raises(HttpProblem, match="differs from what was agreed") as refused:
         _same("object", wanted, found)
     assert refused.value.status == 403
 

@@ -18,13 +18,15 @@ REFERENCES = {
     "mongodb": datastores.MONGODB_IMAGE,
     "redis": datastores.REDIS_IMAGE,
 }
+SERVICES = ("backend", "kas", "frontend")
 DIRECTORIES = sorted(path for path in (recipes.ROOT / "images").iterdir() if path.is_dir())
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of images/ that a test may edit."""
-    shutil.copytree(recipes.ROOT / "images", tmp_path / "images")
+    """A copy of images/ and services/ that a test may edit."""
+    for folder in ("images", "services"):
+        shutil.copytree(recipes.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(recipes, "ROOT", tmp_path)
     recipes.forget()
     yield tmp_path
@@ -53,10 +55,42 @@ def test_a_recipe_does_not_change_with_other_recipes_caches_or_the_umask(checkou
     assert recipes.recipe_hash("redis") == before
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_changes_with_its_own_files_and_with_the_shared_ones(checkout: Path, service: str) -> None:
+    shared = ("images/service/Dockerfile", "services/common/src/dive_common/web.py")
+    files = (*shared, f"services/{service}/requirements.txt")
+    seen = {recipes.recipe_hash(service)}
+    for file in files:
+        with (checkout / file).open("a") as edited:
+            edited.write("# edited\n")
+        recipes.forget()
+        seen.add(recipes.recipe_hash(service))
+    assert len(seen) == 1 + len(files)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_does_not_change_with_another_one(checkout: Path, service: str) -> None:
+    before = recipes.recipe_hash(service)
+    for other in set(SERVICES) - {service}:
+        (checkout / f"services/{other}/requirements.txt").write_text("# edited\n")
+    recipes.forget()
+    assert recipes.recipe_hash(service) == before
+
+
+def test_the_services_share_one_dockerfile_and_each_runs_its_own_package() -> None:
+    for service in SERVICES:
+        recipe = recipes.RECIPES[service]
+        context = {name for name, _ in recipes.context_files(recipe)}
+        package = f"dive_{recipe.arguments['SERVICE']}"
+        assert recipe.directory == "images/service"
+        assert {"Dockerfile", "service/requirements.txt", f"service/src/{package}/__main__.py"} <= context
+        assert "common/src/dive_common/server.py" in context
+
+
 def test_every_recipe_leads_to_the_base_image_or_to_nothing() -> None:
     for name, recipe in recipes.RECIPES.items():
         assert recipe.base in (None, *recipes.RECIPES), name
-        assert recipe.directory.startswith(("images/", "services/")), name
+        assert recipe.directory.startswith("images/"), name
 
 
 @pytest.mark.parametrize("directory", DIRECTORIES, ids=lambda path: path.name)

@@ -20,7 +20,7 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
 from dive_infra.identity import opal_token
-from dive_infra.seeds.batches import Batch, batches
+from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import CORNERSTONES, document
 from dive_infra.toolchain import toolchain
 
@@ -51,21 +51,11 @@ class Rows(list[dict[str, Any]]):
         return self
 
 
-class Seeds:
-    """What the hub would read from its database after seeding."""
-
-    def __init__(self, made: list[Batch]) -> None:
-        self._collections = {batch.collection: Rows(batch.documents) for batch in made}
-
-    def database(self) -> Any:
-        return self._collections
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of OPA as the hub delivers them."""
-    seeds: Any = Seeds(batches(USA, USA, [FRA, DEU], "", 1))
-    feeds = {collection: distribution.feed(seeds, collection) for collection in distribution.FEEDS.values()}
+    """Return the file with OPA's data as the hub delivers it."""
+    database: Any = {batch.collection: Rows(batch.documents) for batch in batches(USA, USA, [FRA, DEU], "", 1)}
+    feeds = {collection: distribution.feed(database, collection) for collection in distribution.FEEDS.values()}
     file = tmp_path_factory.mktemp("opa") / "data.json"
     file.write_text(json.dumps({"dive": feeds}))
     return file
@@ -150,7 +140,11 @@ def test_a_countrys_token_is_stable_and_its_own(key: str) -> None:
     token = opal_token.mint_opal_token(key, "FRA")
     assert token == opal_token.mint_opal_token(key, "FRA") != opal_token.mint_opal_token(key, "DEU")
     claims = jwt.decode(
-        token, opal_token.public_key(key), ["RS256"], audience=distribution.AUDIENCE, issuer=distribution.ISSUER
+        token,
+        opal_token.public_key(key),
+        ["RS256"],
+        audience=distribution.OPAL_AUDIENCE,
+        issuer=distribution.OPAL_ISSUER,
     )
     assert claims["country"] == "FRA"
     assert claims["permitted_topics"] == ["policy:.", "policy_data/fra"]

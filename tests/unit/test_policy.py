@@ -116,7 +116,7 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     ],
     ("no-plain-secret", containers.CONTAINER, {"command": ["--url", f"redis://:{SECRET}@redis"]}),
     ("no-plain-secret", containers.CONTAINER, {"labels": [{"label": "db", "value": f"redis://x:{SECRET}@redis"}]}),
-    *[("judged-kinds", kind, {}) for kind in containers.UNJUDGED],
+    *[("judged-kinds", kind, {}) for kind in containers.UNSUPPORTED],
     ("no-host-folders", containers.CONTAINER, {"volumes": [{"hostPath": "/srv/data", "containerPath": "/x"}]}),
     ("read-only-root", containers.CONTAINER, {"readOnly": None}),
     ("restart", containers.CONTAINER, {"restart": "no"}),

@@ -266,7 +266,7 @@ def test_a_comment_that_is_too_long_is_cut_and_says_so(site: Site, tmp_path: Pat
 def test_drift_is_one_issue_edited_while_it_is_open_and_closed_when_all_is_well(site: Site, tmp_path: Path) -> None:
     text = tmp_path / "issue.md"
     title = ["--title", "Drift of the coalition"]
-    assert "no such issue" in post(site, "resolved", *title)
+    assert "no open issue" in post(site, "resolved", *title)
     for told in ("FRA drifted", "FRA and USA drifted"):
         text.write_text(told)
         post(site, "issue", *title, str(text))

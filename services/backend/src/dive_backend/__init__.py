@@ -1,1 +1,1 @@
-"""The API of a country: who one is, which documents there are, and what they say to those who may read them."""
+"""The API of a country: a caller's identity, the list of documents, and their content for those who may read it."""

@@ -1,8 +1,8 @@
-"""`python -m dive_backend`"""
+"""`python -m dive_backend`: run the API."""
 
-from dive_backend.app import create
-from dive_backend.settings import Settings
+from dive_backend.app import BackendApp
+from dive_backend.settings import BackendSettings
 from dive_common.server import serve
 
-settings = Settings.from_environment()
-serve(create(settings), settings.paths, settings.port)
+settings = BackendSettings()
+serve(BackendApp(settings).starlette(), settings.files, settings.port)

@@ -1,22 +1,24 @@
-"""The backend's application: routes, each a few lines."""
-
-from uuid import uuid4
+"""The backend: who the caller is, which documents the country has, and what they say."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from dive_backend import distribution, links
-from dive_backend.keys import KeyService
-from dive_backend.memory import Memory, connect
+from dive_backend import decision_cache
+from dive_backend.decision_cache import DecisionCache
+from dive_backend.distribution import PolicyDistribution
+from dive_backend.key_access import KeyAccessClient
+from dive_backend.links import LinkGateway
 from dive_backend.resources import Resources
-from dive_backend.settings import AUDIENCE, Settings
+from dive_backend.settings import BackendSettings
 from dive_common import health, problems
 from dive_common.decisions import DecisionPoint
-from dive_common.tokens import AccessTokens, Claims
+from dive_common.stores import database
+from dive_common.tokens import PORTAL_AUDIENCE, AccessTokens, Claims
+from dive_common.web import new_id, source_ip, uncached
 
-PAGE, LARGEST_PAGE = 50, 200
+PAGE, LARGEST_PAGE = 50, 200  # documents
 _CLAIMS = (
     "uniqueID",
     "clearance",
@@ -32,64 +34,64 @@ _CLAIMS = (
 )
 
 
-def create(settings: Settings) -> Starlette:
-    """The application; nothing is asked of another service before the first request."""
-    http = settings.paths.http()
-    tokens = AccessTokens(settings.issuers, AUDIENCE, http)
-    opa = DecisionPoint(settings.opa_url, settings.paths.secret("opa-token"), http)
-    kas = KeyService(settings.kas_url, http)
-    redis = connect(settings.paths)
-    resources = Resources(settings.instance_code, settings.database(), opa, kas, Memory(redis))
-    probes: dict[str, health.Probe] = {
-        "mongodb": lambda: settings.database().command("ping"),
-        "redis": redis.ping,
-        "opa": opa.ping,
-        "kas": kas.ping,
-    }
+class BackendApp:
+    """The service's dependencies and endpoints; it contacts no other service before the first request."""
 
-    def bearer(request: Request) -> tuple[str, Claims]:
-        return tokens.verify(request.headers.get("Authorization"))
+    def __init__(self, settings: BackendSettings) -> None:
+        files, http = settings.files, settings.files.http()
+        self._settings = settings
+        self._tokens = AccessTokens(settings.issuers, PORTAL_AUDIENCE, http)
+        self._opa = DecisionPoint(settings.opa_url, files.secret("opa-token"), http)
+        self._kas = KeyAccessClient(settings.kas_url, http)
+        self._redis = decision_cache.connect(files)
+        self._database = database(files)
+        self._resources = Resources(
+            settings.instance_code, self._database, self._opa, self._kas, DecisionCache(self._redis)
+        )
 
-    def live(request: Request) -> JSONResponse:
-        return _json(health.report(settings.instance_code, probes))
+    def starlette(self) -> Starlette:
+        files = self._settings.files
+        routes = [
+            Route("/api/health", health.endpoint(self._settings.instance_code, self._probes())),
+            Route("/api/whoami", self.whoami),
+            Route("/api/resources", self.page),
+            Route("/api/resources/{id}", self.read),
+        ]
+        if self._settings.is_hub:
+            routes += PolicyDistribution(files, self._database).routes() + LinkGateway(files).routes()
+        return Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
 
-    def whoami(request: Request) -> JSONResponse:
-        _, claims = bearer(request)
+    def _probes(self) -> dict[str, health.Probe]:
+        return {
+            "mongodb": lambda: self._database.command("ping"),
+            "redis": self._redis.ping,
+            "opa": self._opa.ping,
+            "kas": self._kas.ping,
+        }
+
+    def whoami(self, request: Request) -> Response:
+        _, claims = self._bearer(request)
         roles = claims.get("realm_access", {}).get("roles", [])
-        return _json({name: claims[name] for name in _CLAIMS if name in claims} | {"roles": roles})
+        return uncached({name: claims[name] for name in _CLAIMS if name in claims} | {"roles": roles})
 
-    def page(request: Request) -> JSONResponse:
-        _, claims = bearer(request)
+    def page(self, request: Request) -> Response:
+        _, claims = self._bearer(request)
         limit = _limit(request.query_params.get("limit", str(PAGE)))
         after = request.query_params.get("after", "")
-        found = resources.page(claims, _source(request), str(uuid4()), after, limit)
+        found = self._resources.page(claims, source_ip(request), new_id(), after, limit)
         following = found[-1]["resourceId"] if len(found) == limit else None
-        return _json({"resources": found, "count": len(found), "next": following})
+        return uncached({"resources": found, "count": len(found), "next": following})
 
-    def read(request: Request) -> JSONResponse:
-        token, claims = bearer(request)
-        return _json(resources.read(request.path_params["id"], token, claims, _source(request), str(uuid4())))
+    def read(self, request: Request) -> Response:
+        token, claims = self._bearer(request)
+        resource_id = request.path_params["id"]
+        return uncached(self._resources.read(resource_id, token, claims, source_ip(request), new_id()))
 
-    routes = [
-        Route("/api/health", live),
-        Route("/api/whoami", whoami),
-        Route("/api/resources", page),
-        Route("/api/resources/{id}", read),
-    ]
-    if settings.is_hub:
-        routes += [*distribution.routes(settings), *links.routes(settings)]
-    return Starlette(routes=routes, exception_handlers={problems.Problem: problems.answer})
-
-
-def _json(body: object) -> JSONResponse:
-    return JSONResponse(body, headers={"Cache-Control": "no-store"})
-
-
-def _source(request: Request) -> str:
-    return request.client.host if request.client else ""
+    def _bearer(self, request: Request) -> tuple[str, Claims]:
+        return self._tokens.verify(request.headers.get("Authorization"))
 
 
 def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LARGEST_PAGE):
-        raise problems.bad_request(f"limit must be a number from 1 to {LARGEST_PAGE}, found {text!r}")
+        raise problems.bad_request(f"limit is {text!r}; expected a number from 1 to {LARGEST_PAGE}")
     return int(text)

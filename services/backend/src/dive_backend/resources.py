@@ -1,7 +1,7 @@
-"""The documents of a country: which there are, whether one may read them, and what they say.
+"""The documents of a country: their list, the decision on each, and their content.
 
-Reading is decided by OPA each time and leaves a row in `decisions` before anything is answered. The list carries a
-decision for each document as well; these are remembered in Redis for some seconds, and never used for reading.
+OPA decides each time a document is read, and `decisions` gets a row before the answer is sent. The list carries a
+decision for each document too; Redis caches those for some seconds, and they are never used for reading.
 """
 
 import logging
@@ -11,12 +11,12 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 
-from dive_backend.keys import KeyService
-from dive_backend.memory import Memory
+from dive_backend.decision_cache import DecisionCache
+from dive_backend.key_access import KeyAccessClient
 from dive_common.decisions import Decision, DecisionPoint, context_of, now, resource_of, subject_of
 from dive_common.problems import forbidden, not_found, unavailable
 from dive_common.tokens import Claims
-from dive_common.ztdf import Broken, open_payload
+from dive_common.ztdf import IntegrityError, open_payload
 
 log = logging.getLogger("dive.resources")
 
@@ -32,27 +32,27 @@ class Resources:
         tenant: str,
         database: Database[dict[str, Any]],
         opa: DecisionPoint,
-        kas: KeyService,
-        memory: Memory,
+        kas: KeyAccessClient,
+        cache: DecisionCache,
     ) -> None:
         self._tenant = tenant
         self._database = database
         self._opa = opa
         self._kas = kas
-        self._memory = memory
+        self._cache = cache
 
     def page(self, claims: Claims, source_ip: str, request_id: str, after: str, limit: int) -> list[dict[str, Any]]:
-        """Up to `limit` documents in the order of their ids, beginning behind `after`, each with its decision."""
+        """Return up to `limit` documents with their decisions, ordered by id, starting after the id `after`."""
         where = {"_id": {"$gt": after}} if after else {}
         try:
             found = list(self._database.resources.find(where, _NO_PAYLOAD).sort("_id", 1).limit(limit))
         except PyMongoError as error:
             raise unavailable("document store", error) from error
         context = context_of(claims, self._tenant, source_ip, request_id)
-        return [_shown(document, self._remembered(claims, document, context)) for document in found]
+        return [_shown(document, self._cached(claims, document, context)) for document in found]
 
     def read(self, resource_id: str, token: str, claims: Claims, source_ip: str, request_id: str) -> dict[str, Any]:
-        """A document with its content. Raises `Problem` 404, 403 (with the policy's reason) or 503."""
+        """Return a document with its content; raise `HttpProblem` 403 (with the policy's reason), 404 or 503."""
         document = self._load(resource_id)
         question = {
             "subject": subject_of(claims),
@@ -92,7 +92,7 @@ class Resources:
         }
         try:
             self._database.decisions.insert_one(row)
-        except PyMongoError as error:  # what cannot be recorded is not permitted
+        except PyMongoError as error:  # no access without an audit row
             raise unavailable("audit store", error) from error
         log.info("view %s by %s: %s %s", resource_id, row["uniqueID"], decision.allow, decision.reason)
 
@@ -102,13 +102,13 @@ class Resources:
         key = self._kas.release(document, token, request_id)
         try:
             return open_payload(document["ztdf"], key).decode()
-        except Broken as error:
+        except IntegrityError as error:
             raise forbidden(str(error), {"check": "integrity"}) from error
 
-    def _remembered(self, claims: Claims, document: Mapping[str, Any], context: Mapping[str, Any]) -> Decision:
+    def _cached(self, claims: Claims, document: Mapping[str, Any], context: Mapping[str, Any]) -> Decision:
         question = {"subject": subject_of(claims), "action": {"operation": "view"}, "resource": resource_of(document)}
         lasting = {name: context[name] for name in ("acr", "amr", "tenant")}
-        return self._memory.decide(
+        return self._cache.decide(
             {**question, "context": lasting}, lambda: self._opa.decide({**question, "context": context})
         )
 

@@ -1,1 +1,1 @@
-"""What the reference services have in common: settings, TLS, tokens, decisions, stores and errors."""
+"""What the reference services share: settings, TLS, tokens, policy decisions, stores, responses and errors."""

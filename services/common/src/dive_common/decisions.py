@@ -1,4 +1,4 @@
-"""Decisions: what is asked of OPA, and how its answer is read. Whatever is not a clear yes is a no."""
+"""Decisions: what the services ask OPA, and how they read its answer. Only an explicit `allow` permits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ SECOND_FACTORS = frozenset({"otp", "hwk", "swk", "mfa", "sms"})
 
 @dataclass(frozen=True)
 class Decision:
-    """OPA's answer: `reason` is a sentence, `check` the code of the rule that refused, `details` all it evaluated."""
+    """OPA's answer: `reason` is a sentence, `check` the code of the check that denied, `details` all results."""
 
     allow: bool
     reason: str
@@ -35,7 +35,7 @@ class Decision:
 
 
 def now() -> str:
-    """The time as RFC 3339 in UTC, to the second."""
+    """Return the time in UTC as RFC 3339, to the second."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -44,7 +44,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def subject_of(claims: Claims) -> dict[str, Any]:
-    """The subject of the question. An absent claim stays absent: the policy refuses it by name."""
+    """Return the subject of a question. An absent claim stays absent, so that the policy names it in its denial."""
     plain = ("uniqueID", "clearance", "countryOfAffiliation", "organizationType")
     return {
         "authenticated": True,
@@ -56,7 +56,7 @@ def subject_of(claims: Claims) -> dict[str, Any]:
 
 
 def resource_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The resource of the question. The label of a protected document is the one that its payload is bound to."""
+    """Return the resource of a question. A sealed document counts by the label that its payload is bound to."""
     sealed = document.get("ztdf")
     policy: Mapping[str, Any] = sealed["policy"] if sealed else document
     label: Mapping[str, Any] = policy["securityLabel"] if sealed else document
@@ -77,7 +77,7 @@ def resource_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def context_of(claims: Claims, tenant: str, source_ip: str, request_id: str) -> dict[str, Any]:
-    """The circumstances: time, strength of the login, and the country whose service asks."""
+    """Return the context of a question: time, strength of the login, and the country whose service asks."""
     return {
         "currentTime": now(),
         "sourceIP": source_ip,
@@ -98,7 +98,7 @@ class DecisionPoint:
         self._http = http
 
     def decide(self, question: Mapping[str, Any]) -> Decision:
-        """OPA's decision; raises `Problem` 503 when there is none (out of reach, refused, no policy loaded yet)."""
+        """Return OPA's decision; raise `HttpProblem` 503 if OPA gives none (unreachable, no policy loaded yet)."""
         try:
             response = self._http.post(
                 f"{self._url}/v1/data/dive/authz", json={"input": question}, headers=self._headers
@@ -107,7 +107,7 @@ class DecisionPoint:
         except (httpx.HTTPError, ValueError) as error:
             raise unavailable("policy engine", error) from error
         if not isinstance(result, dict) or not isinstance(result.get("allow"), bool):
-            raise unavailable("policy engine", "it has no policy for this question yet")
+            raise unavailable("policy engine", "no policy for this question is loaded yet")
         details = result.get("evaluation_details") or {}
         return Decision(
             allow=result["allow"],
@@ -118,5 +118,5 @@ class DecisionPoint:
         )
 
     def ping(self) -> None:
-        """Raises `httpx.HTTPError` when OPA is not up."""
+        """Raise `httpx.HTTPError` if OPA is down."""
         self._http.get(f"{self._url}/health", timeout=2.0).raise_for_status()

@@ -1,19 +1,33 @@
-"""Health of a service: it answers, so it lives; beside that it says which of its dependencies it cannot reach."""
+"""The health endpoint of a service: an answer proves that it runs; the body reports each dependency."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dive_common.web import uncached
+
 Probe = Callable[[], object]
 
 
+def endpoint(instance: str, probes: Mapping[str, Probe]) -> Callable[[Request], Response]:
+    """Return a Starlette endpoint that answers with `report`."""
+
+    def health(request: Request) -> Response:
+        return uncached(report(instance, probes))
+
+    return health
+
+
 def report(instance: str, probes: Mapping[str, Probe]) -> dict[str, Any]:
-    """`{status: healthy|degraded, instance, dependencies: {name: up|down}}`; probes run side by side."""
+    """Run all probes at once; return `{status: healthy|degraded, instance, dependencies: {name: up|down}}`."""
 
     def state(probe: Probe) -> str:
         try:
             probe()
-        except Exception:  # noqa: BLE001  (any failure of a probe is its answer)
+        except Exception:  # noqa: BLE001  (any failure means that the dependency is down)
             return "down"
         return "up"
 

@@ -1,6 +1,6 @@
-"""Errors as the services answer them: a status, a stable `error`, a `reason` to read and `details` to look into.
+"""Errors as the services answer them: a status, a stable `error`, a readable `reason`, and `details` for programs.
 
-401 who are you · 403 decided: no · 404 no such thing · 400 not understood · 503 could not be decided, hence no.
+400 malformed request · 401 not authenticated · 403 denied · 404 not found · 503 no decision possible, hence denied.
 """
 
 import logging
@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 log = logging.getLogger("dive")
 
 
-class Problem(Exception):
-    """Ends a request; `reason` is one sentence or a reason code of the policy."""
+class HttpProblem(Exception):
+    """Ends a request; `reason` is one sentence."""
 
     def __init__(self, status: int, error: str, reason: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(f"{status} {error}: {reason}")
@@ -23,30 +23,30 @@ class Problem(Exception):
         self.details = details or {}
 
 
-def bad_request(reason: str) -> Problem:
-    return Problem(400, "bad_request", reason)
+def bad_request(reason: str) -> HttpProblem:
+    return HttpProblem(400, "bad_request", reason)
 
 
-def unauthorized(reason: str) -> Problem:
-    return Problem(401, "unauthorized", reason)
+def unauthorized(reason: str) -> HttpProblem:
+    return HttpProblem(401, "unauthorized", reason)
 
 
-def forbidden(reason: str, details: dict[str, Any] | None = None) -> Problem:
-    return Problem(403, "forbidden", reason, details)
+def forbidden(reason: str, details: dict[str, Any] | None = None) -> HttpProblem:
+    return HttpProblem(403, "forbidden", reason, details)
 
 
-def not_found(what: str) -> Problem:
-    return Problem(404, "not_found", f"{what} does not exist")
+def not_found(what: str, expected: str = "") -> HttpProblem:
+    return HttpProblem(404, "not_found", f"{what} does not exist" + (f"; expected {expected}" if expected else ""))
 
 
-def unavailable(dependency: str, found: object) -> Problem:
-    """A dependency is out of reach or answers nonsense; nothing is permitted without it."""
-    return Problem(503, "unavailable", f"{dependency} cannot be asked: {found}", {"dependency": dependency})
+def unavailable(dependency: str, found: object) -> HttpProblem:
+    """Return the problem for a dependency that cannot be reached or gives an invalid answer."""
+    return HttpProblem(503, "unavailable", f"{dependency} is unavailable: {found}", {"dependency": dependency})
 
 
 def answer(request: Request, problem: Exception) -> Response:
-    """Starlette's exception handler for `Problem`."""
-    assert isinstance(problem, Problem)
+    """Answer an `HttpProblem` as JSON; an exception handler of Starlette."""
+    assert isinstance(problem, HttpProblem)
     if problem.status >= 500:
         log.warning("%s %s: %s", request.method, request.url.path, problem)
     headers = {"Cache-Control": "no-store"}

@@ -1,4 +1,4 @@
-"""The country's MongoDB: TLS, verified, with a short patience."""
+"""The country's MongoDB: verified TLS, short timeouts."""
 
 from functools import lru_cache
 from typing import Any
@@ -6,23 +6,24 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from dive_common.settings import Files, variable
+from dive_common.settings import ServiceFiles, variable
 
-PATIENCE = 3.0  # seconds
+CONNECT_TIMEOUT_MS = 3_000
+SOCKET_TIMEOUT_MS = 20_000
 
 
 @lru_cache
-def database(files: Files) -> Database[dict[str, Any]]:
-    """The database `MONGODB_DATABASE` at `MONGODB_URL`, as `MONGODB_USERNAME`; connects when first used."""
+def database(files: ServiceFiles) -> Database[dict[str, Any]]:
+    """Return the database `MONGODB_DATABASE` at `MONGODB_URL` for `MONGODB_USERNAME`; it connects on first use."""
     client: MongoClient[dict[str, Any]] = MongoClient(
         variable("MONGODB_URL"),
         username=variable("MONGODB_USERNAME"),
         password=files.secret("mongodb-password"),
         tls=True,
         tlsCAFile=str(files.path("ca.pem")),
-        serverSelectionTimeoutMS=int(PATIENCE * 1000),
-        connectTimeoutMS=int(PATIENCE * 1000),
-        socketTimeoutMS=20_000,
+        serverSelectionTimeoutMS=CONNECT_TIMEOUT_MS,
+        connectTimeoutMS=CONNECT_TIMEOUT_MS,
+        socketTimeoutMS=SOCKET_TIMEOUT_MS,
         retryWrites=False,  # needs a replica set
     )
     return client[variable("MONGODB_DATABASE")]

@@ -1,6 +1,6 @@
-"""Tokens of OpenID Connect issuers, verified by the keys that the issuer publishes.
+"""Verification of tokens with the keys that their OpenID Connect issuer publishes.
 
-Keys are fetched when a token first needs them, so a service starts before its realm exists.
+Keys are fetched when a token first needs them, so a service can start before its realm exists.
 """
 
 import threading
@@ -16,11 +16,12 @@ from dive_common.problems import unauthorized, unavailable
 Claims = Mapping[str, Any]
 
 ALGORITHMS = ("RS256", "PS256", "ES256")
-REFETCH_SECONDS = 10.0  # an unknown key id asks the issuer again, but not more often than this
+PORTAL_AUDIENCE = "dive-v3-backend"  # of every access token that the portal's client receives
+REFETCH_SECONDS = 10.0  # an unknown key id causes at most one request to the issuer in this time
 LEEWAY_SECONDS = 10
 
 
-class Issuer:
+class TokenIssuer:
     """One issuer: its discovery document and its signing keys."""
 
     def __init__(self, url: str, http: httpx.Client) -> None:
@@ -40,11 +41,11 @@ class Issuer:
         return body
 
     def metadata(self) -> Mapping[str, Any]:
-        """The discovery document; its `issuer` is the very URL that was asked for."""
+        """Return the discovery document; raise `HttpProblem` 503 unless its `issuer` is our URL."""
         if not self._metadata:
             found = self._get(f"{self.url}/.well-known/openid-configuration")
             if found.get("issuer") != self.url:
-                raise unavailable("identity provider", f"issuer is {found.get('issuer')!r}, expected {self.url!r}")
+                raise unavailable("identity provider", f"issuer is {found.get('issuer')!r}; expected {self.url!r}")
             self._metadata = found
         return self._metadata
 
@@ -60,9 +61,9 @@ class Issuer:
             return self._keys[kid]
 
     def decode(self, token: str, audience: str | None = None) -> Claims:
-        """The claims of a token of this issuer: signature, times and, when given, the audience hold.
+        """Return the claims of a token after checking its signature, its times and, if given, its audience.
 
-        Raises `Problem` 401 for a token that does not hold, 503 when the keys cannot be fetched.
+        Raise `HttpProblem` 401 for an invalid token, 503 if the keys cannot be fetched.
         """
         try:
             header = jwt.get_unverified_header(token)
@@ -76,32 +77,38 @@ class Issuer:
                 options={"require": ["exp", "iat", "iss", "sub"], "verify_aud": audience is not None},
             )
         except jwt.InvalidTokenError as error:
-            raise unauthorized(f"the token does not hold: {error}") from error
+            raise unauthorized(f"the token is not valid: {error}") from error
         return claims
+
+
+def bearer_token(authorization: str | None, expected: str = "a bearer token") -> str:
+    """Return the token of an `Authorization` header; raise `HttpProblem` 401 if it has none."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise unauthorized(f"the Authorization header has no bearer token; expected {expected}")
+    return token.strip()
 
 
 class AccessTokens:
     """Verifies bearer tokens meant for this country's services."""
 
     def __init__(self, issuers: Sequence[str], audience: str, http: httpx.Client) -> None:
-        self._issuers = {url: Issuer(url, http) for url in issuers}
+        self._issuers = {url: TokenIssuer(url, http) for url in issuers}
         self._audience = audience
 
     def verify(self, authorization: str | None) -> tuple[str, Claims]:
-        """Of an `Authorization` header, the token and its claims; raises `Problem` 401 or 503.
+        """Return the token of an `Authorization` header and its claims; raise `HttpProblem` 401 or 503.
 
-        The token's issuer is one that is trusted here, its audience is ours, and it is no ID token.
+        The token needs a trusted issuer and our audience. An ID token is refused.
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise unauthorized("a bearer token is needed")
+        token = bearer_token(authorization)
         try:
             issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
         except jwt.InvalidTokenError as error:
             raise unauthorized(f"the token cannot be read: {error}") from error
         if issuer not in self._issuers:
-            raise unauthorized(f"issuer {issuer!r} is not trusted here")
+            raise unauthorized(f"issuer {issuer!r} is not trusted; expected {' or '.join(self._issuers)}")
         claims = self._issuers[issuer].decode(token, self._audience)
         if claims.get("typ") != "Bearer":
-            raise unauthorized(f"an access token is needed, found one of type {claims.get('typ')!r}")
+            raise unauthorized(f"the token's type is {claims.get('typ')!r}; expected an access token (Bearer)")
         return token, claims

@@ -1,9 +1,9 @@
-"""The protected document: a policy, a payload that only opens with it, and a key that only the key service unwraps.
+"""The protected document: a policy, a payload bound to it, and a key that only the key access service can unwrap.
 
 `ztdf` = {policy, policyHash, payload}, payload = {algorithm, iv, ciphertext, payloadHash, keyAccess}, where `keyAccess`
-is a list of {kid, wrappedKey, policyBinding}. Binary values are base64. The policy is bound twice: its hash is
-authenticated with the payload (AES-GCM), and `policyBinding` is an HMAC-SHA256 of that hash under the document's key,
-so neither can be exchanged alone.
+is a list of {kid, wrappedKey, policyBinding}. Binary values are base64. The policy is bound twice: AES-GCM
+authenticates its hash with the payload, and `policyBinding` is an HMAC-SHA256 of that hash under the document's key.
+Therefore neither can be exchanged alone.
 """
 
 import hashlib
@@ -20,34 +20,34 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
-class Broken(ValueError):
-    """A document, key or policy that is not what it was when it was sealed."""
+class IntegrityError(ValueError):
+    """A document, key or policy has changed since it was sealed."""
 
 
 def policy_hash(policy: Any) -> str:
-    """SHA-384 (hex) of the policy as canonical JSON."""
+    """Return the SHA-384 (hex) of the policy as canonical JSON."""
     text = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha384(text.encode()).hexdigest()
 
 
 def binding(key: bytes, digest: str) -> str:
-    """HMAC-SHA256 (hex) that ties a document key to the hash of its policy."""
+    """Return the HMAC-SHA256 (hex) that ties a document key to the hash of its policy."""
     return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
 
 
 def open_payload(ztdf: Mapping[str, Any], key: bytes) -> bytes:
-    """The content of the document; raises `Broken` when payload, policy and key do not belong together."""
+    """Return the document's content; raise `IntegrityError` if payload, policy and key do not belong together."""
     payload = ztdf["payload"]
     ciphertext = b64decode(payload["ciphertext"])
     if hashlib.sha384(ciphertext).hexdigest() != payload["payloadHash"]:
-        raise Broken("the payload does not match its hash")
+        raise IntegrityError("the payload does not match its hash")
     try:
         return AESGCM(key).decrypt(b64decode(payload["iv"]), ciphertext, policy_hash(ztdf["policy"]).encode())
     except (InvalidTag, ValueError) as error:
-        raise Broken("the payload does not open with its key and policy") from error
+        raise IntegrityError("the payload cannot be decrypted with its key and policy") from error
 
 
 def session_key(own: X25519PrivateKey, peer: X25519PublicKey, resource_id: str) -> AESGCM:
-    """The cipher under which a key service hands out one document's key to one caller."""
+    """Return the cipher under which a key access service releases one document's key to one caller."""
     secret = own.exchange(peer)
     return AESGCM(HKDF(hashes.SHA256(), 32, None, f"dive rewrap {resource_id}".encode()).derive(secret))

@@ -1,1 +1,1 @@
-"""The portal of a country: sign in, see who one is, read what the policy allows, and learn why the rest is refused."""
+"""The portal of a country: sign in, see one's identity, read permitted documents, learn why others are refused."""

@@ -1,8 +1,8 @@
-"""`python -m dive_frontend`"""
+"""`python -m dive_frontend`: run the portal."""
 
 from dive_common.server import serve
-from dive_frontend.app import create
-from dive_frontend.settings import Settings
+from dive_frontend.app import PortalApp
+from dive_frontend.settings import PortalSettings
 
-settings = Settings.from_environment()
-serve(create(settings), settings.paths, settings.port)
+settings = PortalSettings()
+serve(PortalApp(settings).starlette(), settings.files, settings.port)

@@ -1,6 +1,7 @@
-"""The portal's application: sign in, home, a document, sign out.
+"""The portal: sign in, home page, documents, sign out.
 
-A program that holds a session reads `/session`, and documents with `Accept: application/json`. Tokens stay here.
+A program with a session's cookie reads `/session`, and documents with `Accept: application/json`. Tokens never leave
+the portal.
 """
 
 import secrets
@@ -12,84 +13,107 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dive_common import health, problems
-from dive_common.problems import Problem
-from dive_common.tokens import Issuer
-from dive_frontend.api import Api
-from dive_frontend.oidc import Attempt, Client, Refused
+from dive_common.problems import HttpProblem
+from dive_common.tokens import TokenIssuer
+from dive_frontend.backend_client import BackendClient
+from dive_frontend.oidc import Attempt, OidcClient, TokenRefused
 from dive_frontend.pages import STATIC, Pages
 from dive_frontend.sealing import Seal
-from dive_frontend.sessions import LIFETIME, Session, Sessions, pool
-from dive_frontend.settings import Settings
+from dive_frontend.sessions import LIFETIME_SECONDS, Session, Sessions, pool
+from dive_frontend.settings import PortalSettings
 
-SESSION, ATTEMPT = "__Host-dive-session", "__Host-dive-sign-in"
+SESSION_COOKIE, ATTEMPT_COOKIE = "__Host-dive-session", "__Host-dive-sign-in"
 SESSION_PATH = "/session"
 ATTEMPT_SECONDS = 600
-FRESH_SECONDS = 30  # an access token that ends sooner is renewed first
-PAGE = 25
+RENEW_SECONDS = 30  # an access token that expires within this time is renewed first
+PAGE = 25  # documents
 
 
-class Portal:
-    """What the routes need; `endpoint` methods are Starlette endpoints."""
+class PortalApp:
+    """The service's dependencies and endpoints; it contacts no other service before the first request."""
 
-    def __init__(self, settings: Settings) -> None:
-        secret = settings.paths.secret("portal-session")
-        http = settings.paths.http()
+    def __init__(self, settings: PortalSettings) -> None:
+        files, http = settings.files, settings.files.http()
         self._settings = settings
-        self._seal = Seal(secret)
-        self.connections = pool(settings.database_url, settings.paths)
-        self._sessions = Sessions(self.connections, self._seal)
-        self._client = Client(
-            Issuer(settings.issuer, http),
+        self._seal = Seal(files.secret("portal-session"))
+        self._connections = pool(settings.database_url, files)
+        self._sessions = Sessions(self._connections, self._seal)
+        self._client = OidcClient(
+            TokenIssuer(settings.issuer, http),
             settings.client_id,
-            settings.paths.secret("portal-client"),
+            files.secret("portal-client"),
             settings.portal_url,
             http,
         )
-        self._api = Api(settings.backend_url, http)
+        self._backend = BackendClient(settings.backend_url, http)
         self._pages = Pages(settings)
+
+    def starlette(self) -> Starlette:
+        @asynccontextmanager
+        async def lifespan(_: Starlette) -> AsyncIterator[None]:
+            self._connections.open(wait=False)
+            yield
+            self._connections.close()
+
+        probes = {"postgres": self._sessions.ping, "backend": self._backend.ping}
+        handlers: dict[Any, Any] = {HttpProblem: self.problem}
+        return Starlette(
+            routes=[
+                Route("/", self.home),
+                Route(SESSION_PATH, self.session),
+                Route("/login", self.sign_in),
+                Route("/callback", self.callback),
+                Route("/documents/{id}", self.document),
+                Route("/logout", self.sign_out, methods=["POST"]),
+                Route("/health", health.endpoint(self._settings.instance_code, probes)),
+                Mount("/static", StaticFiles(directory=STATIC)),
+            ],
+            exception_handlers=handlers,
+            lifespan=lifespan,
+        )
 
     def home(self, request: Request) -> Response:
         session = self._session(request)
         if session is None:
             return self._pages.show("welcome.html")
-        person = self._api.whoami(session.access_token)
-        page = self._api.documents(session.access_token, request.query_params.get("after", ""), PAGE)
+        person = self._backend.whoami(session.access_token)
+        page = self._backend.documents(session.access_token, request.query_params.get("after", ""), PAGE)
         return self._pages.show("home.html", person=person, documents=page["resources"], following=page["next"])
 
     def session(self, request: Request) -> Response:
-        """{claims, issuer, expires}: who is signed in, as this country's services see it, and until when."""
+        """Answer {claims, issuer, expires} of the signed-in person, as this country's services see them."""
         session = self._session(request)
         if session is None:
-            raise problems.unauthorized("nobody is signed in here")
-        claims = self._api.whoami(session.access_token)
+            raise problems.unauthorized("this session is not signed in")
+        claims = self._backend.whoami(session.access_token)
         issuer, expires = claims.pop("iss"), claims.pop("exp")
         return self._pages.data({"claims": claims, "issuer": issuer, "expires": expires})
 
     def document(self, request: Request) -> Response:
-        session, plain = self._session(request), _by_program(request)
+        session, as_data = self._session(request), _wants_data(request)
         if session is None:
-            if plain:
-                raise problems.unauthorized("nobody is signed in here")
+            if as_data:
+                raise problems.unauthorized("this session is not signed in")
             return RedirectResponse("/", 303)
         try:
-            document = self._api.document(session.access_token, request.path_params["id"])
-        except Problem as problem:
+            document = self._backend.document(session.access_token, request.path_params["id"])
+        except HttpProblem as problem:
             if problem.status != 403:
                 raise
-            if plain:
+            if as_data:
                 return self._pages.data({"reason": problem.reason, "check": problem.details.get("check", "")}, 403)
             return self._pages.show("refused.html", 403, problem=problem, id=request.path_params["id"])
-        return self._pages.data(document) if plain else self._pages.show("document.html", document=document)
+        return self._pages.data(document) if as_data else self._pages.show("document.html", document=document)
 
     def sign_in(self, request: Request) -> Response:
         attempt = Attempt.new()
         response = RedirectResponse(self._client.sign_in_url(attempt, self._alias(request)), 303)
-        _set_cookie(response, ATTEMPT, self._seal.close(asdict(attempt)), ATTEMPT_SECONDS)
+        _set_cookie(response, ATTEMPT_COOKIE, self._seal.close(asdict(attempt)), ATTEMPT_SECONDS)
         return response
 
     def _alias(self, request: Request) -> str | None:
@@ -98,100 +122,72 @@ class Portal:
             return None
         aliases = {partner.code: partner.alias for partner in self._settings.partners}
         if code not in aliases:
-            raise problems.not_found(f"partner {code!r}")
+            raise problems.not_found(f"partner {code!r}", " or ".join(aliases))
         return aliases[code]
 
     def callback(self, request: Request) -> Response:
         attempt = self._attempt(request)
         answer = request.query_params
         if error := answer.get("error"):
-            raise problems.unauthorized(f"sign-in ended with {answer.get('error_description', error)}")
+            raise problems.unauthorized(f"the sign-in failed: {answer.get('error_description', error)}")
         try:
             session = self._client.exchange(answer.get("code", ""), attempt)
-        except Refused as refused:
+        except TokenRefused as refused:
             raise problems.unauthorized(f"the identity provider refused the sign-in: {refused}") from refused
         response = RedirectResponse("/", 303)
-        response.delete_cookie(ATTEMPT, secure=True, httponly=True)
-        _set_cookie(response, SESSION, self._sessions.create(session), LIFETIME)
+        response.delete_cookie(ATTEMPT_COOKIE, secure=True, httponly=True)
+        _set_cookie(response, SESSION_COOKIE, self._sessions.create(session), LIFETIME_SECONDS)
         return response
 
     def _attempt(self, request: Request) -> Attempt:
-        kept = self._seal.open(request.cookies.get(ATTEMPT, ""), ATTEMPT_SECONDS)
+        kept = self._seal.open(request.cookies.get(ATTEMPT_COOKIE, ""), ATTEMPT_SECONDS)
         if kept is None:
-            raise problems.bad_request("this sign-in did not begin here, or more than ten minutes ago; begin again")
+            raise problems.bad_request(
+                "this sign-in was not started here, or was started more than ten minutes ago; sign in again"
+            )
         attempt = Attempt(**kept)
         if not secrets.compare_digest(attempt.state.encode(), request.query_params.get("state", "").encode()):
-            raise problems.bad_request("this answer belongs to another sign-in; begin again")
+            raise problems.bad_request("this answer belongs to another sign-in; sign in again")
         return attempt
 
     def sign_out(self, request: Request) -> Response:
-        session_id = request.cookies.get(SESSION, "")
+        session_id = request.cookies.get(SESSION_COOKIE, "")
         session = self._sessions.read(session_id) if session_id else None
         target = self._client.sign_out_url(session.id_token) if session else "/"
         self._sessions.delete(session_id)
         response = RedirectResponse(target, 303)
-        response.delete_cookie(SESSION, secure=True, httponly=True)
+        response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True)
         return response
 
-    def live(self, request: Request) -> Response:
-        probes = {"postgres": self._sessions.ping, "backend": self._api.ping}
-        return JSONResponse(health.report(self._settings.instance_code, probes), headers={"Cache-Control": "no-store"})
-
     def problem(self, request: Request, error: Exception) -> Response:
-        """Any `Problem` as a page; a session that the backend no longer accepts ends here."""
-        assert isinstance(error, Problem)
+        """Answer an `HttpProblem` as a page or as JSON; a 401 of the backend also ends the browser's session."""
+        assert isinstance(error, HttpProblem)
         response: Response
-        if _by_program(request):
+        if _wants_data(request):
             response = self._pages.data({"error": error.error, "reason": error.reason}, error.status)
         else:
             response = self._pages.show("problem.html", error.status, problem=error)
         if error.status == 401:
-            response.delete_cookie(SESSION, secure=True, httponly=True)
+            response.delete_cookie(SESSION_COOKIE, secure=True, httponly=True)
         return response
 
     def _session(self, request: Request) -> Session | None:
-        session_id = request.cookies.get(SESSION)
+        """Return the request's session, renewed if its access token is about to expire; None without one."""
+        session_id = request.cookies.get(SESSION_COOKIE)
         session = self._sessions.read(session_id) if session_id else None
-        if session_id is None or session is None or session.expires - time.time() > FRESH_SECONDS:
+        if session_id is None or session is None or session.expires - time.time() > RENEW_SECONDS:
             return session
         try:
             renewed = self._client.refresh(session)
-        except Refused:  # ended at the realm: here as well
+        except TokenRefused:  # the realm has ended the session
             self._sessions.delete(session_id)
             return None
         self._sessions.replace(session_id, renewed)
         return renewed
 
 
-def create(settings: Settings) -> Starlette:
-    """The application; nothing is asked of another service before the first request."""
-    portal = Portal(settings)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        portal.connections.open(wait=False)
-        yield
-        portal.connections.close()
-
-    handlers: dict[Any, Any] = {Problem: portal.problem}
-    return Starlette(
-        routes=[
-            Route("/", portal.home),
-            Route(SESSION_PATH, portal.session),
-            Route("/login", portal.sign_in),
-            Route("/callback", portal.callback),
-            Route("/documents/{id}", portal.document),
-            Route("/logout", portal.sign_out, methods=["POST"]),
-            Route("/health", portal.live),
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
-        exception_handlers=handlers,
-        lifespan=lifespan,
-    )
-
-
-def _by_program(request: Request) -> bool:
-    """Whether a program asks: a browser always takes HTML, and this page has none."""
+def _wants_data(request: Request) -> bool:
+    """Return True for a program: a browser always accepts HTML, and `/session` has no page."""
     accepted = request.headers.get("Accept", "")
     return request.url.path == SESSION_PATH or ("application/json" in accepted and "text/html" not in accepted)
 

@@ -10,20 +10,20 @@ from urllib.parse import urlencode
 
 import httpx
 
-from dive_common.problems import Problem, unauthorized, unavailable
-from dive_common.tokens import Issuer
+from dive_common.problems import unauthorized, unavailable
+from dive_common.tokens import TokenIssuer
 from dive_frontend.sessions import Session
 
 SCOPE = "openid profile email"
 
 
-class Refused(Exception):
-    """The realm refused a code or a refresh token; the text is its own."""
+class TokenRefused(Exception):
+    """The realm refused a code or a refresh token; the message is the realm's."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What must come back unchanged from a sign-in: kept in a sealed cookie."""
+    """What a sign-in must return unchanged; a sealed cookie holds it meanwhile."""
 
     state: str
     nonce: str
@@ -34,10 +34,10 @@ class Attempt:
         return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
 
 
-class Client:
-    """The confidential client of one realm; `portal_url` without a slash at its end."""
+class OidcClient:
+    """The confidential client of one realm; `portal_url` has no trailing slash."""
 
-    def __init__(self, issuer: Issuer, client_id: str, secret: str, portal_url: str, http: httpx.Client) -> None:
+    def __init__(self, issuer: TokenIssuer, client_id: str, secret: str, portal_url: str, http: httpx.Client) -> None:
         self._issuer = issuer
         self._id = client_id
         self._secret = secret
@@ -49,7 +49,7 @@ class Client:
         return f"{self._portal}/callback"
 
     def sign_in_url(self, attempt: Attempt, idp_alias: str | None) -> str:
-        """Where to send the browser; with `idp_alias` the realm passes it on to that partner."""
+        """Return where to send the browser; with `idp_alias` the realm redirects it to that partner."""
         digest = hashlib.sha256(attempt.verifier.encode()).digest()
         question = {
             "response_type": "code",
@@ -73,9 +73,9 @@ class Client:
         return f"{self._issuer.metadata()['end_session_endpoint']}?{urlencode(question)}"
 
     def exchange(self, code: str, attempt: Attempt) -> Session:
-        """The session that an authorization code stands for; its ID token is verified with our nonce.
+        """Exchange an authorization code for a session; the ID token must carry our nonce.
 
-        Raises `Refused`, or `Problem` 401 (ID token does not hold) or 503.
+        Raise `TokenRefused`, or `HttpProblem` 401 (invalid ID token) or 503.
         """
         grant = {
             "grant_type": "authorization_code",
@@ -86,11 +86,11 @@ class Client:
         session = self._grant(grant)
         claims = self._issuer.decode(session.id_token, audience=self._id)
         if claims.get("nonce") != attempt.nonce:
-            raise unauthorized("the ID token answers another sign-in")
+            raise unauthorized("the ID token belongs to another sign-in; sign in again")
         return session
 
     def refresh(self, session: Session) -> Session:
-        """The session with a fresh access token; raises `Refused` when it has ended, or `Problem` 503."""
+        """Return the session with a new access token; raise `TokenRefused` if it has ended, or `HttpProblem` 503."""
         return self._grant({"grant_type": "refresh_token", "refresh_token": session.refresh_token}, session.id_token)
 
     def _grant(self, form: dict[str, str], id_token: str = "") -> Session:
@@ -102,7 +102,7 @@ class Client:
         except (httpx.HTTPError, ValueError) as error:
             raise unavailable("identity provider", error) from error
         if response.status_code in (400, 401):
-            raise Refused(str(body.get("error_description") or body.get("error")))
+            raise TokenRefused(str(body.get("error_description") or body.get("error")))
         try:
             return Session(
                 access_token=body["access_token"],
@@ -111,4 +111,4 @@ class Client:
                 expires=time.time() + float(body["expires_in"]),
             )
         except KeyError as error:
-            raise Problem(503, "unavailable", f"identity provider answered {response.status_code}") from error
+            raise unavailable("identity provider", f"HTTP {response.status_code}, no {error} in its answer") from error

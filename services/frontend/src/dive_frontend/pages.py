@@ -1,4 +1,4 @@
-"""Pages from templates, with the headers that keep them harmless."""
+"""HTML pages from templates, and JSON, both with the security headers of the portal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,22 +7,22 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse
 
-from dive_frontend import wording
-from dive_frontend.settings import Settings
+from dive_frontend.settings import PortalSettings
+from dive_frontend.texts import refusal_text
 
 STATIC = Path(__file__).parent / "static"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """Renders `templates/`; everything from outside is escaped, no script runs."""
+    """Renders `templates/`: every value is escaped, no script runs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: PortalSettings) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._environment.globals.update(portal=settings, words=wording.of)
-        # A sign-out is a form that the realm may pass on to the partner where the person signed in.
+        self._environment.globals.update(portal=settings, refusal_text=refusal_text)
+        # A sign-out submits a form, and the realm may redirect it to the partner where the person signed in.
         targets = " ".join(("'self'", *settings.identity_origins))
         self._headers = {
             "Cache-Control": "no-store",
@@ -36,9 +36,10 @@ class Pages:
         }
 
     def show(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a page."""
         html = self._environment.get_template(template).render(values)
         return HTMLResponse(html, status, self._headers)
 
     def data(self, body: Mapping[str, Any], status: int = 200) -> JSONResponse:
-        """The same for a program."""
+        """Return JSON with the headers of a page."""
         return JSONResponse(body, status, self._headers)

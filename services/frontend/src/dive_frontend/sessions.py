@@ -1,4 +1,4 @@
-"""Sessions in the `portal` database. A cookie holds a random id, the row its hash and the sealed tokens."""
+"""Sessions in the database `portal`: a cookie holds a random id, a row its hash and the sealed tokens."""
 
 import hashlib
 import secrets
@@ -9,10 +9,10 @@ import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from dive_common.problems import unavailable
-from dive_common.settings import Files
+from dive_common.settings import ServiceFiles
 from dive_frontend.sealing import Seal
 
-LIFETIME = 8 * 60 * 60  # seconds; as long as the realm's longest session
+LIFETIME_SECONDS = 8 * 60 * 60  # as long as the realm's longest session
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -30,7 +30,7 @@ _DELETE = "DELETE FROM sessions WHERE id_hash = %s"
 
 @dataclass(frozen=True)
 class Session:
-    """A signed-in person's tokens; `expires` is the end of the access token, in seconds since the epoch."""
+    """A signed-in person's tokens; the access token expires at `expires`, in seconds since the epoch."""
 
     access_token: str
     refresh_token: str
@@ -38,8 +38,8 @@ class Session:
     expires: float
 
 
-def pool(database_url: str, files: Files) -> ConnectionPool:
-    """Connections to Postgres, verified by name; none is made before the first is needed."""
+def pool(database_url: str, files: ServiceFiles) -> ConnectionPool:
+    """Return a pool of connections to Postgres, whose certificate is verified; it connects on first use."""
     keywords: dict[str, Any] = {
         "password": files.secret("portal-db"),
         "sslmode": "verify-full",
@@ -51,7 +51,7 @@ def pool(database_url: str, files: Files) -> ConnectionPool:
 
 
 class Sessions:
-    """Keeps sessions by id; every method raises `Problem` 503 when Postgres cannot be asked."""
+    """Stores sessions by id; every method raises `HttpProblem` 503 if Postgres is unavailable."""
 
     def __init__(self, connections: ConnectionPool, seal: Seal) -> None:
         self._connections = connections
@@ -59,17 +59,17 @@ class Sessions:
         self._prepared = False
 
     def create(self, session: Session) -> str:
-        """A new id for the session. Sessions that have ended are removed on the way."""
+        """Store a session and return its new id; delete expired sessions."""
         new = secrets.token_urlsafe(32)
         self._run(_PURGE)
         self.replace(new, session)
         return new
 
     def replace(self, session_id: str, session: Session) -> None:
-        self._run(_WRITE, _hash(session_id), self._seal.close(asdict(session)), LIFETIME)
+        self._run(_WRITE, _hash(session_id), self._seal.close(asdict(session)), LIFETIME_SECONDS)
 
     def read(self, session_id: str) -> Session | None:
-        """The session, or None when there is none, or no longer one."""
+        """Return the session, or None if it does not exist or has expired."""
         row = self._run(_READ, _hash(session_id))
         value = self._seal.open(str(row[0])) if row else None
         return Session(**value) if value else None
@@ -89,7 +89,7 @@ class Sessions:
                 cursor = connection.execute(statement.encode(), values)
                 return cursor.fetchone() if cursor.description else None
         except (psycopg.Error, PoolTimeout) as error:
-            self._prepared = False  # the database may be another one when it is back
+            self._prepared = False  # the database may have been recreated when it answers again
             raise unavailable("session store", error) from error
 
 

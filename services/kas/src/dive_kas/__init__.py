@@ -1,1 +1,1 @@
-"""The key access service of a country: unwraps document keys and hands them out only when the policy permits."""
+"""The key access service of a country: unwraps document keys and releases them only if the policy permits it."""

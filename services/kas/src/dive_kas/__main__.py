@@ -1,8 +1,8 @@
-"""`python -m dive_kas`"""
+"""`python -m dive_kas`: run the key access service."""
 
 from dive_common.server import serve
-from dive_kas.app import create
-from dive_kas.settings import Settings
+from dive_kas.app import KeyAccessApp
+from dive_kas.settings import KeyAccessSettings
 
-settings = Settings.from_environment()
-serve(create(settings), settings.paths, settings.port)
+settings = KeyAccessSettings()
+serve(KeyAccessApp(settings).starlette(), settings.files, settings.port)

@@ -1,59 +1,113 @@
 """The key access service: `POST /rewrap` {resourceId, keyAccess, clientPublicKey} with the reader's bearer token.
 
-It trusts no caller: it verifies the reader's token itself, takes the policy from the stored document, asks OPA, records
-the answer, and only then hands out the key.
+It trusts no caller. It verifies the reader's token itself, takes the policy from the stored document, asks OPA and
+records the decision; only then does it release the key.
 """
 
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from pymongo.errors import PyMongoError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
-from dive_common import health, problems
+from dive_common import health, problems, web
 from dive_common.decisions import Decision, DecisionPoint, context_of, now, resource_of, subject_of
 from dive_common.stores import database
-from dive_common.tokens import AccessTokens, Claims
-from dive_common.ztdf import Broken
+from dive_common.tokens import PORTAL_AUDIENCE, AccessTokens, Claims
+from dive_common.ztdf import IntegrityError
 from dive_kas.keys import load_private_key, rewrap, unwrap
-from dive_kas.settings import AUDIENCE, Settings
+from dive_kas.settings import KeyAccessSettings
 
 log = logging.getLogger("dive.kas")
 
 _NO_CIPHERTEXT = {"ztdf.payload.ciphertext": False}
-LARGEST_BODY = 64 * 1024
+LARGEST_BODY = 64 * 1024  # bytes
 
 
-def create(settings: Settings) -> Starlette:
-    """The application; nothing is asked of another service before the first request."""
-    http = settings.paths.http()
-    private = load_private_key(settings.paths.secret("kas.key"))
-    tokens = AccessTokens(settings.issuers, AUDIENCE, http)
-    opa = DecisionPoint(settings.opa_url, settings.paths.secret("opa-token"), http)
-    store = database(settings.paths)
+@dataclass(frozen=True)
+class Caller:
+    """Who asks for a key, and from where."""
 
-    def load(resource_id: str) -> dict[str, Any]:
+    authorization: str | None
+    source_ip: str
+    request_id: str
+
+
+class KeyAccessApp:
+    """The service's dependencies and endpoints; it contacts no other service before the first request."""
+
+    def __init__(self, settings: KeyAccessSettings) -> None:
+        files, http = settings.files, settings.files.http()
+        self._settings = settings
+        self._private_key = load_private_key(files.secret("kas.key"))
+        self._tokens = AccessTokens(settings.issuers, PORTAL_AUDIENCE, http)
+        self._opa = DecisionPoint(settings.opa_url, files.secret("opa-token"), http)
+        self._database = database(files)
+
+    def starlette(self) -> Starlette:
+        probes = {"mongodb": lambda: self._database.command("ping"), "opa": self._opa.ping}
+        return Starlette(
+            routes=[
+                Route("/health", health.endpoint(self._settings.instance_code, probes)),
+                Route("/rewrap", self.rewrap, methods=["POST"]),
+            ],
+            exception_handlers={problems.HttpProblem: problems.answer},
+        )
+
+    async def rewrap(self, request: Request) -> Response:
+        question = await _json_object(request)
+        request_id = request.headers.get("X-Request-Id", web.new_id())
+        caller = Caller(request.headers.get("Authorization"), web.source_ip(request), request_id)
+        return web.uncached(await run_in_threadpool(self._release, question, caller))
+
+    def _release(self, question: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """Return the document's key, wrapped for the caller; raise `HttpProblem` 400, 401, 403, 404 or 503."""
+        _, claims = self._tokens.verify(caller.authorization)
+        resource_id, access, client_public_key = _parts(question)
+        document = self._load(resource_id)
+        decision = self._decide(claims, document, caller)
         try:
-            document = store.resources.find_one({"_id": resource_id}, _NO_CIPHERTEXT)
+            key = unwrap(self._private_key, access, document["ztdf"]["policy"]) if decision.allow else b""
+        except IntegrityError as error:
+            decision = Decision(allow=False, reason=str(error), check="integrity")
+        self._record(claims, resource_id, decision, caller.request_id)
+        if not decision.allow:
+            raise problems.forbidden(decision.reason, {"check": decision.check, "evaluation": decision.details})
+        wrapped = rewrap(key, client_public_key, resource_id)
+        return {"resourceId": resource_id, "kasId": self._settings.kas_id, **wrapped}
+
+    def _load(self, resource_id: str) -> dict[str, Any]:
+        try:
+            document = self._database.resources.find_one({"_id": resource_id}, _NO_CIPHERTEXT)
         except PyMongoError as error:
             raise problems.unavailable("document store", error) from error
         if document is None or "ztdf" not in document:
             raise problems.not_found(f"protected document {resource_id!r}")
         return document
 
-    def record(claims: Claims, resource_id: str, decision: Decision, request_id: str) -> None:
+    def _decide(self, claims: Claims, document: Mapping[str, Any], caller: Caller) -> Decision:
+        return self._opa.decide(
+            {
+                "subject": subject_of(claims),
+                "action": {"operation": "release-key"},
+                "resource": resource_of(document),
+                "context": context_of(claims, self._settings.instance_code, caller.source_ip, caller.request_id),
+            }
+        )
+
+    def _record(self, claims: Claims, resource_id: str, decision: Decision, request_id: str) -> None:
         row = {
-            "_id": str(uuid4()),
+            "_id": web.new_id(),
             "time": now(),
             "requestId": request_id,
-            "kasId": settings.kas_id,
+            "kasId": self._settings.kas_id,
             "resourceId": resource_id,
             "uniqueID": claims.get("uniqueID"),
             "countryOfAffiliation": claims.get("countryOfAffiliation"),
@@ -63,67 +117,29 @@ def create(settings: Settings) -> Starlette:
             "check": decision.check,
         }
         try:
-            store.key_releases.insert_one(row)
-        except PyMongoError as error:  # what cannot be recorded is not released
+            self._database.key_releases.insert_one(row)
+        except PyMongoError as error:  # no key is released without an audit row
             raise problems.unavailable("audit store", error) from error
         log.info("key of %s for %s: %s %s", resource_id, row["uniqueID"], decision.allow, decision.reason)
 
-    def release(question: Mapping[str, Any], authorization: str | None, source: str, request_id: str) -> dict[str, Any]:
-        _, claims = tokens.verify(authorization)
-        resource_id, access, public = _parts(question)
-        document = load(resource_id)
-        decision = opa.decide(
-            {
-                "subject": subject_of(claims),
-                "action": {"operation": "release-key"},
-                "resource": resource_of(document),
-                "context": context_of(claims, settings.instance_code, source, request_id),
-            }
-        )
-        try:
-            key = unwrap(private, access, document["ztdf"]["policy"]) if decision.allow else b""
-        except Broken as error:
-            decision = Decision(allow=False, reason=str(error), check="integrity")
-        record(claims, resource_id, decision, request_id)
-        if not decision.allow:
-            raise problems.forbidden(decision.reason, {"check": decision.check, "evaluation": decision.details})
-        return {"resourceId": resource_id, "kasId": settings.kas_id, **rewrap(key, public, resource_id)}
 
-    async def rewrap_key(request: Request) -> JSONResponse:
-        question = await _body(request)
-        authorization = request.headers.get("Authorization")
-        source = request.client.host if request.client else ""
-        request_id = request.headers.get("X-Request-Id", str(uuid4()))
-        answer = await run_in_threadpool(release, question, authorization, source, request_id)
-        return JSONResponse(answer, headers={"Cache-Control": "no-store"})
-
-    def live(request: Request) -> JSONResponse:
-        probes = {"mongodb": lambda: store.command("ping"), "opa": opa.ping}
-        return JSONResponse(health.report(settings.instance_code, probes), headers={"Cache-Control": "no-store"})
-
-    return Starlette(
-        routes=[Route("/health", live), Route("/rewrap", rewrap_key, methods=["POST"])],
-        exception_handlers={problems.Problem: problems.answer},
-    )
-
-
-async def _body(request: Request) -> dict[str, Any]:
+async def _json_object(request: Request) -> dict[str, Any]:
     body = b""
     async for part in request.stream():
         body += part
         if len(body) > LARGEST_BODY:
             raise problems.bad_request(f"the body is larger than {LARGEST_BODY} bytes")
     try:
-        question = json.loads(body)
+        found = json.loads(body)
     except ValueError as error:
         raise problems.bad_request("the body is not JSON") from error
-    if not isinstance(question, dict):
+    if not isinstance(found, dict):
         raise problems.bad_request("the body is not a JSON object")
-    return question
+    return found
 
 
 def _parts(question: Mapping[str, Any]) -> tuple[str, dict[str, Any], str]:
     resource_id, access, public = (question.get(name) for name in ("resourceId", "keyAccess", "clientPublicKey"))
     if not (isinstance(resource_id, str) and isinstance(access, dict) and isinstance(public, str)):
-        raise problems.bad_request("resourceId (text), keyAccess (object) and clientPublicKey (PEM) are needed")
+        raise problems.bad_request("expected resourceId (text), keyAccess (object) and clientPublicKey (PEM)")
     return resource_id, access, public

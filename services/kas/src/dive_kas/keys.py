@@ -1,4 +1,4 @@
-"""Unwraps document keys with the country's private key, and wraps them again for one caller."""
+"""Document keys: unwrapped with the country's private key, wrapped again for one caller."""
 
 import hmac
 from base64 import b64decode, b64encode
@@ -12,39 +12,39 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from dive_common.problems import bad_request
-from dive_common.ztdf import Broken, binding, policy_hash, session_key
+from dive_common.ztdf import IntegrityError, binding, policy_hash, session_key
 
 _OAEP = padding.OAEP(mgf=padding.MGF1(hashes.SHA256()), algorithm=hashes.SHA256(), label=None)
 
 
 def load_private_key(pem: str) -> RSAPrivateKey:
-    """The country's key; raises `ValueError` when the PEM holds something else."""
+    """Return the country's key; raise `ValueError` if the PEM holds no RSA key."""
     key = serialization.load_pem_private_key(pem.encode(), None)
     if not isinstance(key, RSAPrivateKey):
-        raise ValueError("kas-key is not an RSA private key")
+        raise ValueError("kas-key is not an RSA private key; expected one in PEM")
     return key
 
 
 def unwrap(private: RSAPrivateKey, access: Mapping[str, Any], policy: Mapping[str, Any]) -> bytes:
-    """The data key of a key access object; raises `Broken` unless it was sealed with exactly this policy."""
+    """Return the data key of a key access object; raise `IntegrityError` unless it is bound to this very policy."""
     try:
         key = private.decrypt(b64decode(access["wrappedKey"]), _OAEP)
         bound = access["policyBinding"]["hash"]
     except (KeyError, TypeError, ValueError) as error:
-        raise Broken("the key was not wrapped for this key service") from error
+        raise IntegrityError("the key was not wrapped for this key access service") from error
     if not hmac.compare_digest(binding(key, policy_hash(policy)), str(bound)):
-        raise Broken("the key is not bound to the policy of this document")
+        raise IntegrityError("the key is not bound to the policy of this document")
     return key
 
 
 def rewrap(key: bytes, client_public_key: str, resource_id: str) -> dict[str, str]:
-    """The key for the holder of an ephemeral X25519 key (PEM): `{sessionPublicKey, iv, wrappedKey}`."""
+    """Wrap a key for an ephemeral X25519 public key (PEM); return `{sessionPublicKey, iv, wrappedKey}`."""
     try:
         peer = serialization.load_pem_public_key(client_public_key.encode())
     except ValueError as error:
         raise bad_request("clientPublicKey is not a PEM public key") from error
     if not isinstance(peer, X25519PublicKey):
-        raise bad_request("clientPublicKey is not an X25519 key")
+        raise bad_request("clientPublicKey is not an X25519 public key")
     own, iv = X25519PrivateKey.generate(), urandom(12)
     public = own.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     wrapped = session_key(own, peer, resource_id).encrypt(iv, key, None)

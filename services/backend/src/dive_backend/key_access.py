@@ -1,4 +1,4 @@
-"""Document keys, asked of the key access service with the token of the person who reads."""
+"""Client of the key access service, which releases document keys to the bearer of a token."""
 
 from base64 import b64decode
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from dive_common.problems import Problem, forbidden, unavailable
+from dive_common.problems import forbidden, unavailable
 from dive_common.ztdf import session_key
 
 
-class KeyService:
+class KeyAccessClient:
     """The country's key access service (`POST /rewrap`)."""
 
     def __init__(self, url: str, http: httpx.Client) -> None:
@@ -21,9 +21,9 @@ class KeyService:
         self._http = http
 
     def release(self, document: Mapping[str, Any], token: str, request_id: str) -> bytes:
-        """The data key of a document, handed out under a key of this one request.
+        """Return the data key of a document, released under a key made for this request.
 
-        Raises `Problem`: 403 when the key service refuses, with its reason; 503 when it cannot be asked.
+        Raise `HttpProblem` 403 with the service's reason if it refuses, 503 if it is unavailable.
         """
         own = X25519PrivateKey.generate()
         public = own.public_key().public_bytes(
@@ -47,7 +47,7 @@ class KeyService:
         return _unwrap(own, body, document["_id"])
 
     def ping(self) -> None:
-        """Raises `httpx.HTTPError` when it is not up."""
+        """Raise `httpx.HTTPError` if the service is down."""
         self._http.get(f"{self._url}/health", timeout=2.0).raise_for_status()
 
 
@@ -55,8 +55,8 @@ def _unwrap(own: X25519PrivateKey, body: Mapping[str, Any], resource_id: str) ->
     try:
         peer = serialization.load_pem_public_key(body["sessionPublicKey"].encode())
         if not isinstance(peer, X25519PublicKey):
-            raise ValueError("the session key is not an X25519 key")
+            raise ValueError("the session key is not an X25519 public key")
         cipher = session_key(own, peer, resource_id)
         return cipher.decrypt(b64decode(body["iv"]), b64decode(body["wrappedKey"]), None)
     except (KeyError, ValueError, InvalidTag) as error:
-        raise Problem(503, "unavailable", "key access service answered a key that does not open") from error
+        raise unavailable("key access service", "its answer cannot be decrypted") from error

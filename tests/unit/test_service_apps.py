@@ -1,0 +1,178 @@
+"""The three services without their dependencies: settings, routes, and answers that need none of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from starlette.applications import Starlette
+
+from dive_backend.app import BackendApp
+from dive_backend.settings import BackendSettings
+from dive_common import stores
+from dive_common.settings import MissingSetting, ServiceFiles
+from dive_frontend.app import PortalApp
+from dive_frontend.settings import Partner, PortalSettings
+from dive_infra.catalog.applications import backend, frontend, kas
+from dive_infra.catalog.spec import FILES, Material, ServiceSpec
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.credentials import CREDENTIALS
+from dive_infra.config.naming import Names
+from dive_infra.identity import opal_token
+from dive_kas.app import LARGEST_BODY, KeyAccessApp
+from dive_kas.settings import KeyAccessSettings
+from tests.support.lab import certificates
+
+FRA, USA = (Names(country) for country in (COUNTRIES["FRA"], HUB))
+Start = Callable[[ServiceSpec], None]
+Send = Callable[..., httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def key() -> str:
+    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture
+def container(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
+    """Give this process the variables and files that the catalog declares for a service."""
+    certificate, tls_key, ca = certificates(FRA, USA)
+    secrets = {row.name: key if row.kind == "rsa" else f"secret-of-{row.name}" for row in CREDENTIALS}
+    stores.database.cache_clear()
+
+    def start(spec: ServiceSpec) -> None:
+        for path, text in spec.files(Material(secrets, certificate, tls_key, ca)).items():
+            file = tmp_path / Path(path).relative_to(FILES)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        for name, value in spec.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("DIVE_FILES", str(tmp_path))
+
+    return start
+
+
+def _client(app: Starlette) -> Send:
+    """Return a function that sends a request to the application, without a network."""
+
+    async def send(method: str, path: str, **how: Any) -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as client:
+            return await client.request(method, path, **how)
+
+    def run(method: str, path: str, **how: Any) -> httpx.Response:
+        # With a loop factory the runner leaves the main thread's loop alone, which other tests use.
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(send(method, path, **how))
+
+    return run
+
+
+def test_each_service_reads_what_the_catalog_declares(container: Start, tmp_path: Path) -> None:
+    container(backend(FRA, USA, [USA]))
+    api = BackendSettings()
+    assert (api.port, api.kas_url, api.is_hub) == (FRA.port("backend"), FRA.url("kas"), False)
+    container(backend(USA, USA, [FRA]))
+    assert BackendSettings().is_hub
+    container(kas(FRA, USA))
+    access = KeyAccessSettings()
+    assert (access.port, access.kas_id, access.issuers) == (FRA.port("kas"), FRA.kas_id, (FRA.issuer,))
+    container(frontend(FRA, USA, [USA]))
+    portal = PortalSettings()
+    assert portal.partners == (Partner("USA", USA.idp_alias, USA.country.name),)
+    assert portal.identity_origins == (FRA.url("keycloak"), USA.url("keycloak"))
+    assert {api.instance_code, access.instance_code, portal.instance_code} == {"FRA"}
+    assert portal.files == ServiceFiles(tmp_path)
+
+
+def test_a_missing_variable_is_named(container: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    container(kas(FRA, USA))
+    monkeypatch.delenv("KAS_ID")
+    with pytest.raises(MissingSetting, match="environment variable KAS_ID is not set"):
+        KeyAccessSettings()
+
+
+def test_partners_in_another_form_are_refused(container: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    container(frontend(FRA, USA, []))
+    assert PortalSettings().partners == ()
+    monkeypatch.setenv("PARTNERS", "USA=usa-idp")
+    with pytest.raises(MissingSetting, match="PARTNERS is 'USA=usa-idp'; expected CODE=alias=Name"):
+        PortalSettings()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "reason"),
+    [
+        ("/api/whoami", {}, "expected a bearer token"),
+        ("/api/resources", {"Authorization": "Basic eDp4"}, "expected a bearer token"),
+        ("/api/resources/doc-fra-000001", {"Authorization": "Bearer x"}, "the token cannot be read"),
+    ],
+)
+def test_the_backend_answers_no_one_without_a_token(
+    container: Start, path: str, headers: Mapping[str, str], reason: str
+) -> None:
+    container(backend(FRA, USA, [USA]))
+    answer = _client(BackendApp(BackendSettings()).starlette())("GET", path, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
+    assert reason in answer.json()["reason"]
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("path", ["/api/opal/data-sources", "/api/opal/trusted-issuers", "/api/link/admin/serverinfo"])
+def test_only_the_hub_distributes_policies_and_has_the_link_gateway(container: Start, path: str) -> None:
+    container(backend(FRA, USA, [USA]))
+    assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 404
+    container(backend(USA, USA, [FRA]))
+    assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 401
+
+
+def test_the_hub_serves_its_policies_to_a_country(container: Start, key: str) -> None:
+    container(backend(USA, USA, [FRA]))
+    client = _client(BackendApp(BackendSettings()).starlette())
+    headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
+    answer = client("GET", "/api/opal/policies/bundle.tar.gz", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/gzip")
+    again = client(
+        "GET", "/api/opal/policies/bundle.tar.gz", headers=headers | {"If-None-Match": answer.headers["ETag"]}
+    )
+    assert again.status_code == 304
+    entries = client("GET", "/api/opal/data-sources", headers=headers).json()["entries"]
+    assert {entry["dst_path"] for entry in entries} >= {"/dive/trusted_issuers"}
+    assert all(entry["url"].startswith("https://localhost/api/opal/") for entry in entries)
+    assert {tuple(entry["topics"]) for entry in entries} == {("policy_data/fra",)}
+    assert (
+        client("GET", "/api/opal/unknown", headers=headers)
+        .json()["reason"]
+        .startswith("feed 'unknown' does not exist; expected one of trusted-issuers")
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [("{", 400), ("[]", 400), ("x" * (LARGEST_BODY + 1), 400), ("{}", 401)],
+    ids=["no JSON", "no object", "too large", "no token"],
+)
+def test_the_key_access_service_refuses_a_malformed_request(container: Start, body: str, status: int) -> None:
+    container(kas(FRA, USA))
+    answer = _client(KeyAccessApp(KeyAccessSettings()).starlette())("POST", "/rewrap", content=body)
+    assert answer.status_code == status
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_portal_needs_no_one_for_its_welcome_page_and_its_refusals(container: Start) -> None:
+    container(frontend(FRA, USA, [USA]))
+    client = _client(PortalApp(PortalSettings()).starlette())
+    welcome = client("GET", "/")
+    assert (welcome.status_code, 'id="login-usa"' in welcome.text) == (200, True)
+    assert client("GET", "/login?idp=XXX").status_code == 404
+    unknown = client("GET", "/callback?code=x&state=y")
+    assert (unknown.status_code, "was not started here" in unknown.text) == (400, True)
+    assert client("GET", "/documents/doc-fra-000001").headers["Location"] == "/"
+    session = client("GET", "/session")
+    assert (session.status_code, session.json()["error"]) == (401, "unauthorized")
+    assert client("GET", "/static/style.css").status_code == 200

@@ -1,4 +1,4 @@
-"""All rules, and the table of them for people (docs/policies.md)."""
+"""All rules, and the table of them for people (docs/reference/policies.md)."""
 
 from policy import containers, data, identity
 from policy.rule import Rule

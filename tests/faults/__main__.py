@@ -1,4 +1,4 @@
-"""Writes docs/faults.md and docs/healing-table.md anew from what was measured: `.venv/bin/python -m tests.faults`."""
+"""Write docs/reference/faults.md and docs/reference/healing-table.md from the recorded results: `.venv/bin/python -m tests.faults`."""
 
 from tests.faults.table import write_pages
 

@@ -208,7 +208,7 @@ def _names(argument: ast.expr, values: Mapping[str, list[str]]) -> set[str]:
 
 
 def markdown(swept: Swept, undisturbed: Iterable[Point], same: bool) -> str:
-    """The table of docs/crash-points.md."""
+    """Return docs/reference/crash-points-table.md."""
     count = Counter(p.name for p in undisturbed if p.moment == "before")
     killed: dict[str, Counter[str]] = defaultdict(Counter)
     for point, times in swept.points.items():

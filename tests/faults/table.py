@@ -45,8 +45,8 @@ _Row = TypeVar("_Row", Healed, Repaired)
 
 
 def write_pages() -> None:
-    (ROOT / "docs" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
-    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
+    (ROOT / "docs" / "reference" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
+    (ROOT / "docs" / "reference" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
 
 
 def keep(folder: Path, row: Healed | Repaired) -> None:
@@ -65,7 +65,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 def healing(rows: Iterable[Healed]) -> str:
-    """`docs/healing-table.md`."""
+    """`docs/reference/healing-table.md`."""
     lines = ["| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
     found = {row.name: row for row in rows}
     for fault in FAULTS:
@@ -81,7 +81,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def published(rows: list[Repaired]) -> str:
-    """`docs/faults.md`."""
+    """`docs/reference/faults.md`."""
     cases = {c.name: c for c in CASES}
     rows = sorted((r for r in rows if r.name in cases), key=lambda r: list(cases).index(r.name))
     faults = [r for r in rows if cases[r.name].damages]

@@ -109,7 +109,7 @@ def test_an_unknown_code_ends_as_wrong_use() -> None:
 def test_exit_codes_are_documented_where_they_are_looked_for() -> None:
     assert {code.value for code in Exit} == {0, 1, 2, 3, 4, 130}
     assert MEANINGS.keys() == set(Exit)
-    written = (ROOT / "docs" / "operations.md").read_text()
+    written = (ROOT / "docs" / "reference" / "commands.md").read_text()
     for code, meaning in MEANINGS.items():
         assert f"| {code.value} | {meaning} |" in written
     shown = " ".join(CliRunner().invoke(app, ["--help"]).stdout.replace("│", " ").split())

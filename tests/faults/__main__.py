@@ -1,4 +1,4 @@
-"""Write docs/reference/faults.md and docs/reference/healing-table.md from the recorded results: `.venv/bin/python -m tests.faults`."""
+"""Write faults.md and healing-table.md of docs/reference from recorded results: `.venv/bin/python -m tests.faults`."""
 
 from tests.faults.table import write_pages
 

@@ -41,7 +41,7 @@ def anchors(page: Path) -> set[str]:
     """The ids that GitHub gives to the headings of a page, and those that it states itself."""
     text = prose(page)
     headings = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title) for title in re.findall(r"(?m)^#+ (.*)$", text)]
-    made = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in headings}
+    made = {re.sub(r"[^\w -]", "", title.strip()).lower().replace(" ", "-") for title in headings}
     return made | set(re.findall(r'id="([^"]+)"', text))
 
 

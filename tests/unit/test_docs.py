@@ -11,9 +11,10 @@ from urllib.parse import unquote
 import pytest
 from typer.testing import CliRunner
 
+from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.config.settings import Settings
-from dive_infra.machine.state import ROOT
+from tests.unit.test_rooms import ORDER
 
 DOCS = ROOT / "docs"
 GENERATED = ("faults.md", "healing-table.md", "crash-points-table.md", "errors.md")  # their words are the code's
@@ -85,10 +86,12 @@ def test_the_page_of_settings_names_every_setting() -> None:
     assert keys == {field.alias or key for key, field in Settings.model_fields.items()}
 
 
-def test_the_architecture_lists_every_package() -> None:
+def test_the_architecture_lists_every_package_in_the_order_of_imports() -> None:
     listed = re.findall(r"(?m)^\| `dive_infra/(\w+)` \|", (ROOT / "ARCHITECTURE.md").read_text())
     packages = {p.parent.name for p in (ROOT / "dive_infra").glob("*/__init__.py")}
     assert sorted(listed) == sorted(packages)
+    rank = {package: place for place, row in enumerate(ORDER) for package in row}
+    assert listed == sorted(listed, key=lambda package: rank[package])
 
 
 TOP = ("dive_infra", "tests", "services", "policies", "policy", "images", "toolchain", "schemas", "docs", ".github")

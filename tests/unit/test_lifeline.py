@@ -8,7 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-PROGRAM = "import sys, time; from dive_infra.dynamic.runtime.engine_watchdog import watch; watch(sys.argv[1]); time.sleep(60)"
+PROGRAM = (
+    "import sys, time; from dive_infra.dynamic.runtime.engine_watchdog import watch; watch(sys.argv[1]); time.sleep(60)"
+)
 
 
 @pytest.fixture

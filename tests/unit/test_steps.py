@@ -21,7 +21,14 @@ WRITES = re.compile(
     |\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
     re.VERBOSE,
 )
-PLACES = ("seeds", "identity", "orchestration", "engines/docker/container_repair.py", "machine/files.py", "dynamic/network_probe.py")
+PLACES = (
+    "seeds",
+    "identity",
+    "orchestration",
+    "engines/docker/container_repair.py",
+    "machine/files.py",
+    "dynamic/network_probe.py",
+)
 
 
 def test_without_a_listener_a_step_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,8 +98,8 @@ def published(rows: list[Repaired]) -> str:
     lines = [
         "# Faults, and what `./dive repair` does about them",
         "",
-        "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid, no",
-        "data volume may have been removed or recreated, and no other container may have been touched. Written by:",
+        "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid,",
+        "no data volume may have been removed or recreated, and no other container may have been touched. Written by:",
         "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
     ]
     if faults:

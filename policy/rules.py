@@ -1,4 +1,4 @@
-"""All rules, and their table in docs/policies.md."""
+"""All rules, and their table in docs/reference/policies.md."""
 
 from policy import containers, data, identity
 from policy.rule import Rule

@@ -18,7 +18,7 @@ NAMESPACE = "divebench"
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="how often each run is measured")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="print every round as JSON")] = False,
-    docs: Annotated[bool, typer.Option(help="write the table into docs/performance.md")] = False,
+    docs: Annotated[bool, typer.Option(help="write the table into docs/explanation/performance.md")] = False,
 ) -> None:
     """Measure runs with nothing to do, healing and a first deployment; 10 to 15 minutes, best beside nothing else."""
     prepare()

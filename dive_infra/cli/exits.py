@@ -1,4 +1,4 @@
-"""The exit codes of every verb of `./dive`: one table, shown by `./dive --help` and in docs/operations.md."""
+"""The exit codes of every verb of `./dive`: one table, shown by `./dive --help` and in docs/reference/commands.md."""
 
 from collections.abc import Iterable
 from enum import IntEnum

@@ -19,7 +19,9 @@ def explain(
     code: Annotated[
         str | None, typer.Argument(help="such as 1301; left out, all are listed", autocompletion=known)
     ] = None,
-    as_page: Annotated[bool, typer.Option("--page", help="print docs/errors.md as it is made from the table")] = False,
+    as_page: Annotated[
+        bool, typer.Option("--page", help="print docs/reference/errors.md, made from the table")
+    ] = False,
 ) -> None:
     """Tell what an error code of a finding means, what it comes from, and what mends it."""
     console = stdout()

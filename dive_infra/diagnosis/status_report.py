@@ -79,7 +79,7 @@ class LinkStatus(Part):
 class Problem(Part):
     """Something that is not as it should be: `check` is what should be so, `next` the command that mends it.
 
-    `code` is a number of docs/errors.md.
+    `code` is a number of docs/reference/errors.md.
     """
 
     severity: Severity

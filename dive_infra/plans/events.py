@@ -121,7 +121,7 @@ def _hear(lines: Iterable[str]) -> _Heard:
 
 
 def _violation(judged: Mapping[str, Any]) -> str:
-    """What a rule of `policy/` found; why there is such a rule is in docs/policies.md."""
+    """What a rule of `policy/` found; why there is such a rule is in docs/reference/policies.md."""
     name = judged["resourceUrn"].rpartition("::")[2]
     return f"{name} breaks the rule {judged['policyName']}: {_plain(judged['message']).splitlines()[0]}"
 

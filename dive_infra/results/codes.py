@@ -1,4 +1,4 @@
-"""The error codes: what each means, what it comes from, and what mends it. `docs/errors.md` is made from this table.
+"""The error codes: what each means, its cause and its remedy. `docs/reference/errors.md` is made from this table.
 
 The numbers are those of DIVE V3, so that what people know stays true. A finding carries one; `./dive explain 1301`
 tells the row.
@@ -48,7 +48,7 @@ class Code:
     @property
     def anchor(self) -> str:
         """Where the page explains it."""
-        return f"docs/errors.md#{self.number}"
+        return f"docs/reference/errors.md#{self.number}"
 
 
 _ROWS = (
@@ -359,7 +359,7 @@ def find(text: str) -> Code:
 
 
 def page() -> str:
-    """`docs/errors.md`."""
+    """`docs/reference/errors.md`."""
     lines = [
         "# Error codes",
         "",

@@ -30,7 +30,7 @@ from tests.faults.fault import Scene
 from tests.integration.coalition import Country
 from tests.integration.live import clear, told
 
-DOCUMENT = ROOT / "docs" / "performance.md"
+DOCUMENT = ROOT / "docs" / "explanation" / "performance.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 
 _DECIDED = f"✓ {Phase.PREFLIGHT} phase complete and validated, skipping"

@@ -1,4 +1,4 @@
-"""Writes docs/faults.md and docs/healing-table.md anew from what was measured: `.venv/bin/python -m tests.faults`."""
+"""Write faults.md and healing-table.md of docs/reference from recorded results: `.venv/bin/python -m tests.faults`."""
 
 from tests.faults.table import write_pages
 

@@ -208,7 +208,7 @@ def _names(argument: ast.expr, values: Mapping[str, list[str]]) -> set[str]:
 
 
 def markdown(swept: Swept, undisturbed: Iterable[Point], same: bool) -> str:
-    """The table of docs/crash-points.md."""
+    """Return docs/reference/crash-points-table.md."""
     count = Counter(p.name for p in undisturbed if p.moment == "before")
     killed: dict[str, Counter[str]] = defaultdict(Counter)
     for point, times in swept.points.items():
@@ -219,7 +219,12 @@ def markdown(swept: Swept, undisturbed: Iterable[Point], same: bool) -> str:
         for point in before.points:
             seconds[point.name].append(after.seconds)
     head = [
-        "| step | times | killed before | killed after | made, not recorded | seconds until the next point | result |"
+        "# Crash points",
+        "",
+        "Where the sweep killed a deployment, and whether the end equals an undisturbed one. Written by:",
+        "`./dive test -- tests/integration/test_2_up.py tests/integration/test_5_sweep.py --sweep --docs`.",
+        "",
+        "| step | times | killed before | killed after | made, not recorded | seconds until the next point | result |",
     ]
     rows = [
         f"| {name} | {count.get(name, '–')} | {killed[name]['before']} | {killed[name]['after']} | "

@@ -45,8 +45,8 @@ _Row = TypeVar("_Row", Healed, Repaired)
 
 
 def write_pages() -> None:
-    (ROOT / "docs" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
-    (ROOT / "docs" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
+    (ROOT / "docs" / "reference" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
+    (ROOT / "docs" / "reference" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
 
 
 def keep(folder: Path, row: Healed | Repaired) -> None:
@@ -65,8 +65,16 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 def healing(rows: Iterable[Healed]) -> str:
-    """`docs/healing-table.md`."""
-    lines = ["| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
+    """Return docs/reference/healing-table.md."""
+    lines = [
+        "# What an update heals",
+        "",
+        "Each row damages a real coalition of two countries and runs the command that the messages name. Written by:",
+        "`./dive test -- --whole --docs tests/integration/test_3_heal.py`.",
+        "",
+        "| damage | the validator says | command | what it changes | seconds |",
+        "|---|---|---|---|---|",
+    ]
     found = {row.name: row for row in rows}
     for fault in FAULTS:
         if row := found.get(fault.name):
@@ -81,17 +89,17 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def published(rows: list[Repaired]) -> str:
-    """`docs/faults.md`."""
+    """Return docs/reference/faults.md."""
     cases = {c.name: c for c in CASES}
     rows = sorted((r for r in rows if r.name in cases), key=lambda r: list(cases).index(r.name))
     faults = [r for r in rows if cases[r.name].damages]
     refused = [r for r in rows if not cases[r.name].damages]
     mended = sum(not row.next for row in faults)
     lines = [
-        "# What goes wrong, and what `./dive repair` makes of it",
+        "# Faults, and what `./dive repair` does about them",
         "",
-        "Each row damages a real coalition of two countries and runs the command. Held is that everything is valid",
-        "afterwards, that no data volume was removed or made anew, and that no other container was touched. Made by:",
+        "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid,",
+        "no data volume may have been removed or recreated, and no other container may have been touched. Written by:",
         "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
     ]
     if faults:
@@ -103,7 +111,7 @@ def published(rows: list[Repaired]) -> str:
             *_table(faults, cases),
         ]
     if refused:
-        lines += ["", "## What is not its to mend", "", *_table(refused, cases)]
+        lines += ["", "## What a person must resolve", "", *_table(refused, cases)]
     if unmeasured := [c for c in CASES if c.name not in {r.name for r in rows}]:
         told = (
             f"{len(unmeasured)} of {len(CASES)} rows, tests like the others, for which no run has been recorded here:"

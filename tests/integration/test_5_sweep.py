@@ -55,7 +55,7 @@ def test_it_ends_as_if_nobody_had_disturbed_it(
     off = differing(undisturbed, inventory(docker_engine, usa, fra))
     if request.config.getoption("--docs"):
         table = markdown(swept, [p for k, _ in swept.kills for p in k.told], same=not off)
-        (ROOT / "docs" / "crash-points-table.md").write_text(table)
+        (ROOT / "docs" / "reference" / "crash-points-table.md").write_text(table)
     assert not off
     again = fra.up()
     assert again.ok, told(again)

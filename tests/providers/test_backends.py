@@ -1,4 +1,4 @@
-"""The commands of docs/backends.md on a real Postgres: a stack moves there from a folder, its passphrase changes."""
+"""The commands of docs/how-to/choose-a-backend.md on a real Postgres: move a stack there, change its passphrase."""
 
 import json
 import os

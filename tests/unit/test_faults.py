@@ -35,4 +35,4 @@ def test_the_newest_result_of_a_fault_counts_and_what_was_not_run_is_told(tmp_pa
 def test_the_published_pages_are_of_these_tables() -> None:
     pages = {"faults.md": published(kept(MEASURED, Repaired)), "healing-table.md": healing(kept(MEASURED, Healed))}
     for name, page in pages.items():
-        assert (ROOT / "docs" / name).read_text() == page, "next: .venv/bin/python -m tests.faults"
+        assert (ROOT / "docs" / "reference" / name).read_text() == page, "next: .venv/bin/python -m tests.faults"

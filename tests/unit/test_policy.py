@@ -20,7 +20,7 @@ from policy.rules import RULES, table
 from policy.wire import UNKNOWNS, read
 
 ROOT = Path(__file__).parents[2]
-DOCUMENT = ROOT / "docs" / "policies.md"
+DOCUMENT = ROOT / "docs" / "reference" / "policies.md"
 BY_NAME = {rule.name: rule for rule in RULES}
 DIGEST = "sha256:" + "0a" * 32
 SECRET = "plain-canary-7f3a"

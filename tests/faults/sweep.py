@@ -190,7 +190,12 @@ def steps() -> set[str]:
         if "cli" in path.parts:
             continue  # the command's own steps
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "crash_point" and node.args:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "crash_point"
+                and node.args
+            ):
                 found |= _names(node.args[0], values)
     return found - {f"delete {kind}" for kind in kinds}  # nothing of ours is deleted in a first deployment
 

@@ -1,4 +1,4 @@
-"""Running Pulumi from the command: in full view to deploy, quietly to ask."""
+"""Run `pulumi up` in the foreground: recover the stack first, retry once, and say how a failed update ended."""
 
 import json
 import signal
@@ -11,115 +11,112 @@ from typing import Any
 
 from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.drift import unseen
+from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.recovery import Recovered, clear, recover
+from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read
-from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail
-from dive_infra.diagnosis.snapshot import recorded
 from dive_infra.orchestration.access import RecordError
+from dive_infra.orchestration.overview import read_overview
 from dive_infra.orchestration.states import State
 from dive_infra.process import lock_refusal
 from dive_infra.results.finding import listing
 
 
-def deploy(stack: str) -> None:
-    """One `pulumi up`, in full view; ends the command when it fails, with the exit code of how it ended."""
-    carry_out(Runner.of(stack))
+def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
+    """Update the stack after clearing what a killed run left.
 
-
-def carry_out(runner: Runner, refresh: bool | None = None) -> None:
-    """As `deploy`: clears what a killed run left. `refresh`: by default where only that sees a change."""
-    recovered = recover(runner)
-    code = _up(runner, recovered, refresh)
+    `refresh` is by default chosen by whether only a refresh sees a change. Raises `PulumiFailed`, `CountryLocked` or
+    `UpdateFailed`.
+    """
+    recovered = recover(runner, reporter)
+    code = _up(runner, recovered, refresh, reporter)
     if code and (recovered.open or (refresh is None and _uncovered(runner, recovered))):
         # It met what a server had not finished then, or what had to be started first could not be asked before.
-        recovered = recover(runner)
-        code = _up(runner, recovered, refresh)
+        recovered = recover(runner, reporter)
+        code = _up(runner, recovered, refresh, reporter)
     if code:
-        fail(
-            f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: mend it, then "
-            f"./dive up {runner.country}",
-            _how_it_ended(runner),
-        )
+        raise _failure(runner)
     if recovered.open:
         clear(runner)
 
 
 def _uncovered(runner: Runner, before: Recovered) -> bool:
-    """Whether a refresh is needed now, and was not before the run."""
+    """Return True if a refresh is needed now and was not before the run."""
     return bool(unseen(runner.state())) and not unseen(before.state)
 
 
-def _up(runner: Runner, recovered: Recovered, refresh: bool | None) -> int:
-    """`pulumi up` in full view; its exit code. Ends the command when it was interrupted, or refused as locked."""
+def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Reporter) -> int:
+    """Return the exit code of `pulumi up`; raises `UpdateInterrupted` or `CountryLocked`."""
     if refresh is None and (findings := unseen(recovered.state)):
-        console.print(listing(findings, "invalid"), markup=False)
+        reporter.line(listing(findings, "invalid"))
         refresh = True
     flags = ["--refresh"] if refresh else []
-    console.rule(" ".join(["pulumi up -s", runner.name, *flags]))
+    reporter.heading(" ".join(["pulumi up -s", runner.name, *flags]))
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
-        told = Path(folder) / "refused"
+        channel = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *flags)
-        variables = {**runner.environment, lock_refusal.VARIABLE: str(told)}
-        code, interrupted = to_its_end(command, runner.folder, variables)
-        refusal = lock_refusal.refusal(told)
+        variables = {**runner.environment, lock_refusal.VARIABLE: str(channel)}
+        code, interrupted = run_in_foreground(command, runner.folder, variables)
+        refusal = lock_refusal.refusal(channel)
     if interrupted:
-        fail(
-            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}",
-            Exit.INTERRUPTED,
+        raise UpdateInterrupted(
+            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}"
         )
     if refusal:
-        fail(refusal, Exit.LOCKED)
+        raise CountryLocked(refusal)
     return code
 
 
-def _how_it_ended(runner: Runner) -> Exit:
-    """Of an update that failed: whether somebody else deploys now, or the country stands deployed in part."""
+def _failure(runner: Runner) -> CountryLocked | UpdateFailed:
+    """Return the failure of an update: another process deploys now, or the country is deployed in part, or neither."""
+    message = (
+        f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: fix it, then run "
+        f"./dive up {runner.country}"
+    )
     if any(update.live for update in updates(runner.name, runner.environment)):
-        return Exit.LOCKED
+        return CountryLocked(message)
     try:
         access = read(runner.name, runner.state()).store
-        record = recorded(access, runner.name) if access else None
+        record = read_overview(access, runner.name) if access else None
     except (PulumiFailed, RecordError):
-        return Exit.FINDINGS  # it failed; what else is so cannot be told
-    return Exit.PARTIAL if record and record.current and record.current.state == State.PARTIAL else Exit.FINDINGS
+        return UpdateFailed(message)  # that it failed is all that is known
+    partial = record and record.current and record.current.state == State.PARTIAL
+    return PartlyDeployed(message) if partial else UpdateFailed(message)
 
 
-def to_its_end(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
-    """Runs a command in the foreground; its exit code, and whether we were asked to stop it.
+def run_in_foreground(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:
+    """Return the command's exit code, and whether we were asked to stop it.
 
-    The terminal gives Ctrl+C to Pulumi too, which then finishes what it has begun (at once, at the second one): it must
-    not be killed before. SIGTERM comes to us alone, and is passed on.
+    The terminal sends Ctrl+C to Pulumi too, which then finishes the operations under way (a second one stops it at
+    once): it must not be killed before. SIGTERM reaches this process alone, and is passed on.
     """
-    with subprocess.Popen(command, cwd=folder, env=environment) as running, _passed_on(running) as asked:
+    with subprocess.Popen(command, cwd=folder, env=environment) as running, _pass_on_sigterm(running) as signals:
         while True:
             try:
-                return running.wait(), bool(asked)
+                return running.wait(), bool(signals)
             except KeyboardInterrupt:
-                asked.append(signal.SIGINT)
+                signals.append(signal.SIGINT)
 
 
 @contextmanager
-def _passed_on(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
-    """The signals that asked to stop; SIGTERM is passed on to the process."""
-    asked: list[int] = []
+def _pass_on_sigterm(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
+    """Pass SIGTERM on to the process; yield the signals that asked to stop."""
+    signals: list[int] = []
 
-    def passed(number: int, _frame: object) -> None:
-        asked.append(number)
+    def pass_on(number: int, _frame: object) -> None:
+        signals.append(number)
         running.send_signal(number)
 
-    before = signal.signal(signal.SIGTERM, passed)
+    before = signal.signal(signal.SIGTERM, pass_on)
     try:
-        yield asked
+        yield signals
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 def outputs(stack: str) -> dict[str, Any]:
-    try:
-        found = json.loads(Runner.of(stack).ask("stack", "output", "--json"))
-    except PulumiFailed as error:
-        fail(str(error))
+    """Return the outputs of a stack, secrets masked; raises `PulumiFailed`."""
+    found = json.loads(Runner.of(stack).ask("stack", "output", "--json"))
     assert isinstance(found, dict)
     return found

@@ -1,64 +1,62 @@
-"""What a killed run leaves behind in Pulumi, cleared before the next one: its lock, and operations without an end.
+"""What a killed run leaves behind in Pulumi, cleared before the next one: its lock, and pending operations.
 
-Cleared is only the lock of a process that is proven dead. Whoever lives, is on another host or can't be looked at keeps
-it, and we end with `Exit.LOCKED`.
+Only the lock of a process that is proven dead is cleared. An owner that is alive, on another host or unreadable keeps
+it: `CountryLocked`.
 """
 
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from dive_infra.automation import leftover_processes, pending_creates, truncated_state
+from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.lock_owner import LOCKED, Answer, Owner, owners, whether
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read
 from dive_infra.automation.workspace import HOME
-from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail
-from dive_infra.diagnosis.snapshot import recorded
 from dive_infra.orchestration.access import RecordError
+from dive_infra.orchestration.overview import read_overview
 
 _STACK = "pulumi:pulumi:Stack"
-_THERE = "already exists"
+_EXISTS = "already exists"
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """`state` is the stack's, secrets in plain text; `open`: of what a killed run began, something may still come.
+    """The stack's `state`, secrets in plain text.
 
-    Then `clear` is due after a run that succeeded, and another `recover` after one that failed.
+    `open`: a server may still complete a create of the killed run. Then `clear` is due after a run that succeeded, and
+    another `recover` after one that failed.
     """
 
     state: dict[str, Any]
     open: bool = False
 
 
-def recover(runner: Runner) -> Recovered:
-    """Makes the stack ready for a run, and itself where it is not there.
+def recover(runner: Runner, reporter: Reporter) -> Recovered:
+    """Make the stack ready for a run; creates the stack if it does not exist.
 
-    Ends the command, with `Exit.LOCKED` when the stack is locked by anybody who is not proven dead.
+    Raises `PulumiFailed`, or `CountryLocked` if the owner of the lock is not proven dead.
     """
-    try:
-        killed = _unlock(runner)
-        _make_whole(runner)
-        state = runner.state()
-        if killed or operations(state):  # before looking what was made
-            for program in leftover_processes.end_in(runner.folder):
-                console.print(f"{runner.name}: ended {program}, left by a killed run", markup=False, soft_wrap=True)
-        if not operations(state):
-            return Recovered(state)
-        absent = _settle(runner, state)
-        return Recovered(runner.state(), absent)
-    except PulumiFailed as error:
-        fail(str(error))
+    killed = _unlock(runner, reporter)
+    _repair_state(runner, reporter)
+    state = runner.state()
+    if killed or operations(state):  # before looking for what was created
+        for program in leftover_processes.end_in(runner.folder):
+            reporter.line(f"{runner.name}: ended {program}, left by a killed run")
+    if not operations(state):
+        return Recovered(state)
+    absent = _settle(runner, state, reporter)
+    return Recovered(runner.state(), absent)
 
 
 def clear(runner: Runner, *targets: str) -> None:
-    """Forgets what was begun and not recorded; looks at the stack itself where there are no `targets` (URNs).
+    """Drop the pending creates from the state; without `targets` (URNs), refreshes only the stack resource itself.
 
-    Looking at nothing else costs nothing. Raises `PulumiFailed`.
+    A refresh of that one resource costs nothing. Raises `PulumiFailed`.
     """
     resources = runner.state()["deployment"].get("resources") or []
     urns = targets or [r["urn"] for r in resources if r["type"] == _STACK]
@@ -67,38 +65,38 @@ def clear(runner: Runner, *targets: str) -> None:
 
 
 def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was begun and has no recorded end: each with its `type` (`creating` …) and its `resource`."""
+    """Return the pending operations: each with its `type` (`creating` …) and its `resource`."""
     return [*((state.get("deployment") or {}).get("pending_operations") or [])]
 
 
-def _unlock(runner: Runner) -> bool:
-    """Whether there was a lock of a dead run."""
+def _unlock(runner: Runner, reporter: Reporter) -> bool:
+    """Return True if a dead run had locked the stack."""
     with _one_at_a_time():
         refusal = _refusal(runner)
         if not refusal:
             return False
         found = owners(refusal)
-        told = [whether(owner) for owner in found]
-        if not found or any(answer != "dead" for answer, _ in told):
-            _locked(runner, refusal, found, told)
-        _make_whole(runner)  # Pulumi wants to read the state, also to free it
+        lives = [whether(owner) for owner in found]
+        if not found or any(answer != "dead" for answer, _ in lives):
+            raise _locked(runner, refusal, found, lives)
+        _repair_state(runner, reporter)  # `pulumi cancel` reads the state as well
         runner.ask("cancel", "--yes")
-        for owner, (_, why) in zip(found, told, strict=True):
-            console.print(f"{runner.name}: cleared the lock of {owner}: {why}", markup=False, soft_wrap=True)
+        for owner, (_, why) in zip(found, lives, strict=True):
+            reporter.line(f"{runner.name}: cleared the lock of {owner}: {why}")
     return True
 
 
-def _make_whole(runner: Runner) -> None:
-    """Of a state that was cut off while it was written; nobody deploys."""
+def _repair_state(runner: Runner, reporter: Reporter) -> None:
+    """Repair a state file that was truncated while it was written; requires that no process is writing it."""
     for line in truncated_state.mend(runner.name, runner.environment):
-        console.print(f"{runner.name}: {line}", markup=False, soft_wrap=True)
+        reporter.line(f"{runner.name}: {line}")
 
 
 def _refusal(runner: Runner) -> str:
-    """The words in which Pulumi refuses the stack as locked; empty when it is free. Makes the stack where it is not."""
-    # Making a stack asks for its lock first, and then whether it is there already: nothing else is as cheap.
+    """Return the message with which Pulumi refuses the locked stack, "" if it is free; creates a missing stack."""
+    # `stack init` takes the lock before it checks whether the stack exists: no other command is as cheap.
     done = runner.run("stack", "init", "--no-select")
-    if done.returncode == 0 or _THERE in done.stderr:
+    if done.returncode == 0 or _EXISTS in done.stderr:
         return ""
     if LOCKED not in done.stderr:
         raise PulumiFailed(f"`pulumi stack init -s {runner.name}` failed: {done.stderr.strip()}")
@@ -114,45 +112,44 @@ def _one_at_a_time() -> Iterator[None]:
         yield
 
 
-def _locked(runner: Runner, refusal: str, found: list[Owner], told: list[tuple[Answer, str]]) -> NoReturn:
+def _locked(runner: Runner, refusal: str, found: list[Owner], lives: list[tuple[Answer, str]]) -> CountryLocked:
     code, again = runner.country, f"./dive up {runner.country}"
     phase = _phase(runner)
     who = ", ".join(map(str, found)) or refusal.strip()
-    if any(answer == "alive" for answer, _ in told):
-        fail(f"{code} is being deployed by {who}{phase}; next: wait for it to end, then: {again}", Exit.LOCKED)
-    why = "; ".join(why for _, why in told) or "its owner is not named"
-    fail(
-        f"{code} is locked by {who}{phase}; whether that run lives cannot be told: {why}; next: look there; if it does "
-        f"not, pulumi cancel -s {runner.name}, then: {again}",
-        Exit.LOCKED,
+    if any(answer == "alive" for answer, _ in lives):
+        return CountryLocked(f"{code} is being deployed by {who}{phase}; next: wait for it to end, then: {again}")
+    why = "; ".join(why for _, why in lives) or "Pulumi does not name its owner"
+    return CountryLocked(
+        f"{code} is locked by {who}{phase}; cannot determine whether that run is still alive: {why}; next: look there; "
+        f"if it is not, pulumi cancel -s {runner.name}, then: {again}"
     )
 
 
 def _phase(runner: Runner) -> str:
-    """`, phase SEEDING`, where the record tells it."""
+    """Return `, phase SEEDING` if the record can be read."""
     try:
         access = read(runner.name, runner.state()).store
-        holder = recorded(access, runner.name).holder if access else None
+        holder = read_overview(access, runner.name).holder if access else None
     except (PulumiFailed, RecordError):
-        return ""  # told without
+        return ""  # the refusal is complete without it
     return f", phase {holder.phase}" if holder and holder.live else ""
 
 
-def _settle(runner: Runner, state: Mapping[str, Any]) -> bool:
-    """Whether something may still come."""
-    begun = operations(state)
-    console.print(f"{runner.name}: a run ended in the middle of {_listed(begun)}", markup=False, soft_wrap=True)
-    made = [op["resource"] for op in begun if op["type"] == "creating"]
-    removal = pending_creates.remove(made, state)
+def _settle(runner: Runner, state: Mapping[str, Any], reporter: Reporter) -> bool:
+    """Remove what pending creates left; return True if a server may still complete one."""
+    pending = operations(state)
+    reporter.line(f"{runner.name}: a run ended in the middle of {_listed(pending)}")
+    creates = [op["resource"] for op in pending if op["type"] == "creating"]
+    removal = pending_creates.remove(creates, state)
     for line in removal.told:
-        console.print(f"  {line}", markup=False, soft_wrap=True)
+        reporter.line(f"  {line}")
     if removal.absent:
         return True
     recorded = {r["urn"] for r in state["deployment"].get("resources") or []}
-    # What may be gone already is looked at again.
-    clear(runner, *(urn for op in begun if op["type"] == "deleting" and (urn := op["resource"]["urn"]) in recorded))
+    # A delete may have succeeded: the refresh finds out.
+    clear(runner, *(urn for op in pending if op["type"] == "deleting" and (urn := op["resource"]["urn"]) in recorded))
     return False
 
 
-def _listed(begun: list[dict[str, Any]]) -> str:
-    return ", ".join(f"{op['type']} {op['resource']['urn'].rsplit('::', 1)[-1]}" for op in begun)
+def _listed(pending: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{op['type']} {op['resource']['urn'].rsplit('::', 1)[-1]}" for op in pending)

@@ -1,18 +1,51 @@
-"""The stack files of a coalition: what a new country's says, and its place in the hub's."""
+"""The stack files of a coalition (`Pulumi.fra.yaml`): which exist, what they declare, and how a country is added."""
 
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import yaml
 from ruamel.yaml import YAML
 
-from dive_infra.config.countries import Country
+from dive_infra.automation import workspace
+from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, parse
 from dive_infra.config.naming import DEFAULT_NAMESPACE
-from dive_infra.config.settings import PROJECT, Settings, load
+from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
 
 _SPOKES = f"{PROJECT}:spokes"
+_SECRETS = f"{PROJECT}:secrets"
+
+
+def country_codes(wanted: Iterable[str]) -> list[str]:
+    """Return the codes in capitals, each once, the hub first; raises `UnknownCountry`."""
+    codes = dict.fromkeys(parse(code.upper()).code for code in wanted)
+    return sorted(codes, key=lambda code: code != HUB_CODE)  # the others in the order given
+
+
+def all_codes() -> list[str]:
+    """Return the codes of all countries with a stack file, the hub first."""
+    stacks = [path.name.split(".")[1].upper() for path in workspace.STACKS.glob("Pulumi.*.yaml")]
+    return sorted((c for c in stacks if c in COUNTRIES), key=lambda code: (code != HUB_CODE, code))
+
+
+def read_settings(code: str) -> Settings:
+    """Return the settings that the stack file of a country declares, without its secrets; raises `SettingsError`."""
+    path = workspace.stack_file(code.lower())
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        present = ", ".join(sorted(p.name for p in workspace.STACKS.glob("Pulumi.*.yaml"))) or "none"
+        raise SettingsError(
+            f"{path.name} does not exist, so {code} is not a country of this coalition; found {present}; "
+            f"next: ./dive new {code}"
+        ) from None
+    except (OSError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path.name} cannot be read as YAML: {error}") from None
+    configuration = content.get("config") or {}
+    # Encrypted here; the program decrypts and checks them.
+    return load(code.lower(), {key: value for key, value in configuration.items() if key != _SECRETS})
 
 
 def spoke_file(hub: Settings, country: Country) -> str:
@@ -42,8 +75,8 @@ def approves(text: str, code: str) -> bool:
 
 def approving(text: str, code: str) -> str:
     """The hub's stack file with one more country in `dive:spokes`; everything else stays as it is, comments too."""
-    yaml = _yaml(text)
-    data = yaml.load(text)
+    writer = _yaml(text)
+    data = writer.load(text)
     data = {} if data is None else data
     if data.get("config") is None:
         data["config"] = {}
@@ -54,7 +87,7 @@ def approving(text: str, code: str) -> str:
     else:  # not there yet, or JSON as `pulumi config set` writes it
         spokes = [*_spokes(data), code]
         config[_SPOKES] = json.dumps(spokes) if isinstance(known, str) else spokes
-    return _dump(data, yaml)
+    return _dump(data, writer)
 
 
 def _spokes(data: Mapping[str, Any] | None) -> list[str]:
@@ -67,14 +100,14 @@ def _yaml(text: str = "") -> YAML:
     mapping = re.search(r"^( +)[^\s#-]", text, re.MULTILINE)
     items = re.search(r"^( *)[^\s#-][^\n]*:[^\S\n]*\n(?: *#[^\n]*\n)*( *)- ", text, re.MULTILINE)
     offset = len(items[2]) - len(items[1]) if items else 0
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # no line is broken that was not
-    yaml.indent(mapping=len(mapping[1]) if mapping else 2, sequence=offset + 2, offset=offset)
-    return yaml
+    writer = YAML()
+    writer.preserve_quotes = True
+    writer.width = 4096  # no line is broken that was not
+    writer.indent(mapping=len(mapping[1]) if mapping else 2, sequence=offset + 2, offset=offset)
+    return writer
 
 
-def _dump(data: Mapping[str, Any], yaml: YAML) -> str:
+def _dump(data: Mapping[str, Any], writer: YAML) -> str:
     text = io.StringIO()
-    yaml.dump(data, text)
+    writer.dump(data, text)
     return text.getvalue()

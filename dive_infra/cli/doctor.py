@@ -12,12 +12,13 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from dive_infra.automation.stack_config import all_codes, read_settings
 from dive_infra.automation.state_export import Export
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
 from dive_infra.cli.progress import console as progress
-from dive_infra.cli.stacks import codes, declared, every
+from dive_infra.cli.stacks import codes
 from dive_infra.diagnosis import support_bundle as support
 from dive_infra.diagnosis.deep_checks import DEADLINE, examine
 from dive_infra.diagnosis.doctor_report import diagnose
@@ -26,7 +27,7 @@ from dive_infra.diagnosis.status_report import CheckReport, DoctorReport, Patien
 
 def doctor(
     countries: Annotated[
-        list[str] | None, typer.Argument(help="codes such as FRA; by default every country", autocompletion=every)
+        list[str] | None, typer.Argument(help="codes such as FRA; by default every country", autocompletion=all_codes)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/doctor.json)")] = False,
     verbose: Annotated[
@@ -42,7 +43,7 @@ def doctor(
     Changes nothing. Each check is a sentence of what should be so, with a mark: holds, is a warning, does not hold, or
     could not be told.
     """
-    wanted = codes(countries or every())
+    wanted = codes(countries or all_codes())
     ready()
     report = collect(wanted, verbose, patience)
     if as_json:
@@ -63,7 +64,7 @@ def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE
 
     def one(export: Export) -> PatientReport:
         code = export.stack.upper()
-        return diagnose(code, examine(export, partial(declared, code), patience), verbose)
+        return diagnose(code, examine(export, partial(read_settings, code), patience), verbose)
 
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
         found = list(side_by_side.map(one, exports))

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import read
 from dive_infra.automation.state_export import NotDeployed, exported
 from dive_infra.automation.workspace import HOME
@@ -17,7 +18,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import grid, show, signs, stdout
 from dive_infra.cli.progress import console as progress
 from dive_infra.cli.progress import fail
-from dive_infra.cli.stacks import codes, every
+from dive_infra.cli.stacks import codes
 from dive_infra.diagnosis import history as past
 from dive_infra.diagnosis.history import HistoryReport, PhaseRun, RunReport
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
@@ -28,7 +29,7 @@ _SIGNS = {"ran": "green", "skipped": "dim", "failed": "red", "not reached": "dim
 
 
 def history(
-    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=every)],
+    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=all_codes)],
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="how many runs, from the newest on")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/history.json)")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="print Markdown")] = False,

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import typer
 
-from dive_infra.catalog.services import services
 from dive_infra.cli.progress import console, fail, step
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
-from dive_infra.images import resolution
+from dive_infra.images import country_images, resolution
+from dive_infra.images.country_images import references
 
 app = typer.Typer(help="The images of the services.", no_args_is_help=True)
 
@@ -18,18 +18,10 @@ app = typer.Typer(help="The images of the services.", no_args_is_help=True)
 DEFAULT = ["USA", "FRA"]
 
 
-def references(countries: Sequence[Settings]) -> dict[str, str]:
-    """service -> the image reference that it has in these countries (the last one's, where they differ)."""
-    return {spec.name: spec.image for s in countries for spec in services(s.names, s.hub_names, s.partners, s.images)}
-
-
 def ensure(countries: Sequence[Settings]) -> None:
-    """Every image on the engine: present, pulled, or built."""
+    """Find, pull or build every image of these countries, shown as one step."""
     with step("images") as progress:
-        for settings in countries:
-            found = resolution.resolve_all(engine.client(), references([settings]), progress)
-            told = " · ".join(f"{name} {image.source}" for name, image in sorted(found.items()))
-            progress(f"{settings.country}: {told}")
+        country_images.ensure(countries, progress)
 
 
 @app.command("list")

@@ -11,11 +11,12 @@ from rich.table import Table
 
 from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
 from dive_infra.automation.pulumi_cli import PulumiFailed, stacks
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
-from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
 from dive_infra.teardown import inventory, teardown
@@ -23,7 +24,7 @@ from dive_infra.teardown.teardown import Inventory
 
 
 def nuke(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask for the code")] = False,
     local_only: Annotated[
         bool, typer.Option("--local-only", help="go on where the hub is out of reach; what it holds remains")

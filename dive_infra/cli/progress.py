@@ -1,8 +1,8 @@
-"""How the command tells what it does: one line per step with its time, and errors that end with what to do."""
+"""How a verb shows what it does: one line for each step with its time; and how an expected failure ends it."""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -10,42 +10,96 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.workspace import StateError
 from dive_infra.cli.exits import Exit
 from dive_infra.config.settings import SettingsError
 from dive_infra.engines.docker.engine import EngineError
 from dive_infra.images.resolution import ImageError
-from dive_infra.toolchain.debian import PackageError
+from dive_infra.toolchain.debian import PackageError, Progress
 from dive_infra.toolchain.toolchain import ToolchainError
 
 console = Console(stderr=True, highlight=False)
 
-Progress = Callable[[str], None]
+# What an operator can fix; anything else is a defect of ours and shows its traceback.
+EXPECTED = (
+    CountryLocked,
+    EngineError,
+    ImageError,
+    PackageError,
+    PulumiFailed,
+    SettingsError,
+    StateError,
+    ToolchainError,
+    UpdateFailed,
+)
+_EXITS: dict[type[Exception], Exit] = {
+    CountryLocked: Exit.LOCKED,
+    PartlyDeployed: Exit.PARTIAL,
+    UpdateInterrupted: Exit.INTERRUPTED,
+}
 
-# What an operator can mend; anything else is a defect of ours and shows its traceback.
-EXPECTED = (EngineError, ImageError, PackageError, SettingsError, StateError, ToolchainError)
+
+class ConsoleReporter:
+    """Shows the progress of code below the verbs on standard error."""
+
+    def line(self, text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    def heading(self, text: str) -> None:
+        console.rule(text)
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Progress]:
+        """Show each progress line with the seconds since the step started, and how the step ended."""
+        started = time.monotonic()
+
+        def elapsed() -> str:
+            return f"{time.monotonic() - started:.1f} s"
+
+        def progress(line: str) -> None:
+            console.print(f"  [dim]{elapsed():>8}[/]  {escape(line)}", soft_wrap=True)
+
+        try:
+            yield progress
+        except EXPECTED:
+            console.print(f"[red]✗[/] {title} ({elapsed()})")
+            raise
+        console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
+
+
+REPORTER: Reporter = ConsoleReporter()
 
 
 @contextmanager
 def step(title: str) -> Iterator[Progress]:
-    """Runs one step; the lines given to its progress function show the time since the step began."""
-    started = time.monotonic()
-
-    def elapsed() -> str:
-        return f"{time.monotonic() - started:.1f} s"
-
-    def progress(line: str) -> None:
-        console.print(f"  [dim]{elapsed():>8}[/]  {escape(line)}", soft_wrap=True)
-
-    try:
+    """Run one step of a verb; an expected failure ends the command."""
+    with ends_on_failure(), REPORTER.step(title) as progress:
         yield progress
+
+
+@contextmanager
+def ends_on_failure() -> Iterator[None]:
+    """End the command with the message and the exit code of an expected failure."""
+    try:
+        yield
     except EXPECTED as error:
-        console.print(f"[red]✗[/] {title} ({elapsed()})")
-        fail(str(error))
-    console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
+        fail(str(error), exit_of(error))
+
+
+def exit_of(error: Exception) -> Exit:
+    """Return the exit code that tells this failure."""
+    return next((code for kind, code in _EXITS.items() if isinstance(error, kind)), Exit.FINDINGS)
 
 
 def fail(message: str, code: Exit = Exit.FINDINGS) -> NoReturn:
-    """Ends the command: the message says what was found, what was expected and what to do next."""
-    sys.stderr.write(f"dive: {message}\n")
+    """End the command: the message says what was found, what was expected and what to do next."""
+    show_failure(message)
     raise typer.Exit(code)
+
+
+def show_failure(message: str) -> None:
+    """Print an error without ending the command."""
+    sys.stderr.write(f"dive: {message}\n")

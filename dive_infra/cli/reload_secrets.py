@@ -11,8 +11,9 @@ from rich.markup import escape
 
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
-from dive_infra.automation.deploy import to_its_end
+from dive_infra.automation.deploy import run_in_foreground
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import NotDeployed, exported
 from dive_infra.automation.workspace import stack_file
@@ -21,7 +22,7 @@ from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
-from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
 from dive_infra.config.settings import PROJECT, Settings
 from dive_infra.engines.docker import engine
@@ -46,7 +47,7 @@ def _rotatable() -> list[str]:
 
 
 def reload_secrets(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
     names: Annotated[
         list[str] | None,
         typer.Argument(help="secrets such as redis; by default all that differ", autocompletion=_rotatable),
@@ -199,7 +200,8 @@ def _update(name: str, code: str) -> None:
     """Without a refresh, which would ask the servers with the old secrets."""
     console.rule(f"pulumi up -s {name}")
     runner = Runner.of(name)
-    ended, interrupted = to_its_end(runner.command("up", "--yes", "--skip-preview"), runner.folder, runner.environment)
+    command = runner.command("up", "--yes", "--skip-preview")
+    ended, interrupted = run_in_foreground(command, runner.folder, runner.environment)
     if ended:
         cause = "was interrupted" if interrupted else "failed for the cause above"
         fail(

@@ -6,20 +6,21 @@ from typing import Annotated
 
 import typer
 
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli import repair_report as report
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
-from dive_infra.cli.progress import fail
-from dive_infra.cli.stacks import codes, every
-from dive_infra.diagnosis.repair import RepairPlan, act, plan
+from dive_infra.cli.progress import EXPECTED, REPORTER, exit_of, fail, show_failure
+from dive_infra.cli.stacks import codes
+from dive_infra.diagnosis.repair import RepairPlan, plan
 from dive_infra.diagnosis.symptoms import Diagnosis, View, diagnose, proven
 
 _ROUNDS = 3  # what stood behind something else comes to light once that is mended
 
 
 def repair(
-    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=every)],
+    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=all_codes)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what is wrong and the plan, and do nothing")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do it without asking")] = False,
 ) -> None:
@@ -69,7 +70,7 @@ def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit
     """Acts until there is nothing more to do, or doing it again would change nothing; how the country is then."""
     before = found.symptoms
     for _ in range(_ROUNDS):
-        how = act(planned.steps)
+        how = _act(planned)
         found = diagnose(found.code)
         planned = plan(found)
         unchanged = {s.key for s in found.symptoms} >= {s.key for s in before}
@@ -77,6 +78,17 @@ def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit
             return found, how
         before = found.symptoms
     return found, how
+
+
+def _act(planned: RepairPlan) -> Exit:
+    """Carry out the steps, up to the first that fails; return how they ended."""
+    for step in planned.steps:
+        try:
+            step.remedy.act(step.code, REPORTER)
+        except EXPECTED as error:
+            show_failure(str(error))
+            return exit_of(error)
+    return Exit.OK
 
 
 def ended(before: Diagnosis, after: Diagnosis) -> Exit:

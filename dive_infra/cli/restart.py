@@ -11,13 +11,14 @@ from rich.markup import escape
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import Busy, Claim, claim, refuse_while_updating
 from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.state_export import NotDeployed, exported
 from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
-from dive_infra.cli.stacks import chosen, every
+from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
@@ -25,7 +26,7 @@ from dive_infra.engines.docker.restart import Restart, Restarted
 
 
 def restart(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=every)],
+    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
     services: Annotated[
         list[str] | None,
         typer.Argument(help="services such as backend; by default all", autocompletion=lambda: list(SERVICES)),

@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.state_export import Export
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import fail
-from dive_infra.cli.stacks import codes, every
+from dive_infra.cli.stacks import codes
 from dive_infra.cli.status_table import table
 from dive_infra.diagnosis.snapshot import GLANCE, look
 from dive_infra.diagnosis.status import judge
@@ -26,7 +27,7 @@ _OUTCOMES = {"RUNNING": Exit.LOCKED, "PARTIAL": Exit.PARTIAL}
 def status(
     countries: Annotated[
         list[str] | None,
-        typer.Argument(help="codes such as FRA; by default every country of the coalition", autocompletion=every),
+        typer.Argument(help="codes such as FRA; by default every country of the coalition", autocompletion=all_codes),
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="every country that has a stack file")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/status.json)")] = False,
@@ -43,7 +44,7 @@ def status(
         fail("give countries, or --all, not both; next: ./dive status --all", Exit.UNKNOWN)
     if watch and as_json:
         fail("--watch is for people and --json for programs; next: leave one out", Exit.UNKNOWN)
-    wanted = codes(countries or every())
+    wanted = codes(countries or all_codes())
     ready()
     console = stdout()
     if watch:

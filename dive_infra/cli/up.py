@@ -7,11 +7,12 @@ import typer
 from rich.table import Table
 
 from dive_infra.automation.deploy import deploy, outputs
+from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.cli import fleet, images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.history import leave_report
-from dive_infra.cli.progress import console, fail
+from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail
 from dive_infra.cli.stacks import chosen
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import look
@@ -36,12 +37,15 @@ def up(
     for settings in wanted:
         started = time.monotonic()
         try:
-            deploy(settings.country.lower())
+            with ends_on_failure():
+                deploy(Runner.of(settings.country.lower()), REPORTER)
         finally:
             leave_report(settings.country)
         seconds[settings.country] = time.monotonic() - started
     for country, took in seconds.items():
-        console.print(summary(country, took, outputs(country.lower())))
+        with ends_on_failure():
+            found = outputs(country.lower())
+        console.print(summary(country, took, found))
     console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
 
 

@@ -23,9 +23,9 @@ from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
-from dive_infra.diagnosis.snapshot import recorded, whole
+from dive_infra.diagnosis.snapshot import whole
 from dive_infra.orchestration.access import RecordError
-from dive_infra.orchestration.overview import Overview
+from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.toolchain import toolchain
 
@@ -84,7 +84,7 @@ def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> d
 def _overview(stack: StackState | None, name: str) -> Overview:
     if stack is None or stack.store is None:
         raise RecordError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
-    return recorded(stack.store, name)
+    return read_overview(stack.store, name)
 
 
 def _groups(name: str, known: _Known, problem: Exception | None, declared: Declared) -> Iterator[Group]:
@@ -264,7 +264,7 @@ def _clock(known: _Known) -> str:
     assert known.stack is not None  # the record group is asked with one only
     assert known.stack.store is not None
     try:
-        there = recorded(known.stack.store, known.stack.name).now.timestamp()
+        there = read_overview(known.stack.store, known.stack.name).now.timestamp()
     except RecordError as error:
         raise CouldNotTell(str(error).partition("; next: ")[0], "./dive up USA") from None
     after = time.time()

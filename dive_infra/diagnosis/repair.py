@@ -6,17 +6,15 @@ Nothing here declares anything, and nothing removes data: an update by the Pulum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import typer
-
-from dive_infra.automation.deploy import carry_out
+from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import recover
-from dive_infra.cli import images, stacks
-from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import step
+from dive_infra.automation.reporter import Reporter
+from dive_infra.automation.stack_config import read_settings
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.diagnosis.symptoms import Diagnosis, Symptom
 from dive_infra.engines.docker import engine
+from dive_infra.images import country_images
 from dive_infra.toolchain import debian
 
 
@@ -28,7 +26,7 @@ class RepairAction:
     answers: Callable[[Symptom], bool]
     does: str
     spares: str
-    act: Callable[[str], object]
+    act: Callable[[str, Reporter], None]
 
 
 @dataclass(frozen=True)
@@ -52,25 +50,26 @@ class RepairPlan:
     decisions: tuple[Symptom, ...]
 
 
-def _start_engine(_code: str) -> None:
-    with step("Docker engine") as progress:
+def _start_engine(_code: str, reporter: Reporter) -> None:
+    with reporter.step("Docker engine") as progress:
         engine.ensure(progress)
 
 
-def _obtain_images(code: str) -> None:
-    images.ensure(stacks.chosen([code]))
+def _obtain_images(code: str, reporter: Reporter) -> None:
+    with reporter.step("images") as progress:
+        country_images.ensure([read_settings(code)], progress)
 
 
-def _clear(code: str) -> None:
-    recover(Runner.of(code.lower()))
+def _clear(code: str, reporter: Reporter) -> None:
+    recover(Runner.of(code.lower()), reporter)
 
 
-def _update(code: str) -> None:
-    carry_out(Runner.of(code.lower()), refresh=False)
+def _update(code: str, reporter: Reporter) -> None:
+    deploy(Runner.of(code.lower()), reporter, refresh=False)
 
 
-def _refresh(code: str) -> None:
-    carry_out(Runner.of(code.lower()), refresh=True)
+def _refresh(code: str, reporter: Reporter) -> None:
+    deploy(Runner.of(code.lower()), reporter, refresh=True)
 
 
 _IMAGE = 1201
@@ -151,13 +150,3 @@ def next_step(symptom: Symptom, found: Diagnosis) -> str:
     if symptom.by and symptom.by != found.code and not _in_reach(found, symptom):
         return f"the operator of {symptom.by}: ./dive repair {symptom.by}; then: ./dive repair {found.code}"
     return symptom.next
-
-
-def act(steps: tuple[RepairStep, ...]) -> Exit:
-    """Carries out the steps; stops at the first that fails, and says how it ended."""
-    for one in steps:
-        try:
-            one.remedy.act(one.code)
-        except typer.Exit as ended:
-            return Exit(ended.exit_code)
-    return Exit.OK

@@ -28,9 +28,8 @@ from dive_infra.config.naming import Names
 from dive_infra.engines.docker import containers
 from dive_infra.engines.docker.containers import Condition
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
-from dive_infra.orchestration.overview import Overview, overview
+from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase
-from dive_infra.orchestration.store import Store
 
 GLANCE = 10.0  # seconds for all checks of a country
 
@@ -135,17 +134,11 @@ def look(
         )
 
 
-def recorded(access: DatabaseAccess, code: str) -> Overview:
-    """What the record knows of a country; raises `StoreError`."""
-    with Store(access) as store:
-        return store.ask(lambda connection: overview(connection, code))
-
-
 def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> Overview | None:
     if access is None:
         return None
     try:
-        return recorded(access, code)
+        return read_overview(access, code)
     except RecordError as error:
         cause, _, remedy = str(error).partition("; next: ")
         failed.append(Failed("record", cause, remedy or "./dive up USA"))

@@ -26,11 +26,12 @@ from dive_infra.automation.workspace import stack_file
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.config.naming import Names
-from dive_infra.diagnosis.snapshot import look, recorded
+from dive_infra.diagnosis.snapshot import look
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport
 from dive_infra.engines.docker import engine
 from dive_infra.orchestration.access import RecordError
+from dive_infra.orchestration.overview import read_overview
 
 LOG_LINES = 200
 HIDDEN = "[redacted]"
@@ -187,7 +188,7 @@ def _resources(state: Mapping[str, Any]) -> str:
 
 def _record(store: Any, code: str) -> str:
     try:
-        return _json(recorded(store, code))
+        return _json(read_overview(store, code))
     except RecordError as error:
         return f"could not be asked: {error}\n"
 

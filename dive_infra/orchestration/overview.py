@@ -8,8 +8,10 @@ from typing import Any
 from psycopg import Connection
 
 from dive_infra.orchestration import lock
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.records import Current, Holder
 from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.orchestration.store import Store
 
 _ERRORS = 10  # of the newest
 
@@ -92,6 +94,12 @@ class Overview:
     steps: dict[Phase, Recorded]
     links: tuple[Link, ...]
     failures: tuple[Failure, ...]
+
+
+def read_overview(access: DatabaseAccess, country: str) -> Overview:
+    """Return what the record knows of a country; raises `RecordError`."""
+    with Store(access) as store:
+        return store.ask(lambda connection: overview(connection, country))
 
 
 def overview(connection: Connection[Any], country: str) -> Overview:

@@ -16,9 +16,9 @@ from typing import Protocol
 import dive_infra
 from dive_infra.automation.pending_creates import AGAIN, REMOVE
 from dive_infra.automation.recovery import clear, recover
-from dive_infra.cli.progress import console
 from tests.faults.killing import Killed, Point, deploy
 from tests.integration.coalition import Country
+from tests.support.reporter import RecordingReporter
 
 PACKAGE = Path(dive_infra.__file__).parent
 REMOVED = "was made and not recorded: removed"
@@ -141,12 +141,12 @@ def sweep(
     """Deploys the country, killed wherever the plan says until `within` seconds are over, until it stands."""
     swept, ends, again = Swept(), time.monotonic() + within, False
     while True:
-        with console.capture() as told:
-            recovered = recover(country.runner)
-        plan.resumed(told.get())
+        reporter = RecordingReporter()
+        recovered = recover(country.runner, reporter)
+        plan.resumed(reporter.text)
         if swept.kills:
-            swept.kills[-1] = (swept.kills[-1][0], told.get())
-        tell(told.get().strip())
+            swept.kills[-1] = (swept.kills[-1][0], reporter.text)
+        tell(reporter.text.strip())
         late = time.monotonic() > ends
         # Every other kill takes our own provider with it; else it has to end by itself.
         killed = deploy(country, (lambda _: False) if late else plan.chosen, provider_too=bool(len(swept.kills) % 2))

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-import typer
 
+from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import operations, recover
 from dive_infra.automation.workspace import ROOT
+from tests.support.reporter import RecordingReporter
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -63,7 +64,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
 @contextmanager
 def deploying(runner: Runner) -> Iterator["subprocess.Popen[bytes]"]:
     """A run in the middle of making `second`; all its processes end with the block."""
-    recover(runner)
+    recover(runner, RecordingReporter())
     (runner.folder / "hang").touch()
     command = [*runner.command("up", "--yes", "--skip-preview"), "--non-interactive"]
     with subprocess.Popen(command, cwd=runner.folder, env=runner.environment, stdout=subprocess.DEVNULL) as running:
@@ -84,20 +85,19 @@ def locks(runner: Runner) -> list[Path]:
     return [*(runner.folder / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 
-def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_begun(
-    runner: Runner, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_begun(runner: Runner) -> None:
     with deploying(runner) as running:
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
     assert len(locks(runner)) == 1
     assert [op["type"] for op in operations(runner.state())] == ["creating"]
 
-    left = recover(runner).state
+    reporter = RecordingReporter()
+    left = recover(runner, reporter).state
     assert not locks(runner)
     assert not operations(left)
     assert [r["urn"].rsplit("::")[-1] for r in left["deployment"]["resources"] if r.get("id")][-1] == "first"
-    told = capsys.readouterr().err
+    told = reporter.text
     assert f"cleared the lock of root (pid {running.pid} on {socket.gethostname()}, since" in told
     assert f"pid {running.pid} is of no process" in told
     assert "creating second" in told
@@ -105,33 +105,31 @@ def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_beg
     assert not operations(runner.state())
 
 
-def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner) -> None:
     with deploying(runner) as running:
         started = time.monotonic()
-        with pytest.raises(typer.Exit) as ended:
-            recover(runner)
+        with pytest.raises(CountryLocked) as refusal:
+            recover(runner, RecordingReporter())
         took = time.monotonic() - started
-        assert ended.value.exit_code == 3
         assert locks(runner)
         assert running.poll() is None
-    told = capsys.readouterr().err
+    told = str(refusal.value)
     assert f"FRA is being deployed by root (pid {running.pid} on {socket.gethostname()}, since" in told
     assert "next: wait for it to end, then: ./dive up FRA" in told
     assert took < 10
 
 
-def test_a_lock_of_another_host_is_left_and_told(runner: Runner, capsys: pytest.CaptureFixture[str]) -> None:
-    recover(runner)
+def test_a_lock_of_another_host_is_left_and_told(runner: Runner) -> None:
+    recover(runner, RecordingReporter())
     lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/1.json"
     lock.parent.mkdir(parents=True, exist_ok=True)
     lock.write_text(
         json.dumps({"pid": 1, "username": "anne", "hostname": "elsewhere", "timestamp": "2026-11-24T22:30:00Z"})
     )
-    with pytest.raises(typer.Exit) as ended:
-        recover(runner)
-    assert ended.value.exit_code == 3
+    with pytest.raises(CountryLocked) as refusal:
+        recover(runner, RecordingReporter())
     assert lock.exists()
-    told = capsys.readouterr().err
+    told = str(refusal.value)
     assert "FRA is locked by anne (pid 1 on elsewhere, since 2026-11-24 22:30:00)" in told
     assert "elsewhere is another host" in told
     assert "pulumi cancel -s fra" in told

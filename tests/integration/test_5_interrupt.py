@@ -41,10 +41,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import typer
-from dive_infra.automation.deploy import carry_out
+from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.cli.progress import REPORTER, ends_on_failure
 try:
-    carry_out(Runner(sys.argv[1], file=Path(sys.argv[2])))
+    with ends_on_failure():
+        deploy(Runner(sys.argv[1], file=Path(sys.argv[2])), REPORTER)
 except typer.Exit as ended:
     sys.exit(ended.exit_code)
 """

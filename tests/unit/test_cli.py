@@ -9,13 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from dive_infra.automation import drift, workspace
+from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
+from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.checks.runner import Check
 from dive_infra.cli import progress, stacks
 from dive_infra.cli.__main__ import app
+from dive_infra.cli.exits import Exit
 from dive_infra.engines.docker import engine
+from dive_infra.engines.docker.engine import EngineError
 from dive_infra.images import resolution
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase
@@ -26,7 +31,7 @@ from dive_infra.results.finding import Finding
     ("arguments", "told"),
     [
         (["up", "FRR"], "country 'FRR' is not known: expected three capital letters such as FRA; did you mean FRA?"),
-        (["up", "GBR"], "Pulumi.gbr.yaml is not there, so GBR is not a country of this coalition"),
+        (["up", "GBR"], "Pulumi.gbr.yaml does not exist, so GBR is not a country of this coalition"),
     ],
 )
 def test_wrong_use_is_told_and_ends_with_2(arguments: list[str], told: str) -> None:
@@ -39,7 +44,7 @@ def test_wrong_use_is_told_and_ends_with_2(arguments: list[str], told: str) -> N
     ("text", "told"),
     [
         ("config:\n  dive:documents: 3\n", "dive:documents: found 3, expected"),
-        ("config: [\n", "Pulumi.usa.yaml is not YAML"),
+        ("config: [\n", "Pulumi.usa.yaml cannot be read as YAML"),
     ],
 )
 def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
@@ -99,7 +104,7 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
         f"pathlib.Path({str(done)!r}).write_text(str(len(asked)))"
     )
     code = (
-        "import os, pathlib; from dive_infra.automation.deploy import to_its_end as run; "
+        "import os, pathlib; from dive_infra.automation.deploy import run_in_foreground as run; "
         f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
     )
     with subprocess.Popen(
@@ -135,3 +140,29 @@ def test_up_refreshes_only_for_what_no_other_update_mends(
     monkeypatch.setattr(drift, "declared", lambda _: {Phase.CONFIGURATION: "a specification"})
     monkeypatch.setattr(drift, "checks", lambda _: [Check("realm", "realm", lambda: [finding])])
     assert bool(drift.unseen({})) is asks
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CountryLocked("FRA is being deployed"), Exit.LOCKED),
+        (UpdateInterrupted("`pulumi up -s fra` was interrupted"), Exit.INTERRUPTED),
+        (PartlyDeployed("`pulumi up -s fra` failed"), Exit.PARTIAL),
+        (UpdateFailed("`pulumi up -s fra` failed"), Exit.FINDINGS),
+        (PulumiFailed("`pulumi cancel -s fra` failed"), Exit.FINDINGS),
+    ],
+)
+def test_a_failure_below_the_verbs_ends_the_command_with_its_exit_code(
+    error: Exception, code: Exit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit) as ended, progress.ends_on_failure():
+        raise error
+    assert ended.value.exit_code == code
+    assert capsys.readouterr().err == f"dive: {error}\n"
+
+
+def test_a_failure_inside_a_step_is_shown_once_and_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress.console.capture() as shown, pytest.raises(typer.Exit), progress.step("Docker engine"):
+        raise EngineError("no engine; next: start it")
+    assert "✗ Docker engine" in shown.get()
+    assert capsys.readouterr().err == "dive: no engine; next: start it\n"

@@ -177,7 +177,7 @@ def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) 
     (checkout / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA, GBR]\n")
     done = CliRunner().invoke(app, ["up", "--all"])
     assert done.exit_code == 2
-    assert "Pulumi.gbr.yaml is not there" in done.stderr
+    assert "Pulumi.gbr.yaml does not exist" in done.stderr
     both = CliRunner().invoke(app, ["up", "--all", "FRA"])
     assert both.exit_code == 2
 

@@ -33,6 +33,12 @@ ORDER = (
     {"config"},
     {"results", "process", "crypto"},
 )
+# Modules that print or end a process of their own, and why.
+OWN_PROCESS = {
+    "catalog/opal/client.py": "Gunicorn's configuration, run in the container",
+    "dynamic/base.py": "provider messages: Pulumi shows what a provider prints",
+    "dynamic/runtime/engine_watchdog.py": "ends the provider process with its engine",
+}
 DECLARING = {"stacks", "phases", "components", "dynamic"}
 
 
@@ -62,6 +68,30 @@ def test_a_module_imports_only_downwards(path: Path) -> None:
         there = room(module) if module.startswith("dive_infra") else ""
         if there in rank and here in rank and there != here:
             assert rank[there] > rank[here], f"{here} must not import {there}"
+
+
+def ends_or_prints(path: Path) -> list[str]:
+    """Return each line of a module that prints, ends the process or uses what only the command may use."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in {"print", "exit", "quit"} or called.startswith(("sys.std", "sys.exit", "os._exit")):
+                found.append(f"{node.lineno}: {called}()")
+        elif isinstance(node, ast.Raise) and node.exc and "SystemExit" in ast.unparse(node.exc):
+            found.append(f"{node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            found += [f"{node.lineno}: {name}" for name in names if name.split(".")[0] in {"typer", "click", "rich"}]
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_below_the_verbs_no_module_prints_or_ends_the_command(path: Path) -> None:
+    here = str(path.relative_to(PACKAGE))
+    if here.startswith("cli/"):
+        return
+    assert bool(ends_or_prints(path)) == (here in OWN_PROCESS), ends_or_prints(path)
 
 
 def providers() -> list[type[ResourceProvider]]:

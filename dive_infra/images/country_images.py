@@ -1,0 +1,25 @@
+"""The images of whole countries: which reference each service has, and how all of them reach the engine."""
+
+from collections.abc import Sequence
+
+from dive_infra.catalog.services import services
+from dive_infra.config.settings import Settings
+from dive_infra.engines.docker import engine
+from dive_infra.images.resolution import resolve_all
+from dive_infra.toolchain.debian import Progress
+
+
+def references(countries: Sequence[Settings]) -> dict[str, str]:
+    """Return service -> image reference; where countries differ, the last one's."""
+    return {spec.name: spec.image for s in countries for spec in services(s.names, s.hub_names, s.partners, s.images)}
+
+
+def ensure(countries: Sequence[Settings], progress: Progress) -> None:
+    """Find, pull or build every image of these countries.
+
+    Raises `EngineError` or `ImageError`, and `PackageError` or `ToolchainError` for what a build needs.
+    """
+    for settings in countries:
+        resolved = resolve_all(engine.client(), references([settings]), progress)
+        sources = " · ".join(f"{name} {image.source}" for name, image in sorted(resolved.items()))
+        progress(f"{settings.country}: {sources}")

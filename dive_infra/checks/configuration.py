@@ -49,13 +49,14 @@ def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str
     except KeycloakUnreachable as error:
         raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
     if refused:
-        raise Wrong(f"it is refused ({refused})", "the one that is declared", refresh(names), 1306)
+        raise Wrong(f"refused ({refused})", "the one that is declared", refresh(names), 1306)
     return "accepted"
 
 
 def _proof(spec: ConfigurationSpec, names: Names, client: str, value: str, account: bool = True) -> Check:
     sentence = f"{names.realm} accepts the secret of {client}"
-    return Check(sentence, "secrets in use", partial(secret, names, client, value, spec.ca, account))
+    look = partial(secret, names, client, value, spec.ca, account)
+    return Check(sentence, "secrets in use", look, subject=f"secret of {client} at {names.realm}")
 
 
 def _asked(

@@ -37,19 +37,26 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     names = spec.names
     found = [
         Check("the declared containers run, healthy", "containers", lambda: containers(spec.containers)),
-        Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca)),
-        Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca)),
-        Check("OPA answers to its token alone", "opa", lambda: opa(names, spec.opa, spec.ca)),
+        Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca), subject="MongoDB"),
+        Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
+        Check("OPA answers to its token alone", "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA"),
     ]
     found += [
-        Check(f"Postgres answers {d.user} in database {d.name}", "postgres", partial(postgres, names, d, spec.ca))
+        Check(
+            f"Postgres answers {d.user} in database {d.name}",
+            "postgres",
+            partial(postgres, names, d, spec.ca),
+            subject=f"database {d.name}",
+        )
         for d in spec.databases
     ]
     if spec.keycloak:
-        found.append(Check("Keycloak answers a login", "keycloak", lambda: keycloak(names, spec.keycloak, spec.ca)))
+        look = partial(keycloak, names, spec.keycloak, spec.ca)
+        found.append(Check("Keycloak answers a login", "keycloak", look, subject="Keycloak"))
     if spec.store:
         store = spec.store
-        found.append(Check("the orchestration schema is this program's", "schema", lambda: schema(store)))
+        sentence = "the orchestration schema is this program's"
+        found.append(Check(sentence, "schema", lambda: schema(store), subject="orchestration schema"))
     return found
 
 
@@ -67,7 +74,10 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
         code = 1102 if FILES in found else 1202
-        return Finding(sentence, "invalid", expected, found, _UP, code=code, topic="containers", advisory=advisory)
+        return Finding(
+            sentence, "invalid", expected, found, _UP,
+            code=code, topic="containers", advisory=advisory, subject=declared.name,
+        )  # fmt: skip
 
     if not now.exists:
         return wrong("no such container", "a running one")

@@ -24,7 +24,12 @@ def checks(spec: InitializationSpec) -> list[Check]:
         Check("the images are on the engine", "images", lambda: images(spec.images)),
         Check("the certificate covers every name and has days left", "certificate", lambda: certificate(spec)),
         *(
-            Check(f"the issuer of {code} has days left", "issuers", partial(issuer, chain, spec.days))
+            Check(
+                f"the issuer of {code} has days left",
+                "issuers",
+                partial(issuer, chain, spec.days),
+                subject=f"issuer certificate of {code}",
+            )
             for code, chain in spec.issuers.items()
         ),
     ]

@@ -30,9 +30,14 @@ _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bou
 def checks(spec: PreflightSpec) -> list[Check]:
     names = spec.names
     found = [
-        Check("the Docker engine is on this machine", "endpoint", endpoint),
-        Check("the Docker engine answers and has memory", "engine", lambda: memory(spec.memory)),
-        Check("the engine's disk has room", "disk", lambda: disk(spec.disk)),
+        Check("the Docker engine is on this machine", "endpoint", endpoint, subject="Docker engine"),
+        Check(
+            "the Docker engine answers and has memory",
+            "engine",
+            lambda: memory(spec.memory),
+            subject="memory of the engine",
+        ),
+        Check("the engine's disk has room", "disk", lambda: disk(spec.disk), subject="disk of the engine"),
         Check("every port is free or ours", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
@@ -44,8 +49,17 @@ def checks(spec: PreflightSpec) -> list[Check]:
         found.append(Check("the hub is healthy", "hub", lambda: hub_healthy(hub, spec.ca)))
     if spec.store:
         store = spec.store
-        found.append(Check(f"the hub approves {names.country.code}", "approval", lambda: approved(store, names)))
-        found.append(Check("nobody else deploys this country", "lock", lambda: unlocked(store, names)))
+        found.append(
+            Check(
+                f"the hub approves {names.country.code}",
+                "approval",
+                lambda: approved(store, names),
+                subject=f"approval of {names.country.code}",
+            )
+        )
+        found.append(
+            Check("nobody else deploys this country", "lock", lambda: unlocked(store, names), subject="country lock")
+        )
     return found
 
 

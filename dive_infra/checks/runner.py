@@ -37,12 +37,13 @@ class CouldNotTell(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """`sentence` states what is wanted, positively; `topic` groups it in the evidence."""
+    """`sentence` states what is wanted, positively; `topic` groups it in the evidence; `subject` as in `Finding`."""
 
     sentence: str
     topic: str
     look: Callable[[], "str | Sequence[Finding]"]
     advisory: bool = False
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
 
 def _run(check: Check) -> list[Finding]:
     started = time.monotonic()
-    blank = Finding(check.sentence, "valid", topic=check.topic, advisory=check.advisory)
+    blank = Finding(check.sentence, "valid", topic=check.topic, advisory=check.advisory, subject=check.subject)
     try:
         answer = check.look()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)

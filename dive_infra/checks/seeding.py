@@ -69,6 +69,7 @@ def _finding(batch: Batch, state: BatchState) -> Finding:
         remedy="pulumi up",
         code=None if state.valid else 1402,
         topic="seed batches" if state.read is None else _read(batch, state).strip(", "),
+        subject=f"seed batch {batch.id}",
     )
 
 

@@ -37,6 +37,7 @@ def logins(spec: VerificationSpec) -> list[Check]:
             _sentence(where.names, whose.names),
             "logins",
             partial(people[whose.names.country.code].visit, spec, where, whose),
+            subject=f"login of users from {whose.names.country.code} at {where.names.country.code}",
         )
         for where, whose in _visits(spec)
     ]
@@ -55,7 +56,12 @@ def quick(spec: VerificationSpec) -> list[Check]:
 def issuers(spec: VerificationSpec) -> list[Check]:
     """Each country's Keycloak answers, and calls itself what everybody calls it."""
     return [
-        Check(f"the issuer of {p.names.country.code} is one string", "discovery", partial(discovery, p.names, spec.ca))
+        Check(
+            f"the issuer of {p.names.country.code} is one string",
+            "discovery",
+            partial(discovery, p.names, spec.ca),
+            subject=f"issuer of {p.names.country.code}",
+        )
         for p in (spec.own, *spec.partners)
     ]
 
@@ -206,5 +212,12 @@ def _decision(session: PortalSession, here: Names, home: str, document: str, den
         )
     remedy = f"{_UP} -s {here.country.lower}"
     return Finding(
-        sentence, "valid" if found == expected else "invalid", expected, found, remedy, code=1405, topic="decisions"
+        sentence,
+        "valid" if found == expected else "invalid",
+        expected,
+        found,
+        remedy,
+        code=1405,
+        topic="decisions",
+        subject=f"{document} for a user of {home} at {here.country.code}",
     )

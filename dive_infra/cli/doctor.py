@@ -98,7 +98,7 @@ def _check(check: CheckReport, console: Console) -> list[RenderableType]:
     more = (
         f" (and {check.findings - 1} more for this reason)" if check.findings > 1 and check.answer == "unknown" else ""
     )
-    told = f"{check.check}: {check.found}{more}" if check.found else check.check
+    told = f"{check.title}{more}"
     took = Text(f"{check.seconds:.1f} s", style="dim")
     rows: list[RenderableType] = [
         Padding(

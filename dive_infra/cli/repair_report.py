@@ -35,7 +35,7 @@ def _view(view: View, console: Console) -> Iterator[RenderableType]:
 def _listed(symptoms: Sequence[Symptom], console: Console) -> Iterator[RenderableType]:
     for s in symptoms[:_SHOWN]:
         kind = "unknown" if s.unknown else "warning" if s.advisory else "error"
-        yield _row(kind, f"{s.where}{f' {s.number}' if s.number else ''}  {_sentence(s)}", console)
+        yield _row(kind, f"{s.where}{f' {s.number}' if s.number else ''}  {s.title}", console)
     if len(symptoms) > _SHOWN:
         yield Text(f"    and {len(symptoms) - _SHOWN} more")
 
@@ -56,14 +56,14 @@ def planned(found: Diagnosis, plan: RepairPlan, console: Console) -> RenderableT
 
 
 def _causes(step: RepairStep, code: str) -> list[str]:
-    told = [f"{s.code}: {_sentence(s)}" if s.code != code else _sentence(s) for s in step.causes]
+    told = [f"{s.code}: {s.title}" if s.code != code else s.title for s in step.causes]
     return told if len(told) <= _CAUSES else [*told[: _CAUSES - 1], f"{len(told) - _CAUSES + 1} more of the above"]
 
 
 def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) -> list[RenderableType]:
     parts: list[RenderableType] = []
     for s in symptoms:
-        parts.append(_row("unknown" if s.unknown else "error", f"{s.code} {_sentence(s)}", console))
+        parts.append(_row("unknown" if s.unknown else "error", f"{s.code} {s.title}", console))
         parts.append(Padding(Text(f"next: {next_step(s, found)}"), (0, 0, 0, 4)))
     return parts
 
@@ -73,12 +73,12 @@ def proof(before: Diagnosis, after: Diagnosis, seconds: float, console: Console)
     mended = [s for s in before.symptoms if proven(s, after)]
     known = {s.key for s in before.symptoms}
     parts: list[RenderableType] = [Text("before and after", style="bold")]
-    parts += [_row("valid", f"{s.where}  {_sentence(s)} -> valid", console) for s in mended[:_SHOWN]]
+    parts += [_row("valid", f"{s.where}  {s.check} (was: {s.found or 'not so'})", console) for s in mended[:_SHOWN]]
     if len(mended) > _SHOWN:
         parts.append(Text(f"    and {len(mended) - _SHOWN} more"))
     for s in before.symptoms:
         if s not in mended and s.key not in {x.key for x in after.symptoms}:
-            parts.append(_row("unknown", f"{s.where}  {_sentence(s)} -> could not be proven", console))
+            parts.append(_row("unknown", f"{s.where}  {s.title}; could not be checked again", console))
     parts += _decisions(after.symptoms, after, console)
     new = [s for s in after.symptoms if s.key not in known]
     told = f"{before.code} · {len(mended)} of {len(known)} repaired and proven in {seconds:.0f} s"
@@ -86,10 +86,6 @@ def proof(before: Diagnosis, after: Diagnosis, seconds: float, console: Console)
     told += f", {len(new)} of them came to light" if new else ""
     parts.append(Text(signs(told, console), style="bold"))
     return Group(*parts)
-
-
-def _sentence(s: Symptom) -> str:
-    return f"{s.check}: {s.found or 'not so'}"
 
 
 def _row(kind: str, text: str, console: Console) -> RenderableType:

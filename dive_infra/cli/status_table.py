@@ -10,6 +10,7 @@ from dive_infra.cli.output import ago, grid, kind, mark, signs
 from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
 
 _STATES = {"COMPLETE": "green", "RUNNING": "cyan", "NOT_DEPLOYED": "dim"}  # all others are red
+_RECORDED = {"FAILED": "error"}  # all others are neither well nor wrong
 _HEALTH = {"healthy": "green", "degraded": "yellow", "unhealthy": "red", "unknown": "magenta", "none": "dim"}
 
 
@@ -58,12 +59,16 @@ def _title(country: CountryStatus, console: Console) -> Text:
 
 
 def _phase(phase: PhaseStatus, console: Console) -> list[Text | str]:
+    """One verdict a row: what the validator finds wrong, else what the record says, else what the validator says."""
     checkpoint = ago(phase.age) if phase.age is not None else ""
-    now = f"{phase.valid} of {phase.checks} valid" if phase.now else ""
-    recorded = phase.recorded if phase.recorded not in ("", "COMPLETED") else ""
+    recorded = phase.recorded not in ("", "COMPLETED") and phase.now != "invalid"
+    if recorded:
+        sign, now = _RECORDED.get(phase.recorded, "none"), phase.recorded.replace("_", " ").lower()
+    else:
+        sign, now = kind(phase.now), f"{phase.valid} of {phase.checks} valid" if phase.now else ""
     took = f"{phase.seconds:.1f} s" if phase.now else ""
-    note = signs("; ".join(filter(None, (recorded, phase.note))), console)
-    return [mark(kind(phase.now), console), str(phase.phase), checkpoint, now, Text(took, style="dim"), note]
+    note = "" if recorded else signs(phase.note, console)
+    return [mark(sign, console), str(phase.phase), checkpoint, now, Text(took, style="dim"), note]
 
 
 def _containers(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
@@ -94,7 +99,7 @@ def _link(country: CountryStatus, place: int, console: Console) -> list[Text | s
 
 
 def _problems(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
-    """Grouped by the command that mends them: it stands once, after what it mends."""
+    """Grouped by the command that fixes them: it is printed once, after what it fixes."""
     groups: dict[str, list[Problem]] = {}
     for problem in country.problems:
         groups.setdefault(problem.next, []).append(problem)
@@ -104,6 +109,5 @@ def _problems(country: CountryStatus, console: Console) -> Iterator[RenderableTy
 
 
 def _problem(problem: Problem, console: Console) -> list[Text | str]:
-    expected = f", expected {problem.expected}" if problem.expected and problem.severity != "unknown" else ""
-    told = signs(f"{problem.check}: {problem.found or 'not so'}{expected}", console)
-    return [mark(problem.severity, console), str(problem.code or ""), Text(problem.where, style="dim"), told]
+    title = signs(problem.title, console)
+    return [mark(problem.severity, console), str(problem.code or ""), Text(problem.where, style="dim"), title]

@@ -63,4 +63,5 @@ def _line(code: str, finding: Finding, count: int = 1) -> CheckReport:
         link=row.anchor if row else "",
         findings=count,
         seconds=round(finding.seconds, 3),
+        title=finding.headline,
     )

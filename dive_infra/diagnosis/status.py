@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from dive_infra.automation.backend_lock import BackendLock
@@ -23,7 +24,7 @@ from dive_infra.diagnosis.status_report import (
 )
 from dive_infra.orchestration.overview import Link
 from dive_infra.orchestration.states import IN_PROGRESS, Phase, State, Status
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, cause
 
 _PULUMI = re.compile(r"pulumi up(?: --refresh)?(?: -s ([a-z]{3}))?")
 _UP = re.compile(r"\./dive up(?: ([A-Z]{3}))? ([a-z].*)")
@@ -119,10 +120,11 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Pro
     up = f"./dive up {country.code}"
     sentence = f"the deployment of {country.code} is complete"
 
-    def problem(found: str, remedy: str, code: int | None, expected: str = State.COMPLETE) -> Problem:
+    def problem(found: str, remedy: str, code: int | None, title: str = "") -> Problem:
         return Problem(
-            severity="error", where="deployment", check=sentence, expected=expected, found=found, next=remedy, code=code
-        )
+            severity="error", where="deployment", check=sentence, expected=State.COMPLETE, found=found, next=remedy,
+            code=code, title=title or found,
+        )  # fmt: skip
 
     if deployment.state == "NOT_DEPLOYED":
         known = stack_file(country.code.lower()).exists()
@@ -134,11 +136,19 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Pro
         yield problem(f"interrupted, {deployment.detail}{who}", remedy, 1503)
     if deployment.state in ("FAILED", "PARTIAL", "ROLLING_BACK", "CLEANUP"):
         failure = next(iter(country.record.failures), None) if country.record else None
-        told = f"{deployment.state}: {_first(failure.message) if failure else deployment.detail}"
+        told = cause(failure.message) if failure else deployment.detail
         code = int(failure.code) if failure and failure.code.isdigit() else 1104
-        yield problem(told, exact(failure.remedy, country.code) if failure and failure.remedy else up, code)
+        remedy = exact(failure.remedy, country.code) if failure and failure.remedy else up
+        yield problem(f"{deployment.state}: {told}", remedy, code, _past(country, deployment.state, told))
     if deployment.state == "UNKNOWN" and country.record:
         yield problem(deployment.detail, up, 1505)
+
+
+def _past(country: Snapshot, state: str, cause_then: str) -> str:
+    """How the last run ended; its cause only where the validators do not show it as present."""
+    ended = f"the last run ended {state.replace('_', ' ')}"
+    present = {f.statement for looked in country.phases.values() for f in looked.findings if f.answer != "valid"}
+    return ended if not cause_then or cause_then in present else f"{ended}; its cause at that time: {cause_then}"
 
 
 def _validators(country: Snapshot, running: bool) -> Iterator[Problem]:
@@ -159,21 +169,23 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Problem]:
             yield Problem(
                 severity="unknown", where=phase, check=f"what {phase} declared can be read",
                 expected="a declaration of this version", found=checkpoint.unreadable, next=f"./dive up {country.code}",
-                code=1105,
+                code=1105, title=f"could not check {phase}: {checkpoint.unreadable}",
             )  # fmt: skip
 
 
 def _problem(country: Snapshot, phase: Phase, findings: list[Finding]) -> Problem:
     finding, more = findings[0], len({f.check for f in findings}) - 1
-    mild = finding.advisory or phase in _SERVES_NOBODY
+    told = replace(finding, check=f"{finding.check} (and {more} more)") if more else finding
+    mild = finding.advisory or finding.undeclared or phase in _SERVES_NOBODY
     return Problem(
         severity="unknown" if finding.answer == "unknown" else "warning" if mild else "error",
         where=phase,
-        check=finding.check + (f" (and {more} more)" if more else ""),
+        check=told.check,
         expected=finding.expected,
         found=finding.found,
         next=exact(finding.remedy, country.code) or f"./dive doctor {country.code}",
         code=finding.code,
+        title=told.statement,
     )
 
 
@@ -189,6 +201,7 @@ def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[
             yield Problem(
                 severity="warning", where=phase, check=f"{phase} is recorded as deployed", expected=expected,
                 found=found, next=f"./dive up {country.code}", code=1505,
+                title=f"the record disagrees with the state: {found}; expected {expected}",
             )  # fmt: skip
 
 
@@ -214,8 +227,9 @@ def _links(country: Snapshot) -> Iterator[Problem]:
             if link is None or link.status != "ACTIVE" or link.age is None:
                 found = f"{link.status}: {link.error}" if link else "never proven"
                 yield Problem(
-                    severity="warning", where="links", check=f"people of {source} log in at {target}",
+                    severity="warning", where="links", check=f"users from {source} can log in at {target}",
                     expected="a proven login", found=found, next=f"./dive up {here}", code=1303,
+                    title=f"login of users from {source} at {target}: {found}",
                 )  # fmt: skip
 
 
@@ -227,6 +241,7 @@ def _report(country: Snapshot) -> Iterator[Problem]:
         yield Problem(
             severity="warning", where="report", check="the verification report is the one that was written",
             expected=written.path, found=off, next=f"./dive up {country.code}", code=1106,
+            title=f"the verification report {written.path} {off}",
         )  # fmt: skip
 
 
@@ -306,7 +321,3 @@ def _link(link: Link) -> LinkStatus:
         seconds=link.seconds,
         error=link.error,
     )
-
-
-def _first(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0]

@@ -77,9 +77,9 @@ class LinkStatus(Part):
 
 
 class Problem(Part):
-    """Something that is not as it should be: `check` is what should be so, `next` the command that mends it.
+    """Something that is not as it should be: `check` is what should be so, `next` the command that fixes it.
 
-    `code` is a number of docs/reference/errors.md.
+    `code` is a number of docs/reference/errors.md; `title` says what is wrong in one sentence, for people.
     """
 
     severity: Severity
@@ -89,6 +89,7 @@ class Problem(Part):
     found: str
     next: str
     code: int | None
+    title: str = Field(exclude=True)
 
 
 class CollectingError(Part):
@@ -125,7 +126,8 @@ class StatusReport(Part):
 class CheckReport(Part):
     """A check and its answer: `check` is a positive sentence of what is wanted; `findings` count what it looked at.
 
-    An invalid one with `warning` does not stop anything. `link` leads to the page that explains `code`.
+    An invalid one with `warning` does not stop anything. `link` leads to the page that explains `code`; `title` says
+    what holds or what is wrong, for people.
     """
 
     check: str
@@ -138,6 +140,7 @@ class CheckReport(Part):
     link: str
     findings: int = 1
     seconds: float = Field(ge=0)
+    title: str = Field(exclude=True)
 
 
 class GroupReport(Part):

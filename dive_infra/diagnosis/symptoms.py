@@ -33,7 +33,7 @@ class Symptom:
 
     `by` is the country whose update mends it; empty where a person must decide or act, which `next` says exactly.
     `refresh`: only a refresh sees it. `leftover`: a dead run has left it in Pulumi. `unknown`: it could not be told. An
-    `advisory` one holds nothing up.
+    `advisory` one holds nothing up. `title` says what is wrong in one sentence.
     """
 
     code: str
@@ -47,6 +47,7 @@ class Symptom:
     leftover: bool = False
     unknown: bool = False
     advisory: bool = False
+    title: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -155,6 +156,7 @@ def symptoms(country: Snapshot, status: CountryStatus) -> Iterator[Symptom]:
             country.code, error.source, _ASKED[error.source], error.cause, error.next,
             by=_source_of(error.source, error.next, country.code), unknown=True,
             leftover=error.source == "state" and bool(mender(error.next)),
+            title=f"could not check that {_ASKED[error.source]}: {error.cause}",
         )  # fmt: skip
     found = {(str(phase), f.check, f.found): f for phase, looked in country.phases.items() for f in looked.findings}
     left = bool(country.updates or (country.stack and country.stack.pending))
@@ -189,6 +191,7 @@ def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:
         refresh=finding is not None and _REFRESH in finding.remedy,
         unknown=problem.severity == "unknown",
         advisory=finding is not None and finding.advisory,
+        title=problem.title,
     )
 
 

@@ -176,11 +176,19 @@ class _Inspection:
         if name in self._departed:
             sentence = f"{kind} {name} is gone with its country"
             remedy = f"pulumi up -s {self.names.country.lower} removes it at its end"
-            return Finding(sentence, "invalid", f"no such {kind}", "it is there", remedy, advisory=True)
+            found = "found, though its country is not approved"
+            return Finding(sentence, "invalid", "", found, remedy, advisory=True, subject=f"{kind} {name}")
         named = f"{REMOVE}={shlex.quote(removal(kind, name))} pulumi up -s {self.names.country.lower}"
         remedy = f"remove it by hand, or: {named}" if removable else ""
         return Finding(
-            f"{kind} {name} is declared", "invalid", f"no such {kind}", "it is there", remedy, code=_code(kind)
+            f"{kind} {name} is declared",
+            "invalid",
+            "",
+            "found but not declared",
+            remedy,
+            code=_code(kind),
+            subject=f"{kind} {name}",
+            undeclared=True,
         )
 
 
@@ -189,7 +197,7 @@ def _told(finding: Finding, remedy: str) -> Finding:
 
 
 def _missing(kind: str, name: str) -> Finding:
-    return Finding(f"{kind} {name} exists", "invalid", f"the {kind}", "missing", code=_code(kind))
+    return Finding(f"{kind} {name} exists", "invalid", "", "missing", code=_code(kind), subject=f"{kind} {name}")
 
 
 def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Finding:
@@ -200,7 +208,8 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
     expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
     # These alone are seen by every update (`identity.undeclared`).
     seen = all(_loose(key, *pair) for key, *pair in off)
-    return Finding(answer.check, "invalid", expected_, found, "pulumi up" if seen else "", code=_code(kind))
+    remedy = "pulumi up" if seen else ""
+    return Finding(answer.check, "invalid", expected_, found, remedy, code=_code(kind), subject=f"{kind} {name}")
 
 
 def _loose(key: str, wanted: Any, found: Any) -> bool:

@@ -127,7 +127,7 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
         return Finding(check, "valid")
     expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
     found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
-    return Finding(check, "invalid", expected, found, "pulumi up", code=1305)
+    return Finding(check, "invalid", expected, found, "pulumi up", code=1305, subject=f"test user {user.username}")
 
 
 def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:

@@ -11,14 +11,18 @@ ORPHANS = "orphans/"  # followed by the mark of a deployment that nobody carries
 Answer = Literal["valid", "invalid", "unknown"]  # unknown: it could not be told, which is neither of the others
 
 _SHOWN = 12
+_MARKS: dict[Answer, str] = {"valid": "✓", "invalid": "✗", "unknown": "?"}
+_WARNING = "‼"
 
 
 @dataclass(frozen=True)
 class Finding:
     """`check` is a positive sentence of the wanted state; `remedy` the next command; `code` an error code of DIVE V3.
 
-    `topic` groups findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service
-    that is down is a warning, not a failed phase. A `final` one is not asked again: it would be the same, or do harm.
+    `subject` names what was checked, for the title of a failure: `client portal`; by default the topic. `topic` groups
+    findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service that is down
+    is a warning, not a failed phase. A `final` one is not asked again: it would be the same, or do harm. `undeclared`:
+    an object that no one declared; the services work in spite of it.
     """
 
     check: str
@@ -31,14 +35,36 @@ class Finding:
     topic: str = ""
     advisory: bool = False
     final: bool = False
+    subject: str = ""
+    undeclared: bool = False
+
+    @property
+    def headline(self) -> str:
+        """What holds, what is wrong, or what could not be checked: never the wanted state of what is wrong."""
+        if self.answer == "invalid":
+            subject = self.subject or self.topic
+            if subject and self.found:
+                return f"{subject}: {self.found}"
+            return f"not so: {self.check}" + (f"; found {self.found}" if self.found else "")
+        sentence = f"could not check that {self.check}" if self.answer == "unknown" else self.check
+        return f"{sentence}: {self.found}" if self.found else sentence
+
+    @property
+    def statement(self) -> str:
+        """The headline, with what was expected instead."""
+        expected = self.expected if self.answer == "invalid" else ""
+        return f"{self.headline}; expected {expected}" if expected else self.headline
 
     def __str__(self) -> str:
-        mark = {"valid": "✓", "invalid": "‼" if self.advisory else "✗", "unknown": "?"}[self.answer]
-        parts = [f"{mark} {self.check}"]
-        parts += [f"expected {self.expected}"] if self.expected and self.answer == "invalid" else []
-        parts += [f"found {self.found}"] if self.found else []
-        line = ": ".join([parts[0], ", ".join(parts[1:])]) if parts[1:] else parts[0]
+        mark = _WARNING if self.advisory and self.answer == "invalid" else _MARKS[self.answer]
+        line = f"{mark} {self.statement}"
         return f"{line}; next: {self.remedy}" if self.remedy and self.answer != "valid" else line
+
+
+def cause(told: str) -> str:
+    """The first finding of a listing, without its mark and the next command."""
+    line = next(iter(told.strip().splitlines()), "")
+    return line.lstrip(f"{''.join(_MARKS.values())}{_WARNING} ").partition("; next: ")[0]
 
 
 def verdict(findings: Sequence[Finding]) -> Answer:

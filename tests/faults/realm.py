@@ -128,7 +128,7 @@ def _password(realm: Realm) -> None:
     realm.admin.put(f"{realm.path}/{realm.person(2)}/reset-password", body)
 
 
-_LEFT = "is declared: expected no such"
+_LEFT = ": found but not declared"
 _STRANGER = {
     "alias": "evil-idp",
     "providerId": "oidc",

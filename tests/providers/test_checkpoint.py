@@ -114,7 +114,7 @@ def test_an_invalid_phase_is_refused_with_the_remedy_and_recorded_as_failed(plac
         made(inputs(place.spec, orchestration.spoke("FRA")))
     told = str(caught.value)
     assert told.startswith("INITIALIZATION of FRA is not valid, so it is not completed:")
-    assert "expected 1 of stack fra, found t-record-fra missing; next: pulumi up" in told
+    assert "✗ networks: t-record-fra missing; expected 1 of stack fra; next: pulumi up" in told
     assert orchestration.sql("SELECT status, checkpoint_id FROM deployment_steps") == [("FAILED", None)]
     assert orchestration.sql("SELECT state FROM deployment_states") == [("FAILED",)]
     assert orchestration.sql("SELECT error_code FROM orchestration_errors") == [("1003",)]

@@ -45,7 +45,7 @@ from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
-from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
+from dive_infra.results.finding import Answer, Finding, cause, evidence, listing, verdict
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
@@ -94,7 +94,34 @@ def test_there_are_three_verdicts(answers: Sequence[Answer], told: Answer) -> No
 def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
     findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", "pulumi up", advisory=True)]
     assert verdict(findings) == "valid"
-    assert listing(findings, "invalid") == "  ‼ the portal is up: expected up, found down; next: pulumi up"
+    assert listing(findings, "invalid") == "  ‼ not so: the portal is up; found down; expected up; next: pulumi up"
+
+
+@pytest.mark.parametrize(
+    ("finding", "shown"),
+    [
+        (Finding("opa runs, healthy", "valid", found="running"), "✓ opa runs, healthy: running"),
+        (
+            Finding("opa runs", "invalid", "running", "stopped", "pulumi up", subject="opa", topic="containers"),
+            "✗ opa: stopped; expected running; next: pulumi up",
+        ),
+        (Finding("the disk has room", "invalid", "5 GiB", "3 GiB", topic="disk"), "✗ disk: 3 GiB; expected 5 GiB"),
+        (Finding("the disk has room", "invalid", topic="disk"), "✗ not so: the disk has room"),
+        (
+            Finding("Redis answers", "unknown", "a login", "timed out", topic="redis"),
+            "? could not check that Redis answers: timed out",
+        ),
+    ],
+    ids=["what holds", "a named subject", "the topic", "nothing found", "could not be checked"],
+)
+def test_a_failed_check_is_titled_by_what_is_wrong(finding: Finding, shown: str) -> None:
+    assert str(finding) == shown
+
+
+def test_the_cause_of_a_listing_is_its_first_finding_alone() -> None:
+    wrong = Finding("opa runs", "invalid", "running", "stopped", "pulumi up", subject="opa")
+    assert cause(listing([wrong, wrong], "invalid")) == "opa: stopped; expected running"
+    assert cause("") == ""
 
 
 def test_a_long_list_is_cut_with_its_count() -> None:

@@ -114,6 +114,7 @@ STOPPED = finding(
     found="stopped (exit code 137), out of memory",
     remedy="pulumi up",
     code=1202,
+    subject="dive-fra-opa",
 )
 BLIND = finding(
     "realm dive-v3-broker-fra is as declared",
@@ -123,7 +124,21 @@ BLIND = finding(
     code=1501,
 )
 MISSING = finding(
-    "identity provider usa-idp exists", answer="invalid", found="missing", remedy="pulumi up --refresh", code=1301
+    "identity provider usa-idp exists",
+    answer="invalid",
+    found="missing",
+    remedy="pulumi up --refresh",
+    code=1301,
+    subject="identity provider usa-idp",
+)
+UNDECLARED = finding(
+    "client stranger is declared",
+    answer="invalid",
+    found="found but not declared",
+    remedy="remove it by hand, or: DIVE_REMOVE=client/stranger pulumi up -s fra",
+    code=1305,
+    subject="client stranger",
+    undeclared=True,
 )
 
 
@@ -136,6 +151,8 @@ LOST = Failed(
     "the orchestration database does not answer at orchestration_fra@postgres.usa",
     "pulumi up -s usa starts it",
 )
+
+_LISTED = f"  {STOPPED}\n  {MISSING}"
 
 # name -> (what was seen, first axis, second axis, exit code)
 CASES: dict[str, tuple[Snapshot, str, str, Exit]] = {
@@ -174,11 +191,32 @@ CASES: dict[str, tuple[Snapshot, str, str, Exit]] = {
             record=record(
                 current=Current(State.FAILED, State.DEPLOYING, NOON, "DEPLOYMENT is not valid", "r2"),
                 holder=holder(live=False),  # of the same run: it failed, and then ended with its lock
-                failures=(Failure("1202", "DEPLOYMENT", "dive-fra-opa: stopped\nmore", NOON, "r2", 60.0),),
+                failures=(Failure("1202", "DEPLOYMENT", _LISTED, NOON, "r2", 60.0),),
             )
         ),
         "FAILED",
         "healthy",
+        Exit.FINDINGS,
+    ),
+    "failed-still": (
+        country(
+            record=record(
+                current=Current(State.FAILED, State.DEPLOYING, NOON, "DEPLOYMENT is not valid", "r2"),
+                failures=(Failure("1202", "DEPLOYMENT", _LISTED, NOON, "r2", 60.0),),
+                steps={
+                    p: step(p, status=Status.FAILED if p == Phase.VERIFICATION else Status.COMPLETED) for p in Phase
+                },
+            ),
+            phases={p: validation(*([STOPPED, finding()] if p == Phase.DEPLOYMENT else [])) for p in Phase},
+        ),
+        "FAILED",
+        "unhealthy",
+        Exit.FINDINGS,
+    ),
+    "undeclared": (
+        country(phases={p: validation(*([finding(), UNDECLARED] if p == Phase.CONFIGURATION else [])) for p in Phase}),
+        "COMPLETE",
+        "degraded",
         Exit.FINDINGS,
     ),
     "partial": (
@@ -254,8 +292,23 @@ def test_every_problem_has_a_cause_and_an_exact_command(name: str) -> None:
     for problem in judge(CASES[name][0]).problems:
         assert problem.found
         assert problem.next.startswith(
-            ("./dive up FRA", "./dive up USA", "./dive doctor FRA", "pulumi cancel -s fra --yes")
+            (
+                "./dive up FRA",
+                "./dive up USA",
+                "./dive doctor FRA",
+                "pulumi cancel -s fra --yes",
+                "remove it by hand, or: ",
+            )
         )
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_row_has_one_verdict_and_a_problem_one_sentence_and_one_next_command(name: str) -> None:
+    text = drawn(lambda console: status_table.table(report(name), console), 200)
+    for line in text.splitlines():
+        assert not ("✓" in line and "failed" in line.lower())
+        assert line.count("next:") + line.count("✗") + line.count("; expected") <= 2
+    assert text.count("next: ") == len({line for line in text.splitlines() if line.strip().startswith("next: ")})
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -24,7 +24,7 @@ from dive_infra.diagnosis.status_report import (
 )
 from dive_infra.orchestration.overview import Link
 from dive_infra.orchestration.states import IN_PROGRESS, Phase, State, Status
-from dive_infra.results.finding import Finding, cause
+from dive_infra.results.finding import Finding, first_cause
 
 _PULUMI = re.compile(r"pulumi up(?: --refresh)?(?: -s ([a-z]{3}))?")
 _UP = re.compile(r"\./dive up(?: ([A-Z]{3}))? ([a-z].*)")
@@ -136,7 +136,7 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Pro
         yield problem(f"interrupted, {deployment.detail}{who}", remedy, 1503)
     if deployment.state in ("FAILED", "PARTIAL", "ROLLING_BACK", "CLEANUP"):
         failure = next(iter(country.record.failures), None) if country.record else None
-        told = cause(failure.message) if failure else deployment.detail
+        told = first_cause(failure.message) if failure else deployment.detail
         code = int(failure.code) if failure and failure.code.isdigit() else 1104
         remedy = exact(failure.remedy, country.code) if failure and failure.remedy else up
         yield problem(f"{deployment.state}: {told}", remedy, code, _past(country, deployment.state, told))
@@ -285,7 +285,7 @@ def _note(country: Snapshot, phase: Phase, checkpoint: CheckpointState | None, a
     spec = checkpoint.spec
     if isinstance(spec, VerificationSpec):
         old = age is not None and age > spec.max_age
-        return f"older than {spec.max_age:g} s: the next ./dive up proves it anew" if old else ""
+        return f"older than {spec.max_age:g} s; the next ./dive up proves it again" if old else ""
     if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None and country.code == HUB_CODE:
         return "as the state has it"
     return ""

@@ -27,11 +27,12 @@ from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import provider_messages
-from dive_infra.results.finding import Finding, listing
+from dive_infra.results.finding import Finding, first_cause, listing, verdict
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
 PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
+DUE = "age"  # topic of the check whether it is time to prove again; that it is says of nothing that it is wrong
 _CAUSES = 2  # shown in one line; a third is counted
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
 
@@ -155,10 +156,15 @@ class CheckpointProvider(Provider):
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(provider_messages.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
             return False
-        off = listing(looked.findings, "invalid")
+        lasting = [f for f in looked.findings if f.topic != DUE]
+        due = [f.found for f in looked.findings if f.topic == DUE and f.answer == "invalid"]
+        off = listing(lasting, "invalid")
+        if due and verdict(lasting) != "invalid":
+            _again(before, due[0])
+            return True
         if looked.verdict == "invalid":
             tell(provider_messages.again(phase, f", as it is not valid now:\n{off}"))
-            deployment_run.again(phase, f"not valid: {off.strip().removeprefix('✗ ').partition('; next:')[0]}")
+            deployment_run.again(phase, f"not valid: {first_cause(off)}")
             return True
         if looked.verdict == "unknown":
             tell(

@@ -12,7 +12,7 @@ from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs
-from dive_infra.dynamic.checkpoint import CheckpointProvider, properties
+from dive_infra.dynamic.checkpoint import DUE, CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import overview
@@ -39,9 +39,10 @@ class VerificationProvider(CheckpointProvider):
     def glance(self, spec: Any, before: Inputs) -> list[Check]:
         from dive_infra.checks import verification  # with every client library: only where it acts
 
-        age = Check(f"proven at most {spec.max_age:g} s ago", "age", lambda: _age(spec, before))
-        state = Check("the record says COMPLETE", "state", lambda: _complete(before))
-        links = Check("the record says that every link is proven", "links", lambda: _linked(spec, before))
+        age = Check(f"it was proven at most {spec.max_age:g} s ago", DUE, lambda: _age(spec, before))
+        state = Check("the record says COMPLETE", "state", lambda: _complete(before), subject="state in the record")
+        sentence = "the record says that every link is proven"
+        links = Check(sentence, "links", lambda: _linked(spec, before), subject="logins over the links")
         return [*verification.quick(spec), age, state, links]
 
     def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
@@ -95,7 +96,7 @@ def _complete(before: Inputs) -> str:
     """What was changed without reaching the end, by a run that was interrupted or failed, is proven anew."""
     current = _ask(before, lambda store: store.current(before["country"]))
     if current is None or current.state != State.COMPLETE:
-        raise Wrong(current.state if current else "no record", State.COMPLETE, "pulumi up proves it anew")
+        raise Wrong(current.state if current else "no record", State.COMPLETE, "pulumi up proves it again")
     return "COMPLETE"
 
 
@@ -109,7 +110,7 @@ def _linked(spec: VerificationSpec, before: Inputs) -> str:
     missing = [f"{source} at {target}" for source, target in wanted if (source, target) not in active]
     if missing:
         raise Wrong(
-            f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", "pulumi up proves it anew", 1303
+            f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", "pulumi up proves it again", 1303
         )
     return f"{len(wanted)} links"
 
@@ -125,6 +126,6 @@ def _age(spec: VerificationSpec, before: Inputs) -> str:
     """By the database's clock."""
     seconds = _ask(before, lambda store: store.age(before["country"], Phase.VERIFICATION))
     if seconds is None or seconds > spec.max_age:
-        told = "never" if seconds is None else f"{seconds:.0f} s ago"
-        raise Wrong(told, f"at most {spec.max_age:g} s ago", "pulumi up proves it anew")
+        last = "no proof is recorded" if seconds is None else f"it was proven {seconds:.0f} s ago"
+        raise Wrong(f"{last}; a proof counts for {spec.max_age:g} s", remedy="pulumi up proves it again")
     return f"{seconds:.0f} s ago"

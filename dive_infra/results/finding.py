@@ -61,7 +61,7 @@ class Finding:
         return f"{line}; next: {self.remedy}" if self.remedy and self.answer != "valid" else line
 
 
-def cause(told: str) -> str:
+def first_cause(told: str) -> str:
     """The first finding of a listing, without its mark and the next command."""
     line = next(iter(told.strip().splitlines()), "")
     return line.lstrip(f"{''.join(_MARKS.values())}{_WARNING} ").partition("; next: ")[0]

@@ -39,13 +39,15 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.dynamic.base import ago
+from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.report import ReportProvider
+from dive_infra.dynamic.verification import VerificationProvider
 from dive_infra.engines.docker.declaration import Declared
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
-from dive_infra.results.finding import Answer, Finding, cause, evidence, listing, verdict
+from dive_infra.results.finding import Answer, Finding, evidence, first_cause, listing, verdict
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
@@ -120,8 +122,8 @@ def test_a_failed_check_is_titled_by_what_is_wrong(finding: Finding, shown: str)
 
 def test_the_cause_of_a_listing_is_its_first_finding_alone() -> None:
     wrong = Finding("opa runs", "invalid", "running", "stopped", "pulumi up", subject="opa")
-    assert cause(listing([wrong, wrong], "invalid")) == "opa: stopped; expected running"
-    assert cause("") == ""
+    assert first_cause(listing([wrong, wrong], "invalid")) == "opa: stopped; expected running"
+    assert first_cause("") == ""
 
 
 def test_a_long_list_is_cut_with_its_count() -> None:
@@ -429,3 +431,44 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
         report.write(report.text(_report()), path)
     assert path.read_text() == before
     assert [p.name for p in tmp_path.iterdir()] == ["report.json"]
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ("COMPLETE", ["VERIFICATION phase runs again: it was proven 412 s ago; a proof counts for 300 s"]),
+        (
+            Wrong("FAILED", "COMPLETE", "pulumi up"),
+            [
+                "VERIFICATION phase runs again, as it is not valid now:",
+                "  ✗ record: FAILED; expected COMPLETE; next: pulumi up",
+            ],
+        ),
+    ],
+    ids=["nothing is wrong", "something is wrong"],
+)
+def test_a_proof_that_is_due_again_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], record: str | Wrong, shown: list[str]
+) -> None:
+    def look() -> str:
+        if isinstance(record, Wrong):
+            raise record
+        return record
+
+    def due() -> str:
+        raise Wrong("it was proven 412 s ago; a proof counts for 300 s", remedy="pulumi up proves it again")
+
+    provider = VerificationProvider()
+    checks = [Check("the record says COMPLETE", "record", look), Check("it was proven lately", DUE, due)]
+    monkeypatch.setattr(provider, "glance", lambda *_: checks)
+    spec = dump(SPECS[5])
+    given = {
+        "phase": "VERIFICATION",
+        "country": "FRA",
+        "spec": spec,
+        "store": None,
+        "completed": "2026-01-01T00:00:00Z",
+    }
+    assert provider.diff("fra/VERIFICATION", given, given).changes
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "✗" in line or "runs again" in line] == shown

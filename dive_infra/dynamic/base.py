@@ -33,9 +33,10 @@ class ProviderError(Exception):
 
 
 class Provider(ResourceProvider):
-    """Base of the providers: a resource is `make`d, `mend`ed and `remove`d, and `drift` says whether it must be mended.
+    """Base of the providers; a provider implements `create_resource` and, where it needs them, the three after it.
 
-    Inputs are echoed in the outputs, so `diff` can compare them; `make` and `mend` return what is computed beside them.
+    The engine calls `check`, `create`, `diff`, `update` and `delete`, which add what every resource needs: the lock of
+    the country, the record of a failure, short errors. Inputs are echoed in the outputs, so `diff` can compare them.
     """
 
     serialize_as_secret_always = False
@@ -44,19 +45,19 @@ class Provider(ResourceProvider):
     ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs nothing
     deploys: ClassVar[bool] = True  # whether a change of it is a deployment, which is locked, recorded and proven
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        """Makes the resource, or adopts it half made; returns its id and the computed outputs."""
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
+        """Create the resource, or adopt one that was only partly created; return its id and the computed outputs."""
         raise NotImplementedError
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
-        """Brings the resource back to its inputs; `before` are the last outputs. By default it is made again."""
-        return self.make(inputs)[1]
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
+        """Bring the resource to its inputs, by default by creating it again; `before` are the last outputs."""
+        return self.create_resource(inputs)[1]
 
-    def remove(self, before: Inputs) -> None:
-        """Removes the resource; nothing to do when it is gone already."""
+    def delete_resource(self, before: Inputs) -> None:
+        """Delete the resource, if it still exists."""
 
-    def drift(self, before: Inputs) -> str | None:
-        """Why the live thing is not what was deployed, or None. Raises when that cannot be told now."""
+    def drift_reason(self, before: Inputs) -> str | None:
+        """Return why the live object differs from what was deployed, or None. Raise if that cannot be checked now."""
         return None
 
     # What the engine calls.
@@ -69,28 +70,28 @@ class Provider(ResourceProvider):
     def create(self, props: Outputs) -> CreateResult:
         inputs = _inputs(props)
         with self._deploying("create"):
-            name, outputs = self.make(inputs)
+            name, outputs = self.create_resource(inputs)
         return CreateResult(name, {**props, **outputs})
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
-        changed = self.changed(_olds, _news)
+        changed = self.changed_inputs(_olds, _news)
         if changed:
             return DiffResult(
                 changes=True,
                 replaces=[k for k in changed if k in self.replaces],
                 delete_before_replace=self.delete_before_replace,
             )
-        return DiffResult(changes=self.drifted(_id, _inputs(_olds)))
+        return DiffResult(changes=self.has_drifted(_id, _inputs(_olds)))
 
     def update(self, _id: str, _olds: Outputs, _news: Outputs) -> UpdateResult:
         with self._deploying("update"):
-            outputs = self.mend(_inputs(_news), _inputs(_olds))
+            outputs = self.update_resource(_inputs(_news), _inputs(_olds))
         return UpdateResult({**_news, **outputs})
 
     def delete(self, _id: str, _props: Outputs) -> None:
         with _ShortErrors(), crash_point(f"delete {self._kind}"):
             probe_cache.disable()
-            self.remove(_inputs(_props))
+            self.delete_resource(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
         return ReadResult(id_, props)
@@ -113,15 +114,15 @@ class Provider(ResourceProvider):
     def _kind(self) -> str:
         return type(self).__name__.removesuffix("Provider")
 
-    def changed(self, before: Inputs, now: Inputs) -> list[str]:
+    def changed_inputs(self, before: Inputs, now: Inputs) -> list[str]:
         """The inputs that are not what they were, sorted."""
         # A renamed provider counts: it must reach the outputs, else the next delete looks for the old module.
         return sorted(k for k in now if now[k] != before.get(k) and k not in self.ignores)
 
-    def drifted(self, name: str, before: Inputs) -> bool:
+    def has_drifted(self, name: str, before: Inputs) -> bool:
         """Whether the resource must be mended, told with the reason; what can't be checked is kept, and told too."""
         try:
-            reason = self.drift(before)
+            reason = self.drift_reason(before)
         except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
             unchecked.keep(name)
             if unchecked.met(cause := first_line(error)):

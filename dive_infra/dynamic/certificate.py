@@ -13,7 +13,7 @@ _RENEW_DAYS = 60
 
 
 class CertificateProvider(Provider):
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         issuer = None
         if inputs.get("issuer_chain"):
             issuer = pki.Issuer(inputs["issuer_chain"], inputs["issuer_key"])
@@ -21,7 +21,7 @@ class CertificateProvider(Provider):
         issued = pki.issue(inputs["subject"], days, issuer, inputs["names"], inputs["authority"])
         return inputs["subject"], {"chain": issued.chain, "key": issued.key}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         left = pki.days_left(before["chain"])
         return f"ends in {left:.0f} days, is renewed {_RENEW_DAYS} days before" if left < _RENEW_DAYS else None
 

@@ -42,7 +42,7 @@ class CheckpointProvider(Provider):
     replaces = ("country", "phase")
     ignores = ("earlier",)  # recorded with this phase once; whether they are is asked of the record
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
         store = self.store(inputs)
         deployment_run.reached(country, phase, store.access if store else None)
@@ -110,7 +110,7 @@ class CheckpointProvider(Provider):
     def recorded(self, store: Store, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the checkpoint has been written."""
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         """The record says that the phase is to be done again; a hub that is gone has no record to change."""
         if not before["recorded"]:
             return
@@ -127,14 +127,14 @@ class CheckpointProvider(Provider):
     # Whether the phase is skipped.
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
-        changed = [k for k in self.changed(_olds, _news) if k not in ("spec", "__provider")]
+        changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
             _again(_olds, f"changed is {', '.join(changed)}")
-        elif self.changed(_olds, _news):
+        elif self.changed_inputs(_olds, _news):
             _again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
-    def drifted(self, name: str, before: Inputs) -> bool:
+    def has_drifted(self, name: str, before: Inputs) -> bool:
         phase = Phase(before["phase"])
         again = deployment_run.changed(phase)
         deployment_run.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)

@@ -19,7 +19,7 @@ from dive_infra.engines.docker.data_loss import ACCEPT
 class DataVolumeProvider(Provider):
     replaces = ("volume",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         found = _found(inputs)
         if found is None:
             engine.client().volumes.create(inputs["volume"], labels=inputs["labels"])
@@ -30,7 +30,7 @@ class DataVolumeProvider(Provider):
             )
         return inputs["volume"], {"incarnation": 0}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         found, mark = _found(before), before["labels"]["dive.stack"]
         if found == mark:
             if before["volume"] in accepted():
@@ -39,18 +39,18 @@ class DataVolumeProvider(Provider):
         told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
         return f"{told}: the data of {before['labels']['dive.service']} is lost"
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         incarnation = int(before["incarnation"])
-        reason = self.drift(before)
+        reason = self.drift_reason(before)
         if reason is None:
             return {"incarnation": incarnation}
         if inputs["volume"] not in accepted():
             raise ProviderError(_loss(inputs, reason))
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
-        self.make(inputs)
+        self.create_resource(inputs)
         return {"incarnation": incarnation + 1}
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         try:
             engine.client().volumes.get(before["volume"]).remove()
         except NotFound:
@@ -96,7 +96,7 @@ class DataVolume(Resource, module="dive", name="DataVolume"):
 class ContentsProvider(Provider):
     replaces = ("incarnation",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["volume"], {}
 
 

@@ -22,13 +22,13 @@ from dive_infra.orchestration import access, connection
 class DatabaseLoginsProvider(Provider):
     """Inputs: `access` of the superuser; `passwords` by role; `owners`: database -> role; `remade`: databases."""
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["access"]["host"], {"incarnations": self._mended(inputs, {})}
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return {"incarnations": self._mended(inputs, before.get("incarnations") or {})}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with _superuser(before) as live:
             gone = [f"database {name} is gone" for name in _gone(live, before)]
             return "; ".join([*gone, *(f"role {role} does not log in" for role in _refused(live, before))]) or None

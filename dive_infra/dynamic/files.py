@@ -24,7 +24,7 @@ class FilesProvider(Provider):
     ignores = ("declared",)  # read where it is acted: another declaration of the container is the container's
     delete_before_replace = False  # the old one is in use until its container is replaced
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         client, volume = engine.client(), inputs["volume"]
         image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
         packed = files.pack(inputs["contents"], int(inputs["owner"]))
@@ -35,16 +35,16 @@ class FilesProvider(Provider):
             carrier.put_archive("/", packed)
         return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         kept = {key: before[key] for key in ("generation", "digest")}
-        if self.drift(before) is None:
+        if self.drift_reason(before) is None:
             return kept
         client = engine.client()
         remove(client, declaration.load(inputs["declared"]))
-        self.remove(before)  # what was added by hand goes too
-        return self.make(inputs)[1] | {"generation": int(before["generation"]) + 1}
+        self.delete_resource(before)  # what was added by hand goes too
+        return self.create_resource(inputs)[1] | {"generation": int(before["generation"]) + 1}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         client, volume = engine.client(), before["volume"]
         try:
             client.volumes.get(volume)
@@ -59,7 +59,7 @@ class FilesProvider(Provider):
         expected = files.manifest(files.pack(before["contents"], int(before["owner"])))
         return files.difference(expected, files.read(container))
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         try:
             engine.client().volumes.get(before["volume"]).remove()
         except NotFound:

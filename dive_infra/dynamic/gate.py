@@ -20,7 +20,7 @@ from dive_infra.engines.docker.differences import differences
 class GateProvider(Provider):
     replaces = ("container",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         client, name = engine.client(), inputs["container"]
         degraded = ""
         try:
@@ -33,7 +33,7 @@ class GateProvider(Provider):
             tell(f"warning: {inputs['service_class']} service {error}")
         return name, {"degraded": degraded}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         client = engine.client()
         now = look(client, before["container"])
         if not now.healthy:

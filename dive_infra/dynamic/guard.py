@@ -18,10 +18,10 @@ from dive_infra.engines.docker import engine
 class GuardProvider(Provider):
     deploys = False  # it refuses, and changes nothing
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["country"], {}
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         stack = before["country"].lower()
         if before["protected"]:
             raise ProviderError(

@@ -10,11 +10,11 @@ from dive_infra.images import resolution
 
 
 class ImageProvider(Provider):
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         found = resolution.resolve(engine.client(), inputs["service"], inputs["reference"], tell)
         return inputs["service"], {"image_id": found.id, "source": found.source}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         try:
             engine.client().images.get(before["image_id"])
         except ImageNotFound:

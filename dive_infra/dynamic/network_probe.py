@@ -15,10 +15,10 @@ from dive_infra.process.crash_points import crash_point
 class NetworkProbeProvider(Provider):
     replaces = ("network",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["network"], {"generation": 0}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         found = [mark(network) for network in called(engine.client(), before["network"])]
         if not found:
             return "is not there"
@@ -26,8 +26,8 @@ class NetworkProbeProvider(Provider):
             return f"has {len(found)} networks of its name"
         return None if found[0] == before["stack"] else f"is of stack {found[0] or '(none)'}"
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
-        if self.drift(before) is None:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
+        if self.drift_reason(before) is None:
             return {"generation": before["generation"]}
         stack = before["stack"]
         for network in called(engine.client(), before["network"]):

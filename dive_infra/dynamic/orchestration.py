@@ -25,7 +25,7 @@ def plain(access: pulumi.Input[DatabaseAccess] | None) -> pulumi.Output[dict[str
 
 
 class OrchestrationSchemaProvider(Provider):
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         access = access_of(inputs["access"])
         with connection.connect(access, "dive migrations") as live, connection.telling():
             self._accept_loss(live)
@@ -35,7 +35,7 @@ class OrchestrationSchemaProvider(Provider):
             tell(f"orchestration database: {taken} migrations applied, schema version {schema.VERSION}")
         return DATABASE, {"ready": DATABASE}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
             try:
                 schema.compare(live)
@@ -74,13 +74,13 @@ class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
 class AdmissionProvider(Provider):
     replaces = ("country",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         country = inputs["country"].lower()
         with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.telling():
             live.execute("SELECT admit(%s, %s)", [country, deployer(country)])
         return country, {"role": deployer(country)}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         country = before["country"].lower()
         with Store(access_of(before["access"])) as store:
             if store.admitted(country) != deployer(country):
@@ -89,7 +89,7 @@ class AdmissionProvider(Provider):
             lost = schema.lost_rights(live, deployer(country))
         return f"{deployer(country)} has no right to {', '.join(lost)}" if lost else None
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         with connection.connect(access_of(before["access"]), "dive admission") as live, connection.telling():
             live.execute("SELECT dismiss(%s)", [before["country"].lower()])
 

@@ -32,7 +32,7 @@ class OrphansProvider(Provider):
     replaces = ("country", "namespace")
     ignores = ("store",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         names = _names(inputs)
         for mark in _named(inputs):
             found = marked(names, mark)
@@ -42,7 +42,7 @@ class OrphansProvider(Provider):
                 _remove(objects.ask(), names, one)
         return names.prefix, {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         found = [o.name for mark in _named(before) for o in marked(_names(before), mark)]
         return f"{', '.join(found)} may be removed" if found else None
 

@@ -18,20 +18,20 @@ class PartnerPeopleProvider(Provider):
     deploys = False  # clears away what nobody uses
     replaces = ("realm", "alias")
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             federated_users.forget(
                 admin, inputs["realm"], federated_users.stranded(admin, inputs["realm"], inputs["alias"])
             )
         return f"{inputs['realm']}/{inputs['alias']}", {}
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
             federated_users.forget(
                 admin, before["realm"], federated_users.known(admin, before["realm"], before["alias"])
             )
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             lost = federated_users.stranded(admin, before["realm"], before["alias"])
         return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None

@@ -22,14 +22,14 @@ _HALF_MADE = "was never let through its gate, as a run ended before"
 class ProbeProvider(Provider):
     replaces = ("container",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         client = engine.client()
         # What an interrupted run made and Pulumi does not know of.
         if look(client, inputs["container"]).half_made:
             remove(client, declaration.load(inputs["declared"]))
         return inputs["container"], {"generation": 0}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         client = engine.client()
         now = look(client, before["container"])
         if not now.exists:
@@ -39,9 +39,9 @@ class ProbeProvider(Provider):
         found = differences(client, now.attributes, declaration.load(before["declared"]))
         return "; ".join(str(d) for d in found if not d.in_place) or None
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         # A change of the declaration replaces the container by itself; only drift needs the trigger.
-        if self.drift(before) is None:
+        if self.drift_reason(before) is None:
             return {"generation": before["generation"]}
         # Pulumi removes the container that it made: any other would keep the name, and the ports.
         remove(engine.client(), declaration.load(inputs["declared"]))

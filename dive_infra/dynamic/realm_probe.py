@@ -25,10 +25,10 @@ _seen: dict[str, tuple[Finding, ...]] = {}  # specification -> what this process
 class RealmProbeProvider(Provider):
     replaces = ("realm",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["realm"], {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         try:
             spec = load(Phase.CONFIGURATION, before["spec"])
         except Unreadable:

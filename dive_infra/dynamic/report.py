@@ -13,16 +13,16 @@ class ReportProvider(Provider):
     deploys = False  # a file for people and tools; the proof is the record's
     replaces = ("path",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         if report.judge(Path(inputs["path"]), inputs["text"]):
             report.write(inputs["text"], Path(inputs["path"]))
         return inputs["path"], {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         told = report.judge(Path(before["path"]), before["text"])
         return f"{before['path']} {told}, so it is ignored and written anew" if told else None
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         Path(before["path"]).unlink(missing_ok=True)
 
 

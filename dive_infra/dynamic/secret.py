@@ -12,14 +12,14 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 class SecretProvider(Provider):
     replaces = ("kind",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         if inputs["kind"] == "rsa":
             key = pki.rsa_key()
             return "rsa", {"value": key, "public": pki.public_key(key)}
         every_class = "-Aa1!" if inputs["kind"] == "login" else ""
         return inputs["kind"], {"value": secrets.token_urlsafe(24) + every_class, "public": ""}
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return {"value": before["value"], "public": before["public"]}
 
 

@@ -17,7 +17,7 @@ from dive_infra.seeds.store import Target, connect
 class SeedProvider(Provider):
     replaces = ("country", "namespace")
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         counts: dict[str, int] = {}
         with connect(_target(inputs)) as database:
             loader = Loader(database)
@@ -31,7 +31,7 @@ class SeedProvider(Provider):
                     )
         return f"{inputs['namespace']}/{inputs['country']}", {"counts": counts}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         off: list[str] = []
         with connect(_target(before, patience=2)) as database:
             for batch in _batches(before):

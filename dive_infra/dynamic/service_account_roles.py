@@ -21,12 +21,12 @@ class ServiceAccountRolesProvider(Provider):
 
     replaces = ("realm", "client_id")
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             set_roles(admin, inputs["realm"], inputs["client_id"], inputs["roles"])
         return f"{inputs['realm']}/{inputs['client_id']}", {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             held = roles(admin, before["realm"], before["client_id"])
         wanted = set(before["roles"])

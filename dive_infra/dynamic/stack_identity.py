@@ -9,11 +9,11 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 
 class StackIdentityProvider(Provider):
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         name = f"{inputs['stack']}-{secrets.token_hex(4)}"
         return name, {"mark": name}
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return {"mark": before["mark"]}
 
 

@@ -12,7 +12,7 @@ class TrustProvider(Provider):
     deploys = False  # a file for tools, of no country
     replaces = ("path",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         path = Path(inputs["path"])
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
@@ -20,13 +20,13 @@ class TrustProvider(Provider):
         fresh.replace(path)
         return str(path), {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         path = Path(before["path"])
         if not path.exists():
             return f"{path} is not there"
         return None if path.read_text() == before["certificate"] else f"{path} differs from the CA"
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         Path(before["path"]).unlink(missing_ok=True)
 
 

@@ -26,14 +26,14 @@ class UndeclaredProvider(Provider):
 
     replaces = ("country", "namespace")
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
                 found.mend()
                 tell(f"{found.what}: not as declared, put right")
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             try:
                 due = _due(admin, before)

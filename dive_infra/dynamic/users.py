@@ -20,17 +20,17 @@ class TestUsersProvider(Provider):
 
     replaces = ("country", "namespace", "domain")
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return f"{inputs['namespace']}/{inputs['country']}", self._mended(inputs, reset=True)
 
-    def mend(self, inputs: Inputs, before: Inputs) -> Outputs:
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return self._mended(inputs, reset=inputs["password"] != before.get("password"))
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
             users.remove(admin, _names(before))
 
-    def drift(self, before: Inputs) -> str | None:
+    def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
             off = [f for f in users.compare_users(admin, _names(before)) if f.answer != "valid"]
         return "; ".join(f"{f.check}: found {f.found}" for f in off) or None

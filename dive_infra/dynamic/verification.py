@@ -28,8 +28,8 @@ SETTLE = 90.0  # seconds in which policy data reaches every policy engine, and i
 class VerificationProvider(CheckpointProvider):
     ignores = ("bootstrap",)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
-        name, outputs = super().make(inputs)
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
+        name, outputs = super().create_resource(inputs)
         text = Path(inputs["path"]).read_text()
         return name, {**outputs, "report": text, "status": "success"}
 
@@ -55,11 +55,11 @@ class VerificationProvider(CheckpointProvider):
             store.link(inputs["country"], *visit)
         store.release(inputs["country"])  # the last phase: the deployment has ended
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         # By itself: the specification may be of an older program, as may be a state without this.
         if path := before.get("path"):
             Path(path).unlink(missing_ok=True)
-        super().remove(before)
+        super().delete_resource(before)
 
 
 class VerificationCheckpoint(Resource, module="dive", name="Verification"):

@@ -300,23 +300,23 @@ def test_the_hub_migrates_and_admits(record: Record) -> None:
     schema, admission = OrchestrationSchemaProvider(), AdmissionProvider()
     with book(record, migrated=False) as blank:
         access = {**asdict(blank.owner), "port": float(blank.owner.port)}
-        assert schema.drift({"access": access})
+        assert schema.drift_reason({"access": access})
         schema.create({"access": access, "version": 2.0, "__provider": ""})
-        assert schema.drift({"access": access}) is None
+        assert schema.drift_reason({"access": access}) is None
         given = {"country": "DEU", "access": access, "__provider": ""}
-        assert admission.drift(given) == "the country's role is not admitted"
+        assert admission.drift_reason(given) == "the country's role is not admitted"
         outs = admission.create(given).outs
         assert outs
         assert outs["role"] == deployer("DEU")
-        assert admission.drift(outs) is None
+        assert admission.drift_reason(outs) is None
         with Store(blank.spoke("DEU")) as germany:
             assert germany.whose() == "deu"
         blank.sql("REVOKE INSERT ON checkpoints FROM orchestration_deu")
-        assert admission.drift(outs) == "orchestration_deu has no right to INSERT on checkpoints"
+        assert admission.drift_reason(outs) == "orchestration_deu has no right to INSERT on checkpoints"
         admission.update("deu", outs, given)
-        assert admission.drift(outs) is None
+        assert admission.drift_reason(outs) is None
         admission.delete("deu", outs)
-        assert admission.drift(outs)
+        assert admission.drift_reason(outs)
 
 
 def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
@@ -326,13 +326,13 @@ def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
     given = {"access": {**asdict(orchestration.owner), "port": float(orchestration.owner.port)}, "__provider": ""}
     orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
     told = r"checkpoints.evidence \(text\): expected, found only proof.*DIVE_ACCEPT_LOSS=orchestration pulumi up -s usa"
-    assert re.search(told, str(provider.drift(given)))
+    assert re.search(told, str(provider.drift_reason(given)))
     with pytest.raises(ProviderError, match=told):
         provider.update("orchestration", given, given)
     monkeypatch.setenv(ACCEPT, "orchestration")
     provider.update("orchestration", given, given)
     assert "the loss of the record is accepted" in capsys.readouterr().out
-    assert provider.drift(given) is None
+    assert provider.drift_reason(given) is None
     assert orchestration.sql("SELECT count(*) FROM countries") == [(0,)]
 
 

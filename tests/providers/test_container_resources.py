@@ -233,7 +233,7 @@ def test_a_limit_set_by_hand_is_set_back_while_the_container_runs(
     api = bench.client.api
     assert api.post(f"{api.base_url}/v{api.api_version}/containers/{declared.name}/update", json=limits).ok
     assert key in bench.off(declared)
-    assert ProbeProvider().drift(probe(declared)) is None, "no reason for another container"
+    assert ProbeProvider().drift_reason(probe(declared)) is None, "no reason for another container"
     reopened(declared, made)
     assert bench.off(declared) == []
     assert started(container) == before
@@ -304,7 +304,7 @@ def test_a_probe_sees_a_container_that_was_made_anew_by_hand(bench: Bench, key: 
     """Same name, same labels, same image, and one thing that is not as declared."""
     declared = bench.declared()
     bench.start(declared, **other)
-    found = ProbeProvider().drift(probe(declared)) or ""
+    found = ProbeProvider().drift_reason(probe(declared)) or ""
     assert f"{key}: " in found
     assert "unsafe" not in found, "the value of a variable is not told"
 
@@ -328,7 +328,7 @@ def test_a_probe_sees_another_image(bench: Bench) -> None:
     declared = bench.declared()
     bench.start(declared)
     other = replace(declared, image="sha256:" + "0" * 64)
-    assert "image: sha256:" in (ProbeProvider().drift(probe(other)) or "")
+    assert "image: sha256:" in (ProbeProvider().drift_reason(probe(other)) or "")
 
 
 def test_a_changed_declaration_alone_leaves_the_generation(bench: Bench) -> None:
@@ -432,7 +432,7 @@ def test_files_that_were_altered_are_written_anew_and_their_container_with_them(
     bench.client.containers.run(
         bench.image, [harm], entrypoint=["sh", "-c"], user="0", volumes=volume, working_dir=FILES, remove=True
     )
-    assert told in (provider.drift(made) or "")
+    assert told in (provider.drift_reason(made) or "")
     assert provider.diff(FILES_VOLUME, made, inputs).changes
     mended = provider.update(FILES_VOLUME, made, inputs).outs
     assert mended
@@ -440,7 +440,7 @@ def test_files_that_were_altered_are_written_anew_and_their_container_with_them(
     with pytest.raises(NotFound):
         container.reload()
     assert files.digest(files.read(bench.start(declared))) == made["digest"]
-    assert provider.drift(mended) is None
+    assert provider.drift_reason(mended) is None
 
 
 def test_another_declaration_of_the_container_leaves_its_files(

@@ -40,7 +40,7 @@ def given(record: Record) -> Iterator[dict[str, Any]]:
 def mended(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     outs = PROVIDER.update("logins", before, given).outs
     assert outs
-    assert PROVIDER.drift(outs) is None
+    assert PROVIDER.drift_reason(outs) is None
     return outs
 
 
@@ -48,7 +48,7 @@ def test_what_is_as_declared_is_left_alone(given: dict[str, Any]) -> None:
     outs = PROVIDER.create(given).outs
     assert outs
     assert outs["incarnations"] == {KEPT: 0, REMADE: 0}
-    assert PROVIDER.drift(outs) is None
+    assert PROVIDER.drift_reason(outs) is None
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_role_that_does_not_log_in_is_given_its_password_again(
     assert outs
     with record.superuser() as root:
         root.execute(harm.encode())
-    assert PROVIDER.drift(outs) == f"role {ROLE} does not log in"
+    assert PROVIDER.drift_reason(outs) == f"role {ROLE} does not log in"
     mended(given, outs)
     assert "as-declared" not in capsys.readouterr().out
 
@@ -82,7 +82,7 @@ def test_a_dropped_database_is_made_anew_only_where_that_loses_nothing_or_is_acc
     assert outs
     with record.superuser() as root:
         root.execute(f"DROP DATABASE {REMADE}".encode())
-    assert PROVIDER.drift(outs) == f"database {REMADE} is gone"
+    assert PROVIDER.drift_reason(outs) == f"database {REMADE} is gone"
     outs = mended(given, outs)
     assert outs["incarnations"] == {KEPT: 0, REMADE: 1}
     with record.superuser() as root:

@@ -24,7 +24,7 @@ class Light(Provider):
 
     done: list[str] = []  # noqa: RUF012 (of the class on purpose: providers have no attributes)
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         if inputs.get("broken"):
             raise OSError("no bulb")
         self.done.append("made")
@@ -111,16 +111,16 @@ def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestra
 
 PROGRAM = """
 import json, sys
-from dive_infra.dynamic import deploying
+from dive_infra.dynamic.runtime import deployment_run
 from dive_infra.dynamic.base import Provider
-from dive_infra.orchestration.access import Access
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 
 class Light(Provider):
-    def make(self, inputs):
+    def create_resource(self, inputs):
         return "light", {}
 
-deploying.reached("FRA", Phase.SEEDING, Access(**json.loads(sys.stdin.readline())))
+deployment_run.reached("FRA", Phase.SEEDING, DatabaseAccess(**json.loads(sys.stdin.readline())))
 for _ in sys.stdin:
     try:
         Light().create({})

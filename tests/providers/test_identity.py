@@ -374,7 +374,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
         "access": {"url": admin.access.url, "ca": coalition.ca, "client_secret": admin.access.client_secret},
     }
     realm, portal = f"/realms/{USA.realm}", f"/realms/{USA.realm}/clients/{_client_id(coalition, USA.client)}"
-    assert provider.drift(inputs) is None
+    assert provider.drift_reason(inputs) is None
     claim = {"claim.name": "clearance", "claim.value": "TOP_SECRET", "access.token.claim": "true"}
     mapper = {"name": "more", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper"}
     admin.post(f"{portal}/protocol-mappers/models", {**mapper, "config": claim})
@@ -388,7 +388,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
         assert wrong in told
     coalition.declare("--refresh")
     assert len(coalition.off(USA, FRA)) == 5 - 1, "a refresh sees none of it (the portal has two)"
-    drift = str(provider.drift(inputs))
+    drift = str(provider.drift_reason(inputs))
     for wrong in (
         "mapper more of client",
         "mapper more of identity provider",
@@ -397,13 +397,13 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     ):
         assert wrong in drift
     assert "stranger" not in drift
-    provider.make(inputs)
+    provider.create_resource(inputs)
     assert coalition.off(USA, FRA) == ["client stranger: found but not declared"]
     monkeypatch.setenv("DIVE_REMOVE", "client/stranger")
-    assert provider.drift(inputs) == "client stranger: not as declared"
-    provider.make(inputs)
+    assert provider.drift_reason(inputs) == "client stranger: not as declared"
+    provider.create_resource(inputs)
     assert coalition.off(USA, FRA) == []
-    assert provider.drift(inputs) is None
+    assert provider.drift_reason(inputs) is None
 
 
 def test_the_gateway_works_on_after_its_token_was_revoked_or_its_realm_made_anew(coalition: Coalition) -> None:

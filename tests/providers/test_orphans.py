@@ -70,8 +70,8 @@ def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.Docke
     assert f"container {FRANCE.container('redis')} of stack fra-dead" in caught.value.found
     assert f"{REMOVE}=orphans/fra-dead pulumi up -s fra" in caught.value.remedy
     before = names(left)
-    assert PROVIDER.drift(inputs()) is None
-    PROVIDER.make(inputs())
+    assert PROVIDER.drift_reason(inputs()) is None
+    PROVIDER.create_resource(inputs())
     assert names(left) == before, "nothing goes unnamed"
 
 
@@ -79,12 +79,12 @@ def test_named_orphans_go_and_data_only_with_a_word(
     left: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(REMOVE, "orphans/fra-dead")
-    assert DATA in str(PROVIDER.drift(inputs()))
-    PROVIDER.make(inputs())
+    assert DATA in str(PROVIDER.drift_reason(inputs()))
+    PROVIDER.create_resource(inputs())
     assert names(left) == {DATA}
     assert f"data volume {DATA} is kept; to give its data up: {ACCEPT}={DATA}" in capsys.readouterr().out
     monkeypatch.setenv(ACCEPT, DATA)
-    PROVIDER.make(inputs())
+    PROVIDER.create_resource(inputs())
     assert names(left) == set()
     assert preflight.owners(FRANCE, "fra-new", ("redis",))
 
@@ -94,14 +94,14 @@ def test_what_is_ours_or_complete_is_kept(
 ) -> None:
     monkeypatch.setenv(REMOVE, "orphans/fra-dead")
     before = names(left)
-    PROVIDER.make(inputs(mark="fra-dead"))
+    PROVIDER.create_resource(inputs(mark="fra-dead"))
     assert names(left) == before
     store = session(orchestration.spoke("FRA"))
     store.hold("FRA", "VERIFICATION")
     store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
     with pytest.raises(ProviderError, match="the record says that FRA is COMPLETE"):
-        PROVIDER.make(inputs(orchestration))
+        PROVIDER.create_resource(inputs(orchestration))
     assert names(left) == before
     store.forget("FRA", Phase.PREFLIGHT)
-    PROVIDER.make(inputs(orchestration))
+    PROVIDER.create_resource(inputs(orchestration))
     assert names(left) == {DATA}, "an UNKNOWN country's containers are orphans"

@@ -411,9 +411,9 @@ def test_a_report_that_is_not_the_one_that_was_written_is_told_and_written_anew(
     path.write_text(harm(written))
     assert report.judge(path, written) == told
     provider = ReportProvider()
-    reason = provider.drift(inputs)
+    reason = provider.drift_reason(inputs)
     assert reason == (f"{path} {told}, so it is ignored and written anew" if told else None)
-    provider.make(inputs)
+    provider.create_resource(inputs)
     assert path.read_text() == written
 
 

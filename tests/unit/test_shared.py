@@ -83,10 +83,10 @@ def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch)
 class Changing(Provider):
     deploys = False
 
-    def make(self, inputs: Inputs) -> tuple[str, Outputs]:
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return "made", {}
 
-    def remove(self, before: Inputs) -> None:
+    def delete_resource(self, before: Inputs) -> None:
         return None
 
 

@@ -3,11 +3,12 @@
 import pulumi
 
 from dive_infra.config.settings import SettingsError, load
+from dive_infra.dynamic.runtime.patches import silence_debug_log
 from dive_infra.process import gc_tuning
-from dive_infra.stacks.program import deploy, hush
+from dive_infra.stacks.program import deploy
 
 gc_tuning.tune()
-hush()
+silence_debug_log()
 try:
     settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
 except SettingsError as error:

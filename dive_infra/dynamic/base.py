@@ -1,13 +1,11 @@
-"""What every dynamic provider here shares.
+"""What every dynamic provider of this project shares.
 
-The engine runs all dynamic resources of a stack in one process and finds their providers by module and class, so both
-are frozen names: providers are module-level classes without attributes, pickled by reference. Numbers arrive as floats
-and secrets as plain text; outputs keep the secrecy of the input with the same key.
+Pulumi runs all dynamic resources of a stack in one process and finds their providers by module and class. Both are an
+interface (`dynamic.providers`): providers are module-level classes without attributes, pickled by reference. Numbers
+arrive as floats and secrets as plain text; outputs keep the secrecy of the input with the same key.
 """
 
 import os
-import sys
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,21 +13,24 @@ from typing import Any, ClassVar
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
-from dive_infra.dynamic.runtime import deployment_run, engine_watchdog, unchecked
+from dive_infra.dynamic.runtime import bootstrap
+from dive_infra.dynamic.runtime.context import RunContext
 from dive_infra.orchestration.access import Locked
 from dive_infra.plans import provider_messages
-from dive_infra.process import gc_tuning, lock_refusal, probe_cache
+from dive_infra.process import lock_refusal
 from dive_infra.process.crash_points import crash_point
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
 
 _PROVIDER = "__provider"
-_HOLDS = 10.0  # seconds for which a look holds for other resources of the same run
 
 
 class ProviderError(Exception):
-    """What an operator reads when a resource fails: one short message, no traceback."""
+    """The error of a resource, as the operator reads it: one short message without a traceback."""
+
+
+bootstrap.prepare_provider_process(ProviderError)  # on import, and without effect in any other process
 
 
 class Provider(ResourceProvider):
@@ -40,10 +41,11 @@ class Provider(ResourceProvider):
     """
 
     serialize_as_secret_always = False
-    replaces: ClassVar[tuple[str, ...]] = ()  # inputs whose change makes another resource
+    run: ClassVar[RunContext] = RunContext()  # one process serves one run
+    replaces: ClassVar[tuple[str, ...]] = ()  # inputs whose change replaces the resource
     delete_before_replace: ClassVar[bool] = True
-    ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs nothing
-    deploys: ClassVar[bool] = True  # whether a change of it is a deployment, which is locked, recorded and proven
+    ignores: ClassVar[tuple[str, ...]] = ()  # inputs whose change alone needs no update
+    deploys: ClassVar[bool] = True  # whether a change is part of a deployment: locked, recorded, proven
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         """Create the resource, or adopt one that was only partly created; return its id and the computed outputs."""
@@ -60,11 +62,12 @@ class Provider(ResourceProvider):
         """Return why the live object differs from what was deployed, or None. Raise if that cannot be checked now."""
         return None
 
-    # What the engine calls.
+    # The engine's calls. The underscores are the SDK's names, which it may pass as keywords.
 
     def check(self, _olds: Outputs, news: Outputs) -> CheckResult:
         if self.deploys and not _olds:
-            deployment_run.announced()  # all that a preview asks of a resource that is to be made
+            # For a resource that is not in the state yet, a preview calls nothing else.
+            self.run.deployment.announce()
         return CheckResult(news, [])
 
     def create(self, props: Outputs) -> CreateResult:
@@ -89,8 +92,8 @@ class Provider(ResourceProvider):
         return UpdateResult({**_news, **outputs})
 
     def delete(self, _id: str, _props: Outputs) -> None:
-        with _ShortErrors(), crash_point(f"delete {self._kind}"):
-            probe_cache.disable()
+        with _short_errors(), crash_point(f"delete {self._kind}"):
+            self.run.probes.disable()
             self.delete_resource(_inputs(_props))
 
     def read(self, id_: str, props: Outputs) -> ReadResult:
@@ -98,16 +101,16 @@ class Provider(ResourceProvider):
 
     @contextmanager
     def _deploying(self, verb: str) -> Iterator[None]:
-        with _ShortErrors():
-            probe_cache.disable()
+        with _short_errors():
+            self.run.probes.disable()
             if self.deploys:
-                deployment_run.begin()
+                self.run.deployment.begin()
             try:
                 with crash_point(f"{verb} {self._kind}"):
                     yield
             except Exception as error:
                 if self.deploys:
-                    deployment_run.failed(self._kind, str(error) or repr(error))
+                    self.run.deployment.fail(self._kind, str(error) or repr(error))
                 raise
 
     @property
@@ -115,17 +118,17 @@ class Provider(ResourceProvider):
         return type(self).__name__.removesuffix("Provider")
 
     def changed_inputs(self, before: Inputs, now: Inputs) -> list[str]:
-        """The inputs that are not what they were, sorted."""
+        """Return the keys whose values differ, sorted."""
         # A renamed provider counts: it must reach the outputs, else the next delete looks for the old module.
         return sorted(k for k in now if now[k] != before.get(k) and k not in self.ignores)
 
     def has_drifted(self, name: str, before: Inputs) -> bool:
-        """Whether the resource must be mended, told with the reason; what can't be checked is kept, and told too."""
+        """Return whether the resource needs an update, and report why. Keep, and report, what cannot be checked."""
         try:
             reason = self.drift_reason(before)
-        except Exception as error:  # noqa: BLE001 (an answer of its own: neither changed nor valid)
-            unchecked.keep(name)
-            if unchecked.met(cause := first_line(error)):
+        except Exception as error:  # noqa: BLE001 (neither changed nor unchanged; raising would end the deployment)
+            self.run.unchecked.keep()
+            if self.run.unchecked.is_new(cause := first_line(error)):
                 tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
             return False
         if reason:
@@ -134,45 +137,21 @@ class Provider(ResourceProvider):
 
 
 def tell(message: str) -> None:
-    """A line for the operator, in preview and in update."""
+    """Print a line for the operator, in a preview and in an update."""
     print(message, flush=True)
 
 
-class _ShortErrors:
-    """Turns any exception into a `Refused` with its message, unless `DIVE_TRACEBACK` is set."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, _traceback: object) -> None:
+@contextmanager
+def _short_errors() -> Iterator[None]:
+    """Turn any exception into a `ProviderError` with its message, unless `DIVE_TRACEBACK` is set."""
+    try:
+        yield
+    except Exception as error:
         if isinstance(error, Locked):
             lock_refusal.refuse(str(error))
-        if isinstance(error, Exception) and not os.environ.get("DIVE_TRACEBACK"):
-            raise ProviderError(str(error) or repr(error)) from None
-
-
-class _Messages:
-    """Stands for `traceback` in the server that runs providers, which answers every error with a whole traceback."""
-
-    @staticmethod
-    def format_exc() -> str:
-        error = sys.exc_info()[1]
-        return str(error) if isinstance(error, ProviderError) else traceback.format_exc()
-
-
-def _serve() -> None:
-    """In the engine's server of providers: errors are answered in short, and the server ends with its engine."""
-    server = sys.modules["__main__"]
-    run_as = getattr(server, "__spec__", None)
-    if run_as is not None and run_as.name == "pulumi.dynamic.__main__":
-        vars(server)["traceback"] = _Messages
-        gc_tuning.tune()
-        probe_cache.enable(_HOLDS)
-        if len(sys.argv) > 1:
-            engine_watchdog.watch(sys.argv[1])
-
-
-_serve()
+        if os.environ.get("DIVE_TRACEBACK"):
+            raise
+        raise ProviderError(str(error) or repr(error)) from None
 
 
 def _inputs(props: Outputs) -> Outputs:
@@ -180,7 +159,7 @@ def _inputs(props: Outputs) -> Outputs:
 
 
 def ago(moment: str) -> str:
-    """How long ago a moment (ISO 8601) was: `40 s ago`, `12 min ago`, `3 h ago`, `5 days ago`."""
+    """Return how long ago `moment` (ISO 8601) was: `40 s ago`, `12 min ago`, `3 h ago`, `5 days ago`."""
     seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
     for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
@@ -189,5 +168,5 @@ def ago(moment: str) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, in one line."""
+    """Return the first line of an error's message."""
     return (str(error) or repr(error)).splitlines()[0]

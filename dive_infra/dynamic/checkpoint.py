@@ -18,10 +18,8 @@ from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config.naming import Names
-from dive_infra.dynamic import realm_probe
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.dynamic.runtime import deployment_run, unchecked
 from dive_infra.orchestration.access import LoginRefused, OlderSchema, RecordError, Unreachable
 from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
@@ -45,7 +43,7 @@ class CheckpointProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
         store = self.store(inputs)
-        deployment_run.reached(country, phase, store.access if store else None)
+        self.run.deployment.pass_checkpoint(country, phase, store.access if store else None)
         if store:
             store.hold(country, phase)
         spec = load(phase, inputs["spec"])
@@ -57,7 +55,7 @@ class CheckpointProvider(Provider):
             datetime.now(UTC).isoformat(timespec="milliseconds"),
             round(validation.seconds, 3),
             this_run().id,
-            {"why": deployment_run.why(phase)},
+            {"why": self.run.deployment.reason(phase)},
         )
         self.proven(inputs, spec, validation)
         if validation.verdict != "valid":
@@ -102,7 +100,10 @@ class CheckpointProvider(Provider):
 
     def glance(self, spec: Spec, before: Inputs) -> list[Check]:
         """What is asked in a diff beside the record."""
-        return realm_probe.seen(before["spec"]) or phases.quick(spec)
+        # The realm's own probe, before the realm, has looked already; an update has repaired it since.
+        if findings := self.run.realm_findings.pop(before["spec"], None):
+            return [Check(findings[0].check, findings[0].topic, lambda: findings)]
+        return phases.quick(spec)
 
     def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """After the validator has answered, whatever it answered."""
@@ -129,25 +130,26 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            _again(_olds, f"changed is {', '.join(changed)}")
+            self._again(_olds, f"changed is {', '.join(changed)}")
         elif self.changed_inputs(_olds, _news):
-            _again(_olds, "its secrets or the program changed")
+            self._again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def has_drifted(self, name: str, before: Inputs) -> bool:
         phase = Phase(before["phase"])
-        again = deployment_run.changed(phase)
-        deployment_run.reached(before["country"], phase, access_of(before["store"]) if before.get("store") else None)
+        again = self.run.deployment.has_changed(phase)
+        access = access_of(before["store"]) if before.get("store") else None
+        self.run.deployment.pass_checkpoint(before["country"], phase, access)
         if again:
             tell(provider_messages.again(phase, ", as something of it was changed"))
-            deployment_run.again(phase, "something of it was changed")
+            self.run.deployment.run_again(phase, "something of it was changed")
             return True
-        kept = unchecked.kept()
+        kept = self.run.unchecked.drain()
         try:
             try:
                 spec = load(phase, before["spec"])
             except Unreadable:
-                _again(before, "the program changed")
+                self._again(before, "the program changed")
                 return True
             asked = [*self.glance(spec, before), *self._record(spec, before)]
             looked = runner.run(asked, GLANCE)
@@ -160,16 +162,16 @@ class CheckpointProvider(Provider):
         due = [f.found for f in looked.findings if f.topic == DUE and f.answer == "invalid"]
         off = listing(lasting, "invalid")
         if due and verdict(lasting) != "invalid":
-            _again(before, due[0])
+            self._again(before, due[0])
             return True
         if looked.verdict == "invalid":
             tell(provider_messages.again(phase, f", as it is not valid now:\n{off}"))
-            deployment_run.again(phase, f"not valid: {first_cause(off)}")
+            self.run.deployment.run_again(phase, f"not valid: {first_cause(off)}")
             return True
         if looked.verdict == "unknown":
             tell(
                 provider_messages.unknown(
-                    phase, f"kept as proven {ago(before['completed'])}: {_blind(looked.findings, kept)}"
+                    phase, f"kept as proven {ago(before['completed'])}: {self._blind(looked.findings, kept)}"
                 )
             )
             return False
@@ -181,16 +183,21 @@ class CheckpointProvider(Provider):
             return []  # DEPLOYMENT of the hub records it, and asks for it
         return [Check("the record says COMPLETED for this declaration", "record", lambda: _recorded(spec, before))]
 
+    def _again(self, before: Inputs, why: str) -> None:
+        """Tells why a phase runs again, and keeps it for the record."""
+        if before.get("phase"):
+            tell(provider_messages.again(Phase(before["phase"]), f": {why}"))
+            self.run.deployment.run_again(Phase(before["phase"]), why)
 
-def _blind(findings: Sequence[Finding], kept: int) -> str:
-    """In one line what could not be looked at, and why: `the engine does not answer (7 looks); 14 resources kept`."""
-    looks = Counter(" ".join(f.found.split()) for f in findings if f.answer == "unknown" and not f.advisory)
-    for cause in looks:
-        unchecked.met(cause)
-    shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
-    shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
-    shown += [f"{kept} of its resources kept as they were"] if kept else []
-    return "; ".join(shown)
+    def _blind(self, findings: Sequence[Finding], kept: int) -> str:
+        """Return in one line what could not be checked, and why: `the engine does not answer (7 looks); 14 … kept`."""
+        looks = Counter(" ".join(f.found.split()) for f in findings if f.answer == "unknown" and not f.advisory)
+        for cause in looks:
+            self.run.unchecked.is_new(cause)
+        shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
+        shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
+        shown += [f"{kept} of its resources kept as they were"] if kept else []
+        return "; ".join(shown)
 
 
 class Checkpoint(Resource, module="dive", name="Checkpoint"):
@@ -237,13 +244,6 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
         "recorded": None,
         "proof": None,
     }
-
-
-def _again(before: Inputs, why: str) -> None:
-    """Tells why a phase runs again, and keeps it for the record."""
-    if before.get("phase"):
-        tell(provider_messages.again(Phase(before["phase"]), f": {why}"))
-        deployment_run.again(Phase(before["phase"]), why)
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:

@@ -11,15 +11,12 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.checks import phases, runner
-from dive_infra.checks.runner import Check, CouldNotTell
+from dive_infra.checks.runner import CouldNotTell
 from dive_infra.checks.spec import Unreadable, dump, load
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.orchestration.states import Phase
-from dive_infra.results.finding import Finding
 
 GLANCE = 5.0  # seconds for the look of a diff: a hundred objects, on a busy machine
-
-_seen: dict[str, tuple[Finding, ...]] = {}  # specification -> what this process has found
 
 
 class RealmProbeProvider(Provider):
@@ -34,7 +31,7 @@ class RealmProbeProvider(Provider):
         except Unreadable:
             return "was declared by another program"
         looked = runner.run(phases.quick(spec), GLANCE)
-        _seen[before["spec"]] = looked.findings
+        self.run.realm_findings[before["spec"]] = looked.findings
         off = [f for f in looked.findings if f.answer == "invalid" and not f.advisory]
         if off:
             more = f", and {len(off) - 1} more" if off[1:] else ""
@@ -42,12 +39,6 @@ class RealmProbeProvider(Provider):
         if looked.verdict == "unknown":
             raise CouldNotTell(next(f.found for f in looked.findings if f.answer == "unknown"))
         return None
-
-
-def seen(spec: str) -> list[Check]:
-    """What was found before, as a check: the checkpoint of the phase need not look twice. Empty when nothing was."""
-    findings = _seen.pop(spec, None)
-    return [Check(findings[0].check, findings[0].topic, lambda: findings)] if findings else []
 
 
 class RealmProbe(Resource, module="dive", name="RealmProbe"):

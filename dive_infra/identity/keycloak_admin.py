@@ -13,8 +13,8 @@ from urllib.parse import quote
 import httpx
 
 from dive_infra.identity import https
-from dive_infra.process import probe_cache
 from dive_infra.process.crash_points import crash_point
+from dive_infra.process.probe_cache import PROBES
 
 DEPLOYER = "dive-deployer"
 
@@ -72,7 +72,7 @@ class KeycloakAdmin:
     def look(self, path: str, **params: str | int | bool) -> Any:
         """As `get`, and shared with the other looks of a run (`shared`): no two realms of a coalition have one name."""
         key = (self.access.client_id, path, *sorted(params.items()))
-        return probe_cache.cached(key, lambda: self.get(path, **params))
+        return PROBES.get(key, lambda: self.get(path, **params))
 
     def post(self, path: str, body: object) -> str:
         """The id of what was created, from the Location header ("" when there is none)."""

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from dive_infra.config.naming import Names
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import CLEARANCES, Json
-from dive_infra.process import probe_cache
+from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.finding import Finding
 
 # Frozen: another namespace would make other people.
@@ -115,7 +115,7 @@ def _password(made: int, credentials: list[Json]) -> str:
 
 def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:
     """One finding for each test user."""
-    return probe_cache.cached(
+    return PROBES.get(
         ("users", names.realm),
         lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
     )

@@ -31,6 +31,12 @@ class Phase(StrEnum):
     SEEDING = "SEEDING"
     VERIFICATION = "VERIFICATION"
 
+    @property
+    def next_or_self(self) -> "Phase":
+        """Return the phase after this one; the last phase returns itself."""
+        phases: list[Phase] = [*Phase]
+        return phases[min(phases.index(self) + 1, len(phases) - 1)]
+
 
 class Status(StrEnum):
     PENDING = "PENDING"

@@ -1,6 +1,5 @@
 """What the six phases share: the country they deploy, their place in the row, and the checkpoint at their end."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +16,6 @@ from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import VerificationCheckpoint
 from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
-
-_TURNS = 20  # of the event loop: a registration takes some until it is sent
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,6 @@ class Context:
     def trust_file(self) -> str:
         """Where providers of this stack find the coalition's CA, relative to the program."""
         return f".dive/{self.names.prefix}-ca.pem"
-
-
-async def under_way() -> None:
-    """Lets the engine begin with what is declared so far, while the rest is declared.
-
-    Without any such pause Pulumi's SDK waits for all outputs of the program at once, at the square of their number.
-    """
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
 
 
 class PhaseComponent(pulumi.ComponentResource):

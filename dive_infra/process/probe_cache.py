@@ -1,7 +1,4 @@
-"""Looks that several resources of one run need: taken once, as long as the run changes nothing.
-
-Off in every process that does not ask for it. The first change ends it, so that what is proven is looked at anew.
-"""
+"""Cache of read-only probes that several resources of one run share; the run's first change ends it."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -10,36 +7,40 @@ from typing import Any, TypeVar
 
 Found = TypeVar("Found")
 
-_guard = Lock()
-_found: dict[Hashable, tuple[float, Any]] = {}
-_seconds = 0.0  # how long a look holds
+
+class ProbeCache:
+    """Keeps what a probe found for `ttl` seconds; with a `ttl` of 0 every probe runs each time."""
+
+    def __init__(self, ttl: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ttl = ttl
+        self._clock = clock
+        self._guard = Lock()
+        self._found: dict[Hashable, tuple[float, Any]] = {}
+
+    def enable(self, ttl: float) -> None:
+        """Keep results for `ttl` seconds from now on."""
+        with self._guard:
+            self._ttl = ttl
+
+    def disable(self) -> None:
+        """Clear the cache and keep nothing from now on, so that a proof sees the system after the change."""
+        with self._guard:
+            self._ttl = 0.0
+            self._found.clear()
+
+    def get(self, key: Hashable, probe: Callable[[], Found]) -> Found:
+        """Return what `probe` finds now, or found for `key` within the last `ttl` seconds. Errors are not kept."""
+        with self._guard:
+            at, value = self._found.get(key, (-self._ttl, None))
+            if self._clock() - at < self._ttl:
+                found: Found = value
+                return found
+        value = probe()
+        with self._guard:
+            if self._ttl:
+                self._found[key] = (self._clock(), value)
+        return value
 
 
-def enable(seconds: float) -> None:
-    """From now on a look holds for so long."""
-    global _seconds
-    with _guard:
-        _seconds = seconds
-
-
-def disable() -> None:
-    """From now on everything is looked at each time."""
-    global _seconds
-    with _guard:
-        _seconds = 0.0
-        _found.clear()
-
-
-def cached(key: Hashable, look: Callable[[], Found]) -> Found:
-    """What `look` finds, or has found for this key just now. An error is not kept."""
-    now = time.monotonic()
-    with _guard:
-        at, value = _found.get(key, (-_seconds, None))
-        if now - at < _seconds:
-            found: Found = value
-            return found
-    value = look()
-    with _guard:
-        if _seconds:
-            _found[key] = (time.monotonic(), value)
-    return value
+# The cache of this process: off, unless `dynamic.runtime.bootstrap` enables it in the process of our providers.
+PROBES = ProbeCache()

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.database import Database
 
-from dive_infra.process import probe_cache
 from dive_infra.process.crash_points import crash_point
+from dive_infra.process.probe_cache import PROBES
 from dive_infra.seeds.batches import Batch, content_hash
 from dive_infra.seeds.sealing import fingerprint, seal
 from dive_infra.seeds.store import Document, SeedStoreError
@@ -93,7 +93,7 @@ class Loader:
     def glance(self, batch: Batch) -> BatchState:
         """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
         time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
-        return probe_cache.cached((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
+        return PROBES.get((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
 
     def _glance(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:

@@ -2,7 +2,8 @@
 
 import pulumi
 
-from dive_infra.phases.base import Context, under_way
+from dive_infra.dynamic.runtime.patches import send_registrations
+from dive_infra.phases.base import Context
 from dive_infra.phases.configuration import ConfigurationPhase
 from dive_infra.phases.deployment import DeploymentPhase
 from dive_infra.phases.initialization import InitializationPhase
@@ -16,9 +17,9 @@ from dive_infra.stacks.outputs import export
 async def declare(context: Context, preflight: PreflightPhase) -> None:
     """The other five phases; the hub gives each country that it approves its grant, a spoke stands on its own."""
     initialization = InitializationPhase(context, preflight)
-    await under_way()
+    await send_registrations()
     deployment = DeploymentPhase(context, initialization, preflight)
-    await under_way()
+    await send_registrations()
     configuration = ConfigurationPhase(context, deployment, initialization)
     seeding = SeedingPhase(context, configuration, initialization)
     phases = [preflight, initialization, deployment, configuration, seeding]
@@ -29,4 +30,4 @@ async def declare(context: Context, preflight: PreflightPhase) -> None:
     if context.is_hub:
         grants = {code: grant.export() for code, grant in initialization.grants.items()}
         pulumi.export("grants", pulumi.Output.secret(grants))
-    await under_way()
+    await send_registrations()

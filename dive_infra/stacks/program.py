@@ -1,7 +1,6 @@
 """The program of a stack: the hub, or a spoke on what the hub granted it."""
 
 import asyncio
-import os
 from importlib import import_module
 
 import pulumi
@@ -10,16 +9,6 @@ from dive_infra.components.approval import Grant, assumed, received
 from dive_infra.config.settings import Settings
 from dive_infra.phases.base import Context
 from dive_infra.phases.preflight import PreflightPhase
-
-
-def hush() -> None:
-    """Keeps the SDK's own trace from the engine, unless `DIVE_TRACEBACK` is set.
-
-    It tells four things about each resource, each in a request that the program waits for: half a second of processor
-    time, for lines that only `pulumi up --debug` shows.
-    """
-    if not os.environ.get("DIVE_TRACEBACK"):
-        setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy would not have it assigned)
 
 
 async def deploy(settings: Settings, stack: str) -> None:

@@ -5,7 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from dive_infra.dynamic.runtime import deployment_run
+from dive_infra.dynamic.base import Provider
+from dive_infra.dynamic.runtime.context import RunContext
+from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.engines.docker import engine
 from tests.support.lab import lab
 from tests.support.record import HUB_NAMES, SECRETS, Book, Record, book, start
@@ -26,6 +28,8 @@ def orchestration(record: Record) -> Iterator[Book]:
 
 
 @pytest.fixture(autouse=True)
-def a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process deploys one country; these tests do it in turn."""
-    monkeypatch.setattr(deployment_run, "_this", deployment_run._Deployment())
+def run(monkeypatch: pytest.MonkeyPatch) -> DeploymentRun:
+    """The deployment of this test: a process serves one run, these tests serve one each."""
+    context = RunContext()
+    monkeypatch.setattr(Provider, "run", context)
+    return context.deployment

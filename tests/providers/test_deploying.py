@@ -12,7 +12,7 @@ import pytest
 
 from dive_infra.automation.workspace import ROOT
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
-from dive_infra.dynamic.runtime import deployment_run
+from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.orchestration.records import Run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
@@ -42,16 +42,16 @@ def state(book: Book) -> Any:
     return current and current.state
 
 
-def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book) -> None:
-    deployment_run.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book, run: DeploymentRun) -> None:
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     Light().diff("light", {"a": 1}, {"a": 2})
     with Store(orchestration.owner) as store:
         assert store.holder("FRA") is None
         assert store.current("FRA") is None
 
 
-def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: Book) -> None:
-    deployment_run.reached("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
+def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: Book, run: DeploymentRun) -> None:
+    run.pass_checkpoint("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
     with Store(orchestration.owner) as store:
@@ -62,18 +62,20 @@ def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: 
     session(orchestration.spoke("FRA")).close()
 
 
-def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestration: Book) -> None:
+def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestration: Book, run: DeploymentRun) -> None:
     access = orchestration.spoke("FRA")
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
-        deployment_run.reached("FRA", Phase.PREFLIGHT, access)
+        run.pass_checkpoint("FRA", Phase.PREFLIGHT, access)
         with pytest.raises(ProviderError, match=r"FRA is being deployed by somebody@else \(pid 7"):
             Light().create({})
     assert Light.done == []
 
 
-def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchestration: Book) -> None:
-    deployment_run.reached("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(
+    orchestration: Book, run: DeploymentRun
+) -> None:
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
     with pytest.raises(ProviderError, match="no bulb"):
         Light().create({"broken": True})
     assert state(orchestration) == State.FAILED
@@ -84,34 +86,33 @@ def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(orchest
     session(orchestration.spoke("FRA")).close()
 
 
-def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book) -> None:
-    deployment_run.reached("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
+def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book, run: DeploymentRun) -> None:
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
     Light().create({})
     assert Light.done == ["made"]
 
 
-def test_what_is_changed_makes_its_phase_run_again(orchestration: Book) -> None:
-    deployment_run.reached("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
-    assert not deployment_run.changed(Phase.SEEDING)
+def test_what_is_changed_makes_its_phase_run_again(orchestration: Book, run: DeploymentRun) -> None:
+    run.pass_checkpoint("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
+    assert not run.has_changed(Phase.SEEDING)
     Light().create({})
-    assert deployment_run.changed(Phase.SEEDING)
-    assert not deployment_run.changed(Phase.CONFIGURATION)
+    assert run.has_changed(Phase.SEEDING)
+    assert not run.has_changed(Phase.CONFIGURATION)
     session(orchestration.spoke("FRA")).close()
 
 
-def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestration: Book) -> None:
+def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestration: Book, run: DeploymentRun) -> None:
     """A preview asks a provider nothing else of what is new."""
-    deployment_run.reached("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
     Light().check({"a": 1}, {"a": 2})
-    assert not deployment_run.changed(Phase.CONFIGURATION), "what is there already is diffed"
+    assert not run.has_changed(Phase.CONFIGURATION), "what is there already is diffed"
     assert Light().check({}, {"a": 2}).inputs == {"a": 2}
-    assert deployment_run.changed(Phase.CONFIGURATION)
+    assert run.has_changed(Phase.CONFIGURATION)
     assert state(orchestration) is None, "nothing is written"
 
 
 PROGRAM = """
 import json, sys
-from dive_infra.dynamic.runtime import deployment_run
 from dive_infra.dynamic.base import Provider
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
@@ -120,7 +121,7 @@ class Light(Provider):
     def create_resource(self, inputs):
         return "light", {}
 
-deployment_run.reached("FRA", Phase.SEEDING, DatabaseAccess(**json.loads(sys.stdin.readline())))
+Provider.run.deployment.pass_checkpoint("FRA", Phase.SEEDING, DatabaseAccess(**json.loads(sys.stdin.readline())))
 for _ in sys.stdin:
     try:
         Light().create({})

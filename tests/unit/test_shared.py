@@ -8,8 +8,9 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.crypto.pki import issue
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
+from dive_infra.dynamic.runtime.context import RunContext
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
-from dive_infra.process import probe_cache
+from dive_infra.process.probe_cache import PROBES, ProbeCache
 
 
 class Looked:
@@ -22,42 +23,41 @@ class Looked:
         return self.times
 
 
-@pytest.fixture(autouse=True)
-def _off() -> Iterator[None]:
-    yield
-    probe_cache.disable()
+def test_every_probe_runs_each_time_unless_a_process_shares_them() -> None:
+    cache, look = ProbeCache(), Looked()
+    assert [cache.get("a", look), cache.get("a", look)] == [1, 2]
+    cache.enable(60)
+    assert [cache.get("a", look), cache.get("a", look), cache.get("b", look)] == [3, 3, 4]
 
 
-def test_everything_is_looked_at_each_time_unless_a_process_shares_its_looks() -> None:
-    look = Looked()
-    assert [probe_cache.cached("a", look), probe_cache.cached("a", look)] == [1, 2]
-    probe_cache.enable(60)
-    assert [probe_cache.cached("a", look), probe_cache.cached("a", look), probe_cache.cached("b", look)] == [3, 3, 4]
-
-
-def test_a_look_holds_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_is_kept_for_a_while() -> None:
     now = [1000.0]
-    monkeypatch.setattr(probe_cache.time, "monotonic", lambda: now[0])
-    probe_cache.enable(10)
-    look = Looked()
-    assert probe_cache.cached("a", look) == 1
+    cache, look = ProbeCache(10, lambda: now[0]), Looked()
+    assert cache.get("a", look) == 1
     now[0] += 9
-    assert probe_cache.cached("a", look) == 1
+    assert cache.get("a", look) == 1
     now[0] += 2
-    assert probe_cache.cached("a", look) == 2
+    assert cache.get("a", look) == 2
 
 
 def test_an_error_is_not_kept() -> None:
-    probe_cache.enable(60)
+    cache = ProbeCache(60)
 
     def fails() -> int:
         raise OSError("no answer")
 
     with pytest.raises(OSError, match="no answer"):
-        probe_cache.cached("a", fails)
-    assert probe_cache.cached("a", Looked()) == 1
+        cache.get("a", fails)
+    assert cache.get("a", Looked()) == 1
 
 
+@pytest.fixture
+def _off_again() -> Iterator[None]:
+    yield
+    PROBES.disable()
+
+
+@pytest.mark.usefixtures("_off_again")
 def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """By whoever compares the realm, and by whoever looks for what nobody declared: each logs in for itself."""
     asked: list[str] = []
@@ -72,10 +72,10 @@ def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch)
         ):
             assert one.look(clients) == other.look(clients) == clients
 
-    probe_cache.enable(60)
+    PROBES.enable(60)
     look()
     assert asked == [clients]
-    probe_cache.disable()
+    PROBES.disable()
     look()
     assert asked == [clients] * 3
 
@@ -91,10 +91,10 @@ class Changing(Provider):
 
 
 @pytest.mark.parametrize("change", ["create", "update", "delete"])
-def test_the_first_change_of_a_run_ends_it(change: str) -> None:
-    probe_cache.enable(60)
-    look = Looked()
-    assert probe_cache.cached("a", look) == 1
+def test_the_first_change_of_a_run_ends_it(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, look = ProbeCache(60), Looked()
+    monkeypatch.setattr(Provider, "run", RunContext(probes=cache))
+    assert cache.get("a", look) == 1
     arguments = {"create": ({},), "update": ("id", {}, {}), "delete": ("id", {})}[change]
     getattr(Changing(), change)(*arguments)
-    assert [probe_cache.cached("a", look), probe_cache.cached("a", look)] == [2, 3]
+    assert [cache.get("a", look), cache.get("a", look)] == [2, 3]

@@ -32,7 +32,7 @@ def test_the_packages_of_providers_are_loaded_while_the_engine_looks_at_prefligh
 @pytest.mark.parametrize(("asked", "sent"), [("", ["b"]), ("yes", ["a", "b"])])
 def test_the_trace_of_the_sdk_is_sent_to_the_engine_only_where_it_is_asked_for(asked: str, sent: list[str]) -> None:
     code = (
-        "import pulumi; from dive_infra.stacks.program import hush; sent = []; hush();"
+        "import pulumi; from dive_infra.dynamic.runtime import patches; sent = []; patches.silence_debug_log();"
         "engine = type('Engine', (), {'Log': lambda self, request: sent.append(request.message)})();"
         "pulumi.log.get_engine = lambda: engine; pulumi.log.debug('a'); pulumi.log.warn('b'); print(sent)"
     )

@@ -1,8 +1,7 @@
-"""The deployment that this process carries out: where it is, what it has changed, and its lock.
+"""The deployment that the provider process carries out: its country and phase, what it changed, and its lock.
 
-The lock is taken before the first change, whatever that is. Which country it is, and where its record is, is known once
-its first checkpoint was asked, which in an update comes before any change. Looking takes nothing: previews leave no
-trace.
+The lock is taken before the first change. The country and the login at its record are known once the first checkpoint
+was diffed, which in an update comes before any change. Previews take no lock and leave no trace.
 """
 
 from collections.abc import Callable
@@ -16,71 +15,61 @@ from dive_infra.orchestration.store import Store, session
 
 
 @dataclass
-class _Deployment:
+class DeploymentRun:
+    """`phase` is the one whose resources are looked at now; `access` is None until the hub's database exists."""
+
     country: str = ""
     phase: Phase = Phase.PREFLIGHT
-    access: DatabaseAccess | None = None  # the hub has none before its database exists
-    changed: set[Phase] = field(default_factory=set[Phase])
+    access: DatabaseAccess | None = None
+    _changed: set[Phase] = field(default_factory=set[Phase])
+    _reasons: dict[Phase, str] = field(default_factory=dict[Phase, str])
+    _one_at_a_time: Lock = field(default_factory=Lock)
 
+    def pass_checkpoint(self, country: str, phase: Phase, access: DatabaseAccess | None) -> None:
+        """Note that the checkpoint of `phase` is reached: what changes from now on belongs to the next phase."""
+        with self._one_at_a_time:
+            self.country = country
+            self.phase = phase.next_or_self
+            self.access = access or self.access
 
-_why: dict[Phase, str] = {}  # of each phase that runs again in this process
+    def announce(self) -> None:
+        """Note that a resource of the current phase will be created in this run."""
+        with self._one_at_a_time:
+            self._changed.add(self.phase)
 
-_this = _Deployment()  # one process deploys one country
-_one_at_a_time = Lock()
+    def has_changed(self, phase: Phase) -> bool:
+        """Return whether this run creates or has changed a resource of `phase`, which then has to be proven again."""
+        return phase in self._changed
 
+    def run_again(self, phase: Phase, why: str) -> None:
+        """Note why `phase` runs again: the first line of `why`."""
+        self._reasons[phase] = why.strip().splitlines()[0]
 
-def reached(country: str, phase: Phase, access: DatabaseAccess | None) -> None:
-    """The checkpoint of `phase` is asked now; what changes after it is of the next phase."""
-    with _one_at_a_time:
-        _this.country = country
-        _this.phase = [*Phase][[*Phase].index(phase) :][:2][-1]
-        _this.access = access or _this.access
+    def reason(self, phase: Phase) -> str:
+        """Return why `phase` runs. A phase that is created for the first time was never diffed, so has no reason."""
+        return self._reasons.get(phase, "for the first time")
 
+    def begin(self) -> None:
+        """Take the country's lock and enter INITIALIZING, once; raise `Locked` if another run deploys the country.
 
-def announced() -> None:
-    """Something of the phase that is reached will be made in this run."""
-    with _one_at_a_time:
-        _this.changed.add(_this.phase)
+        Call it before each change. A record out of reach does not stop a change: the change may be what repairs it,
+        and no phase completes without the record.
+        """
+        self._write(lambda store: store.begin(self.country, self.phase))
+        self._changed.add(self.phase)
 
+    def fail(self, component: str, message: str) -> None:
+        """Record that a change of `component` failed, so that the country is not called complete.
 
-def changed(phase: Phase) -> bool:
-    """Whether this run makes or has changed something of the phase: then it is to be proven and recorded anew."""
-    return phase in _this.changed
+        Lines of `message` after the first hold the choices of the operator.
+        """
+        self._write(lambda store: store.broke(self.country, self.phase, component, message))
 
-
-def again(phase: Phase, why: str) -> None:
-    """The phase runs again for this reason."""
-    _why[phase] = why.strip().splitlines()[0]
-
-
-def why(phase: Phase) -> str:
-    """Why the phase runs; nothing has asked before it was made for the first time."""
-    return _why.get(phase, "for the first time")
-
-
-def begin() -> None:
-    """Before each change. Takes the lock and enters INITIALIZING, once; raises `Locked` when somebody else deploys.
-
-    A record that is out of reach holds nothing up: what is down may be what is being mended, and no phase completes
-    without it.
-    """
-    _tell(lambda store: store.begin(_this.country, _this.phase))
-    _this.changed.add(_this.phase)
-
-
-def failed(component: str, message: str) -> None:
-    """Records that a change failed, so that nothing is called complete that is not.
-
-    What follows the first line of the message is what a person has to choose between.
-    """
-    _tell(lambda store: store.broke(_this.country, _this.phase, component, message))
-
-
-def _tell(write: Callable[[Store], None]) -> None:
-    with _one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):
-        if not _this.access:
-            return
-        try:
-            write(session(_this.access))
-        except Unreachable:  # a session that was lost while this process stood still; a new one tells who deploys now
-            write(session(_this.access))
+    def _write(self, write: Callable[[Store], None]) -> None:
+        with self._one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):
+            if not self.access:
+                return
+            try:
+                write(session(self.access))
+            except Unreachable:  # the session was lost while this process was stopped; a new one sees who deploys now
+                write(session(self.access))

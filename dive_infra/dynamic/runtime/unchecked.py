@@ -1,32 +1,33 @@
-"""What this process could not look at: one line for each cause, and one for each phase, however many resources.
+"""Resources that could not be checked: one line per cause and one count per phase, however many they are.
 
-With the engine out of reach every look fails for the same reason, forty times in a stack.
+With the engine out of reach every probe fails for the same reason, forty times in a stack.
 """
 
 from threading import Lock
 
-_guard = Lock()
-_causes: set[str] = set()  # told already
-_kept: list[str] = []  # resources of the phase that is asked now
 
+class Unchecked:
+    """Counts the resources kept as they were, and remembers which causes were reported."""
 
-def met(cause: str) -> bool:
-    """Whether the cause is a new one, which is to be told."""
-    with _guard:
-        new = cause not in _causes
-        _causes.add(cause)
-        return new
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._causes: set[str] = set()
+        self._kept = 0
 
+    def is_new(self, cause: str) -> bool:
+        """Remember `cause`; return whether it has not been reported yet."""
+        with self._guard:
+            new = cause not in self._causes
+            self._causes.add(cause)
+            return new
 
-def keep(name: str) -> None:
-    """A resource could not be looked at, and is kept as it was."""
-    with _guard:
-        _kept.append(name)
+    def keep(self) -> None:
+        """Count a resource that is kept as it was."""
+        with self._guard:
+            self._kept += 1
 
-
-def kept() -> int:
-    """How many resources were kept since this was asked last."""
-    with _guard:
-        count = len(_kept)
-        _kept.clear()
-        return count
+    def drain(self) -> int:
+        """Return how many resources were kept since the last call: those of the phase that ends now."""
+        with self._guard:
+            kept, self._kept = self._kept, 0
+            return kept

@@ -12,8 +12,8 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from dive_infra.catalog.spec import FILES
-from dive_infra.process import probe_cache
 from dive_infra.process.crash_points import crash_point
+from dive_infra.process.probe_cache import PROBES
 
 Manifest = Mapping[str, str]  # path -> owner, mode and hash
 
@@ -74,7 +74,7 @@ def read(container: Container) -> Manifest:
         stream, _ = container.get_archive(FILES)
         return manifest(b"".join(stream))
 
-    return probe_cache.cached(("files", container.id), look)
+    return PROBES.get(("files", container.id), look)
 
 
 def mounted(container: Container, volume: str) -> bool:

@@ -1,0 +1,18 @@
+"""What the provider process knows about the run that it serves: one object, shared by all providers."""
+
+from dataclasses import dataclass, field
+
+from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
+from dive_infra.dynamic.runtime.unchecked import Unchecked
+from dive_infra.process.probe_cache import PROBES, ProbeCache
+from dive_infra.results.finding import Finding
+
+
+@dataclass
+class RunContext:
+    """`realm_findings`: specification -> what the probe of its realm found, until the phase's checkpoint takes it."""
+
+    deployment: DeploymentRun = field(default_factory=DeploymentRun)
+    unchecked: Unchecked = field(default_factory=Unchecked)
+    probes: ProbeCache = PROBES
+    realm_findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict[str, tuple[Finding, ...]])

@@ -1,0 +1,57 @@
+"""Changes to code of others, each with its cause, the upstream issue and the condition for its removal.
+
+`tests/unit/test_patches.py` holds one contract test for each, which fails once an upgrade makes the patch void.
+"""
+
+import asyncio
+import os
+import sys
+import traceback
+from types import ModuleType
+
+import pulumi
+
+TURNS = 20  # of the event loop; the SDK needs several until a registration is with the engine
+
+
+def answer_with_message(server: ModuleType, short: type[Exception]) -> None:
+    """Let Pulumi's provider server answer an error of type `short` with its message alone.
+
+    Cause: the server answers every exception with `traceback.format_exc()`, and Pulumi shows all of it: some forty
+    lines of SDK frames around one line for the operator.
+    Upstream: pulumi/pulumi#10416 (open); pulumi/pulumi#24465 changes the same function.
+    Remove when: a provider can return an error without a traceback.
+    """
+
+    class Traceback:
+        @staticmethod
+        def format_exc() -> str:
+            error = sys.exc_info()[1]
+            return str(error) if isinstance(error, short) else traceback.format_exc()
+
+    vars(server)["traceback"] = Traceback
+
+
+def silence_debug_log() -> None:
+    """Keep the SDK's debug log from the engine, unless `DIVE_TRACEBACK` is set.
+
+    Cause: the SDK sends four debug messages per resource, each in a blocking request: half a second of processor time
+    for lines that only `pulumi up --debug` shows.
+    Upstream: pulumi/pulumi#7292 (closed; these four remain).
+    Remove when: the SDK asks whether the engine shows debug messages before it sends them.
+    """
+    if not os.environ.get("DIVE_TRACEBACK"):
+        setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy rejects the assignment)
+
+
+async def send_registrations() -> None:
+    """Let the SDK send what is declared so far, while the program declares the rest.
+
+    Cause: a registration is a task that takes several turns of the event loop until its request leaves. A program that
+    never awaits sends nothing before its end, and the SDK then awaits all outputs at once, in a time that grows with
+    the square of their number.
+    Upstream: pulumi/pulumi#16055 (closed; outputs are no longer kept, but are still awaited together).
+    Remove when: the SDK sends a registration when the resource is constructed.
+    """
+    for _ in range(TURNS):
+        await asyncio.sleep(0)

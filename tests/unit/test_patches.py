@@ -1,0 +1,123 @@
+"""The contract of each patch with the SDK: it still works, and it is still needed. See `dynamic.runtime.patches`."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import pulumi
+import pytest
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime import mocks
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+from dive_infra.automation.workspace import ROOT
+from dive_infra.dynamic.guard import GuardProvider
+from dive_infra.dynamic.runtime import patches
+from tests.unit.test_program import Mocks
+
+
+@contextmanager
+def provider_process(**environment: str) -> Iterator[tuple["subprocess.Popen[bytes]", Any, socket.socket]]:
+    """Start Pulumi's provider server as the engine does: the process, a client, and the engine's listening socket."""
+    with socket.create_server(("127.0.0.1", 0)) as engine:
+        command = [sys.executable, "-u", "-m", "pulumi.dynamic", f"127.0.0.1:{engine.getsockname()[1]}"]
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout
+            port = int(process.stdout.readline())
+            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+                yield process, provider_pb2_grpc.ResourceProviderStub(channel), engine
+        finally:
+            process.kill()
+            process.wait()
+
+
+def failed_delete(client: Any, **props: Any) -> str:
+    """Return the error of deleting a guard with these outputs."""
+    request = provider_pb2.DeleteRequest(id="guard")
+    request.properties.update({"__provider": serialize_provider(GuardProvider()), **props})
+    with pytest.raises(grpc.RpcError) as failed:
+        client.Delete(request, timeout=30)
+    return str(failed.value.details())  # type: ignore[attr-defined]
+
+
+def test_the_provider_server_answers_our_errors_with_their_message_and_ends_with_its_engine() -> None:
+    with provider_process() as (process, client, engine):
+        told = failed_delete(client, country="FRA", protected=["data"])
+        assert told.startswith("the data of FRA is protected: data; ")
+        assert "Traceback" not in told, "the server reads `traceback` from its own globals no more: see the patch"
+        line, _ = engine.accept()
+        engine.close()
+        line.close()
+        assert process.wait(timeout=30) == 1
+
+
+def test_the_provider_server_still_answers_other_errors_with_a_traceback() -> None:
+    with provider_process(DIVE_TRACEBACK="yes") as (_, client, _engine):
+        told = failed_delete(client, protected=["data"])
+        assert "Traceback" in told, "remove `patches.answer_with_message`"
+        assert "KeyError: 'country'" in told
+
+
+def log_of_one_resource(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what the SDK sends to the engine's log for a program with one resource."""
+    sent: list[str] = []
+    engine = type("Engine", (), {"Log": lambda _, request: sent.append(request.message)})()
+    mocks.set_mocks(Mocks(), project="dive", stack="fra", preview=False)
+    monkeypatch.setattr(pulumi.log, "get_engine", lambda: engine)
+
+    @pulumi.runtime.test
+    def program() -> None:
+        pulumi.ComponentResource("dive:test:Thing", "thing")
+
+    program()
+    return sent
+
+
+def test_the_sdk_logs_each_resource_by_the_function_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIVE_TRACEBACK", raising=False)
+    monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)  # restored after the test
+    assert [m for m in log_of_one_resource(monkeypatch) if "thing" in m], "remove `patches.silence_debug_log`"
+    patches.silence_debug_log()
+    assert log_of_one_resource(monkeypatch) == []
+
+
+def test_a_registration_is_sent_after_some_turns_of_the_loop_and_within_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    mocks.set_mocks(Mocks(), project="dive", stack="fra", preview=False)
+    sent: list[bool] = []
+    registers = mocks.MockMonitor.RegisterResource
+
+    def recorded(self: Any, request: Any) -> Any:
+        sent.append(request.name == "thing")
+        return registers(self, request)
+
+    at_once = Executor()
+    monkeypatch.setattr(mocks.MockMonitor, "RegisterResource", recorded)
+    turns: list[int] = []
+
+    @pulumi.runtime.test
+    async def program() -> None:
+        asyncio.get_running_loop().run_in_executor = at_once  # type: ignore[method-assign]
+        pulumi.ComponentResource("dive:test:Thing", "thing")
+        while not any(sent):
+            await asyncio.sleep(0)
+            turns.append(1)
+
+    program()
+    assert turns, "remove `patches.send_registrations`: the SDK sends at once"
+    assert len(turns) <= patches.TURNS, f"{len(turns)} turns until a registration is sent: raise `patches.TURNS`"
+
+
+class Executor:
+    """Stands for `loop.run_in_executor` and runs the call at once, so that turns of the loop can be counted."""
+
+    def __call__(self, _pool: object, call: Any, *arguments: Any) -> "asyncio.Future[Any]":
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        done.set_result(call(*arguments))
+        return done

@@ -40,7 +40,7 @@ class Claim:
             self.unheld = ""
         except Busy as busy:
             self.drop()
-            raise Busy(str(busy).partition("; ")[0]) from None
+            raise Busy(busy.cause) from None
         except RecordError as error:
             self.drop()
             self.unheld = str(error)

@@ -7,9 +7,9 @@ from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import RemedyKind
 
 _GLANCE = 10.0  # seconds for one phase
-_REFRESH = "--refresh"
 # VERIFICATION would log people in; the update does that.
 _LOOKED_AT = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
 
@@ -22,4 +22,4 @@ def unseen(state: dict[str, Any]) -> list[Finding]:
 
 
 def _hidden(finding: Finding) -> bool:
-    return finding.answer == "invalid" and not finding.advisory and _REFRESH in finding.remedy
+    return finding.answer == "invalid" and not finding.advisory and finding.remedy.kind == RemedyKind.REFRESH

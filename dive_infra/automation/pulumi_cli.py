@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from dive_infra.automation.workspace import ROOT, STACKS, stack_file
+from dive_infra.results.errors import DiveError
 
 _TAKES_FILE = ("up", "preview", "refresh", "destroy")
 
 
-class PulumiFailed(RuntimeError):
+class PulumiFailed(DiveError):
     """A command of Pulumi failed; the message is its own."""
 
 

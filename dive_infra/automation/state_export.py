@@ -13,11 +13,13 @@ from typing import Any
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.workspace import STACKS
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 PATIENCE = 30.0  # seconds
 
 
-class NotDeployed(RuntimeError):
+class NotDeployed(DiveError):
     """There is no stack of this name."""
 
 
@@ -56,7 +58,7 @@ class Export:
     def state(self, patience: float = PATIENCE) -> dict[str, Any]:
         """The exported state; raises `NotDeployed` or `PulumiFailed`, which never shows what it holds."""
         if self._running is None:
-            raise PulumiFailed("pulumi is not on this machine; next: ./dive env installs or builds it")
+            raise PulumiFailed("pulumi is not on this machine", Remedy.run("./dive env"))
         try:
             out, err = self._running.communicate(timeout=patience)
         except subprocess.TimeoutExpired:
@@ -65,7 +67,7 @@ class Export:
             raise PulumiFailed(f"`pulumi stack export -s {self.stack}` did not end within {patience:.0f} s") from None
         if self._running.returncode:
             if "no stack named" in err:
-                raise NotDeployed(f"there is no stack {self.stack}; next: ./dive up {self.stack.upper()}")
+                raise NotDeployed(f"there is no stack {self.stack}", Remedy.deploy(self.stack.upper()))
             raise PulumiFailed(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
         found = json.loads(out)
         assert isinstance(found, dict)

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.toolchain import Toolchain
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ LOUD = (
 )
 
 
-class StateError(RuntimeError):
+class StateError(DiveError):
     """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
 
 

@@ -11,8 +11,10 @@ from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, Keyclo
 from dive_infra.identity.link_policy import BASE_PATH, link_account
 from dive_infra.identity.realm_diff import compare, compare_link, refresh
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 
 _SECONDS = 5
+_STARTS = Remedy.update(detail="starts what does not answer, then it is looked at")
 
 
 def checks(spec: ConfigurationSpec) -> list[Check]:
@@ -31,7 +33,7 @@ def checks(spec: ConfigurationSpec) -> list[Check]:
 
 def realm(spec: ConfigurationSpec) -> Sequence[Finding]:
     access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
-    right = f"restore the service account {access.client_id} of realm master"
+    right = Remedy.decide(f"restore the service account {access.client_id} of realm master")
     return _asked(access, lambda admin: compare(admin, spec.names, spec.partners), right)
 
 
@@ -47,7 +49,7 @@ def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str
     try:
         refused = refusal(names, client, value, ca, account, _SECONDS)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(str(error), f"pulumi up -s {names.country.lower} starts Keycloak") from None
+        raise CouldNotTell(error.cause, Remedy.update(names.country.code, "starts Keycloak")) from None
     if refused:
         raise Wrong(f"refused ({refused})", "the one that is declared", refresh(names), 1306)
     return "accepted"
@@ -60,12 +62,12 @@ def _proof(spec: ConfigurationSpec, names: Names, client: str, value: str, accou
 
 
 def _asked(
-    access: KeycloakAccess, question: Callable[[KeycloakAdmin], Sequence[Finding]], right: str
+    access: KeycloakAccess, question: Callable[[KeycloakAdmin], Sequence[Finding]], right: Remedy
 ) -> Sequence[Finding]:
     try:
         with KeycloakAdmin(access, _SECONDS) as admin:
             return question(admin)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(str(error), "pulumi up starts what does not answer, then it is looked at") from None
+        raise CouldNotTell(error.cause, _STARTS) from None
     except Forbidden as error:
-        raise CouldNotTell(str(error), right) from None
+        raise CouldNotTell(error.cause, right) from None

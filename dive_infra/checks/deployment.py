@@ -28,8 +28,9 @@ from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 
-_UP = "pulumi up"
+_UP = Remedy.update()
 _SECONDS = 2
 
 
@@ -105,9 +106,9 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
     except Unreachable as error:
-        raise objects.silent(_cause(error), "an answer", _UP, 1406) from None
+        raise objects.silent(error.cause, "an answer", _UP, 1406) from None
     except LoginRefused as error:
-        raise Wrong(_cause(error), f"a login as {database.user}", _UP, 1406) from None
+        raise Wrong(error.cause, f"a login as {database.user}", _UP, 1406) from None
     except psycopg.Error as error:
         raise CouldNotTell(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
@@ -115,7 +116,7 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
             f"superuser {row and row[0]}, owner {row and row[1]}",
             f"an ordinary role, owner {database.user}",
         )
-        raise Wrong(found, wanted, f"{_UP} --refresh", 1406)
+        raise Wrong(found, wanted, Remedy.refresh(), 1406)
     return "logged in"
 
 
@@ -185,7 +186,7 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
         with keycloak_admin.KeycloakAdmin(access, _SECONDS) as there:
             there.get("/realms/master")
     except keycloak_admin.KeycloakError as error:
-        raise CouldNotTell(str(error), f"{_UP} starts Keycloak, then it is asked again") from None
+        raise CouldNotTell(error.cause, Remedy.update(detail="starts Keycloak, then it is asked again")) from None
     return "logged in"
 
 
@@ -193,16 +194,10 @@ def schema(access: DatabaseAccess) -> str:
     try:
         session(access).compare()
     except Unreachable as error:
-        raise objects.silent(str(error), "this program's schema", _UP, 1406) from None
+        raise objects.silent(error.cause, "this program's schema", _UP, 1406) from None
     except (SchemaMismatch, LoginRefused) as error:
-        # What to do with another's record, a person decides.
-        told, restored, choice = str(error).partition("; restore ")
-        raise Wrong(told, "this program's schema", f"restore {choice}" if restored else _UP, 1406) from None
+        raise Wrong(error.cause, "this program's schema", error.remedy or _UP, 1406) from None
     return "agrees"
-
-
-def _cause(error: Exception) -> str:
-    return str(error).partition("; ")[0]
 
 
 def _first(error: Exception) -> str:

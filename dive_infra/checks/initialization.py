@@ -13,8 +13,10 @@ from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import SERVICES
 from dive_infra.crypto import pki
 from dive_infra.engines.docker import data_loss
+from dive_infra.results.remedy import Remedy
 
-_UP = "pulumi up"
+_UP = Remedy.update()
+_RENEWED = Remedy.update(detail="renews it")
 
 
 def checks(spec: InitializationSpec) -> list[Check]:
@@ -55,11 +57,12 @@ def present(
     return ", ".join(wanted) or "none declared"
 
 
-def _choice(spec: InitializationSpec, lost: Sequence[str]) -> str:
+def _choice(spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
     """Of each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
     labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
-    return "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
+    told = "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
+    return Remedy.decide(told, country=spec.names.country.code)
 
 
 def images(wanted: Sequence[str]) -> str:
@@ -71,7 +74,12 @@ def images(wanted: Sequence[str]) -> str:
         except docker.errors.ImageNotFound:
             missing.append(image[:19])
     if missing:
-        raise Wrong(f"{', '.join(missing)} missing", f"{len(wanted)} images", "./dive up obtains or builds them", 1201)
+        raise Wrong(
+            f"{', '.join(missing)} missing",
+            f"{len(wanted)} images",
+            Remedy.deploy(detail="obtains or builds them"),
+            1201,
+        )
     return f"{len(wanted)} images"
 
 
@@ -79,12 +87,12 @@ def certificate(spec: InitializationSpec) -> str:
     try:
         left, covered = pki.days_left(spec.certificate), pki.covered(spec.certificate)
     except ValueError as error:
-        raise Wrong(f"not a certificate: {error}", "a PEM chain", "pulumi up", 1101) from None
+        raise Wrong(f"not a certificate: {error}", "a PEM chain", _UP, 1101) from None
     missing = sorted(set(spec.covers) - covered)
     if missing:
-        raise Wrong(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", "pulumi up", 1101)
+        raise Wrong(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", _UP, 1101)
     if left < spec.days:
-        raise Wrong(f"ends in {left:.1f} days", f"at least {spec.days} days", "pulumi up renews it", 1101)
+        raise Wrong(f"ends in {left:.1f} days", f"at least {spec.days} days", _RENEWED, 1101)
     return f"{len(spec.covers)} names, {left:.0f} days left"
 
 
@@ -92,7 +100,7 @@ def issuer(chain: str, days: int) -> str:
     try:
         left = pki.days_left(chain)
     except ValueError as error:
-        raise Wrong(f"not a certificate: {error}", "a PEM chain", "pulumi up", 1101) from None
+        raise Wrong(f"not a certificate: {error}", "a PEM chain", _UP, 1101) from None
     if left < days:
-        raise Wrong(f"ends in {left:.1f} days", f"at least {days} days", "pulumi up renews it", 1101)
+        raise Wrong(f"ends in {left:.1f} days", f"at least {days} days", _RENEWED, 1101)
     return f"{left:.0f} days left"

@@ -12,9 +12,10 @@ from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
+from dive_infra.results.remedy import Remedy
 
 ANSWER_SECONDS = 5
-REMEDY = "./dive up starts the engine, or set DOCKER_HOST"
+REMEDY = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 
 def ask() -> docker.DockerClient:
@@ -22,13 +23,13 @@ def ask() -> docker.DockerClient:
     try:
         return engine.client(ANSWER_SECONDS)
     except EngineError as error:
-        raise CouldNotTell(str(error), REMEDY) from None
+        raise CouldNotTell(error.cause, REMEDY) from None
 
 
 _WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
 
 
-def silent(found: str, expected: str, remedy: str, code: int | None = None) -> Wrong | CouldNotTell:
+def silent(found: str, expected: str, remedy: Remedy, code: int | None = None) -> Wrong | CouldNotTell:
     """What to raise for a server that does not answer.
 
     Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one

@@ -14,6 +14,7 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import PreflightSpec
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import SOCKET, EngineError
@@ -22,6 +23,7 @@ from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
 from dive_infra.results.finding import ORPHANS, REMOVE
+from dive_infra.results.remedy import UP, Remedy
 
 _GIB = 1 << 30
 _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
@@ -68,12 +70,12 @@ def endpoint() -> str:
     try:
         found, said_by = engine.host()
     except EngineError as error:
-        raise CouldNotTell(str(error), objects.REMEDY) from None
+        raise CouldNotTell(error.cause, objects.REMEDY) from None
     if not found.startswith("unix:"):
         raise Wrong(
             f"{found} ({said_by})",
             f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
-            f"DOCKER_HOST={SOCKET} pulumi up",
+            Remedy.decide(f"DOCKER_HOST={SOCKET} {UP}"),
             1203,
             final=True,
         )
@@ -84,7 +86,7 @@ def memory(minimum: float) -> str:
     client = objects.ask()
     has = client.info()["MemTotal"] / _GIB
     if has < minimum:
-        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", "give the engine more memory", 1203)
+        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", Remedy.decide("give the engine more memory"), 1203)
     return f"version {client.version()['Version']}, {has:.1f} GiB"
 
 
@@ -95,7 +97,12 @@ def disk(minimum: float) -> str:
         return "in a virtual machine, not looked at"
     free = shutil.disk_usage(root).free / _GIB
     if free < minimum:
-        raise Wrong(f"{free:.1f} GiB free below {root}", f"at least {minimum:g} GiB", f"free space on {root}", 1205)
+        raise Wrong(
+            f"{free:.1f} GiB free below {root}",
+            f"at least {minimum:g} GiB",
+            Remedy.decide(f"free space on {root}"),
+            1205,
+        )
     return f"{free:.0f} GiB free"
 
 
@@ -120,7 +127,7 @@ def ports(names: Names, services: Iterable[str]) -> str:
         raise Wrong(
             "taken: " + "; ".join(taken),
             f"{len(wanted)} ports free on {LOOPBACK} or held by containers of {names.prefix}",
-            f"end these programs, or choose other ports: pulumi config set --path {key} <port>",
+            Remedy.decide(f"end these programs, or choose other ports: pulumi config set --path {key} <port>"),
             1007,
         )
     return f"{len(wanted)} ports"
@@ -153,12 +160,15 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     if others:
         marks = sorted({o.labels["dive.stack"] for o in others if labelled(o, names) and o.labels.get("dive.stack")})
         named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
-        removed = f"; where nobody deploys it any more: {REMOVE}={named} pulumi up -s {names.country.lower}"
+        removed = f"; where nobody deploys it any more: {REMOVE}={named} {UP}"
         raise Wrong(
             "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
             f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
-            f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
-            f"{names.namespace}{removed if marks else ''}",
+            Remedy.decide(
+                f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
+                f"{names.namespace}{removed if marks else ''}",
+                country=names.country.code,
+            ),
             1007,
         )
     return f"{sum(labelled(o, names) for o in kept)} objects, all ours"
@@ -185,15 +195,17 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
         raise Wrong(
             "; ".join(f"{o.kind} {o.name}" for o in ours),
             f"only what stack {stack} declares",
-            "a run that removes a service removes its own; any other: "
-            + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours),
+            Remedy.decide(
+                "a run that removes a service removes its own; any other: "
+                + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours)
+            ),
             1207,
         )
     return "nothing"
 
 
 def hub_healthy(hub: Names, ca: str) -> str:
-    remedy = "pulumi up -s usa"
+    remedy = Remedy.update(hub.country.code)
     urls = [f"{hub.url('backend')}/api/health", f"{hub.issuer}/.well-known/openid-configuration"]
     with https.client(ca, 2) as http:
         for url in urls:
@@ -208,15 +220,15 @@ def hub_healthy(hub: Names, ca: str) -> str:
 
 def approved(access: DatabaseAccess, names: Names) -> str:
     code = names.country.code
-    remedy = f"add {code} to dive:spokes of the hub, then: pulumi up -s usa"
+    remedy = Remedy.update(HUB_CODE, f"add {code} to dive:spokes of the hub, then: {UP}")
     try:
         store = session(access)
         store.compare()
         admitted = store.whose()
     except LoginRefused as error:
-        raise Wrong(str(error), "a login that the hub has made", remedy, 1302) from None
+        raise Wrong(error.cause, "a login that the hub has made", remedy, 1302) from None
     except SchemaMismatch as error:
-        raise Wrong(str(error), "the schema and the rights of this program", "pulumi up -s usa", 1406) from None
+        raise Wrong(error.cause, "the schema and the rights of this program", Remedy.update(HUB_CODE), 1406) from None
     if admitted != code.lower():
         raise Wrong(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, 1302)
     return f"as {access.user}"
@@ -226,7 +238,7 @@ def unlocked(access: DatabaseAccess, names: Names) -> str:
     store: Store = session(access)
     holder = store.holder(names.country.code)
     if holder and holder.live and not store.holds(names.country.code):
-        raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end, then: pulumi up", 1007)
+        raise Wrong(f"{holder} deploys it", "nobody", Remedy.wait(f"wait for it to end, then: {UP}"), 1007)
     return "free" if not holder or not holder.live else "ours"
 
 
@@ -236,7 +248,9 @@ def _listening() -> dict[int, str]:
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
-        raise CouldNotTell("no right to list the listening programs of this machine", "run as a user who may") from None
+        raise CouldNotTell(
+            "no right to list the listening programs of this machine", Remedy.decide("run as a user who may")
+        ) from None
     for c in connections:
         if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.ip in _OURS:
             found[c.laddr.port] = _program(c.pid)

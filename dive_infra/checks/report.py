@@ -87,7 +87,7 @@ def _result(f: Finding) -> CheckResult:
         answer=f.answer,
         expected=f.expected,
         found=f.found,
-        remedy=f.remedy,
+        remedy=str(f.remedy),
         seconds=round(f.seconds, 3),
         advisory=f.advisory,
     )

@@ -11,28 +11,35 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Answer, Finding, evidence, verdict
+from dive_infra.results.remedy import NO_REMEDY, Remedy
 
 _LATE = 1502  # the error code of a check that has not ended by the deadline
 PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before
 
 
-class Wrong(Exception):
+class Wrong(DiveError):
     """The thing was looked at and is not as wanted; `final` as in `Finding`."""
 
     def __init__(
-        self, found: str, expected: str = "", remedy: str = "", code: int | None = None, final: bool = False
+        self,
+        found: str,
+        expected: str = "",
+        remedy: Remedy = NO_REMEDY,
+        code: int | None = None,
+        final: bool = False,
     ) -> None:
-        super().__init__(found)
-        self.found, self.expected, self.remedy, self.code, self.final = found, expected, remedy, code, final
+        super().__init__(found, remedy, code, expected)
+        self.found, self.final = found, final
 
 
-class CouldNotTell(Exception):
+class CouldNotTell(DiveError):
     """The thing could not be looked at; `remedy` says what makes it visible."""
 
-    def __init__(self, found: str, remedy: str = "") -> None:
-        super().__init__(found)
-        self.found, self.remedy = found, remedy
+    def __init__(self, found: str, remedy: Remedy = NO_REMEDY) -> None:
+        super().__init__(found, remedy)
+        self.found = found
 
 
 @dataclass(frozen=True)

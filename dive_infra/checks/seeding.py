@@ -9,6 +9,7 @@ from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
 from dive_infra.identity.users import compare_users
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
 from dive_infra.seeds.store import SeedStoreError, Target, connect
@@ -50,7 +51,7 @@ def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
             ]
     except SeedStoreError as error:
         raise CouldNotTell(
-            " ".join(str(error).split())[:300], "pulumi up starts MongoDB, then it is looked at"
+            " ".join(str(error).split())[:300], Remedy.update(detail="starts MongoDB, then it is looked at")
         ) from None
 
 
@@ -66,7 +67,7 @@ def _finding(batch: Batch, state: BatchState) -> Finding:
         "valid" if state.valid else "invalid",
         expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
         found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}{_read(batch, state)}",
-        remedy="pulumi up",
+        remedy=Remedy.update(),
         code=None if state.valid else 1402,
         topic="seed batches" if state.read is None else _read(batch, state).strip(", "),
         subject=f"seed batch {batch.id}",
@@ -83,10 +84,11 @@ def users(spec: SeedingSpec) -> Sequence[Finding]:
         with KeycloakAdmin(access, _SECONDS) as admin:
             return compare_users(admin, spec.names)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(str(error), "pulumi up starts Keycloak, then the users are looked at") from None
+        raise CouldNotTell(error.cause, Remedy.update(detail="starts Keycloak, then the users are looked at")) from None
     except NotFound as error:
         raise CouldNotTell(
-            str(error), "pulumi up --refresh makes the realm anew, then the users are looked at"
+            error.cause, Remedy.refresh(detail="makes the realm anew, then the users are looked at")
         ) from None
     except Forbidden as error:
-        raise CouldNotTell(str(error), f"restore the service account {access.client_id} of realm master") from None
+        remedy = Remedy.decide(f"restore the service account {access.client_id} of realm master")
+        raise CouldNotTell(error.cause, remedy) from None

@@ -17,9 +17,10 @@ from dive_infra.config.naming import Names
 from dive_infra.engines.docker.declaration import Declared
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.errors import DiveError
 
 
-class Unreadable(ValueError):
+class Unreadable(DiveError, ValueError):
     """A specification that this program cannot read; the message names its fields and never what they hold."""
 
 

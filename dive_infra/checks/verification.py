@@ -15,13 +15,13 @@ from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 
 _LEVELS = ("UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET", "TOP_SECRET")
 _USER, _CLEARANCE = 3, "CONFIDENTIAL"  # testuser-<c>-3 has no community of interest
 _REFUSALS = 3
-_UP = "pulumi up"
 
 
 def checks(spec: VerificationSpec) -> list[Check]:
@@ -68,7 +68,7 @@ def issuers(spec: VerificationSpec) -> list[Check]:
 
 def discovery(names: Names, ca: str) -> str:
     url = f"{names.issuer}/.well-known/openid-configuration"
-    remedy = f"pulumi up -s {names.country.lower}"
+    remedy = Remedy.update(names.country.code)
     try:
         with https.client(ca, 2) as http:
             response = http.get(url)
@@ -131,7 +131,7 @@ class _Person:
                 if not error.away:
                     self._refused.append(error)
                 home, here = whose.names.country, where.names.country
-                remedy = f"pulumi up --refresh -s {home.lower if here.is_hub else here.lower}"
+                remedy = Remedy.refresh(home.code if here.is_hub else here.code)
                 wanted = f"{_user(whose.names)} logged in at {where.names.url('frontend')}"
                 raise Wrong(str(error), wanted, remedy, 1403, final=not error.away and self._given_up) from None
 
@@ -147,7 +147,7 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
     """
     home, user = whose.names, _user(whose.names)
     with login(here, home, user, whose.password, ca) as session:
-        remedy = f"pulumi up --refresh -s {here.country.lower}"
+        remedy = Remedy.refresh(here.country.code)
         told = {name: session.claims.get(name) for name in ("uniqueID", "countryOfAffiliation", "clearance")}
         found = {**told, "acpCOI": session.claims.get("acpCOI", []), "issuer": session.issuer, "path": session.hosts}
         wanted = {
@@ -210,7 +210,7 @@ def _decision(session: PortalSession, here: Names, home: str, document: str, den
         found = (
             f"{response.status_code} {'with content' if body.get('content') else body.get('error', 'without content')}"
         )
-    remedy = f"{_UP} -s {here.country.lower}"
+    remedy = Remedy.update(here.country.code)
     return Finding(
         sentence,
         "valid" if found == expected else "invalid",

@@ -13,8 +13,8 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import EXPECTED, REPORTER, exit_of, fail, show_failure
 from dive_infra.cli.stacks import codes
+from dive_infra.diagnosis.diagnosis import Diagnosis, View, diagnose, proven
 from dive_infra.diagnosis.repair import RepairPlan, plan
-from dive_infra.diagnosis.symptoms import Diagnosis, View, diagnose, proven
 
 _ROUNDS = 3  # what stood behind something else comes to light once that is mended
 

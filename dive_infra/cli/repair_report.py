@@ -7,8 +7,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import grid, mark, signs
+from dive_infra.diagnosis.diagnosis import Diagnosis, View, proven
 from dive_infra.diagnosis.repair import RepairPlan, RepairStep, next_step
-from dive_infra.diagnosis.symptoms import Diagnosis, Symptom, View, proven
+from dive_infra.diagnosis.symptoms import Symptom
 
 _SHOWN = 12  # of a list
 _CAUSES = 3  # of a step

@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from dive_infra.results.errors import DiveError
+
 HUB_CODE = "USA"
 
 
-class UnknownCountry(ValueError):
+class UnknownCountry(DiveError, ValueError):
     """A country code that is malformed or not in the table."""
 
 

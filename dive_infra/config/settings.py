@@ -17,6 +17,7 @@ from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, 
 from dive_infra.config.credentials import Credential, own, strong
 from dive_infra.config.naming import DEFAULT_NAMESPACE, SERVICES, Names
 from dive_infra.crypto import pki
+from dive_infra.results.errors import DiveError
 
 PROJECT = "dive"
 
@@ -25,7 +26,7 @@ _ACCEPTED = re.compile(r"[!#-&(-\[\]-~]*")
 _WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
 
 
-class SettingsError(ValueError):
+class SettingsError(DiveError, ValueError):
     """A setting is wrong; the message names every wrong key with its value and what was expected."""
 
 

@@ -21,12 +21,15 @@ from dive_infra.automation.workspace import ROOT, pulumi_home
 from dive_infra.checks import preflight, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import VerificationSpec, fingerprint
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
 from dive_infra.diagnosis.snapshot import whole
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import UP, Remedy
 from dive_infra.toolchain import toolchain
 
 DEADLINE = 20.0  # seconds for a check, a login included
@@ -61,15 +64,14 @@ class _Known:
         try:
             return self.record.result()
         except RecordError as error:
-            cause, _, remedy = str(error).partition("; next: ")
-            raise CouldNotTell(cause, remedy or "./dive up USA") from None
+            raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
 
 
 def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
     """The groups in their order, each with what its checks found."""
     try:
         stack: StackState | None = read(export.stack, export.state())
-        problem: Exception | None = None
+        problem: DiveError | None = None
     except (NotDeployed, PulumiFailed) as error:
         stack, problem = None, error
     with ThreadPoolExecutor(max_workers=64) as side_by_side:
@@ -83,11 +85,11 @@ def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> d
 
 def _overview(stack: StackState | None, name: str) -> Overview:
     if stack is None or stack.store is None:
-        raise RecordError(f"the state of {name} holds no login at the record; next: ./dive up {name.upper()}")
+        raise RecordError(f"the state of {name} holds no login at the record", Remedy.update(name.upper()))
     return read_overview(stack.store, name)
 
 
-def _groups(name: str, known: _Known, problem: Exception | None, declared: Declared) -> Iterator[Group]:
+def _groups(name: str, known: _Known, problem: DiveError | None, declared: Declared) -> Iterator[Group]:
     code, stack = name.upper(), known.stack
     yield Group("MACHINE", tuple(_machine(stack)))
     yield Group("STATE", tuple(_state(name, stack, problem, declared)))
@@ -122,7 +124,7 @@ def _pulumi() -> str:
     found = toolchain.find(None, told.append)
     if found is None:
         least = ".".join(map(str, toolchain.SUPPORTED[0]))
-        raise Wrong("; ".join(told) or "not on this machine", f"{least} or newer", "./dive env", 1103)
+        raise Wrong("; ".join(told) or "not on this machine", f"{least} or newer", Remedy.run("./dive env"), 1103)
     return f"{found.source}, {found.pulumi}"
 
 
@@ -133,14 +135,16 @@ def _plugins() -> str:
         if not (pulumi_home() / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}").exists()
     ]
     if missing:
-        raise Wrong(f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", "./dive env", 1103)
+        raise Wrong(
+            f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", Remedy.run("./dive env"), 1103
+        )
     return ", ".join(f"{name} {version}" for name, version in toolchain.PLUGINS.items())
 
 
 # The stack's state and its file.
 
 
-def _state(name: str, stack: StackState | None, problem: Exception | None, declared: Declared) -> Iterator[Check]:
+def _state(name: str, stack: StackState | None, problem: DiveError | None, declared: Declared) -> Iterator[Check]:
     yield Check(f"the state of stack {name} can be read", "state", lambda: _readable(name, stack, problem))
     yield Check(f"Pulumi.{name}.yaml is accepted", "settings", lambda: _accepted(name, declared))
     yield Check("no update runs, and none left its lock behind", "pulumi lock", lambda: _unlocked(name))
@@ -149,12 +153,15 @@ def _state(name: str, stack: StackState | None, problem: Exception | None, decla
         yield Check("the stack file names what is deployed", "namespace", lambda: _same(name, stack, declared))
 
 
-def _readable(name: str, stack: StackState | None, problem: Exception | None) -> str:
-    up = f"./dive up {name.upper()}"
+def _readable(name: str, stack: StackState | None, problem: DiveError | None) -> str:
+    up = Remedy.update(name.upper())
     if isinstance(problem, NotDeployed):
         raise Wrong("there is no such stack", "a deployed one", up)
     if problem:
-        raise CouldNotTell(str(problem), f"set the passphrase that it was made with: ./dive explain 1004; or: {up}")
+        raise CouldNotTell(
+            problem.cause,
+            Remedy.decide(f"set the passphrase that it was made with: ./dive explain 1004; or: {UP}"),
+        )
     assert stack is not None  # one of both
     if not stack.resources:
         raise Wrong("nothing is in it", "a deployed country", up)
@@ -168,18 +175,20 @@ def _accepted(name: str, declared: Declared) -> str:
     try:
         settings = declared()
     except ValueError as error:  # every refusal of a setting is one
-        raise Wrong(" ".join(str(error).split()), "settings that are known", f"mend Pulumi.{name}.yaml", 1005) from None
+        raise Wrong(
+            " ".join(str(error).split()), "settings that are known", Remedy.decide(f"mend Pulumi.{name}.yaml"), 1005
+        ) from None
     return f"country {settings.country}, namespace {settings.namespace}"
 
 
 def _same(name: str, stack: StackState, declared: Declared) -> str:
     deployed = stack.names
     if deployed is None:
-        raise CouldNotTell("no phase was completed yet", f"./dive up {stack.code}")
+        raise CouldNotTell("no phase was completed yet", Remedy.update(stack.code))
     try:
         wanted = declared().names
     except ValueError:
-        raise CouldNotTell("the stack file is refused", f"mend Pulumi.{name}.yaml") from None
+        raise CouldNotTell("the stack file is refused", Remedy.decide(f"mend Pulumi.{name}.yaml")) from None
     for what, here, there in (
         ("namespace", wanted.namespace, deployed.namespace),
         ("domain", wanted.domain, deployed.domain),
@@ -188,7 +197,7 @@ def _same(name: str, stack: StackState, declared: Declared) -> str:
             raise Wrong(
                 f"{what} {here}",
                 f"{what} {there}, as deployed",
-                f"pulumi config set dive:{what} {there} -s {name}",
+                Remedy.run(f"pulumi config set dive:{what} {there} -s {name}"),
                 1005,
             )
     return f"namespace {deployed.namespace}"
@@ -199,16 +208,24 @@ def _unlocked(name: str) -> str:
     for update in held:
         if update.live is False:
             raise Wrong(
-                f"left behind by {update}, which lives no more", "no lock", f"pulumi cancel -s {name} --yes", 1503
+                f"left behind by {update}, which lives no more",
+                "no lock",
+                Remedy.run(f"pulumi cancel -s {name} --yes"),
+                1503,
             )
     if held:
-        raise Wrong(f"{held[0]} runs an update", "nobody", f"wait for it to end, then: ./dive doctor {name}", 1007)
+        raise Wrong(
+            f"{held[0]} runs an update",
+            "nobody",
+            Remedy.wait(f"wait for it to end, then: ./dive doctor {name.upper()}"),
+            1007,
+        )
     return "free"
 
 
 def _settled(stack: StackState) -> str:
     if stack.pending:
-        raise Wrong(", ".join(stack.pending), "none", f"./dive up {stack.code}", 1503)
+        raise Wrong(", ".join(stack.pending), "none", Remedy.update(stack.code), 1503)
     return "none"
 
 
@@ -216,7 +233,7 @@ def _settled(stack: StackState) -> str:
 
 
 def _record(code: str, known: _Known) -> Iterator[Check]:
-    up = f"./dive up {code}"
+    up = Remedy.update(code)
     yield Check("the record answers the country's own login", "record", lambda: _answers(known))
     yield Check("it says COMPLETE", "state", lambda: _complete(known, up))
     yield Check("it has every phase as it was deployed", "phases", lambda: _phases(known, up))
@@ -229,7 +246,7 @@ def _answers(known: _Known) -> str:
     return str(known.stack.store) if known.stack else ""
 
 
-def _complete(known: _Known, up: str) -> str:
+def _complete(known: _Known, up: Remedy) -> str:
     found = known.overview()
     state = found.current.state if found.current else State.UNKNOWN
     if state != State.COMPLETE:
@@ -239,7 +256,7 @@ def _complete(known: _Known, up: str) -> str:
     return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
 
 
-def _phases(known: _Known, up: str) -> str:
+def _phases(known: _Known, up: Remedy) -> str:
     record, stack = known.overview(), known.stack
     for phase, spec in (stack.specs if stack else {}).items():
         step = record.steps.get(phase)
@@ -250,10 +267,10 @@ def _phases(known: _Known, up: str) -> str:
     return f"{len(record.steps)} phases"
 
 
-def _free(known: _Known, up: str) -> str:
+def _free(known: _Known, up: Remedy) -> str:
     holder = known.overview().holder
     if holder and holder.live:
-        raise Wrong(f"{holder} deploys it", "nobody", "wait for it to end", 1007)
+        raise Wrong(f"{holder} deploys it", "nobody", Remedy.wait("wait for it to end"), 1007)
     if holder:
         raise Wrong(f"left behind by {holder}", "released", up, 1503)
     return "free"
@@ -266,11 +283,11 @@ def _clock(known: _Known) -> str:
     try:
         there = read_overview(known.stack.store, known.stack.name).now.timestamp()
     except RecordError as error:
-        raise CouldNotTell(str(error).partition("; next: ")[0], "./dive up USA") from None
+        raise CouldNotTell(error.cause, Remedy.update(HUB_CODE)) from None
     after = time.time()
     off = max(before - there, there - after, 0.0)
     if off > _SKEW:
-        raise Wrong(f"{off:.1f} s apart", f"at most {_SKEW:g} s", "set the clock, for instance by NTP")
+        raise Wrong(f"{off:.1f} s apart", f"at most {_SKEW:g} s", Remedy.decide("set the clock, for instance by NTP"))
     return f"{off:.1f} s apart"
 
 
@@ -280,20 +297,22 @@ def _clock(known: _Known) -> str:
 def _unproven(stack: StackState, phase: Phase) -> Check:
     def look() -> str:
         if phase in stack.checkpoints:
-            raise CouldNotTell(stack.checkpoints[phase].unreadable, f"./dive up {stack.code}")
-        raise Wrong("never completed", Status.COMPLETED, f"./dive up {stack.code}", 1503)
+            raise CouldNotTell(stack.checkpoints[phase].unreadable, Remedy.update(stack.code))
+        raise Wrong("never completed", Status.COMPLETED, Remedy.update(stack.code), 1503)
 
     return Check(f"{phase} is completed", "phase", look)
 
 
 def _report(spec: VerificationSpec) -> str:
-    path, up = ROOT / spec.report, "pulumi up"
+    path, up = ROOT / spec.report, Remedy.update()
     if not path.exists():
-        raise CouldNotTell(f"{spec.report} is not in this checkout", "deployed from another one, or: pulumi up")
+        raise CouldNotTell(
+            f"{spec.report} is not in this checkout", Remedy.update(detail=f"deployed from another one, or: {UP}")
+        )
     return _of(path, spec, up)
 
 
-def _of(path: Path, spec: VerificationSpec, up: str) -> str:
+def _of(path: Path, spec: VerificationSpec, up: Remedy) -> str:
     try:
         report: Mapping[str, Any] = json.loads(path.read_text())
         told = (report["instance"], report["fingerprint"], report["status"])

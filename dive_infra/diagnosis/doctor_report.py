@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.diagnosis.deep_checks import Examined
-from dive_infra.diagnosis.status import exact
 from dive_infra.diagnosis.status_report import CheckReport, GroupReport, PatientReport
 from dive_infra.results.codes import CODES
 from dive_infra.results.finding import Finding, counted
@@ -58,7 +57,7 @@ def _line(code: str, finding: Finding, count: int = 1) -> CheckReport:
         warning=wrong and finding.advisory,
         found=finding.found,
         expected=finding.expected if wrong else "",
-        next=(exact(finding.remedy, code) or f"./dive up {code}") if wrong else "",
+        next=(finding.remedy.command(code) or f"./dive up {code}") if wrong else "",
         code=row.number if row else None,
         link=row.anchor if row else "",
         findings=count,

@@ -12,7 +12,8 @@ from dive_infra.automation.recovery import recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_config import read_settings
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.diagnosis.symptoms import Diagnosis, Symptom
+from dive_infra.diagnosis.diagnosis import Diagnosis
+from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.engines.docker import engine
 from dive_infra.images import country_images
 from dive_infra.toolchain import debian

@@ -11,6 +11,7 @@ from dive_infra.checks.runner import CouldNotTell, Wrong
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.crypto import pki
+from dive_infra.results.remedy import Remedy
 
 _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
 _SECONDS = 3.0
@@ -25,7 +26,7 @@ def served(spec: InitializationSpec) -> Iterator[tuple[str, str, Callable[[], st
 
 def _serves(spec: InitializationSpec, service: str) -> str:
     names = spec.names
-    remedy = f"./dive restart {names.country.code} {service}"
+    remedy = Remedy.run(f"./dive restart {names.country.code} {service}")
     host, port = names.host(service), names.port(service)
     trust = ssl.create_default_context(cadata=spec.ca)
     try:
@@ -37,7 +38,9 @@ def _serves(spec: InitializationSpec, service: str) -> str:
     except ssl.SSLError as error:
         raise Wrong(f"{host}:{port}: {error.reason or error}", "a certificate of the coalition", remedy, 1101) from None
     except OSError as error:
-        raise CouldNotTell(f"{host}:{port}: {error}", "pulumi up") from None  # that it is down is told of its container
+        raise CouldNotTell(
+            f"{host}:{port}: {error}", Remedy.update()
+        ) from None  # its container reports that it is down
     if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
         raise Wrong(f"{host}:{port} serves another one", "the issued one", remedy, 1101)
     return f"{pki.days_left(spec.certificate):.0f} days left"

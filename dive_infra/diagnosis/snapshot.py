@@ -24,16 +24,20 @@ from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.checks import objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CouldNotTell, Validation
 from dive_infra.checks.spec import Spec, VerificationSpec
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker import containers
 from dive_infra.engines.docker.containers import Condition
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import Remedy
 
 GLANCE = 10.0  # seconds for all checks of a country
 
-_READABLE = "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
+_READABLE = Remedy.decide(
+    "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
+)
 
 Source = Literal["state", "engine", "record"]
 
@@ -44,7 +48,7 @@ class Failed:
 
     source: Source
     cause: str
-    remedy: str
+    remedy: Remedy
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,8 @@ def look(
         deployed = False
     except PulumiFailed as error:
         torn = ", ".join(path.name for path in truncated_state.files(export.stack))
-        cause = f"{torn} was cut off while it was written" if torn else str(error)
-        failed.append(Failed("state", cause, f"./dive up {code}" if torn else _READABLE))
+        cause = f"{torn} was cut off while it was written" if torn else error.cause
+        failed.append(Failed("state", cause, Remedy.deploy(code) if torn else _READABLE))
     names = (stack.names if stack else None) or named
     with ThreadPoolExecutor(max_workers=10) as side_by_side:
         engine = side_by_side.submit(_containers, names, stack, failed)
@@ -140,8 +144,7 @@ def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> O
     try:
         return read_overview(access, code)
     except RecordError as error:
-        cause, _, remedy = str(error).partition("; next: ")
-        failed.append(Failed("record", cause, remedy or "./dive up USA"))
+        failed.append(Failed("record", error.cause, error.remedy or Remedy.update(HUB_CODE)))
         return None
 
 

@@ -1,218 +1,247 @@
-"""What is wrong with a country, with what each finding needs, and what of it is proven mended afterwards.
+"""What is wrong with a country: every finding that is not valid, with where it was found and who fixes it."""
 
-The look is that of `./dive status`: all validators of all phases, the record, the engine and the state; when they find
-nothing, people are logged in too. A country stands on its hub, so the hub is looked at beside it.
-"""
-
-import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from dive_infra.automation.state_export import Export
-from dive_infra.checks import runner, verification
-from dive_infra.checks.spec import VerificationSpec
+from dive_infra.automation.stack_state import CheckpointState
+from dive_infra.automation.workspace import ROOT, stack_file
+from dive_infra.checks import report
+from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.diagnosis.snapshot import Snapshot, look
-from dive_infra.diagnosis.status import judge
-from dive_infra.diagnosis.status_report import CountryStatus, Problem
-from dive_infra.orchestration.states import Phase
+from dive_infra.diagnosis.deployment_state import deployment_state
+from dive_infra.diagnosis.snapshot import Snapshot, Source
+from dive_infra.diagnosis.status_report import DeploymentStatus, Severity
+from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import UP, Remedy, RemedyKind
 
-_LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
-_LOOKS = 2  # what is acted upon was seen twice: a busy machine answers late
+# PREFLIGHT may fail while all services work: it serves no users.
+_SERVES_NO_USERS = frozenset({Phase.PREFLIGHT})
 
-_UPDATE = re.compile(r"\./dive (?:up|repair) ([A-Z]{3})\b")
-_DECIDED = re.compile(r"\b[A-Z][A-Z_]*=")  # a variable of one run: somebody's word that something may go
-_REFRESH = "--refresh"
-
-
-@dataclass(frozen=True)
-class Symptom:
-    """Something that is not as it should be in the country `code`.
-
-    `by` is the country whose update mends it; empty where a person must decide or act, which `next` says exactly.
-    `refresh`: only a refresh sees it. `leftover`: a dead run has left it in Pulumi. `unknown`: it could not be told. An
-    `advisory` one holds nothing up. `title` says what is wrong in one sentence.
-    """
-
-    code: str
-    where: str
-    check: str
-    found: str
-    next: str
-    by: str
-    number: int | None = None
-    refresh: bool = False
-    leftover: bool = False
-    unknown: bool = False
-    advisory: bool = False
-    title: str = ""
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        return self.code, self.where, self.check
-
-    @property
-    def blocks(self) -> bool:
-        """Whether no update of its country gets past it while it stands: the first phases come before all others."""
-        return not (self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
-
-
-@dataclass(frozen=True)
-class View:
-    """A country as it was looked at, and what is wrong with it."""
-
-    country: Snapshot
-    status: CountryStatus
-    symptoms: tuple[Symptom, ...]
-
-    @property
-    def code(self) -> str:
-        return self.country.code
-
-    @property
-    def running(self) -> bool:
-        return self.status.deployment.state == "RUNNING"
-
-    @property
-    def in_reach(self) -> bool:
-        """Whether its stack is here to be updated, be it that its state was cut off by a killed run."""
-        return self.country.deployed and (self.country.stack is not None or any(s.leftover for s in self.symptoms))
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """`hub` is None for the hub itself."""
-
-    own: View
-    hub: View | None = None
-
-    @property
-    def code(self) -> str:
-        return self.own.code
-
-    @property
-    def symptoms(self) -> tuple[Symptom, ...]:
-        """What concerns the country: its own, and the hub's where the hub stands in the way."""
-        return (*self.own.symptoms, *(self.hub.symptoms if self.hub and self.hub_in_the_way else ()))
-
-    @property
-    def hub_in_the_way(self) -> bool:
-        """An own finding is the hub's to mend, or the hub is broken under a country that has to be updated."""
-        if self.hub is None or not self.own.in_reach:
-            return False
-        named = any(s.by == HUB_CODE or s.where == "record" for s in self.own.symptoms)
-        broken = any(p.severity == "error" for p in self.hub.status.problems)
-        return named or (broken and any(s.by == self.code for s in self.own.symptoms))
-
-    @property
-    def views(self) -> dict[str, View]:
-        return {view.code: view for view in (self.hub, self.own) if view}
-
-    @property
-    def running(self) -> View | None:
-        """Who is being deployed now, of those that would be touched."""
-        hub = self.hub if self.hub and self.hub_in_the_way else None
-        return next((view for view in (self.own, hub) if view and view.running), None)
-
-
-def diagnose(code: str) -> Diagnosis:
-    """The country and its hub, side by side."""
-    exports = [Export(c.lower()) for c in dict.fromkeys((code, HUB_CODE))]
-    with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
-        own, *hub = side_by_side.map(_view, exports, [True, False][: len(exports)])
-    return Diagnosis(own, hub[0] if hub else None)
-
-
-def _view(export: Export, logins: bool) -> View:
-    view = _judged(look(export, deadline=_LOOK))
-    for _ in range(_LOOKS - 1):
-        if any(s.where in view.country.phases for s in view.symptoms):
-            view = _judged(look(Export(export.stack), deadline=_LOOK))
-    return view if view.symptoms or not logins else _judged(_logged_in(view.country))
-
-
-def _logged_in(country: Snapshot) -> Snapshot:
-    """With real logins; where anything else is wrong they would only tell the same again, and count as wrong ones."""
-    spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
-    if not isinstance(spec, VerificationSpec):
-        return country
-    proven = runner.settle(verification.logins(spec), _LOGINS, again=("unknown",))
-    before = country.phases[Phase.VERIFICATION]
-    both = runner.Validation((*before.findings, *proven.findings), before.seconds + proven.seconds)
-    return replace(country, phases={**country.phases, Phase.VERIFICATION: both})
-
-
-def _judged(country: Snapshot) -> View:
-    status = judge(country)
-    return View(country, status, tuple(symptoms(country, status)))
-
-
-def symptoms(country: Snapshot, status: CountryStatus) -> Iterator[Symptom]:
-    """Everything of a status that is not as it should be; what could not be asked comes first."""
-    for error in status.collecting:
-        yield Symptom(
-            country.code, error.source, _ASKED[error.source], error.cause, error.next,
-            by=_source_of(error.source, error.next, country.code), unknown=True,
-            leftover=error.source == "state" and bool(mender(error.next)),
-            title=f"could not check that {_ASKED[error.source]}: {error.cause}",
-        )  # fmt: skip
-    found = {(str(phase), f.check, f.found): f for phase, looked in country.phases.items() for f in looked.findings}
-    left = bool(country.updates or (country.stack and country.stack.pending))
-    for problem in status.problems:
-        one = _symptom(country.code, problem, found.get((problem.where, problem.check, problem.found)))
-        yield replace(one, leftover=left and one.where == "deployment")
-
-
-_ASKED = {
+SOURCES: dict[Source, str] = {
     "state": "the stack's state can be read",
     "engine": "the Docker engine answers",
     "record": "the record answers",
 }
 
 
-def _source_of(source: str, remedy: str, code: str) -> str:
-    """Who makes a source answer: the hub its record, this machine its engine; the state is an operator's."""
-    if source == "record":
-        return mender(remedy) or HUB_CODE
-    return code if source == "engine" else mender(remedy)
+@dataclass(frozen=True)
+class Symptom:
+    """A finding about the country `code` that is not valid.
+
+    `where` is a phase, a source of `SOURCES`, or `deployment`, `links` or `report`. `more` counts other findings with
+    the same cause. A `leftover` is what a dead run left in Pulumi. `summary` is a better title than the finding's own.
+    """
+
+    code: str
+    where: str
+    finding: Finding
+    severity: Severity
+    more: int = 0
+    leftover: bool = False
+    summary: str = ""
+
+    @property
+    def check(self) -> str:
+        return self.finding.check + (f" (and {self.more} more)" if self.more else "")
+
+    @property
+    def title(self) -> str:
+        """Return what is wrong, in one sentence."""
+        return self.summary or replace(self.finding, check=self.check).statement
+
+    @property
+    def found(self) -> str:
+        return self.finding.found
+
+    @property
+    def number(self) -> int | None:
+        """Return the error code."""
+        return self.finding.code
+
+    @property
+    def next(self) -> str:
+        """Return the command for the operator."""
+        return self.finding.remedy.command(self.code) or f"./dive doctor {self.code}"
+
+    @property
+    def by(self) -> str:
+        """Return the country whose update fixes it; empty if an operator must decide or act."""
+        fixed_by = self.finding.remedy.fixed_by(self.code)
+        if self.where in ("deployment", "engine"):  # an update finds out what is left of it
+            return self.code
+        return fixed_by or HUB_CODE if self.where == "record" else fixed_by
+
+    @property
+    def source(self) -> bool:
+        """Return True if a source did not answer, which says nothing about the country."""
+        return self.where in SOURCES
+
+    @property
+    def refresh(self) -> bool:
+        """Return True if only a refresh sees it."""
+        return self.finding.remedy.kind == RemedyKind.REFRESH
+
+    @property
+    def unknown(self) -> bool:
+        return self.finding.answer == "unknown"
+
+    @property
+    def advisory(self) -> bool:
+        """Return True if it stops nothing."""
+        return self.finding.advisory
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.code, self.where, self.finding.check
+
+    @property
+    def blocks(self) -> bool:
+        """Return True if an update of the country stops at it: the first phases come before all others."""
+        return not (self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
 
 
-def _symptom(code: str, problem: Problem, finding: Finding | None) -> Symptom:
-    return Symptom(
-        code,
-        problem.where,
-        problem.check,
-        problem.found,
-        problem.next,
-        by=code if problem.where == "deployment" else mender(problem.next),  # an update finds out what is left of it
-        number=problem.code,
-        refresh=finding is not None and _REFRESH in finding.remedy,
-        unknown=problem.severity == "unknown",
-        advisory=finding is not None and finding.advisory,
-        title=problem.title,
-    )
+def symptoms(country: Snapshot) -> Iterator[Symptom]:
+    """Yield everything that is not as it should be; sources that did not answer come first."""
+    deployment = deployment_state(country)
+    yield from _sources(country)
+    yield from _unfinished(country, deployment)
+    yield from _validators(country, deployment.state == "RUNNING")
+    yield from _disagreements(country, deployment)
+    yield from _links(country)
+    yield from _report(country)
 
 
-def mender(remedy: str) -> str:
-    """The country whose update is all of a remedy; empty where a person comes first."""
-    named = _UPDATE.search(remedy)
-    return "" if named is None or _DECIDED.search(remedy) else named[1]
+def _sources(country: Snapshot) -> Iterator[Symptom]:
+    for failed in country.failed:
+        finding = Finding(SOURCES[failed.source], "unknown", found=failed.cause, remedy=failed.remedy)
+        leftover = failed.source == "state" and failed.remedy.kind.automatic
+        yield Symptom(country.code, failed.source, finding, "unknown", leftover=leftover)
 
 
-def proven(symptom: Symptom, after: Diagnosis) -> bool:
-    """Whether what was wrong is valid now: looked at again and found so, not merely out of sight."""
-    view = after.views.get(symptom.code)
-    if view is None or any(s.key == symptom.key for s in view.symptoms):
-        return False
-    if symptom.where in _ASKED:
-        return view.country.problem(symptom.where) is None  # type: ignore[arg-type]  # a source, by the line above
-    looked = view.country.phases.get(Phase(symptom.where)) if symptom.where in set(Phase) else None
-    if looked is None:
-        return view.in_reach and not view.country.failed  # of the state and the record, and both have answered
-    same = [f for f in looked.findings if f.check == symptom.check]
-    if same:
-        return all(f.answer == "valid" for f in same)
-    # Something that should not have been there: there is no finding of what is gone, if everything could be looked at.
-    return not view.country.failed and all(f.answer != "unknown" for f in looked.findings)
+def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Symptom]:
+    """Yield what the deployment itself left undone."""
+    up = Remedy.update(country.code)
+
+    def symptom(found: str, remedy: Remedy, code: int | None, title: str = "") -> Symptom:
+        sentence = f"the deployment of {country.code} is complete"
+        finding = Finding(sentence, "invalid", State.COMPLETE, found, remedy, code=code)
+        leftover = bool(country.updates or (country.stack and country.stack.pending))
+        return Symptom(country.code, "deployment", finding, "error", leftover=leftover, summary=title or found)
+
+    if deployment.state == "NOT_DEPLOYED":
+        known = stack_file(country.code.lower()).exists()
+        yield symptom(deployment.detail, up if known else Remedy.run(f"./dive new {country.code}"), None)
+    if deployment.state == "INTERRUPTED":
+        stale = any(u.live is False for u in country.updates)
+        who = f": {deployment.holder}" if deployment.holder else ""
+        unlock = Remedy.update(country.code, f"pulumi cancel -s {country.code.lower()} --yes, then {UP}")
+        yield symptom(f"interrupted, {deployment.detail}{who}", unlock if stale else up, 1503)
+    if deployment.state in ("FAILED", "PARTIAL", "ROLLING_BACK", "CLEANUP"):
+        failure = next(iter(country.record.failures), None) if country.record else None
+        cause = _first_line(failure.message) if failure else deployment.detail
+        code = int(failure.code) if failure and failure.code.isdigit() else 1104
+        remedy = Remedy.run(failure.remedy) if failure and failure.remedy else up
+        yield symptom(f"{deployment.state}: {cause}", remedy, code, _past(country, deployment.state, cause))
+    if deployment.state == "UNKNOWN" and country.record:
+        yield symptom(deployment.detail, up, 1505)
+
+
+def _past(country: Snapshot, state: str, cause: str) -> str:
+    """Return how the last run ended, with its cause unless the validators show that now."""
+    ended = f"the last run ended {state.replace('_', ' ')}"
+    present = {f.statement for looked in country.phases.values() for f in looked.findings if f.answer != "valid"}
+    return ended if not cause or cause in present else f"{ended}; its cause at that time: {cause}"
+
+
+def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
+    """Yield what the validators found: once for each check, or for each cause of what could not be checked.
+
+    The lock is part of the deployment's state, and a source that did not answer is a symptom of its own.
+    """
+    known = {f.cause for f in country.failed}
+    groups: dict[tuple[str, str], tuple[Phase, list[Finding]]] = {}
+    for phase, validation in country.phases.items():
+        for finding in validation.findings:
+            if finding.answer == "valid" or finding.found in known or (running and finding.topic == "lock"):
+                continue
+            key = ("", finding.found) if finding.answer == "unknown" else (finding.check, finding.found)
+            groups.setdefault(key, (phase, []))[1].append(finding)
+    for phase, findings in groups.values():
+        yield _of_validator(country, phase, findings)
+    for phase, checkpoint in (country.stack.checkpoints if country.stack else {}).items():
+        if checkpoint.unreadable:
+            finding = Finding(
+                f"what {phase} declared can be read",
+                "unknown",
+                "a declaration of this version",
+                checkpoint.unreadable,
+                Remedy.update(country.code),
+                code=1105,
+            )
+            title = f"could not check {phase}: {checkpoint.unreadable}"
+            yield Symptom(country.code, phase, finding, "unknown", summary=title)
+
+
+def _of_validator(country: Snapshot, phase: Phase, findings: Sequence[Finding]) -> Symptom:
+    finding, more = findings[0], len({f.check for f in findings}) - 1
+    mild = finding.advisory or finding.undeclared or phase in _SERVES_NO_USERS
+    severity: Severity = "unknown" if finding.answer == "unknown" else "warning" if mild else "error"
+    return Symptom(country.code, phase, finding, severity, more)
+
+
+def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Symptom]:
+    """Yield where the record and the state differ, unless a deployment is changing both."""
+    record, stack = country.record, country.stack
+    if not record or not stack or deployment.state in ("RUNNING", "INTERRUPTED", "FAILED"):
+        return
+    for phase in Phase:
+        checkpoint, step = stack.checkpoints.get(phase), record.steps.get(phase)
+        expected, found = _compared(checkpoint, step.status if step else None, step.fingerprint if step else "")
+        if found != expected:
+            title = f"the record disagrees with the state: {found}; expected {expected}"
+            yield _warning(country, phase, f"{phase} is recorded as deployed", expected, found, 1505, title)
+
+
+def _warning(country: Snapshot, where: str, check: str, expected: str, found: str, code: int, title: str) -> Symptom:
+    finding = Finding(check, "invalid", expected, found, Remedy.update(country.code), code=code)
+    return Symptom(country.code, where, finding, "warning", summary=title)
+
+
+def _compared(checkpoint: CheckpointState | None, status: Status | None, recorded: str) -> tuple[str, str]:
+    """What the record should say of a phase, and what it says."""
+    if checkpoint is None:
+        return "a checkpoint", "none in the state"
+    if status != Status.COMPLETED or not checkpoint.spec:
+        return Status.COMPLETED, status or "no record" if status != Status.COMPLETED else Status.COMPLETED
+    return f"declaration {fingerprint(checkpoint.spec)}", f"declaration {recorded}"
+
+
+def _links(country: Snapshot) -> Iterator[Symptom]:
+    """Yield every link without a proven login, of those that the country's own deployment proves."""
+    spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
+    if not country.record or not isinstance(spec, VerificationSpec):
+        return
+    links = {(link.source, link.target): link for link in country.record.links}
+    for partner in (p.names.country.code for p in spec.partners):
+        for source, target in ((country.code, partner), (partner, country.code)):
+            link = links.get((source, target))
+            if link is None or link.status != "ACTIVE" or link.age is None:
+                found = f"{link.status}: {link.error}" if link else "never proven"
+                check = f"users from {source} can log in at {target}"
+                title = f"login of users from {source} at {target}: {found}"
+                yield _warning(country, "links", check, "a proven login", found, 1303, title)
+
+
+def _report(country: Snapshot) -> Iterator[Symptom]:
+    """Yield a verification report that is not the one that was written: nothing decides by it, but people read it."""
+    written = country.stack.report if country.stack else None
+    off = report.judge(ROOT / written.path, written.text) if written else ""
+    if written and off:
+        check = "the verification report is the one that was written"
+        title = f"the verification report {written.path} {off}"
+        yield _warning(country, "report", check, written.path, off, 1106, title)
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[0]

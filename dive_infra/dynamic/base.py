@@ -19,6 +19,7 @@ from dive_infra.orchestration.access import Locked
 from dive_infra.plans import provider_messages
 from dive_infra.process import lock_refusal
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.errors import DiveError
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -26,7 +27,7 @@ Outputs = dict[str, Any]
 _PROVIDER = "__provider"
 
 
-class ProviderError(Exception):
+class ProviderError(DiveError):
     """The error of a resource, as the operator reads it: one short message without a traceback."""
 
 
@@ -110,7 +111,7 @@ class Provider(ResourceProvider):
                     yield
             except Exception as error:
                 if self.deploys:
-                    self.run.deployment.fail(self._kind, str(error) or repr(error))
+                    self.run.deployment.fail(self._kind, error)
                 raise
 
     @property

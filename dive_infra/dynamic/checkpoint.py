@@ -17,6 +17,7 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, ago, first_line, tell
 from dive_infra.dynamic.orchestration import access_of, plain
@@ -25,7 +26,8 @@ from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import provider_messages
-from dive_infra.results.finding import Finding, first_cause, listing, verdict
+from dive_infra.results.finding import Finding, listing, verdict
+from dive_infra.results.remedy import Remedy
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
@@ -33,6 +35,7 @@ PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is a
 DUE = "age"  # topic of the check whether it is time to prove again; that it is says of nothing that it is wrong
 _CAUSES = 2  # shown in one line; a third is counted
 IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
+_RECORDS = Remedy.update(detail="proves and records it anew")
 
 
 class CheckpointProvider(Provider):
@@ -61,8 +64,11 @@ class CheckpointProvider(Provider):
         if validation.verdict != "valid":
             off = listing(validation.findings, "invalid", "unknown")
             if store:
-                codes = [f.code for f in validation.findings if f.answer == "invalid" and f.code]
-                store.fail(country, phase, proof.fingerprint, off, codes[0] if codes else None)
+                wrong = [f for f in validation.findings if f.answer != "valid" and not f.advisory]
+                wrong.sort(key=lambda f: f.answer != "invalid")
+                codes = [f.code for f in wrong if f.answer == "invalid" and f.code]
+                cause = wrong[0].statement if wrong else ""
+                store.fail(country, phase, proof.fingerprint, off, codes[0] if codes else None, cause)
             raise ProviderError(f"{phase} of {country} is not valid, so it is not completed:\n{off}")
         if store:
             store.complete(country, *_unrecorded(store, inputs), proof)
@@ -86,7 +92,8 @@ class CheckpointProvider(Provider):
             if inputs["bootstrap"]:
                 return None
             raise ProviderError(
-                f"{inputs['phase']} of {inputs['country']} can't be recorded, so not continuing: {error}"
+                f"{inputs['phase']} of {inputs['country']} can't be recorded, so not continuing: {error.cause}",
+                error.remedy,
             ) from None
 
     def prove(self, spec: Spec) -> Validation:
@@ -166,7 +173,8 @@ class CheckpointProvider(Provider):
             return True
         if looked.verdict == "invalid":
             tell(provider_messages.again(phase, f", as it is not valid now:\n{off}"))
-            self.run.deployment.run_again(phase, f"not valid: {first_cause(off)}")
+            first = next(f for f in looked.findings if f.answer == "invalid" and not f.advisory)
+            self.run.deployment.run_again(phase, f"not valid: {first.statement}")
             return True
         if looked.verdict == "unknown":
             tell(
@@ -253,17 +261,17 @@ def _recorded(spec: Spec, before: Inputs) -> str:
     except (Unreachable, LoginRefused, OlderSchema) as error:
         if before["bootstrap"] and not before["recorded"]:
             return "awaits the database"
-        raise CouldNotTell(str(error), "pulumi up -s usa") from None
+        raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
     except RecordError as error:
-        raise Wrong(str(error), "a record that this program can read", "see above", 1505) from None
+        raise Wrong(error.cause, "a record that this program can read", error.remedy, 1505) from None
     for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
         step = store.step(country, wanted)
         if step is None:
-            raise Wrong(f"no record of {wanted}", Status.COMPLETED, "pulumi up proves and records it anew", 1505)
+            raise Wrong(f"no record of {wanted}", Status.COMPLETED, _RECORDS, 1505)
         if step.status != Status.COMPLETED:
-            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, "pulumi up", 1505)
+            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, Remedy.update(), 1505)
         if wanted == phase and step.fingerprint != fingerprint(spec):
-            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), "pulumi up", 1505)
+            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), Remedy.update(), 1505)
     return "COMPLETED"
 
 

@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.engines.docker import data_loss, engine
 from dive_infra.engines.docker.data_loss import ACCEPT
+from dive_infra.results.remedy import UP, Remedy
 
 
 class DataVolumeProvider(Provider):
@@ -25,8 +26,8 @@ class DataVolumeProvider(Provider):
             engine.client().volumes.create(inputs["volume"], labels=inputs["labels"])
         elif found != inputs["labels"]["dive.stack"]:
             raise ProviderError(
-                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}; "
-                "next: destroy it with the stack it names, or rename it, then: pulumi up"
+                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}",
+                Remedy.decide(f"destroy it with the stack it names, or rename it, then: {UP}"),
             )
         return inputs["volume"], {"incarnation": 0}
 
@@ -45,7 +46,7 @@ class DataVolumeProvider(Provider):
         if reason is None:
             return {"incarnation": incarnation}
         if inputs["volume"] not in accepted():
-            raise ProviderError(_loss(inputs, reason))
+            raise _loss(inputs, reason)
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
         self.create_resource(inputs)
         return {"incarnation": incarnation + 1}
@@ -71,9 +72,10 @@ def accepted() -> set[str]:
     return {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
 
 
-def _loss(inputs: Inputs, reason: str) -> str:
-    choice = "\n  ".join(data_loss.choice(inputs["volume"], inputs["labels"]))
-    return f"volume {inputs['volume']} {reason}; nothing is made in its place. Next, one of:\n  {choice}"
+def _loss(inputs: Inputs, reason: str) -> ProviderError:
+    labels = inputs["labels"]
+    remedy = Remedy.decide(*data_loss.choice(inputs["volume"], labels), country=labels["dive.country"])
+    return ProviderError(f"volume {inputs['volume']} {reason}; nothing is made in its place", remedy)
 
 
 class DataVolume(Resource, module="dive", name="DataVolume"):

@@ -17,6 +17,7 @@ from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of
 from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.orchestration import access, connection
+from dive_infra.results.remedy import UP, Remedy
 
 
 class DatabaseLoginsProvider(Provider):
@@ -41,7 +42,7 @@ class DatabaseLoginsProvider(Provider):
                 tell(f"role {role} logs in again")
             for name in _gone(live, inputs):
                 if name not in inputs["remade"] and name not in accepted():
-                    raise ProviderError(_loss(inputs, name))
+                    raise _loss(inputs, name)
                 _create(live, name, inputs["owners"][name])
                 tell(f"database {name} is made anew, empty")
                 incarnations[name] += 1
@@ -118,11 +119,12 @@ def _create(live: "Connection[Any]", name: str, owner: str) -> None:
     )
 
 
-def _loss(inputs: Inputs, name: str) -> str:
-    again = f"pulumi up -s {inputs['country'].lower()}"
-    return (
-        f"database {name} of {inputs['country']} is gone, its data is lost; nothing is made in its place. "
-        "Next, one of:\n"
-        f"  restore it from a backup as {SUPERUSER}, owned by {inputs['owners'][name]}, then: {again}\n"
-        f"  accept the loss, in this one run: {ACCEPT}={name} {again}"
+def _loss(inputs: Inputs, name: str) -> ProviderError:
+    return ProviderError(
+        f"database {name} of {inputs['country']} is gone, its data is lost; nothing is made in its place",
+        Remedy.decide(
+            f"restore it from a backup as {SUPERUSER}, owned by {inputs['owners'][name]}, then: {UP}",
+            f"accept the loss, in this one run: {ACCEPT}={name} {UP}",
+            country=inputs["country"],
+        ),
     )

@@ -13,6 +13,7 @@ from pulumi.dynamic import Resource
 
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.engines.docker import engine
+from dive_infra.results.remedy import Remedy
 
 
 class GuardProvider(Provider):
@@ -25,14 +26,17 @@ class GuardProvider(Provider):
         stack = before["country"].lower()
         if before["protected"]:
             raise ProviderError(
-                f"the data of {before['country']} is protected: {', '.join(before['protected'])}; nothing was removed; "
-                f"to give it up: pulumi config set dive:disposable true -s {stack}, pulumi up -s {stack}, destroy again"
+                f"the data of {before['country']} is protected: {', '.join(before['protected'])}; nothing was removed",
+                Remedy.decide(
+                    f"to give it up: pulumi config set dive:disposable true -s {stack}, pulumi up -s {stack}, "
+                    "destroy again"
+                ),
             )
         others = _others(engine.client(), before)
         if others:
             raise ProviderError(
-                f"the hub is still in use by {', '.join(others)}; nothing was removed; next: "
-                + ", ".join(f"pulumi destroy -s {code.lower()}" for code in others)
+                f"the hub is still in use by {', '.join(others)}; nothing was removed",
+                Remedy.run(", ".join(f"pulumi destroy -s {code.lower()}" for code in others)),
             )
 
 

@@ -10,6 +10,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.networks import called, mark, ours_by_use
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.remedy import UP, Remedy
 
 
 class NetworkProbeProvider(Provider):
@@ -34,7 +35,8 @@ class NetworkProbeProvider(Provider):
             if mark(network) != stack and not ours_by_use(network, stack):
                 raise ProviderError(
                     f"network {network.name} ({network.short_id}) is of stack {mark(network) or '(none)'}, not of "
-                    f"{stack}; next: docker network rm {network.short_id}, then: pulumi up"
+                    f"{stack}",
+                    Remedy.decide(f"docker network rm {network.short_id}, then: {UP}"),
                 )
             with crash_point("remove network"):
                 for container in network.containers:

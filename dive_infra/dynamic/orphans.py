@@ -24,6 +24,7 @@ from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
 from dive_infra.results.finding import ORPHANS, REMOVE
+from dive_infra.results.remedy import Remedy
 
 
 class OrphansProvider(Provider):
@@ -84,7 +85,8 @@ def _kept_alive(inputs: Inputs, mark: str) -> None:
     if current and current.state == State.COMPLETE:
         raise ProviderError(
             f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so what carries "
-            f"{mark} is kept; nothing was removed; next: pulumi destroy with the state that made it"
+            f"{mark} is kept; nothing was removed",
+            Remedy.decide("pulumi destroy with the state that made it"),
         )
 
 

@@ -11,6 +11,7 @@ from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.results.remedy import Remedy
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
@@ -40,8 +41,8 @@ class TestUsersProvider(Provider):
         if not strong(inputs["password"]):
             raise ProviderError(
                 "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
-                "upper and lower case, a digit and a special one; next: "
-                "pulumi config set --secret --path dive:secrets.test-users"
+                "upper and lower case, a digit and a special one",
+                Remedy.run("pulumi config set --secret --path dive:secrets.test-users"),
             )
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for line in users.mend(admin, names, inputs["password"], reset):

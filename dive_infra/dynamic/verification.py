@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import VerificationSpec
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs
 from dive_infra.dynamic.checkpoint import DUE, CheckpointProvider, properties
@@ -19,10 +20,13 @@ from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.remedy import Remedy
 
 Answered = TypeVar("Answered")
 
 SETTLE = 90.0  # seconds in which policy data reaches every policy engine, and identity providers each other's keys
+
+_PROVES = Remedy.update(detail="proves it again")
 
 
 class VerificationProvider(CheckpointProvider):
@@ -96,7 +100,7 @@ def _complete(before: Inputs) -> str:
     """What was changed without reaching the end, by a run that was interrupted or failed, is proven anew."""
     current = _ask(before, lambda store: store.current(before["country"]))
     if current is None or current.state != State.COMPLETE:
-        raise Wrong(current.state if current else "no record", State.COMPLETE, "pulumi up proves it again")
+        raise Wrong(current.state if current else "no record", State.COMPLETE, _PROVES)
     return "COMPLETE"
 
 
@@ -109,9 +113,7 @@ def _linked(spec: VerificationSpec, before: Inputs) -> str:
     wanted = [pair for partner in there for pair in ((here, partner), (partner, here))]
     missing = [f"{source} at {target}" for source, target in wanted if (source, target) not in active]
     if missing:
-        raise Wrong(
-            f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", "pulumi up proves it again", 1303
-        )
+        raise Wrong(f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", _PROVES, 1303)
     return f"{len(wanted)} links"
 
 
@@ -119,7 +121,7 @@ def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
     try:
         return question(session(access_of(before["store"])))
     except RecordError as error:
-        raise CouldNotTell(str(error), "pulumi up -s usa") from None
+        raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
 
 
 def _age(spec: VerificationSpec, before: Inputs) -> str:
@@ -127,5 +129,5 @@ def _age(spec: VerificationSpec, before: Inputs) -> str:
     seconds = _ask(before, lambda store: store.age(before["country"], Phase.VERIFICATION))
     if seconds is None or seconds > spec.max_age:
         last = "no proof is recorded" if seconds is None else f"it was proven {seconds:.0f} s ago"
-        raise Wrong(f"{last}; a proof counts for {spec.max_age:g} s", remedy="pulumi up proves it again")
+        raise Wrong(f"{last}; a proof counts for {spec.max_age:g} s", remedy=_PROVES)
     return f"{seconds:.0f} s ago"

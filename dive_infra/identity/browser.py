@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from dive_infra.results.errors import DiveError
+
 _HOPS = 20
 # Where the pages of Keycloak and of the portal say what is wrong.
 _COMPLAINTS = ", ".join(
@@ -25,7 +27,7 @@ _COMPLAINTS = ", ".join(
 )
 
 
-class LoginFailed(RuntimeError):
+class LoginFailed(DiveError):
     """`step` of the login, the `host` that answered, what was `expected` and what was `found`.
 
     `away`: a host did not answer or could not serve, which time may mend; else the login was refused.
@@ -33,7 +35,11 @@ class LoginFailed(RuntimeError):
 
     def __init__(self, step: str, host: str, expected: str, found: str, away: bool = False) -> None:
         super().__init__(f"{step} at {host}: expected {expected}, found {found}")
-        self.step, self.host, self.expected, self.found, self.away = step, host, expected, found, away
+        self.step, self.host, self.found, self.away = step, host, found, away
+        self.expected = expected
+
+    def __str__(self) -> str:
+        return self.cause
 
 
 class Browser:

@@ -15,11 +15,12 @@ import httpx
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
+from dive_infra.results.errors import DiveError
 
 DEPLOYER = "dive-deployer"
 
 
-class KeycloakError(RuntimeError):
+class KeycloakError(DiveError):
     """A request to the admin API did not succeed."""
 
 

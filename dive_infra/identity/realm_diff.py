@@ -13,6 +13,7 @@ from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
 from dive_infra.results.finding import REMOVE, Finding
+from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
 # kind of object -> error code
 _CODES = {"identity provider": 1301, "client scope": 1307}
@@ -52,8 +53,8 @@ def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding
     return [_told(f, remedy) for f in (provider, client)]
 
 
-def refresh(names: Names) -> str:
-    return f"pulumi up --refresh -s {names.country.lower}"
+def refresh(names: Names) -> Remedy:
+    return Remedy.refresh(names.country.code)
 
 
 def removal(kind: str, name: str) -> str:
@@ -146,7 +147,9 @@ class _Inspection:
                 found = sorted(account_roles(self.admin, self.names.realm, account))
             except NotFound:
                 continue  # told among the clients
-            yield replace(_object("account", account, {"roles": sorted(roles)}, {"roles": found}), remedy="pulumi up")
+            yield replace(
+                _object("account", account, {"roles": sorted(roles)}, {"roles": found}), remedy=Remedy.update()
+            )
 
     def _named(
         self,
@@ -175,11 +178,12 @@ class _Inspection:
     def _extra(self, kind: str, name: str, removable: bool) -> Finding:
         if name in self._departed:
             sentence = f"{kind} {name} is gone with its country"
-            remedy = f"pulumi up -s {self.names.country.lower} removes it at its end"
+            remedy = Remedy.update(self.names.country.code, "removes it at its end")
             found = "found, though its country is not approved"
             return Finding(sentence, "invalid", "", found, remedy, advisory=True, subject=f"{kind} {name}")
-        named = f"{REMOVE}={shlex.quote(removal(kind, name))} pulumi up -s {self.names.country.lower}"
-        remedy = f"remove it by hand, or: {named}" if removable else ""
+        named = f"{REMOVE}={shlex.quote(removal(kind, name))} {UP}"
+        by_hand = Remedy.decide(f"remove it by hand, or: {named}", country=self.names.country.code)
+        remedy = by_hand if removable else NO_REMEDY
         return Finding(
             f"{kind} {name} is declared",
             "invalid",
@@ -192,7 +196,7 @@ class _Inspection:
         )
 
 
-def _told(finding: Finding, remedy: str) -> Finding:
+def _told(finding: Finding, remedy: Remedy) -> Finding:
     return finding if finding.answer == "valid" or finding.remedy else replace(finding, remedy=remedy)
 
 
@@ -208,7 +212,7 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
     expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
     # These alone are seen by every update (`identity.undeclared`).
     seen = all(_loose(key, *pair) for key, *pair in off)
-    remedy = "pulumi up" if seen else ""
+    remedy = Remedy.update() if seen else NO_REMEDY
     return Finding(answer.check, "invalid", expected_, found, remedy, code=_code(kind), subject=f"{kind} {name}")
 
 

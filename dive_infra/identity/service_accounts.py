@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import REALM_MANAGEMENT
+from dive_infra.results.remedy import Remedy
 
 
 def roles(admin: KeycloakAdmin, realm: str, client_id: str) -> set[str]:
@@ -41,7 +42,7 @@ def set_roles(admin: KeycloakAdmin, realm: str, client_id: str, wanted: Sequence
 def _client(admin: KeycloakAdmin, realm: str, client_id: str) -> str:
     for found in admin.get(f"/realms/{realm}/clients", clientId=client_id):
         return str(found["id"])
-    raise NotFound(f"client {client_id} is missing in realm {realm}; next: pulumi up --refresh")
+    raise NotFound(f"client {client_id} is missing in realm {realm}", Remedy.refresh())
 
 
 def _account(admin: KeycloakAdmin, realm: str, client_id: str) -> str:

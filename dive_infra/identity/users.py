@@ -12,6 +12,7 @@ from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import CLEARANCES, Json
 from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 
 # Frozen: another namespace would make other people.
 NAMESPACE = uuid5(NAMESPACE_URL, "https://dive.example/users")
@@ -127,7 +128,8 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
         return Finding(check, "valid")
     expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
     found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
-    return Finding(check, "invalid", expected, found, "pulumi up", code=1305, subject=f"test user {user.username}")
+    remedy, subject = Remedy.update(), f"test user {user.username}"
+    return Finding(check, "invalid", expected, found, remedy, code=1305, subject=subject)
 
 
 def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:
@@ -176,7 +178,7 @@ def _regroup(admin: KeycloakAdmin, realm: str, path: str, group: str) -> None:
     for found in admin.get(f"/realms/{realm}/groups", search=group, exact=True):
         admin.put(f"{path}/groups/{found['id']}")
         return
-    raise NotFound(f"group {group!r} is missing in realm {realm}; next: pulumi up --refresh")
+    raise NotFound(f"group {group!r} is missing in realm {realm}", Remedy.refresh())
 
 
 def _delete(admin: KeycloakAdmin, path: str) -> None:

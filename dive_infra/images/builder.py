@@ -15,6 +15,7 @@ import docker
 from docker.errors import DockerException
 
 from dive_infra.images.recipes import RECIPES, ROOT, Artifact, tag, write_context
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import debian, toolchain
 from dive_infra.toolchain.debian import Progress
 
@@ -26,7 +27,7 @@ FETCH = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class BuildError(RuntimeError):
+class BuildError(DiveError):
     """A build failed; the message ends with the last lines of its log."""
 
 

@@ -9,6 +9,7 @@ from requests.exceptions import RequestException
 
 from dive_infra.engines.docker.engine import client
 from dive_infra.images.recipes import ROOT
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.debian import Progress
 
 LOCK_FILE = ROOT / "images.lock"
@@ -16,7 +17,7 @@ ANSWER_SECONDS = 8
 _silent: set[str] = set()  # registry hosts that did not answer this process
 
 
-class ImageError(RuntimeError):
+class ImageError(DiveError):
     """No image for a service; the message tells what was tried, what was found and what to do."""
 
 

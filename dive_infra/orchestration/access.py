@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from dive_infra.results.errors import DiveError
+
 DATABASE = "orchestration"
 OWNER = "orchestration"
 
@@ -27,7 +29,7 @@ class DatabaseAccess:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-class RecordError(RuntimeError):
+class RecordError(DiveError):
     """Something is wrong between us and the record; says what, and the next command."""
 
 

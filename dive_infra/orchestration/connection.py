@@ -12,8 +12,11 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused, QueryFailed, Unreachable
+from dive_infra.results.remedy import UP, Remedy
 
+_START = Remedy.update(HUB_CODE, "starts it")
 # FATAL answers of a server that will answer properly a moment later, or that was told to go.
 _PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "too many connections", "terminating")
 _TIMEOUTS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
@@ -52,10 +55,11 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
         which = "the orchestration database" if access.user.startswith(OWNER) else f"database {access.database}"
         if "FATAL:" in message and not any(word in message for word in _PASSING):
             raise LoginRefused(
-                f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}; "
-                "expected: admitted by the hub; next: pulumi up -s usa, then this stack"
+                f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}",
+                Remedy.update(HUB_CODE, f"{UP}, then this stack"),
+                expected="admitted by the hub",
             ) from None
-        raise Unreachable(f"{which} does not answer at {access}: {message}; next: pulumi up -s usa starts it") from None
+        raise Unreachable(f"{which} does not answer at {access}: {message}", _START) from None
 
 
 @contextmanager
@@ -67,9 +71,7 @@ def telling() -> Iterator[None]:
         # 57014: the statement's own time limit; the server is there.
         if error.sqlstate == "57014":
             raise QueryFailed(f"a query of the orchestration database took over 5 s: {_words(error)}") from None
-        raise Unreachable(
-            f"the connection to the orchestration database was lost: {_words(error)}; next: pulumi up -s usa starts it"
-        ) from None
+        raise Unreachable(f"the connection to the orchestration database was lost: {_words(error)}", _START) from None
     except psycopg.Error as error:
         raise QueryFailed(f"a query of the orchestration database failed ({error.sqlstate}): {_words(error)}") from None
 

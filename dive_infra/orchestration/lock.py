@@ -12,6 +12,7 @@ from psycopg import Connection
 from dive_infra.orchestration.access import Fenced, Locked
 from dive_infra.orchestration.records import Holder, Run
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.remedy import UP, Remedy
 
 _HOLDER = """
 SELECT fence, run_id, acquired_by, hostname, pid, phase, acquired_at,
@@ -45,7 +46,7 @@ def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: 
     before = holder(connection, code)
     if not row or not row[0]:
         who = str(before) if before and before.live else "somebody whose row is not written yet"
-        raise Locked(f"{country.upper()} is being deployed by {who}; wait for it to end, then: pulumi up")
+        raise Locked(f"{country.upper()} is being deployed by {who}", Remedy.wait(f"wait for it to end, then: {UP}"))
     if lost:
         _refuse_after_others(connection, code, lost)
     with crash_point("write lock"), connection.transaction():
@@ -71,7 +72,8 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
             connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
         raise Fenced(
             f"{code.upper()}: this deployment stood still, and was overtaken by {other[0]} (pid {other[1]} on "
-            f"{other[2]}); nothing was written; next: pulumi up"
+            f"{other[2]}); nothing was written",
+            Remedy.update(),
         )
 
 
@@ -97,7 +99,7 @@ def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> 
 
 
 def _lost(country: str) -> Fenced:
-    return Fenced(f"{country.upper()}: the lock was lost to a later deployment, nothing was written; next: pulumi up")
+    return Fenced(f"{country.upper()}: the lock was lost to a later deployment, nothing was written", Remedy.update())
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.remedy import UP, Remedy
 
 _TIME, _CODE, _STATE, _PHASE = "timestamp with time zone", "country_code", "deployment_state", "phase"
 _RUN = {"run_id": "text"}
@@ -152,7 +154,7 @@ _MIGRATIONS = sorted(
 )
 VERSION = len(_MIGRATIONS)
 _SCHEMA_LOCK = 1234567890
-_REMEDY = "pulumi up -s usa"
+_REMEDY = Remedy.update(HUB_CODE)
 
 
 def migrate(connection: Connection[TupleRow]) -> int:
@@ -175,7 +177,8 @@ def migrate(connection: Connection[TupleRow]) -> int:
             if applied.setdefault(version, checksum) != checksum:
                 raise SchemaMismatch(
                     f"migration {file.name} was applied with another text: expected checksum {checksum[:12]}, found "
-                    f"{applied[version][:12]}; an applied migration is never edited, add a new one"
+                    f"{applied[version][:12]}",
+                    Remedy.decide("never edit an applied migration, add a new one"),
                 )
         pending = _MIGRATIONS[_count(connection) :]
         for version, file in enumerate(pending, VERSION - len(pending) + 1):
@@ -198,20 +201,21 @@ def compare(connection: Connection[TupleRow]) -> None:
     ).fetchall():
         columns.setdefault(table, {})[column] = kind
     if "schema_migrations" not in columns:
-        raise OlderSchema(
-            f"the orchestration schema is not there: expected version {VERSION}, found none; next: {_REMEDY}"
-        )
+        raise OlderSchema(f"the orchestration schema is not there: expected version {VERSION}, found none", _REMEDY)
     _rights(connection, {"schema_migrations": ("SELECT",)})
     found = _count(connection)
     _not_newer(found)
     if found < VERSION:
-        raise OlderSchema(f"the orchestration schema has version {found}, expected {VERSION}; next: {_REMEDY}")
+        raise OlderSchema(f"the orchestration schema has version {found}, expected {VERSION}", _REMEDY)
     differences = [line for table, wanted in TABLES.items() for line in _differences(table, wanted, columns.get(table))]
     if differences:
         raise SchemaMismatch(
-            "the orchestration schema is not the one of this program: " + "; ".join(differences) + "; restore the "
-            "named columns, or give the record up, in this one run, and all checkpoints are proven anew: "
-            f"DIVE_ACCEPT_LOSS=orchestration {_REMEDY}"
+            "the orchestration schema is not the one of this program: " + "; ".join(differences),
+            Remedy.decide(
+                "restore the named columns, or give the record up, in this one run, and all checkpoints are proven "
+                f"anew: DIVE_ACCEPT_LOSS=orchestration {UP}",
+                country=HUB_CODE,
+            ),
         )
     _rights(connection, RIGHTS)
 
@@ -240,7 +244,7 @@ def _rights(connection: Connection[TupleRow], wanted: dict[str, tuple[str, ...]]
     ).fetchall()
     if answers:
         missing = ", ".join(f"{right} on {table}" for table, right, _ in answers)
-        raise SchemaMismatch(f"role {answers[0][2]} has no right to {missing}: expected by admission; next: {_REMEDY}")
+        raise SchemaMismatch(f"role {answers[0][2]} has no right to {missing}: expected by admission", _REMEDY)
 
 
 def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
@@ -279,5 +283,6 @@ def _not_newer(found: int) -> None:
     if found > VERSION:
         raise NewerSchema(
             f"the orchestration database has schema version {found}, this program knows {VERSION}: it was "
-            "deployed by a newer version; update the program (git pull), never go back"
+            "deployed by a newer version",
+            Remedy.decide("update the program (git pull), never go back"),
         )

@@ -20,6 +20,7 @@ from dive_infra.orchestration.access import DatabaseAccess, Unreachable
 from dive_infra.orchestration.records import Current, Holder, PhaseRecord, Proof, Run, this_run
 from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.errors import DiveError
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Answered = TypeVar("Answered")
@@ -156,18 +157,19 @@ class Store:
                 self._enter(code, state, State.INITIALIZING, f"{phase} is changed")
 
     @_one_at_a_time
-    def broke(self, country: str, phase: str, component: str, message: str) -> None:
-        """Records that a change failed, with the state FAILED; what fails after it follows from it.
-
-        The first line of the message is the cause, the others are what mends it.
-        """
+    def broke(self, country: str, phase: str, component: str, error: Exception) -> None:
+        """Records that a change failed, with the state FAILED; what fails after it follows from it."""
         code = country.lower()
-        cause, *remedies = (line.strip() for line in message.splitlines())
+        if isinstance(error, DiveError):
+            message, remedy = error.cause, error.remedy.command(country.upper())
+        else:
+            message, remedy = str(error), ""
+        cause = next(iter(message.splitlines()), "") or repr(error)
         state = self._state(code)
         if code not in self._fences or state == State.FAILED:
             return
         with self._writing(code, phase):
-            self._error(code, "CHANGE_FAILED", 2, component, cause, ", or ".join(remedies))
+            self._error(code, "CHANGE_FAILED", 2, component, cause, remedy)
             self._enter(code, state, State.FAILED, f"{component}: {cause}")
 
     @_one_at_a_time
@@ -189,13 +191,15 @@ class Store:
                     state = following
 
     @_one_at_a_time
-    def fail(self, country: str, phase: Phase, fingerprint: str, message: str, code: int | None = None) -> None:
-        """Records that a phase did not pass its validator: the step, the error and the state FAILED."""
+    def fail(
+        self, country: str, phase: Phase, fingerprint: str, message: str, code: int | None = None, cause: str = ""
+    ) -> None:
+        """Record that a phase did not pass its validator, with its first `cause` and the state FAILED."""
         country = country.lower()
         with self._writing(country, phase):
             values = {"phase": phase, "fingerprint": fingerprint, "message": message, "run": self.run.id}
             self._connection.execute(sql.FAILURE, {"code": country, **values})
-            self._error(country, str(code or "PHASE_FAILED"), 2, phase, message)
+            self._error(country, str(code or "PHASE_FAILED"), 2, phase, cause or message)
             state = self._state(country)
             if state != State.FAILED:
                 self._enter(country, state, State.FAILED, f"{phase} is not valid")

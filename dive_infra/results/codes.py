@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
+from dive_infra.results.errors import DiveError
+
 # time mends it; a person must decide or act; the next ./dive up mends it
 Kind = Literal["transient", "permanent", "recoverable"]
 
@@ -345,7 +347,7 @@ _ROWS = (
 CODES: dict[int, Code] = {row.number: row for row in _ROWS}
 
 
-class UnknownCode(ValueError):
+class UnknownCode(DiveError, ValueError):
     """A number that is no error code."""
 
 

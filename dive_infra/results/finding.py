@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dive_infra.results.remedy import NO_REMEDY, Remedy
+
 REMOVE = "DIVE_REMOVE"  # what one run may remove though nobody declared it, separated by commas: `client/name`
 ORPHANS = "orphans/"  # followed by the mark of a deployment that nobody carries on
 
@@ -29,7 +31,7 @@ class Finding:
     answer: Answer
     expected: str = ""
     found: str = ""
-    remedy: str = ""
+    remedy: Remedy = NO_REMEDY
     seconds: float = 0.0
     code: int | None = None
     topic: str = ""
@@ -59,12 +61,6 @@ class Finding:
         mark = _WARNING if self.advisory and self.answer == "invalid" else _MARKS[self.answer]
         line = f"{mark} {self.statement}"
         return f"{line}; next: {self.remedy}" if self.remedy and self.answer != "valid" else line
-
-
-def first_cause(told: str) -> str:
-    """The first finding of a listing, without its mark and the next command."""
-    line = next(iter(told.strip().splitlines()), "")
-    return line.lstrip(f"{''.join(_MARKS.values())}{_WARNING} ").partition("; next: ")[0]
 
 
 def verdict(findings: Sequence[Finding]) -> Answer:

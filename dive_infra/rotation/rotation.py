@@ -15,6 +15,8 @@ from typing import Any
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run, settle
 from dive_infra.config.credentials import Credential, own
 from dive_infra.config.settings import flaw_of
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.rotation.targets import NotChanged, Place, Target, doors
 
 _LOOK, _PROOF = 20.0, 60.0  # seconds
@@ -23,11 +25,11 @@ _LASTING = {"kas-key": "it unwraps the keys of documents that exist"}  # never c
 _LAST = ("postgres-superuser", "keycloak-admin")
 
 
-class RolledBack(RuntimeError):
+class RolledBack(DiveError):
     """A server could not be told; everything is as it was."""
 
 
-class Stuck(RuntimeError):
+class Stuck(DiveError):
     """A server could not be told, and another not be told back; the message says which have which value."""
 
 
@@ -141,7 +143,11 @@ class Reload:
             return "the one in force"
         if door.opens(self.at, change.new):
             return "the new one already"
-        raise Wrong("neither the one in force nor the new one", "one of them", "./dive doctor")
+        raise Wrong(
+            "neither the one in force nor the new one",
+            "one of them",
+            Remedy.run(f"./dive doctor {self.at.names.country.code}"),
+        )
 
     def _back(self, done: list[tuple[SecretChange, Target]], cause: str) -> None:
         left: list[str] = []

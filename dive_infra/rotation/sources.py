@@ -16,13 +16,15 @@ from dotenv import dotenv_values
 from dive_infra.config.countries import Country
 from dive_infra.config.credentials import Credential
 from dive_infra.crypto import pki
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 EMULATOR = "SECRET_MANAGER_EMULATOR_HOST"  # host:port of a stand-in for Google's service, for tests
 _PREFIX = "dive-v3-"
 _SECONDS = 10.0  # for one request
 
 
-class SourceError(ValueError):
+class SourceError(DiveError, ValueError):
     """The source can't be read; says what was expected, never a value."""
 
 
@@ -110,8 +112,9 @@ def from_google(project: str, credentials: Sequence[Credential], country: Countr
             found[credential.name] = _text(answer.payload.data, secret)
     except (GoogleAPICallError, GoogleAuthError) as error:
         raise SourceError(
-            f"Google Secret Manager, project {project}: {' '.join(str(error).split())}; expected: application default "
-            "credentials with the role Secret Manager Secret Accessor; next: gcloud auth application-default login"
+            f"Google Secret Manager, project {project}: {' '.join(str(error).split())}",
+            Remedy.run("gcloud auth application-default login"),
+            expected="application default credentials with the role Secret Manager Secret Accessor",
         ) from None
     return found
 

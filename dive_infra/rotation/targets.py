@@ -30,13 +30,15 @@ from dive_infra.identity.link_policy import GATEWAY
 from dive_infra.identity.login import login
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Unreachable
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 _SECONDS = 5
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _AUTHENTICATION_FAILED = 18  # MongoDB's code
 
 
-class NotChanged(RuntimeError):
+class NotChanged(DiveError):
     """The server was not told the new value; the message holds none."""
 
 
@@ -80,11 +82,11 @@ class PostgresRole(Target):
         try:
             self._connect(at, self.role, value, self.database).close()
         except LoginRefused as error:
-            if _WRONG_PASSWORD in str(error):
+            if _WRONG_PASSWORD in error.cause:
                 return False
-            raise CouldNotTell(str(error).partition("; ")[0]) from None
+            raise CouldNotTell(error.cause) from None
         except Unreachable as error:
-            raise CouldNotTell(str(error).partition("; ")[0]) from None
+            raise CouldNotTell(error.cause) from None
         return True
 
     def change(self, at: Place, old: str, new: str) -> None:
@@ -94,7 +96,7 @@ class PostgresRole(Target):
                 hashed = live.pgconn.encrypt_password(new.encode(), self.role.encode(), b"scram-sha-256").decode()
                 live.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed)))
         except (LoginRefused, Unreachable) as error:
-            raise NotChanged(str(error).partition("; ")[0]) from None
+            raise NotChanged(error.cause) from None
         except psycopg.Error as error:
             raise NotChanged(f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}") from None
 
@@ -203,8 +205,8 @@ class KeycloakClient(Target):
                     admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
                     return
         except KeycloakError as error:
-            raise NotChanged(str(error)) from None
-        raise NotChanged(f"client {self._id(at)} is not there; next: ./dive up {at.names.country.code}")
+            raise NotChanged(error.cause, error.remedy) from None
+        raise NotChanged(f"client {self._id(at)} is not there", Remedy.deploy(at.names.country.code))
 
     def _id(self, at: Place) -> str:
         return self.client or at.names.client

@@ -11,10 +11,12 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
+from dive_infra.results.errors import DiveError
+
 Document = dict[str, Any]
 
 
-class SeedStoreError(RuntimeError):
+class SeedStoreError(DiveError):
     """The store did not do what it was asked."""
 
 

@@ -15,6 +15,8 @@ from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, No
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 _SECONDS = 5.0  # for each request
 
@@ -33,7 +35,7 @@ class Held:
         return not (self.realm or self.people or any(self.rows.values()))
 
 
-class HubUnreadable(RuntimeError):
+class HubUnreadable(DiveError):
     """What the hub's state says of its realm is of another program: nothing is known of what the realm holds."""
 
 
@@ -50,7 +52,7 @@ class PartnerSide:
         """Raises `AdminError`, `StoreError` or `HubUnreadable` where that cannot be told."""
         if self._unreadable:
             hub = self._unreadable
-            raise HubUnreadable(f"{hub} was deployed by another version of this program; next: ./dive up {hub}")
+            raise HubUnreadable(f"{hub} was deployed by another version of this program", Remedy.deploy(hub))
         realm, known = self._realm() if self._configured else ([], {})
         if self.record is None:
             return Held(tuple(realm), len(known))

@@ -5,10 +5,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 
+from dive_infra.results.errors import DiveError
+
 Progress = Callable[[str], None]
 
 
-class PackageError(RuntimeError):
+class PackageError(DiveError):
     """A package could not be installed; the message holds the last lines of apt's output, or what to do."""
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.go_build import Progress, ToolchainError, building
 
 ARCHIVES = "https://get.pulumi.com/releases/sdk"
@@ -16,7 +17,7 @@ TIMEOUT = httpx.Timeout(60, connect=4)  # seconds; a site without the internet m
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-class UnavailableError(Exception):
+class UnavailableError(DiveError):
     """The release cannot be had here; the message says why."""
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from dive_infra.results.errors import DiveError
+
 Progress = Callable[[str], None]
 
 SOURCES = Path(__file__).parents[2] / "toolchain"
@@ -21,7 +23,7 @@ HEARTBEAT = 10.0  # seconds between two lines of progress while Go builds
 LOG_LINES = 20
 
 
-class ToolchainError(RuntimeError):
+class ToolchainError(DiveError):
     """A program of the toolchain can be neither found nor made; the message ends with what to do."""
 
 

@@ -336,7 +336,7 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
     coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
     with pytest.raises(Wrong, match=r"refused \((unauthorized|invalid)_client") as red:
         configuration.secret(USA, client, value, ca, account)
-    assert red.value.remedy == "pulumi up --refresh -s usa"
+    assert str(red.value.remedy) == "pulumi up --refresh -s usa"
     assert value not in f"{red.value.found}{red.value.expected}"
     assert configuration.secret(USA, client, "by-hand", ca, account) == "accepted"
     # The hub's stack is another one, which mends its accounts before a spoke asks through them.
@@ -347,7 +347,7 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
 def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
     def at_hub() -> list[tuple[str, bool]]:
         found = compare(coalition.admin, USA, [FRA, DEU])
-        return [(f.remedy, f.advisory) for f in found if f.answer == "invalid"]
+        return [(str(f.remedy), f.advisory) for f in found if f.answer == "invalid"]
 
     def by_spoke() -> list[str]:
         return [f.headline for f in compare_link(coalition.fra, USA, FRA) if f.answer != "valid"]

@@ -68,7 +68,7 @@ def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.Docke
     with pytest.raises(Wrong) as caught:
         preflight.owners(FRANCE, "fra-new", ("redis",))
     assert f"container {FRANCE.container('redis')} of stack fra-dead" in caught.value.found
-    assert f"{REMOVE}=orphans/fra-dead pulumi up -s fra" in caught.value.remedy
+    assert f"{REMOVE}=orphans/fra-dead pulumi up -s fra" in str(caught.value.remedy)
     before = names(left)
     assert PROVIDER.drift_reason(inputs()) is None
     PROVIDER.create_resource(inputs())

@@ -47,7 +47,8 @@ from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
-from dive_infra.results.finding import Answer, Finding, evidence, first_cause, listing, verdict
+from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
+from dive_infra.results.remedy import Remedy
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
@@ -94,7 +95,7 @@ def test_there_are_three_verdicts(answers: Sequence[Answer], told: Answer) -> No
 
 
 def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
-    findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", "pulumi up", advisory=True)]
+    findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", Remedy.update(), advisory=True)]
     assert verdict(findings) == "valid"
     assert listing(findings, "invalid") == "  ‼ not so: the portal is up; found down; expected up; next: pulumi up"
 
@@ -104,7 +105,7 @@ def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
     [
         (Finding("opa runs, healthy", "valid", found="running"), "✓ opa runs, healthy: running"),
         (
-            Finding("opa runs", "invalid", "running", "stopped", "pulumi up", subject="opa", topic="containers"),
+            Finding("opa runs", "invalid", "running", "stopped", Remedy.update(), subject="opa", topic="containers"),
             "✗ opa: stopped; expected running; next: pulumi up",
         ),
         (Finding("the disk has room", "invalid", "5 GiB", "3 GiB", topic="disk"), "✗ disk: 3 GiB; expected 5 GiB"),
@@ -120,12 +121,6 @@ def test_a_failed_check_is_titled_by_what_is_wrong(finding: Finding, shown: str)
     assert str(finding) == shown
 
 
-def test_the_cause_of_a_listing_is_its_first_finding_alone() -> None:
-    wrong = Finding("opa runs", "invalid", "running", "stopped", "pulumi up", subject="opa")
-    assert first_cause(listing([wrong, wrong], "invalid")) == "opa: stopped; expected running"
-    assert first_cause("") == ""
-
-
 def test_a_long_list_is_cut_with_its_count() -> None:
     assert listing(found(*["invalid"] * 30), "invalid").endswith("… and 18 more")
 
@@ -139,7 +134,7 @@ def test_evidence_counts_by_topic() -> None:
 
 
 def _wrong() -> str:
-    raise Wrong("3", "4", "count again", 1201)
+    raise Wrong("3", "4", Remedy.decide("count again"), 1201)
 
 
 def _dark() -> str:
@@ -285,7 +280,7 @@ def test_an_engine_elsewhere_is_refused_by_its_endpoint(monkeypatch: pytest.Monk
     assert f"{endpoint} (DOCKER_HOST)" in refused.found
     assert "an engine on this machine" in refused.expected
     assert "127.0.0.1" in refused.expected
-    assert refused.remedy == "DOCKER_HOST=unix:///var/run/docker.sock pulumi up"
+    assert str(refused.remedy) == "DOCKER_HOST=unix:///var/run/docker.sock pulumi up"
 
 
 def test_an_engine_at_a_socket_of_this_machine_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -438,7 +433,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     [
         ("COMPLETE", ["VERIFICATION phase runs again: it was proven 412 s ago; a proof counts for 300 s"]),
         (
-            Wrong("FAILED", "COMPLETE", "pulumi up"),
+            Wrong("FAILED", "COMPLETE", Remedy.update()),
             [
                 "VERIFICATION phase runs again, as it is not valid now:",
                 "  ✗ record: FAILED; expected COMPLETE; next: pulumi up",
@@ -456,7 +451,7 @@ def test_a_proof_that_is_due_again_is_no_failure(
         return record
 
     def due() -> str:
-        raise Wrong("it was proven 412 s ago; a proof counts for 300 s", remedy="pulumi up proves it again")
+        raise Wrong("it was proven 412 s ago; a proof counts for 300 s", remedy=Remedy.update(detail="proves it again"))
 
     provider = VerificationProvider()
     checks = [Check("the record says COMPLETE", "record", look), Check("it was proven lately", DUE, due)]

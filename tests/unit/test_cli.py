@@ -25,6 +25,7 @@ from dive_infra.images import resolution
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import Remedy
 
 
 @pytest.mark.parametrize(
@@ -127,10 +128,10 @@ def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("finding", "asks"),
     [
-        (Finding("a client is as declared", "invalid", remedy="pulumi up --refresh -s fra"), True),
-        (Finding("a mapper too many", "invalid", remedy="pulumi up"), False),
-        (Finding("the partner's side", "invalid", remedy="pulumi up --refresh -s deu", advisory=True), False),
-        (Finding("Keycloak is away", "unknown", remedy="pulumi up --refresh -s fra"), False),
+        (Finding("a client is as declared", "invalid", remedy=Remedy.refresh("FRA")), True),
+        (Finding("a mapper too many", "invalid", remedy=Remedy.update()), False),
+        (Finding("the partner's side", "invalid", remedy=Remedy.refresh("DEU"), advisory=True), False),
+        (Finding("Keycloak is away", "unknown", remedy=Remedy.refresh("FRA")), False),
     ],
     ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
 )

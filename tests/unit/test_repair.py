@@ -15,26 +15,29 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.repair import ended
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
-from dive_infra.diagnosis import repair, symptoms
+from dive_infra.diagnosis import repair
+from dive_infra.diagnosis.diagnosis import Diagnosis, View, proven, view_of
 from dive_infra.diagnosis.repair import plan
 from dive_infra.diagnosis.snapshot import Failed, Snapshot
-from dive_infra.diagnosis.symptoms import Diagnosis, View, mender, proven
 from dive_infra.engines.docker.data_loss import choice
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-UP, REFRESH, HUB = "pulumi up", "pulumi up --refresh", "pulumi up -s usa"
-LOST = Finding("the data volumes are there", "invalid", found="gone", remedy="DIVE_ACCEPT_LOSS=v pulumi up -s fra")
+LOST = Finding("the data volumes are there", "invalid", found="gone", remedy=Remedy.decide(f"DIVE_ACCEPT_LOSS=v {UP}"))
 TAKEN = Finding(
-    "every port is free or ours", "invalid", found="taken: 4", remedy="end these programs, or choose others"
+    "every port is free or ours",
+    "invalid",
+    found="taken: 4",
+    remedy=Remedy.decide("end these programs, or choose others"),
 )
-STOPPED = Finding("opa runs", "invalid", found="exited", remedy=UP)
-CHANGED = Finding("client portal is as declared", "invalid", found="other", remedy=REFRESH)
-DARK = Finding("realm is as declared", "unknown", found="no answer", remedy="pulumi up starts Keycloak")
-SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=HUB)
+STOPPED = Finding("opa runs", "invalid", found="exited", remedy=Remedy.update())
+CHANGED = Finding("client portal is as declared", "invalid", found="other", remedy=Remedy.refresh())
+DARK = Finding("realm is as declared", "unknown", found="no answer", remedy=Remedy.update(detail="starts Keycloak"))
+SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=Remedy.update("USA"))
 
 
 def valid(finding: Finding) -> Finding:
@@ -47,7 +50,7 @@ def view(
     """A country with these findings; without a record, as nothing here asks it."""
     stack = StackState(code.lower(), 10, None) if deployed else None
     looked = {Phase(name): Validation(tuple(found), 0.1) for name, found in phases.items()}
-    return symptoms._judged(Snapshot(code, deployed, stack, updates=updates, phases=looked))
+    return view_of(Snapshot(code, deployed, stack, updates=updates, phases=looked))
 
 
 def found(own: View, hub: View | None = None) -> Diagnosis:
@@ -73,16 +76,22 @@ def test_nothing_wrong_is_nothing_to_do() -> None:
 @pytest.mark.parametrize(
     ("remedy", "by"),
     [
-        ("./dive up FRA", "FRA"),
-        ("add FRA to dive:spokes of the hub, then: ./dive up USA", "USA"),
-        ("DIVE_REMOVE=client/x ./dive up FRA", ""),
-        ("; ".join(choice("v", {"dive.country": "FRA"})), ""),
-        ("free space on /var/lib/docker", ""),
-        ("./dive doctor FRA", ""),
+        (Remedy.update(), "FRA"),
+        (Remedy.refresh(), "FRA"),
+        (Remedy.deploy(detail="obtains or builds them"), "FRA"),
+        (Remedy.update("USA", f"add FRA to dive:spokes of the hub, then: {UP}"), "USA"),
+        (Remedy.decide(f"DIVE_REMOVE=client/x {UP}"), ""),
+        (Remedy.decide(*choice("v", {"dive.country": "FRA"})), ""),
+        (Remedy.decide("free space on /var/lib/docker"), ""),
+        (Remedy.wait(f"wait for it to end, then: {UP}"), ""),
+        (Remedy.run("./dive doctor FRA"), ""),
+        (NO_REMEDY, ""),
     ],
 )
-def test_who_mends_is_read_from_the_remedy_and_a_persons_word_is_never_given(remedy: str, by: str) -> None:
-    assert mender(remedy) == by
+def test_the_remedy_says_who_fixes_it_and_an_operators_decision_is_never_taken(remedy: Remedy, by: str) -> None:
+    assert remedy.fixed_by("FRA") == by
+    (symptom,) = found(view(DEPLOYMENT=[replace(STOPPED, remedy=remedy)])).symptoms
+    assert symptom.by == by
 
 
 def test_one_update_for_all_with_a_refresh_where_one_is_named() -> None:
@@ -121,7 +130,9 @@ def test_no_update_is_begun_that_would_stop_at_a_persons_decision(phase: str, bl
 
 
 def test_a_decision_of_a_later_phase_holds_up_nothing_before_it() -> None:
-    extra = Finding("client x is declared", "invalid", found="it is there", remedy="DIVE_REMOVE=client/x pulumi up")
+    extra = Finding(
+        "client x is declared", "invalid", found="it is there", remedy=Remedy.decide(f"DIVE_REMOVE=client/x {UP}")
+    )
     both = found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[extra]))
     assert steps(both) == [("update", "FRA")]
     assert left(both) == [extra.check]
@@ -138,12 +149,12 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     down = view(DEPLOYMENT=[replace(STOPPED, answer="unknown")])
-    country = replace(down.country, failed=(Failed("engine", "no answer", "./dive up starts the engine"),))
+    country = replace(down.country, failed=(Failed("engine", "no answer", objects.REMEDY),))
     monkeypatch.setattr(repair.debian, "possible", lambda: True)
     monkeypatch.setattr(repair.engine, "usual", lambda: True)
-    assert steps(found(symptoms._judged(country))) == [("engine", "FRA")]
+    assert steps(found(view_of(country))) == [("engine", "FRA")]
     monkeypatch.setattr(repair.engine, "usual", lambda: False)
-    elsewhere = found(symptoms._judged(country))
+    elsewhere = found(view_of(country))
     assert steps(elsewhere) == []
     assert ended(elsewhere, elsewhere) != Exit.OK
 
@@ -160,7 +171,7 @@ def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:
 
 
 def test_out_of_sight_is_not_repaired() -> None:
-    extra = Finding("client x is declared", "invalid", found="it is there", remedy=UP)
+    extra = Finding("client x is declared", "invalid", found="it is there", remedy=Remedy.update())
     before = found(view(CONFIGURATION=[extra]))
     (symptom,) = before.symptoms
     assert proven(symptom, found(view(CONFIGURATION=[valid(CHANGED)]))), "all was looked at, and it is not there"
@@ -180,9 +191,9 @@ def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(objects, "volumes", lambda _: [])
     volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
     (lost,) = runner.run([volumes], 5).findings
-    assert "restore it: docker volume create --label dive.class=core" in lost.remedy
-    assert "--label dive.stack=fra-1 t-fra-redis-data, put the backup into it" in lost.remedy
-    assert "DIVE_ACCEPT_LOSS=t-fra-redis-data pulumi up -s fra" in lost.remedy
+    assert "restore it: docker volume create --label dive.class=core" in str(lost.remedy)
+    assert "--label dive.stack=fra-1 t-fra-redis-data, put the backup into it" in str(lost.remedy)
+    assert "DIVE_ACCEPT_LOSS=t-fra-redis-data pulumi up -s fra" in str(lost.remedy)
     shut = found(view(INITIALIZATION=[lost], DEPLOYMENT=[STOPPED]))
     assert steps(shut) == []
 
@@ -191,19 +202,19 @@ def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     well = view(VERIFICATION=[valid(STOPPED)])
     stack = StackState("fra", 10, None, report=ReportFile(str(file), "as it was written"))
-    gone = found(symptoms._judged(replace(well.country, stack=stack)))
+    gone = found(view_of(replace(well.country, stack=stack)))
     assert [(s.where, s.found) for s in gone.symptoms] == [("report", "is gone")]
     assert steps(gone) == [("update", "FRA")]
     file.write_text("as it was written")
-    assert not found(symptoms._judged(replace(well.country, stack=stack))).symptoms
+    assert not found(view_of(replace(well.country, stack=stack))).symptoms
 
 
 def test_a_failed_update_is_tried_again_and_the_choice_it_told_is_the_next_step() -> None:
-    told = "accept the loss, in this one run: DIVE_ACCEPT_LOSS=keycloak pulumi up -s fra"
+    told = "accept the loss, in this one run: DIVE_ACCEPT_LOSS=keycloak ./dive up FRA"
     failure = Failure("CHANGE_FAILED", "DatabaseLogins", "database keycloak is gone", NOON, "r", 1.0, told)
     current = Current(State.FAILED, State.DEPLOYING, NOON, "it failed", "r")
     country = replace(view().country, record=Overview(NOON, current, 1.0, None, {}, (), (failure,)))
-    failed = Diagnosis(symptoms._judged(country))
+    failed = Diagnosis(view_of(country))
     (symptom,) = failed.symptoms
     assert steps(failed) == [("update", "FRA")]
     assert repair.next_step(symptom, failed).endswith("DIVE_ACCEPT_LOSS=keycloak ./dive up FRA")

@@ -58,12 +58,9 @@ class DeploymentRun:
         self._write(lambda store: store.begin(self.country, self.phase))
         self._changed.add(self.phase)
 
-    def fail(self, component: str, message: str) -> None:
-        """Record that a change of `component` failed, so that the country is not called complete.
-
-        Lines of `message` after the first hold the choices of the operator.
-        """
-        self._write(lambda store: store.broke(self.country, self.phase, component, message))
+    def fail(self, component: str, error: Exception) -> None:
+        """Record that a change of `component` failed, so that the country is not called complete."""
+        self._write(lambda store: store.broke(self.country, self.phase, component, error))
 
     def _write(self, write: Callable[[Store], None]) -> None:
         with self._one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):

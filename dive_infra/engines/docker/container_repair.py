@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from dive_infra.engines.docker.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
 from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.remedy import UP, Remedy
 
 _TRIES = 5
 _GRACE = 30  # seconds for a server to end in good order
@@ -26,7 +27,7 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
     """
     now = look(engine, declared.name)
     if not now.exists:
-        raise ContainerFailed(f"{declared.name}: not there; next: pulumi up")
+        raise ContainerFailed(f"{declared.name}: not there", Remedy.update())
     _limit(engine, declared)
     container = engine.containers.get(declared.name)
     if _connect(engine, declared, now) and now.running and not now.paused:
@@ -57,8 +58,8 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
         return
     if now.stack != declared.stack:
         raise ContainerFailed(
-            f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and stands in the way; "
-            f"next: destroy it with the stack it names, or docker rm -f {name}, then: pulumi up"
+            f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and stands in the way",
+            Remedy.decide(f"destroy it with the stack it names, or docker rm -f {name}, then: {UP}"),
         )
     if now.running and len(declared.mounts) > 1:
         with suppress(ContainerFailed):  # it is removed either way

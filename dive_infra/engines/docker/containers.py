@@ -10,6 +10,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from dive_infra.engines.docker.declaration import NANOSECONDS
+from dive_infra.results.errors import DiveError
 
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
@@ -18,7 +19,7 @@ _LIFE = 5.0  # seconds that a crashing container may live
 _CRASHES = 2  # this many restarts by the engine while we wait are a loop
 
 
-class ContainerFailed(RuntimeError):
+class ContainerFailed(DiveError):
     """A container is not there, has exited or did not become healthy; the message ends with its last log lines."""
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 
+from dive_infra.results.remedy import UP
+
 ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
 
 
 def choice(volume: str, labels: Mapping[str, str]) -> tuple[str, str]:
-    """How to restore a lost data volume, and how to accept its loss; `labels` are those that it had."""
-    again = f"pulumi up -s {labels['dive.country'].lower()}"
+    """How to restore a lost data volume, and how to accept its loss; `labels` are those that it had.
+
+    Both are lines of a remedy.
+    """
     marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
     return (
-        f"restore it: docker volume create {marks} {volume}, put the backup into it, then: {again}",
-        f"accept the loss, in this one run: {ACCEPT}={volume} {again}",
+        f"restore it: docker volume create {marks} {volume}, put the backup into it, then: {UP}",
+        f"accept the loss, in this one run: {ACCEPT}={volume} {UP}",
     )

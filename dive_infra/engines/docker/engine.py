@@ -14,6 +14,7 @@ import docker
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import debian
 from dive_infra.toolchain.debian import Progress
 
@@ -24,7 +25,7 @@ REQUEST_SECONDS = 300
 LOG = Path("/var/log/dockerd.log")
 
 
-class EngineError(RuntimeError):
+class EngineError(DiveError):
     """No usable engine; the message tells which was tried, what it answered and what to do."""
 
 

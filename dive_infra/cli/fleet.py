@@ -1,6 +1,5 @@
 """`./dive up --all`: the hub, then all its spokes side by side, each by a `./dive up` of its own with a line here."""
 
-import re
 import subprocess
 import sys
 import time
@@ -25,14 +24,10 @@ from dive_infra.cli.progress import console
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.orchestration.states import Phase
+from dive_infra.plans import provider_messages
 
 _LOOK = 0.3  # seconds between two looks at what a deployment has printed
 _WORDS = {int(Exit.OK): "verified", int(Exit.LOCKED): "locked", int(Exit.INTERRUPTED): "interrupted"}
-# A phase has ended when its checkpoint was made, mended or skipped.
-_ENDED = re.compile(
-    rf"(?:({'|'.join(p.lower() for p in Phase)})-(?:checkpoint|proof) (?:created|updated))"
-    rf"|(?:✓ ({'|'.join(Phase)}) phase complete)"
-)
 
 
 @dataclass
@@ -80,10 +75,9 @@ class CountryRun:
 
     def _read(self, printed: TextIO) -> None:
         phases = [*Phase]
-        for found in _ENDED.finditer(printed.read()):
-            ended = phases.index(Phase((found[1] or found[2]).upper()))
+        for ended in provider_messages.ended_phases(printed.read()):
             # Forward only: Pulumi repeats all messages at its end.
-            self._reached = max(self._reached, min(ended + 1, len(phases) - 1))
+            self._reached = max(self._reached, phases.index(ended.next_or_self))
             self._enter(phases[self._reached])
 
     def _enter(self, phase: str) -> None:

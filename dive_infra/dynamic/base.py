@@ -130,10 +130,10 @@ class Provider(ResourceProvider):
         except Exception as error:  # noqa: BLE001 (neither changed nor unchanged; raising would end the deployment)
             self.run.unchecked.keep()
             if self.run.unchecked.is_new(cause := first_line(error)):
-                tell(f"{self._kind} {name}: could not be checked, kept as it was: {cause}")
+                tell(provider_messages.unchecked(self._kind, name, cause))
             return False
         if reason:
-            tell(provider_messages.reason(self._kind, name, reason))
+            tell(provider_messages.drifted(self._kind, name, reason))
         return bool(reason)
 
 

@@ -137,7 +137,7 @@ class CheckpointProvider(Provider):
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            self._again(_olds, f"changed is {', '.join(changed)}")
+            self._again(_olds, f"changed: {', '.join(changed)}")
         elif self.changed_inputs(_olds, _news):
             self._again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
@@ -148,8 +148,7 @@ class CheckpointProvider(Provider):
         access = access_of(before["store"]) if before.get("store") else None
         self.run.deployment.pass_checkpoint(before["country"], phase, access)
         if again:
-            tell(provider_messages.again(phase, ", as something of it was changed"))
-            self.run.deployment.run_again(phase, "something of it was changed")
+            self._again(before, "a resource of it was changed")
             return True
         kept = self.run.unchecked.drain()
         try:
@@ -172,7 +171,7 @@ class CheckpointProvider(Provider):
             self._again(before, due[0])
             return True
         if looked.verdict == "invalid":
-            tell(provider_messages.again(phase, f", as it is not valid now:\n{off}"))
+            tell(provider_messages.again(phase, f"not valid now\n{off}"))
             first = next(f for f in looked.findings if f.answer == "invalid" and not f.advisory)
             self.run.deployment.run_again(phase, f"not valid: {first.statement}")
             return True
@@ -183,7 +182,7 @@ class CheckpointProvider(Provider):
                 )
             )
             return False
-        tell(provider_messages.skipped(phase, looked.evidence) + (f"\n{off}" if off else ""))
+        tell(provider_messages.skipped(phase, f"{looked.evidence}\n{off}" if off else looked.evidence))
         return False
 
     def _record(self, spec: Spec, before: Inputs) -> list[Check]:
@@ -194,7 +193,7 @@ class CheckpointProvider(Provider):
     def _again(self, before: Inputs, why: str) -> None:
         """Tells why a phase runs again, and keeps it for the record."""
         if before.get("phase"):
-            tell(provider_messages.again(Phase(before["phase"]), f": {why}"))
+            tell(provider_messages.again(Phase(before["phase"]), why))
             self.run.deployment.run_again(Phase(before["phase"]), why)
 
     def _blind(self, findings: Sequence[Finding], kept: int) -> str:

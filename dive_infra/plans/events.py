@@ -61,7 +61,7 @@ class _Heard:
 
     steps: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict[str, list[Mapping[str, Any]]])
     untouched: set[str] = field(default_factory=set[str])
-    told: list[ProviderMessage] = field(default_factory=list[ProviderMessage])
+    messages: list[ProviderMessage] = field(default_factory=list[ProviderMessage])
     errors: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
 
@@ -72,7 +72,7 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
     reasons = _reasons(heard)
     changes = [_change(urn, steps, reasons) for urn, steps in heard.steps.items()]
     phases = [_phase(phase, heard, changes) for phase in Phase] if heard.steps or heard.untouched else []
-    blind = any(t.about == "unknown" for t in heard.told) or any(_UNSEEN in t.what for t in heard.told)
+    blind = any(m.about in ("unknown", "unchecked") for m in heard.messages)
     situation: Situation = "fresh" if fresh else "state" if blind else "live"
     return UpdatePlan(
         country=country,
@@ -88,9 +88,6 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         errors=heard.errors if failed else [],
         seconds=round(seconds, 1),
     )
-
-
-_UNSEEN = "could not be checked, kept as it was"
 
 
 def _hear(lines: Iterable[str]) -> _Heard:
@@ -114,9 +111,10 @@ def _hear(lines: Iterable[str]) -> _Heard:
                 heard.notes.append(message.strip())
             case "info" | "info#err":
                 said.append(message)
-    heard.told = list(provider_messages.read("".join(said)))
-    if unseen := [t.of for t in heard.told if t.about == "reason" and _UNSEEN in t.what]:
-        heard.notes.append(f"{_UNSEEN}: {', '.join(unseen)}")  # each for a cause of its own; the phases tell them
+    heard.messages = list(provider_messages.parse("".join(said)))
+    if unchecked := [m.of for m in heard.messages if m.about == "unchecked"]:
+        # Each of them names a cause of its own; their phases show the causes.
+        heard.notes.append(f"could not be checked, kept as it was: {', '.join(unchecked)}")
     return heard
 
 
@@ -144,7 +142,7 @@ def _plain(message: str) -> str:
 
 def _reasons(heard: _Heard) -> dict[str, list[str]]:
     """urn -> why it is changed; what is told of one resource of a component counts for those beside it too."""
-    by_id = {f"{t.of}": t.what for t in heard.told if t.about == "reason" and _UNSEEN not in t.what}
+    by_id = {m.of: m.what for m in heard.messages if m.about == "drifted"}
     found: dict[str, list[str]] = {}
     beside: dict[str, list[str]] = {}
     for urn, steps in heard.steps.items():
@@ -168,8 +166,8 @@ def _phase(phase: Phase, heard: _Heard, changes: list[PlannedChange]) -> PhasePl
     own = [c for c in changes if _phase_of(c.urn) == phase]
     verdicts: tuple[Literal["again", "unknown", "skipped"], ...] = ("again", "unknown", "skipped")
     for about in verdicts:
-        if said := next((t for t in heard.told if t.about == about and t.of == phase), None):
-            return PhasePlan(phase=phase, verdict=about, evidence=_evidence(said.what), changes=own)
+        if message := next((m for m in heard.messages if m.about == about and m.of == phase), None):
+            return PhasePlan(phase=phase, verdict=about, evidence=_evidence(message.what), changes=own)
     ends = [c for c in own if c.kind in ("Checkpoint", "Verification") and c.operation == "create"]
     reason = "" if ends or not own else "depends on what is changed before it"
     return PhasePlan(phase=phase, verdict="new" if ends or not own else "again", evidence=reason, changes=own)
@@ -177,7 +175,7 @@ def _phase(phase: Phase, heard: _Heard, changes: list[PlannedChange]) -> PhasePl
 
 def _evidence(what: str) -> str:
     """As it was told, the properties of a checkpoint by their words."""
-    listed = what.removeprefix("changed is ")
+    listed = what.removeprefix("changed: ")
     return f"changed: {_worded(listed.split(', '))}" if listed != what else what
 
 

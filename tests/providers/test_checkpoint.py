@@ -127,7 +127,7 @@ def test_damage_makes_the_phase_run_again_and_says_why(place: Place, orchestrati
     capsys.readouterr()
     assert changes(outs, given) is True
     said = capsys.readouterr().out
-    assert "INITIALIZATION phase runs again, as it is not valid now" in said
+    assert "INITIALIZATION phase runs again: not valid now" in said
     assert "t-record-fra missing" in said
 
 
@@ -160,7 +160,7 @@ def test_another_declaration_runs_the_phase_again(place: Place, orchestration: B
     outs = made(inputs(place.spec, orchestration.spoke("FRA")))
     capsys.readouterr()
     assert changes(outs, inputs(replace(place.spec, covers=("127.0.0.1",)), orchestration.spoke("FRA"))) is True
-    assert "INITIALIZATION phase runs again: changed is declaration" in capsys.readouterr().out
+    assert "INITIALIZATION phase runs again: changed: declaration" in capsys.readouterr().out
 
 
 def test_another_schema_stops_the_deployment_and_never_reads_as_a_missing_row(

@@ -26,9 +26,9 @@ from tests.bench import chain, figures, floors
 from tests.bench.compose import Compose
 from tests.bench.faults import FAULTS
 from tests.bench.figures import Figure
+from tests.coalition.country import Country
+from tests.coalition.live import clear, told
 from tests.faults.fault import Scene
-from tests.integration.coalition import Country
-from tests.integration.live import clear, told
 
 DOCUMENT = ROOT / "docs" / "explanation" / "performance.md"
 BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"

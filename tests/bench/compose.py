@@ -14,7 +14,7 @@ from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.toolchain import toolchain
 from dive_infra.toolchain.go_build import Progress
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 
 
 class Compose:

@@ -1,20 +1,11 @@
 """What is damaged to see how long it takes to heal: one of each kind."""
 
-from dive_infra.identity.realm_data import SCOPES
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.store import connect
+from tests.coalition.live import documents
 from tests.faults import engine
 from tests.faults.fault import Fault, Scene
-from tests.integration.live import documents, keycloak
-
-
-def mapper_deleted(scene: Scene) -> None:
-    scope, (mapper, *_) = next((name, mappers) for name, mappers in SCOPES.items() if mappers)
-    realm = scene.hurt.names.realm
-    with keycloak(scene.hurt) as admin:
-        found = next(s for s in admin.get(f"/realms/{realm}/client-scopes") if s["name"] == scope)
-        held = next(m for m in found["protocolMappers"] if m["name"] == mapper.name)
-        admin.delete(f"/realms/{realm}/client-scopes/{found['id']}/protocol-mappers/models/{held['id']}")
+from tests.faults.realm import mapper_deleted
 
 
 def _document(scene: Scene) -> None:

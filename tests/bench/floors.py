@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dive_infra.automation.workspace import ROOT
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 
 PROGRAM = Path(__file__).parent / "floor"
 _PACK = "PULUMI_OPTION_POLICY_PACK"

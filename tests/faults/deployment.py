@@ -16,12 +16,12 @@ from uuid import uuid4
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.orchestration.access import DATABASE
 from dive_infra.seeds.store import connect
+from tests.coalition.country import Country, begun
+from tests.coalition.live import documents, keycloak
 from tests.faults import engine
 from tests.faults.case import Case
 from tests.faults.fault import Scene
 from tests.faults.record import superuser
-from tests.integration.coalition import Country, begun
-from tests.integration.live import documents, keycloak
 
 _BEGINS = 240  # seconds until an update begins to change what it should
 

@@ -12,8 +12,8 @@ from dive_infra.engines.docker import declaration
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.declaration import Declared
 from dive_infra.orchestration.states import Phase
+from tests.coalition.live import resource
 from tests.faults.fault import Fault, Scene
-from tests.integration.live import resource
 from tests.support.by_hand import create
 
 _SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")

@@ -8,7 +8,7 @@ import docker
 from docker.models.containers import Container
 
 from dive_infra.orchestration.states import Phase
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 
 Command = Literal["pulumi up", "pulumi up --refresh"]
 

@@ -24,8 +24,8 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
-from tests.integration.coalition import NAMESPACE, Country
-from tests.integration.live import keycloak, plain, record
+from tests.coalition.country import NAMESPACE, Country
+from tests.coalition.live import keycloak, plain, record
 
 Inventory = Mapping[str, Any]
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import psutil
 
 from dive_infra.process.crash_points import VARIABLE
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 
 _GATHER = 0.4  # seconds in which other threads reach points of their own
 _LEFT = 15.0  # seconds in which what a killed engine leaves must have ended

@@ -9,10 +9,10 @@ from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.link_data import identity_provider_mappers
 from dive_infra.identity.link_policy import GATEWAY, link_account
-from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS
+from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS, SCOPES
 from dive_infra.orchestration.states import Phase
+from tests.coalition.live import keycloak
 from tests.faults.fault import Command, Fault, Scene
-from tests.integration.live import keycloak
 
 Json = dict[str, Any]
 
@@ -153,6 +153,16 @@ _PORTAL = ("realm-portal", *(f"realm-portal-{m.name}" for m in PORTAL_MAPPERS))
 _PERSON: dict[str, Any] = {"red": Phase.SEEDING, "command": "pulumi up", "heals": ("test-users",)}
 _LOOSE: dict[str, Any] = {"command": "pulumi up", "heals": ("undeclared",)}
 _AWAY, _HUB = {"at": "USA"}, {"at": "USA", "by": "USA"}
+
+
+def mapper_deleted(scene: Scene) -> None:
+    scope, (mapper, *_) = next((name, mappers) for name, mappers in SCOPES.items() if mappers)
+    realm = scene.hurt.names.realm
+    with keycloak(scene.hurt) as admin:
+        found = next(s for s in admin.get(f"/realms/{realm}/client-scopes") if s["name"] == scope)
+        held = next(m for m in found["protocolMappers"] if m["name"] == mapper.name)
+        admin.delete(f"/realms/{realm}/client-scopes/{found['id']}/protocol-mappers/models/{held['id']}")
+
 
 FAULTS: tuple[Fault, ...] = (
     _fault(

@@ -14,9 +14,9 @@ from dive_infra.orchestration.access import DATABASE, DatabaseAccess, deployer
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.loader import MANIFESTS
 from dive_infra.seeds.store import connect
+from tests.coalition.country import Country
+from tests.coalition.live import documents, resource, specification
 from tests.faults.fault import Fault, Scene
-from tests.integration.coalition import Country
-from tests.integration.live import documents, resource, specification
 
 Mongo = Any
 

@@ -16,8 +16,10 @@ from typing import Protocol
 import dive_infra
 from dive_infra.automation.pending_creates import AGAIN, REMOVE
 from dive_infra.automation.recovery import clear, recover
+from dive_infra.orchestration.states import Phase
+from tests.coalition.country import Country
 from tests.faults.killing import Killed, Point, deploy
-from tests.integration.coalition import Country
+from tests.support.providers import providers
 from tests.support.reporter import RecordingReporter
 
 PACKAGE = Path(dive_infra.__file__).parent
@@ -179,9 +181,6 @@ def sample() -> set[str]:
 
 def steps() -> set[str]:
     """Every step that the program can take, read from its code: `create Files`, `write manifest complete` …"""
-    from dive_infra.orchestration.states import Phase
-    from tests.unit.test_rooms import providers
-
     kinds = [k.__name__.removesuffix("Provider") for k in providers() if k.__name__ != "Provider"]
     values = {"verb": ["create"], "self._kind": kinds, "phase": [*Phase], "status": ["loading", "complete"]}
     values["method"] = ["POST", "PUT", "DELETE"]

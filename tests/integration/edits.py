@@ -7,9 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.bench.faults import mapper_deleted
+from tests.coalition import checkout
 from tests.faults.fault import Scene
-from tests.integration import checkout
+from tests.faults.realm import mapper_deleted
 
 
 def _nothing(_scene: Scene) -> dict[str, Any]:

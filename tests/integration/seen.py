@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import docker
 
-from tests.integration.live import running
+from tests.coalition.live import running
 
 _PAUSE = 0.1  # seconds between two looks at the processes
 

@@ -9,7 +9,7 @@ import yaml
 
 from dive_infra.automation.workspace import ROOT
 from dive_infra.plans.events import plan
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 from tests.support import violations
 
 PACK = ROOT / "policy"

@@ -8,8 +8,8 @@ import pytest
 
 from dive_infra.components.approval import ASSUME
 from dive_infra.config.naming import LOOPBACK, SERVICES
-from tests.integration.coalition import Country
-from tests.integration.live import remains, running, told
+from tests.coalition.country import Country
+from tests.coalition.live import remains, running, told
 
 pytestmark = pytest.mark.timeout(1500)
 

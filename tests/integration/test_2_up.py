@@ -11,8 +11,8 @@ from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.verification import path
 from dive_infra.engines.docker.containers import look
 from dive_infra.identity.login import login
-from tests.integration.coalition import Country
-from tests.integration.live import resource, running, secrets, told
+from tests.coalition.country import Country
+from tests.coalition.live import resource, running, secrets, told
 
 pytestmark = pytest.mark.timeout(1500)
 

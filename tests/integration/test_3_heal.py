@@ -15,10 +15,10 @@ from dive_infra.checks.phases import checks
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import NO_REMEDY, RemedyKind
+from tests.coalition.country import Country, Run
+from tests.coalition.live import running, told
 from tests.faults.fault import Fault, Scene
 from tests.faults.table import FAULTS, Healed, keep
-from tests.integration.coalition import Country, Run
-from tests.integration.live import running, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -10,11 +10,11 @@ import docker
 import pytest
 
 from dive_infra.automation.workspace import ROOT
+from tests.coalition.country import NAMESPACE, Country
+from tests.coalition.live import running
 from tests.faults.case import Case
 from tests.faults.fault import Scene
 from tests.faults.table import CASES, Repaired, keep
-from tests.integration.coalition import NAMESPACE, Country
-from tests.integration.live import running
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -7,8 +7,8 @@ from dive_infra.identity import users
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.store import connect
-from tests.integration.coalition import Country
-from tests.integration.live import documents, keycloak, specification
+from tests.coalition.country import Country
+from tests.coalition.live import documents, keycloak, specification
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -9,8 +9,8 @@ import pytest
 
 from dive_infra.automation.workspace import ROOT
 from dive_infra.engines.docker.containers import await_healthy
-from tests.integration import checkout
-from tests.integration.coalition import Country
+from tests.coalition import checkout
+from tests.coalition.country import Country
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -11,7 +11,7 @@ from selenium.webdriver.support import expected_conditions as seen
 from selenium.webdriver.support.wait import WebDriverWait
 
 from dive_infra.automation.workspace import ROOT
-from tests.integration.coalition import Country
+from tests.coalition.country import Country
 
 ARTIFACTS = ROOT / "artifacts"
 PATIENCE = 30  # seconds

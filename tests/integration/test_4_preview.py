@@ -16,9 +16,9 @@ from dive_infra.automation.workspace import ROOT
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.states import Phase
-from tests.integration import checkout
-from tests.integration.coalition import NAMESPACE, Country
-from tests.integration.live import secrets, specification
+from tests.coalition import checkout
+from tests.coalition.country import NAMESPACE, Country
+from tests.coalition.live import secrets, specification
 from tests.integration.seen import shown
 
 pytestmark = pytest.mark.timeout(1500)

@@ -19,8 +19,8 @@ from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.diagnosis.support_bundle import HIDDEN
 from dive_infra.engines.docker.containers import await_healthy
-from tests.integration.coalition import Country
-from tests.integration.live import keycloak, record, resource, secrets
+from tests.coalition.country import Country
+from tests.coalition.live import keycloak, record, resource, secrets
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -6,10 +6,10 @@ import docker
 import pytest
 
 from dive_infra.seeds.store import connect
+from tests.coalition.country import ROOT, Country
+from tests.coalition.live import documents, told
 from tests.faults.fault import Scene
-from tests.integration.coalition import ROOT, Country
 from tests.integration.edits import EDITS, Edit
-from tests.integration.live import documents, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -26,9 +26,9 @@ from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration.states import State
 from dive_infra.process.crash_points import VARIABLE
 from dive_infra.seeds.store import connect
+from tests.coalition.country import Country
+from tests.coalition.live import documents, record, told
 from tests.faults.killing import Boundaries, Point
-from tests.integration.coalition import Country
-from tests.integration.live import documents, record, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -7,8 +7,8 @@ import pytest
 
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.seeds.store import connect
-from tests.integration.coalition import Country, Run
-from tests.integration.live import documents, record, running, secrets, told
+from tests.coalition.country import Country, Run
+from tests.coalition.live import documents, record, running, secrets, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -9,10 +9,10 @@ import pytest
 from dive_infra.automation.workspace import ROOT, pulumi_home
 from dive_infra.config.credentials import own
 from dive_infra.crypto import pki
-from tests.integration import checkout
-from tests.integration.coalition import NAMESPACE, Country
+from tests.coalition import checkout
+from tests.coalition.country import NAMESPACE, Country
+from tests.coalition.live import secrets, told
 from tests.integration.edits import ROTATED
-from tests.integration.live import secrets, told
 from tests.integration.seen import command_lines, on_the_engine, shown
 
 pytestmark = pytest.mark.timeout(1500)

@@ -7,10 +7,10 @@ import pytest
 
 from dive_infra.automation.pending_creates import AGAIN, REMOVE
 from dive_infra.automation.workspace import ROOT
+from tests.coalition.country import Country
+from tests.coalition.live import told
 from tests.faults.inventory import differing, inventory
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
-from tests.integration.coalition import Country
-from tests.integration.live import told
 
 pytestmark = pytest.mark.timeout(4 * 3600)
 

@@ -18,8 +18,8 @@ from dive_infra.rotation.rotation import in_force
 from dive_infra.rotation.sources import variable
 from dive_infra.rotation.targets import Place, doors
 from dive_infra.seeds.store import connect
-from tests.integration.coalition import Country
-from tests.integration.live import documents, keycloak, record, remains, running, told
+from tests.coalition.country import Country
+from tests.coalition.live import documents, keycloak, record, remains, running, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -12,8 +12,8 @@ from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.orchestration.connection import trust
-from tests.integration.coalition import Country
-from tests.integration.live import keycloak, plain, told
+from tests.coalition.country import Country
+from tests.coalition.live import keycloak, plain, told
 
 pytestmark = pytest.mark.timeout(600)
 

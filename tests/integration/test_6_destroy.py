@@ -3,8 +3,8 @@
 import docker
 import pytest
 
-from tests.integration.coalition import Country
-from tests.integration.live import keycloak, record, remains, running, told
+from tests.coalition.country import Country
+from tests.coalition.live import keycloak, record, remains, running, told
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -2,9 +2,6 @@
 
 import ast
 import base64
-import importlib
-import inspect
-import pkgutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +9,7 @@ from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
 
 import dive_infra.dynamic
+from tests.support.providers import providers
 
 PACKAGE = Path(dive_infra.dynamic.__file__).parents[1]
 
@@ -92,16 +90,6 @@ def test_below_the_verbs_no_module_prints_or_ends_the_command(path: Path) -> Non
     if here.startswith("cli/"):
         return
     assert bool(ends_or_prints(path)) == (here in OWN_PROCESS), ends_or_prints(path)
-
-
-def providers() -> list[type[ResourceProvider]]:
-    found: list[type[ResourceProvider]] = []
-    for info in pkgutil.iter_modules(dive_infra.dynamic.__path__):
-        module = importlib.import_module(f"dive_infra.dynamic.{info.name}")
-        for _, kind in inspect.getmembers(module, inspect.isclass):
-            if issubclass(kind, ResourceProvider) and kind.__module__ == module.__name__:
-                found.append(kind)
-    return found
 
 
 @pytest.mark.parametrize("kind", providers(), ids=lambda k: k.__name__)

@@ -12,7 +12,7 @@ from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 from dive_infra.seeds.store import Target
-from tests.integration.coalition import NAMESPACE, Country, Run
+from tests.coalition.country import NAMESPACE, Country, Run
 
 
 def clear(client: docker.DockerClient) -> None:

@@ -7,6 +7,8 @@ import pytest
 # A shell that runs the tests in the background has its commands ignore Ctrl+C, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+_COALITION = {"usa", "fra"}  # the fixtures that deploy
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dive")
@@ -16,7 +18,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what it needs, before pytest leaves out what the markers exclude."""
+    for item in items:
+        tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+        if tier in ("providers", "integration"):
+            item.add_marker("engine")
+        if tier == "integration" and _COALITION & {*getattr(item, "fixturenames", ())}:
+            item.add_marker("coalition")
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """A failure is told when it happens: the rest may take half an hour."""
+    """Print a failure when it happens: the rest may take half an hour."""
     if report.failed:
         print(f"\n{report.longreprtext[-6000:]}", flush=True)

@@ -1,16 +1,20 @@
 """`./dive test`: everything tested, on real services."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dive_infra.automation.workspace import ROOT
-from dive_infra.cli import images
+from dive_infra.cli import images, lanes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.progress import console, step
 from dive_infra.cli.stacks import chosen
@@ -31,25 +35,88 @@ CHECKS = (
 
 def test(
     fast: Annotated[bool, typer.Option(help="leave out what needs a Docker engine")] = False,
-    pytest: Annotated[list[str] | None, typer.Argument(help="arguments for pytest, instead of all tests")] = None,
+    pytest: Annotated[
+        list[str] | None, typer.Argument(help="arguments for pytest; with a path, only the tests there")
+    ] = None,
 ) -> None:
     """Check the code, then run the tests: unit, policies, dynamic providers, and both countries on a real engine."""
-    failed: list[str] = []
-    for name, command in CHECKS if not pytest else ():
-        if not run(name, command):
-            failed.append(name)
+    arguments = pytest or []
+    failed = [name for name, command in CHECKS if not arguments and not run(name, command)]
     if not fast:
         prepare()
         images.ensure(chosen(images.DEFAULT))
         with step("browser") as progress:
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)
-    wanted = pytest or (["tests/unit"] if fast else ["tests/unit", "tests/providers", "tests/integration"])
-    if not run("tests", [sys.executable, "-m", "pytest", "-v", "--durations=15", *wanted]):
+    passed = run("tests", alone(arguments)) if names_tests(arguments) else everything(fast, arguments)
+    if not passed:
         failed.append("tests")
     if failed:
         console.print(f"[red]✗[/] failed: {', '.join(failed)}")
         raise typer.Exit(1)
+
+
+def names_tests(arguments: Sequence[str]) -> bool:
+    """Whether one of the arguments is a file or folder of tests: `tests/unit/test_naming.py::test_ports`."""
+    paths = [(ROOT / argument.partition("::")[0]).resolve() for argument in arguments if not argument.startswith("-")]
+    return any(path.exists() and path.is_relative_to(ROOT / "tests") for path in paths)
+
+
+def alone(arguments: Sequence[str]) -> list[str]:
+    """Return the command for chosen tests, of whatever tier they are."""
+    return [sys.executable, "-m", "pytest", "-v", f"--durations={lanes.SLOWEST}", "-m", "", *arguments]
+
+
+def everything(fast: bool, arguments: Sequence[str]) -> bool:
+    """Run all lanes and say what took how long; whether they passed."""
+    with tempfile.TemporaryDirectory(prefix="dive-test-") as place:
+        folder = Path(place)
+        started = time.monotonic()
+        finished = lanes.run([lanes.FAST] if fast else [lanes.COALITION, lanes.MODULES], arguments, folder)
+        tests = [test for lane in finished for test in lane.tests]
+        print(report(finished, covered(folder)), flush=True)
+    passed = lanes.ok(finished)
+    mark = "[green]✓[/]" if passed else "[red]✗[/]"
+    console.print(f"{mark} tests [dim]({time.monotonic() - started:.1f} s)[/]")
+    print(lanes.closing(tests), flush=True)
+    return passed
+
+
+def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
+    """Return the failed tests, the slowest, the time of tiers and lanes, and the coverage."""
+    tests = [test for lane in finished for test in lane.tests]
+    lines = [f"{t.result.upper()} tests/{t.tier}/{t.name}" for t in tests if t.result in ("failed", "error")]
+    lines += ["", f"the {lanes.SLOWEST} slowest tests:"]
+    lines += [f"{t.seconds:8.1f} s  tests/{t.tier}/{t.name}" for t in lanes.slowest(tests)]
+    lines += ["", "the tests of each tier, one after the other:"]
+    lines += [
+        f"{sum(t.seconds for t in of):8.1f} s  {tier}: {len(of)} tests" for tier, of in lanes.by_tier(tests).items()
+    ]
+    lines += ["", "lanes, which run side by side:"]
+    lines += [f"{lane.seconds:8.1f} s  {lane.lane.name}: exit code {lane.code}" for lane in finished]
+    return "\n".join([*lines, "", coverage, ""])
+
+
+def covered(folder: Path) -> str:
+    """Return how much of `dive_infra` the measured lane executed, in all and by package."""
+    command = [sys.executable, "-m", "coverage", "json", "-q", "-o", "-", f"--data-file={lanes.data(folder)}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        return f"coverage: not measured: {done.stderr.strip() or done.stdout.strip()}"
+    found = json.loads(done.stdout)
+    packages: dict[str, list[int]] = {}
+    for file, of in found["files"].items():
+        name = "/".join(Path(file).parts[1:-1][:1])
+        counts = packages.setdefault(name, [0, 0])
+        counts[0] += of["summary"]["covered_lines"]
+        counts[1] += of["summary"]["num_statements"]
+    by_package = ", ".join(f"{name} {100 * a // b}" for name, (a, b) in sorted(packages.items()) if name and b)
+    return (
+        f"coverage of dive_infra: {found['totals']['percent_covered']:.0f} % of its lines\n"
+        f"  by package: {by_package}\n"
+        f"  by lane {lanes.MODULES.name} itself; the processes that tests start, and lane {lanes.COALITION.name},"
+        " are not measured"
+    )
 
 
 def run(name: str, command: list[str]) -> bool:

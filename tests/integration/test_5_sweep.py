@@ -12,7 +12,7 @@ from tests.coalition.live import told
 from tests.faults.inventory import differing, inventory
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 
-pytestmark = pytest.mark.timeout(4 * 3600)
+pytestmark = [pytest.mark.sweep, pytest.mark.timeout(4 * 3600)]
 
 
 @pytest.fixture(scope="module")

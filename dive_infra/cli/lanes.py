@@ -1,0 +1,144 @@
+"""Lanes of tests: pytest processes that run side by side, and what they report together.
+
+Most of a coalition's tests wait for containers. What needs no coalition runs beside them, with less claim to the cores.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from dive_infra.automation.workspace import ROOT
+
+NOTHING_COLLECTED = 5  # pytest's exit code
+SLOWEST = 15
+_NICE = 5  # a third of the claim of those that wait for containers: these have time limits
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured."""
+
+    name: str
+    paths: tuple[str, ...]
+    markers: str
+    measured: bool = False
+    nice: int = 0
+
+
+MODULES = Lane("modules", ("tests/unit", "tests/providers", "tests/integration"), "not coalition", True, _NICE)
+COALITION = Lane("coalition", ("tests/integration",), "coalition")
+FAST = Lane("modules", ("tests/unit",), "not engine", True)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test that ran: `seconds` with its fixtures; `result` is passed, failed, error or skipped."""
+
+    tier: str
+    name: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A lane that has ended."""
+
+    lane: Lane
+    code: int
+    seconds: float
+    tests: tuple[Case, ...]
+
+
+def run(lanes: Sequence[Lane], arguments: Sequence[str], folder: Path) -> list[Finished]:
+    """Run the lanes side by side; each line of their output starts with the lane's name. `folder` keeps the results."""
+    finished: list[Finished] = []
+    threads = [
+        threading.Thread(target=lambda lane=lane: finished.append(_run(lane, arguments, folder))) for lane in lanes
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        _join(thread)
+    return sorted(finished, key=lambda f: lanes.index(f.lane))
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait for the lane's end. Ctrl+C reaches pytest, too, which removes its coalition before it ends."""
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt:
+            continue
+
+
+def _run(lane: Lane, arguments: Sequence[str], folder: Path) -> Finished:
+    results = folder / f"{lane.name}.xml"
+    coverage = ["-m", "coverage", "run", f"--data-file={data(folder)}"] if lane.measured else []
+    command = ["nice", "-n", str(lane.nice), sys.executable, *coverage, "-m", "pytest", "-v", "-m", lane.markers]
+    command += [f"--junit-xml={results}", *lane.paths, *arguments]
+    started = time.monotonic()
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as running:
+        assert running.stdout
+        for line in running.stdout:
+            sys.stdout.write(f"{lane.name:<9} │ {line}")
+            sys.stdout.flush()
+    tests = read(results.read_text()) if results.exists() else ()
+    return Finished(lane, running.returncode, time.monotonic() - started, tests)
+
+
+def data(folder: Path) -> Path:
+    """Return where the measured lane writes what it covered."""
+    return folder / "coverage.data"
+
+
+def read(text: str) -> tuple[Case, ...]:
+    """Read pytest's JUnit file."""
+    cases = ElementTree.fromstring(text).iter("testcase")  # noqa: S314 – written by our own pytest
+    return tuple(_test(case) for case in cases)
+
+
+def _test(case: ElementTree.Element) -> Case:
+    module = case.get("classname", "")
+    kinds = {"failure": "failed", "error": "error", "skipped": "skipped"}
+    result = next((kinds[child.tag] for child in case if child.tag in kinds), "passed")
+    tier, _, rest = module.removeprefix("tests.").partition(".")
+    return Case(tier, f"{rest.replace('.', '/')}.py::{case.get('name')}", result, float(case.get("time", 0)))
+
+
+def slowest(tests: Iterable[Case]) -> list[Case]:
+    return sorted(tests, key=lambda t: t.seconds, reverse=True)[:SLOWEST]
+
+
+def by_tier(tests: Iterable[Case]) -> dict[str, list[Case]]:
+    """Return the tests of each tier, in the order of their first test."""
+    found: dict[str, list[Case]] = {}
+    for test in tests:
+        found.setdefault(test.tier, []).append(test)
+    return found
+
+
+def closing(tests: Sequence[Case]) -> str:
+    """Return the last line: `1490 passed, 0 failed, 230 skipped`."""
+    count = {result: sum(t.result == result for t in tests) for result in ("passed", "failed", "error", "skipped")}
+    return f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped"
+
+
+def ok(finished: Sequence[Finished]) -> bool:
+    """Whether all lanes passed; one whose tests were all left out by the arguments does not count, unless none ran."""
+    codes = {f.code for f in finished}
+    return codes <= {0, NOTHING_COLLECTED} and 0 in codes

@@ -17,6 +17,7 @@ from tests.integration.seen import command_lines, on_the_engine, shown
 
 pytestmark = pytest.mark.timeout(1500)
 
+ALONE = {"dive:namespace": "t-secrets"}  # previews that meet no coalition, whoever deploys beside them
 ENCRYPTED = b"PLOG"  # how such a log begins
 
 
@@ -76,7 +77,7 @@ def canary(kind: str, name: str) -> str:
 def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
     code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    country = Country(code, tmp_path)
+    country = Country(code, tmp_path, {**ALONE})
     country.init()
     planted = {c.name: canary(c.kind, c.name) for c in own(country.settings.is_hub)}
     for name, value in planted.items():
@@ -94,7 +95,7 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
 
 @pytest.mark.parametrize("flaw", ["a-short-canary", "a canary ' with a quote", "password-canary-0123456789"])
 def test_a_refused_secret_is_not_told(flaw: str, tmp_path: Path) -> None:
-    country = Country("USA", tmp_path)
+    country = Country("USA", tmp_path, {**ALONE})
     country.init()
     country.give("redis", flaw)
     run = country.preview()
@@ -105,7 +106,7 @@ def test_a_refused_secret_is_not_told(flaw: str, tmp_path: Path) -> None:
 
 def test_a_secret_in_plain_text_is_refused(tmp_path: Path) -> None:
     """Pulumi itself would keep it so in the state, and show it."""
-    country = Country("USA", tmp_path, {"dive:secrets": {"redis": "plain-canary-0123456789"}})
+    country = Country("USA", tmp_path, {**ALONE, "dive:secrets": {"redis": "plain-canary-0123456789"}})
     country.init()
     run = country.preview()
     assert not run.ok

@@ -38,7 +38,8 @@ def key() -> str:
     return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-@pytest.mark.parametrize("command", [("test",), ("check", "--strict"), ("fmt", "--list", "--fail")])
+# OPA gives a test five seconds by itself: too little beside a coalition.
+@pytest.mark.parametrize("command", [("test", "--timeout", "60s"), ("check", "--strict"), ("fmt", "--list", "--fail")])
 def test_the_policies_hold(opa: Path, command: tuple[str, ...]) -> None:
     done = subprocess.run([opa, *command, policy.POLICIES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.recovery import Recovered, clear, recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read
+from dive_infra.config import environment
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
 from dive_infra.orchestration.states import State
@@ -56,7 +57,7 @@ def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Re
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
         channel = Path(folder) / "refused"
         command = runner.command("up", "--yes", "--skip-preview", *flags)
-        variables = {**runner.environment, lock_refusal.VARIABLE: str(channel)}
+        variables = {**runner.environment, environment.REFUSED: str(channel)}
         code, interrupted = run_in_foreground(command, runner.folder, variables)
         refusal = lock_refusal.refusal(channel)
     if interrupted:

@@ -20,8 +20,9 @@ import yaml
 
 from dive_infra.automation import workspace
 from dive_infra.automation.drift import unseen
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config import environment, paths
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings, load
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
@@ -31,7 +32,6 @@ from dive_infra.toolchain.toolchain import Toolchain
 
 _SECONDS = 600  # for one preview
 _NOWHERE = "unix:///nowhere/docker.sock"
-_ASSUME = "DIVE_ASSUME_GRANT"  # read by `components.approval`
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
         "PULUMI_BACKEND_URL": backend.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
         "PULUMI_CONFIG_PASSPHRASE_FILE": "",
-        _ASSUME: "yes",
+        environment.ASSUME_GRANT: "yes",
     }
     notes = [why]
     if stack != HUB_CODE.lower():
@@ -115,7 +115,7 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
 def _stack_file(stack: str, place: Path, source: Source) -> Path:
     """A copy of the country's stack file; what was encrypted for another state is left out of it."""
     path = place / f"Pulumi.{stack}.yaml"
-    content = yaml.safe_load(workspace.stack_file(stack).read_text()) or {}
+    content = yaml.safe_load(paths.stack_file(stack).read_text()) or {}
     if source.fresh:
         content = {"config": {k: v for k, v in (content.get("config") or {}).items() if not _encrypted(v)}}
     path.write_text(yaml.safe_dump(content))
@@ -137,7 +137,7 @@ def _refresh(source: Source, from_state: bool) -> list[str]:
 
 def unapproved(settings: Settings) -> list[str]:
     """A spoke that this checkout's hub does not approve would be refused by an update."""
-    hub = workspace.stack_file(HUB_CODE.lower())
+    hub = paths.stack_file(HUB_CODE.lower())
     if settings.is_hub or settings.hub != Settings.model_fields["hub"].default or not hub.exists():
         return []
     configuration = (yaml.safe_load(hub.read_text()) or {}).get("config") or {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dive_infra.automation.workspace import ROOT, STACKS, stack_file
+from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 
 _TAKES_FILE = ("up", "preview", "refresh", "destroy")
@@ -27,14 +27,14 @@ class Runner:
     """
 
     name: str
-    folder: Path = ROOT
+    folder: Path = paths.ROOT
     file: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @classmethod
     def of(cls, stack: str) -> "Runner":
         """Of a stack of this coalition."""
-        return cls(stack, file=None if STACKS == ROOT else stack_file(stack))
+        return cls(stack, file=None if paths.STACKS == paths.ROOT else paths.stack_file(stack))
 
     @property
     def country(self) -> str:
@@ -83,7 +83,7 @@ class Runner:
 def stacks() -> dict[str, int]:
     """The stacks of this coalition's backend, each with the number of its resources; raises `PulumiFailed`."""
     command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
-    done = subprocess.run(command, cwd=STACKS, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=paths.STACKS, capture_output=True, text=True)
     if done.returncode:
         raise PulumiFailed(f"`pulumi stack ls` failed: {done.stderr.strip()}")
     return {found["name"]: int(found.get("resourceCount") or 0) for found in json.loads(done.stdout)}

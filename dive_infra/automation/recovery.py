@@ -16,7 +16,7 @@ from dive_infra.automation.lock_owner import LOCKED, Answer, Owner, owners, whet
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read
-from dive_infra.automation.workspace import HOME
+from dive_infra.config.paths import HOME
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
 

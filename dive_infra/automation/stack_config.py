@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from ruamel.yaml import YAML
 
-from dive_infra.automation import workspace
+from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, parse
 from dive_infra.config.naming import DEFAULT_NAMESPACE
 from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
@@ -26,17 +26,17 @@ def country_codes(wanted: Iterable[str]) -> list[str]:
 
 def all_codes() -> list[str]:
     """Return the codes of all countries with a stack file, the hub first."""
-    stacks = [path.name.split(".")[1].upper() for path in workspace.STACKS.glob("Pulumi.*.yaml")]
+    stacks = [path.name.split(".")[1].upper() for path in paths.STACKS.glob("Pulumi.*.yaml")]
     return sorted((c for c in stacks if c in COUNTRIES), key=lambda code: (code != HUB_CODE, code))
 
 
 def read_settings(code: str) -> Settings:
     """Return the settings that the stack file of a country declares, without its secrets; raises `SettingsError`."""
-    path = workspace.stack_file(code.lower())
+    path = paths.stack_file(code.lower())
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except FileNotFoundError:
-        present = ", ".join(sorted(p.name for p in workspace.STACKS.glob("Pulumi.*.yaml"))) or "none"
+        present = ", ".join(sorted(p.name for p in paths.STACKS.glob("Pulumi.*.yaml"))) or "none"
         raise SettingsError(
             f"{path.name} does not exist, so {code} is not a country of this coalition; found {present}; "
             f"next: ./dive new {code}"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
-from dive_infra.automation.workspace import STACKS
+from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
@@ -35,7 +35,7 @@ def begin(stack: str, environment: Mapping[str, str]) -> None:
 def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"],
-        cwd=STACKS,
+        cwd=paths.STACKS,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -5,13 +5,10 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from dive_infra.config import environment as variables
+from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.toolchain import Toolchain
-
-ROOT = Path(__file__).parents[2]
-# An operator of several coalitions has a folder for each: its stack files, its state and its passphrase.
-STACKS = Path(os.environ.get("DIVE_STACKS") or ROOT).resolve()
-HOME = STACKS / ".dive"  # ignored by git
 
 
 def pulumi_home() -> Path:
@@ -38,25 +35,20 @@ class StateError(DiveError):
     """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
 
 
-def stack_file(stack: str) -> Path:
-    """`Pulumi.fra.yaml` of the coalition."""
-    return STACKS / f"Pulumi.{stack}.yaml"
-
-
 def passphrase_file() -> Path:
     """The file with this checkout's passphrase, made with mode 0600 when it is not there.
 
     Raises `StateError` when it is gone although something is encrypted with it.
     """
-    path = HOME / "passphrase"
+    path = paths.HOME / "passphrase"
     if not path.exists():
-        salted = [p.name for p in STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
+        salted = [p.name for p in paths.STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
                 f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
                 "set PULUMI_CONFIG_PASSPHRASE; to begin anew, remove the line `encryptionsalt` there"
             )
-        HOME.mkdir(mode=0o700, exist_ok=True)
+        paths.HOME.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(32))
@@ -65,14 +57,15 @@ def passphrase_file() -> Path:
 
 def _keep_project() -> None:
     """Beside stack files of their own Pulumi wants its project file: it is this checkout's, always."""
-    if STACKS == ROOT:
+    if paths.STACKS == paths.ROOT:
         return
-    if not STACKS.is_dir():
+    if not paths.STACKS.is_dir():
         raise StateError(
-            f"DIVE_STACKS is {STACKS}, which is no folder; expected one with stack files such as Pulumi.fra.yaml; "
-            f"next: mkdir -p {STACKS}, or unset DIVE_STACKS"
+            f"{variables.STACKS} is {paths.STACKS}, which is no folder; expected one with stack files such as "
+            "Pulumi.fra.yaml; "
+            f"next: mkdir -p {paths.STACKS}, or unset {variables.STACKS}"
         )
-    here, there = ROOT / "Pulumi.yaml", STACKS / "Pulumi.yaml"
+    here, there = paths.ROOT / "Pulumi.yaml", paths.STACKS / "Pulumi.yaml"
     if not there.exists() or there.read_bytes() != here.read_bytes():
         there.write_bytes(here.read_bytes())
 
@@ -82,8 +75,8 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
     _keep_project()
     added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
-        state = HOME / "state"
-        HOME.mkdir(mode=0o700, exist_ok=True)
+        state = paths.HOME / "state"
+        paths.HOME.mkdir(mode=0o700, exist_ok=True)
         state.mkdir(exist_ok=True)
         added["PULUMI_BACKEND_URL"] = state.as_uri()
     if not _has_passphrase(given):
@@ -95,7 +88,7 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
 
 def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
     """The variables with which the state that there is can be read; None without a state. Nothing is made."""
-    state, passphrase = HOME / "state", HOME / "passphrase"
+    state, passphrase = paths.HOME / "state", paths.HOME / "passphrase"
     added: dict[str, str] = {}
     if not given.get("PULUMI_BACKEND_URL"):
         if not state.exists():
@@ -120,7 +113,7 @@ def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[s
     """The variables with which Pulumi and what it starts are found."""
     added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
     if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
-        added["PULUMI_OPTION_POLICY_PACK"] = str(ROOT / "policy")
+        added["PULUMI_OPTION_POLICY_PACK"] = str(paths.ROOT / "policy")
     # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
     # Without it the engine waits for each look at a live resource before it asks for the next.
@@ -128,7 +121,7 @@ def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[s
     if toolchain.source == "built":
         added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     # The environment comes first: older language hosts take the first `python3` on PATH.
-    ours = [str(ROOT / ".venv" / "bin"), *map(str, toolchain.bin_dirs)]
+    ours = [str(paths.ROOT / ".venv" / "bin"), *map(str, toolchain.bin_dirs)]
     rest = [p for p in given.get("PATH", "").split(os.pathsep) if p not in ours]
     added["PATH"] = os.pathsep.join([*ours, *rest])
     return added

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.paths import ROOT
+from dive_infra.crypto import pki
 from dive_infra.identity import opal_token
 
 OPA_IMAGE = "openpolicyagent/opa:1.22.2-static"
 OPAL_SERVER_IMAGE = "permitio/opal-server:0.9.9"
 OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA inside
 
-POLICIES = Path(__file__).resolve().parents[2] / "policies"
+POLICIES = ROOT / "policies"
 UID = 1000
 _POLL = 4  # seconds between two looks for new policies
 
@@ -38,7 +40,7 @@ def policies() -> dict[str, str]:
 
 def distribution_files(material: Material) -> dict[str, str]:
     """What the hub's backend needs to distribute policies, beside its own files."""
-    public = opal_token.public_key(material.secrets["opal-key"])
+    public = pki.public_key(material.secrets["opal-key"])
     return {_OPAL_PUBLIC_KEY: public} | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
@@ -124,7 +126,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
         return material.tls() | {
             _GUNICORN: _configuration("server"),
             _OPAL_KEY: key,
-            _OPAL_PUBLIC_KEY: opal_token.public_key(key),
+            _OPAL_PUBLIC_KEY: pki.public_key(key),
             _OPAL_MASTER: material.secrets["opal-master"],
             _HUB_TOKEN: opal_token.mint_opal_token(key, hub.country.code),
             # OPAL does not see that a module was removed: with other modules it starts afresh.
@@ -150,7 +152,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_AUTH_PRIVATE_KEY": _OPAL_KEY,
             "OPAL_AUTH_PUBLIC_KEY_FORMAT": "pem",
             "OPAL_AUTH_PUBLIC_KEY": _OPAL_PUBLIC_KEY,
-            "OPAL_AUTH_JWT_AUDIENCE": opal_token.AUDIENCE,
+            "OPAL_AUTH_JWT_AUDIENCE": opal_token.OPAL_AUDIENCE,
             "OPAL_AUTH_JWT_ISSUER": opal_token.ISSUER,
         },
         health=_python_health(port, "/healthcheck"),

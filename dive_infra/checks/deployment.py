@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import docker
 import httpx
 import psycopg
-import pymongo
-import pymongo.errors
-import redis as redis_client
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from pymongo.errors import OperationFailure, PyMongoError
+from redis.exceptions import AuthenticationError, RedisError
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
+from dive_infra.clients import mongodb as mongodb_client
+from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import look
@@ -29,6 +27,7 @@ from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Schema
 from dive_infra.orchestration.store import session
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import first_line
 
 _UP = Remedy.update()
 _SECONDS = 2
@@ -121,45 +120,24 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
 
 
 def mongodb(names: Names, password: str, ca: str) -> str:
-    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-        LOOPBACK,
-        names.port("mongodb"),
-        username=ROOT_USER,
-        password=password,
-        directConnection=True,
-        tls=True,
-        tlsCAFile=str(connection.trust(ca)),
-        serverSelectionTimeoutMS=_SECONDS * 1000,
-        connectTimeoutMS=_SECONDS * 1000,
-        socketTimeoutMS=_SECONDS * 1000,
-    )
-    with client:
+    with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, _SECONDS) as client:
         try:
             collections = client[names.mongo_database].list_collection_names()
-        except pymongo.errors.OperationFailure as error:
+        except OperationFailure as error:
             raise Wrong(str(error), f"a login as {ROOT_USER}", _UP, 1406) from None
-        except pymongo.errors.PyMongoError as error:
-            raise objects.silent(_first(error), "an answer", _UP, 1406) from None
+        except PyMongoError as error:
+            raise objects.silent(first_line(error), "an answer", _UP, 1406) from None
     return f"{len(collections)} collections"
 
 
 def redis(names: Names, password: str, ca: str) -> str:
-    client = redis_client.Redis(
-        LOOPBACK,
-        names.port("redis"),
-        password=password,
-        ssl=True,
-        ssl_ca_data=ca,
-        socket_timeout=_SECONDS,
-        socket_connect_timeout=_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = redis_client.client(LOOPBACK, names.port("redis"), password, ca, _SECONDS)
     try:
         client.ping()
-    except redis_client.AuthenticationError as error:
+    except AuthenticationError as error:
         raise Wrong(str(error), "a login", _UP, 1406) from None
-    except redis_client.RedisError as error:
-        raise objects.silent(_first(error), "an answer", _UP, 1406) from None
+    except RedisError as error:
+        raise objects.silent(first_line(error), "an answer", _UP, 1406) from None
     finally:
         client.close()
     return "PONG"
@@ -173,7 +151,7 @@ def opa(names: Names, token: str, ca: str) -> str:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
-        raise objects.silent(f"{url}: {_first(error)}", "an answer", _UP, 1405) from None
+        raise objects.silent(f"{url}: {first_line(error)}", "an answer", _UP, 1405) from None
     if bearer != 200 or nobody not in (401, 403):
         raise Wrong(f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, 1405)
     return "default deny, token asked"
@@ -198,7 +176,3 @@ def schema(access: DatabaseAccess) -> str:
     except (SchemaMismatch, LoginRefused) as error:
         raise Wrong(error.cause, "this program's schema", error.remedy or _UP, 1406) from None
     return "agrees"
-
-
-def _first(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]

@@ -15,14 +15,14 @@ from dive_infra.checks.objects import Object, labelled
 from dive_infra.checks.runner import Check, CouldNotTell, Wrong
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.environment import REMOVE
+from dive_infra.config.naming import LOOPBACK, ORPHANS, Names
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import SOCKET, EngineError
 from dive_infra.engines.docker.networks import called, ours_by_use
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
-from dive_infra.results.finding import ORPHANS, REMOVE
 from dive_infra.results.remedy import UP, Remedy
 
 _GIB = 1 << 30

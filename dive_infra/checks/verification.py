@@ -13,13 +13,13 @@ from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 
-_LEVELS = ("UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET", "TOP_SECRET")
 _USER, _CLEARANCE = 3, "CONFIDENTIAL"  # testuser-<c>-3 has no community of interest
 _REFUSALS = 3
 
@@ -185,7 +185,7 @@ def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
     def outcome(document: dict[str, Any]) -> str | None:
         if document["COI"]:
             return None
-        high = _LEVELS.index(document["classification"]) > _LEVELS.index(_CLEARANCE)
+        high = LEVELS.index(document["classification"]) > LEVELS.index(_CLEARANCE)
         foreign = home not in document["releasabilityTo"]
         return None if high and foreign else "clearance" if high else "country" if foreign else ""
 

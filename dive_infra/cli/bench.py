@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.stacks import chosen
+from dive_infra.config import environment
+from dive_infra.config.paths import ROOT
 
 NAMESPACE = "divebench"
 
@@ -24,6 +25,6 @@ def bench(
     prepare()
     images.ensure(chosen(images.DEFAULT))
     flags = [flag for flag, wanted in (("--json", as_json), ("--docs", docs)) if wanted]
-    environment = os.environ | {"DIVE_TEST_NAMESPACE": os.environ.get("DIVE_TEST_NAMESPACE", NAMESPACE)}
+    given = os.environ | {environment.TEST_NAMESPACE: environment.test_namespace(NAMESPACE)}
     command = [sys.executable, "-m", "tests.bench", "--rounds", str(rounds), *flags]
-    raise typer.Exit(min(1, subprocess.run(command, cwd=ROOT, env=environment).returncode))
+    raise typer.Exit(min(1, subprocess.run(command, cwd=ROOT, env=given).returncode))

@@ -16,13 +16,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from dive_infra.automation.workspace import HOME, ROOT
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.paths import HOME, ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
 

@@ -12,13 +12,13 @@ from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import read
 from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.automation.workspace import HOME
 from dive_infra.cli.environment import ready
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import grid, show, signs, stdout
 from dive_infra.cli.progress import console as progress
 from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes
+from dive_infra.config.paths import HOME
 from dive_infra.diagnosis import history as past
 from dive_infra.diagnosis.history import HistoryReport, PhaseRun, RunReport
 from dive_infra.orchestration.access import DatabaseAccess, RecordError

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 
 NOTHING_COLLECTED = 5  # pytest's exit code
 SLOWEST = 15

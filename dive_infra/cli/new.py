@@ -10,12 +10,12 @@ from dive_infra.automation import stack_config
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.automation.workspace import stack_file
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
+from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import Settings, SettingsError
 
 

@@ -79,13 +79,3 @@ def grid(rows: Iterable[Iterable[Text | str]], *ratios: int | None) -> Table:
     for row in rows:
         table.add_row(*row)
     return table
-
-
-def ago(seconds: float | None) -> str:
-    """`42 s ago`, `3 min ago`, `2 h ago`, `5 d ago`; `never` for None."""
-    if seconds is None:
-        return "never"
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{max(seconds, 0):.0f} s ago"

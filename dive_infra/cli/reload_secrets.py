@@ -16,7 +16,6 @@ from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.automation.workspace import stack_file
 from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
@@ -24,6 +23,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
+from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import PROJECT, Settings
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import look

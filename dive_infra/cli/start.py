@@ -10,6 +10,8 @@ from contextlib import suppress
 from typing import NoReturn
 
 from dive_infra.automation import state_export, workspace
+from dive_infra.config import environment as variables
+from dive_infra.config import paths
 from dive_infra.toolchain import toolchain
 
 _LOOKING = ("status", "doctor")  # verbs that read the state of the countries that they are given, or of all
@@ -23,7 +25,7 @@ def begin(arguments: Sequence[str]) -> None:
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
         return
-    known = {path.name.split(".")[1] for path in workspace.STACKS.glob("Pulumi.*.yaml")}
+    known = {path.name.split(".")[1] for path in paths.STACKS.glob("Pulumi.*.yaml")}
     named = {word.lower() for word in rest if re.fullmatch("[A-Za-z]{3}", word)}
     try:
         environment = os.environ | workspace.environment(tools, os.environ.get("DOCKER_HOST", ""))
@@ -35,7 +37,7 @@ def begin(arguments: Sequence[str]) -> None:
 
 def called(arguments: Sequence[str]) -> str:
     """The name of the command: a shell completes by a variable that is made of it, which can't hold a path."""
-    completing = "_DIVE_COMPLETE" in os.environ or any(word.endswith("-completion") for word in arguments)
+    completing = variables.completes() or any(word.endswith("-completion") for word in arguments)
     return "dive" if completing else "./dive"
 
 

@@ -6,8 +6,9 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from dive_infra.cli.output import ago, grid, kind, mark, signs
+from dive_infra.cli.output import grid, kind, mark, signs
 from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
+from dive_infra.results.text import ago
 
 _STATES = {"COMPLETE": "green", "RUNNING": "cyan", "NOT_DEPLOYED": "dim"}  # all others are red
 _RECORDED = {"FAILED": "error"}  # all others are neither well nor wrong

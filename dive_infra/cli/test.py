@@ -13,11 +13,11 @@ from typing import Annotated
 
 import typer
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli import images, lanes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.progress import console, step
 from dive_infra.cli.stacks import chosen
+from dive_infra.config.paths import ROOT
 from dive_infra.toolchain import debian
 
 PYTHON = ["dive_infra", "policy", "tests", "services", ".github", "__main__.py"]

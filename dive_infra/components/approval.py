@@ -1,6 +1,5 @@
 """What the hub gives to a country that it approves, and to nobody else."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,6 +10,7 @@ from pulumi.output import UNKNOWN
 from dive_infra.components.certificates import Authority, IssuedBy
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.values import secret
+from dive_infra.config import environment
 from dive_infra.config.credentials import issued
 from dive_infra.config.naming import Names
 from dive_infra.identity.opal_token import mint_opal_token
@@ -19,7 +19,6 @@ from dive_infra.identity.opal_token import mint_opal_token
 PROOF = ("test-users",)
 
 # Where this is set, a preview takes a grant that is yet to be made for one that is not known. An update never does.
-ASSUME = "DIVE_ASSUME_GRANT"
 
 
 @dataclass
@@ -72,7 +71,7 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
 
 def assumed() -> Grant | None:
     """In a preview that was told to: a grant of which nothing is known but its shape."""
-    if not (os.environ.get(ASSUME) and pulumi.runtime.is_dry_run()):
+    if not (environment.assumes_grant() and pulumi.runtime.is_dry_run()):
         return None
 
     def unknown() -> pulumi.Output[str]:

@@ -37,69 +37,63 @@ class Country:
         return self.code == HUB_CODE
 
 
-_ROWS = """
-USA|United States|America/New_York|en|0
-ALB|Albania|Europe/Tirane|sq|1
-BEL|Belgium|Europe/Brussels|nl|2
-BGR|Bulgaria|Europe/Sofia|bg|3
-CAN|Canada|America/Toronto|en|4
-HRV|Croatia|Europe/Zagreb|hr|5
-CZE|Czechia|Europe/Prague|cs|6
-DNK|Denmark|Europe/Copenhagen|da|7
-EST|Estonia|Europe/Tallinn|et|8
-FIN|Finland|Europe/Helsinki|fi|9
-FRA|France|Europe/Paris|fr|10
-DEU|Germany|Europe/Berlin|de|11
-GRC|Greece|Europe/Athens|el|12
-HUN|Hungary|Europe/Budapest|hu|13
-ISL|Iceland|Atlantic/Reykjavik|is|14
-ITA|Italy|Europe/Rome|it|15
-LVA|Latvia|Europe/Riga|lv|16
-LTU|Lithuania|Europe/Vilnius|lt|17
-LUX|Luxembourg|Europe/Luxembourg|fr|18
-MNE|Montenegro|Europe/Podgorica|sr|19
-NLD|Netherlands|Europe/Amsterdam|nl|20
-MKD|North Macedonia|Europe/Skopje|mk|21
-NOR|Norway|Europe/Oslo|no|22
-POL|Poland|Europe/Warsaw|pl|23
-PRT|Portugal|Europe/Lisbon|pt|24
-ROU|Romania|Europe/Bucharest|ro|25
-SVK|Slovakia|Europe/Bratislava|sk|26
-SVN|Slovenia|Europe/Ljubljana|sl|27
-ESP|Spain|Europe/Madrid|es|28
-SWE|Sweden|Europe/Stockholm|sv|29
-TUR|Turkey|Europe/Istanbul|tr|30
-GBR|United Kingdom|Europe/London|en|31
-AUS|Australia|Australia/Sydney|en|32
-NZL|New Zealand|Pacific/Auckland|en|33
-JPN|Japan|Asia/Tokyo|ja|34
-KOR|South Korea|Asia/Seoul|ko|35
-ISR|Israel|Asia/Jerusalem|he|36
-UKR|Ukraine|Europe/Kyiv|uk|37
-TST|Test|Etc/UTC|en|200
-DEV|Development|Etc/UTC|en|201
-QAA|Quality Assurance A|Etc/UTC|en|202
-QAB|Quality Assurance B|Etc/UTC|en|203
-STG|Staging|Etc/UTC|en|204
-DMO|Demonstration|Etc/UTC|en|205
-TRN|Training|Etc/UTC|en|206
-SND|Sandbox|Etc/UTC|en|207
-ORF|Orphan|Etc/UTC|en|208
-TMP|Temporary|Etc/UTC|en|209
-LOC|Local|Etc/UTC|en|210
-INT|Integration|Etc/UTC|en|211
-UAT|Acceptance|Etc/UTC|en|212
-PRF|Performance|Etc/UTC|en|213
-SEC|Security|Etc/UTC|en|214
-"""
+_TABLE = (
+    Country("USA", "United States", "America/New_York", "en", 0),
+    Country("ALB", "Albania", "Europe/Tirane", "sq", 1),
+    Country("BEL", "Belgium", "Europe/Brussels", "nl", 2),
+    Country("BGR", "Bulgaria", "Europe/Sofia", "bg", 3),
+    Country("CAN", "Canada", "America/Toronto", "en", 4),
+    Country("HRV", "Croatia", "Europe/Zagreb", "hr", 5),
+    Country("CZE", "Czechia", "Europe/Prague", "cs", 6),
+    Country("DNK", "Denmark", "Europe/Copenhagen", "da", 7),
+    Country("EST", "Estonia", "Europe/Tallinn", "et", 8),
+    Country("FIN", "Finland", "Europe/Helsinki", "fi", 9),
+    Country("FRA", "France", "Europe/Paris", "fr", 10),
+    Country("DEU", "Germany", "Europe/Berlin", "de", 11),
+    Country("GRC", "Greece", "Europe/Athens", "el", 12),
+    Country("HUN", "Hungary", "Europe/Budapest", "hu", 13),
+    Country("ISL", "Iceland", "Atlantic/Reykjavik", "is", 14),
+    Country("ITA", "Italy", "Europe/Rome", "it", 15),
+    Country("LVA", "Latvia", "Europe/Riga", "lv", 16),
+    Country("LTU", "Lithuania", "Europe/Vilnius", "lt", 17),
+    Country("LUX", "Luxembourg", "Europe/Luxembourg", "fr", 18),
+    Country("MNE", "Montenegro", "Europe/Podgorica", "sr", 19),
+    Country("NLD", "Netherlands", "Europe/Amsterdam", "nl", 20),
+    Country("MKD", "North Macedonia", "Europe/Skopje", "mk", 21),
+    Country("NOR", "Norway", "Europe/Oslo", "no", 22),
+    Country("POL", "Poland", "Europe/Warsaw", "pl", 23),
+    Country("PRT", "Portugal", "Europe/Lisbon", "pt", 24),
+    Country("ROU", "Romania", "Europe/Bucharest", "ro", 25),
+    Country("SVK", "Slovakia", "Europe/Bratislava", "sk", 26),
+    Country("SVN", "Slovenia", "Europe/Ljubljana", "sl", 27),
+    Country("ESP", "Spain", "Europe/Madrid", "es", 28),
+    Country("SWE", "Sweden", "Europe/Stockholm", "sv", 29),
+    Country("TUR", "Turkey", "Europe/Istanbul", "tr", 30),
+    Country("GBR", "United Kingdom", "Europe/London", "en", 31),
+    Country("AUS", "Australia", "Australia/Sydney", "en", 32),
+    Country("NZL", "New Zealand", "Pacific/Auckland", "en", 33),
+    Country("JPN", "Japan", "Asia/Tokyo", "ja", 34),
+    Country("KOR", "South Korea", "Asia/Seoul", "ko", 35),
+    Country("ISR", "Israel", "Asia/Jerusalem", "he", 36),
+    Country("UKR", "Ukraine", "Europe/Kyiv", "uk", 37),
+    Country("TST", "Test", "Etc/UTC", "en", 200),
+    Country("DEV", "Development", "Etc/UTC", "en", 201),
+    Country("QAA", "Quality Assurance A", "Etc/UTC", "en", 202),
+    Country("QAB", "Quality Assurance B", "Etc/UTC", "en", 203),
+    Country("STG", "Staging", "Etc/UTC", "en", 204),
+    Country("DMO", "Demonstration", "Etc/UTC", "en", 205),
+    Country("TRN", "Training", "Etc/UTC", "en", 206),
+    Country("SND", "Sandbox", "Etc/UTC", "en", 207),
+    Country("ORF", "Orphan", "Etc/UTC", "en", 208),
+    Country("TMP", "Temporary", "Etc/UTC", "en", 209),
+    Country("LOC", "Local", "Etc/UTC", "en", 210),
+    Country("INT", "Integration", "Etc/UTC", "en", 211),
+    Country("UAT", "Acceptance", "Etc/UTC", "en", 212),
+    Country("PRF", "Performance", "Etc/UTC", "en", 213),
+    Country("SEC", "Security", "Etc/UTC", "en", 214),
+)
 
-
-def _read(row: str) -> Country:
-    code, name, zone, locale, offset = row.split("|")
-    return Country(code, name, zone, locale, int(offset))
-
-
-COUNTRIES: dict[str, Country] = {c.code: c for c in map(_read, _ROWS.strip().splitlines())}
+COUNTRIES: dict[str, Country] = {country.code: country for country in _TABLE}
 HUB = COUNTRIES[HUB_CODE]
 
 

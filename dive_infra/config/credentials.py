@@ -4,6 +4,7 @@ A secret is given by `pulumi config set --secret dive:secrets...`, else generate
 state. How it reaches a container stands in the catalog: as a file wherever the image reads one.
 """
 
+import secrets
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,9 @@ from typing import Literal
 # a 2048-bit key (PEM); made from another secret
 Kind = Literal["password", "login", "rsa", "derived"]
 Owner = Literal["country", "hub", "issued"]  # each country; the hub alone; the hub for each country it approves
+
+
+_EVERY_CLASS = "-Aa1!"  # a character of each class that a realm's password policy asks for
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,11 @@ def own(is_hub: bool) -> list[Credential]:
 def issued() -> list[Credential]:
     """The credentials that the hub makes for a country it approves."""
     return [c for c in CREDENTIALS if c.owner == "issued"]
+
+
+def generate_password(kind: str) -> str:
+    """Return a new random password of this kind (`password` or `login`); `strong` accepts each `login`."""
+    return secrets.token_urlsafe(24) + (_EVERY_CLASS if kind == "login" else "")
 
 
 def strong(password: str) -> bool:

@@ -12,6 +12,7 @@ from dive_infra.config.countries import COUNTRIES, Country
 
 DEFAULT_NAMESPACE = "dive"
 LOOPBACK = "127.0.0.1"
+ORPHANS = "orphans/"  # followed by the mark of an abandoned deployment, in `environment.REMOVE`
 
 # service -> (label of its host name, first port of its range in the default namespace)
 _SERVICES: dict[str, tuple[str, int]] = {

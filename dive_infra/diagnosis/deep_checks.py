@@ -17,11 +17,12 @@ from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState, read
 from dive_infra.automation.state_export import Export, NotDeployed
-from dive_infra.automation.workspace import ROOT, pulumi_home
+from dive_infra.automation.workspace import pulumi_home
 from dive_infra.checks import preflight, runner
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
 from dive_infra.diagnosis.snapshot import whole
@@ -30,6 +31,7 @@ from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import UP, Remedy
+from dive_infra.results.text import first_line
 from dive_infra.toolchain import toolchain
 
 DEADLINE = 20.0  # seconds for a check, a login included
@@ -251,7 +253,7 @@ def _complete(known: _Known, up: Remedy) -> str:
     state = found.current.state if found.current else State.UNKNOWN
     if state != State.COMPLETE:
         failure = next(iter(found.failures), None)
-        cause = failure.message.strip().splitlines()[0] if failure else found.current.reason if found.current else ""
+        cause = first_line(failure.message) if failure else found.current.reason if found.current else ""
         raise Wrong(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, 1503)
     return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
 

@@ -18,6 +18,7 @@ from dive_infra.automation.state_export import PATIENCE
 from dive_infra.diagnosis.status_report import Part
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.text import first_line
 
 Outcome = Literal["ran", "skipped", "failed", "not reached"]
 Result = Literal["succeeded", "failed", "interrupted", "in progress"]
@@ -127,7 +128,7 @@ def _run(number: int, update: RunHistory, events: Sequence[Event], recorded: boo
         runs=list(dict.fromkeys(e.run_id for e in events)),
         changes=dict(update.changes),
         phases=_phases(update, events) if recorded and update.kind == "update" else [],
-        error=_first(failures[-1].why) if failures else "took over from an interrupted run" if interrupted else "",
+        error=first_line(failures[-1].why) if failures else "took over from an interrupted run" if interrupted else "",
     )
 
 
@@ -145,7 +146,7 @@ def _phases(update: RunHistory, events: Sequence[Event]) -> list[PhaseRun]:
             found.append(PhaseRun(phase=phase, outcome="ran", why=event.why, seconds=_between(before, event.at)))
             before = event.at
         elif phase in failed:
-            found.append(PhaseRun(phase=phase, outcome="failed", why=_first(failed[phase].why)))
+            found.append(PhaseRun(phase=phase, outcome="failed", why=first_line(failed[phase].why)))
         elif ended or place < reached:
             found.append(PhaseRun(phase=phase, outcome="skipped", why="valid"))
         else:
@@ -155,10 +156,6 @@ def _phases(update: RunHistory, events: Sequence[Event]) -> list[PhaseRun]:
 
 def _between(before: datetime, after: datetime) -> float:
     return round(max((after - before).total_seconds(), 0.0), 1)
-
-
-def _first(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0]
 
 
 def markdown(report: HistoryReport) -> str:

@@ -22,10 +22,10 @@ from docker.errors import DockerException
 
 from dive_infra.automation.stack_state import read
 from dive_infra.automation.state_export import Export, exported
-from dive_infra.automation.workspace import stack_file
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CouldNotTell
 from dive_infra.config.naming import Names
+from dive_infra.config.paths import stack_file
 from dive_infra.diagnosis.snapshot import look
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from dive_infra.automation.stack_state import CheckpointState
-from dive_infra.automation.workspace import ROOT, stack_file
 from dive_infra.checks import report
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.paths import ROOT, stack_file
 from dive_infra.diagnosis.deployment_state import deployment_state
 from dive_infra.diagnosis.snapshot import Snapshot, Source
 from dive_infra.diagnosis.status_report import DeploymentStatus, Severity

@@ -5,14 +5,13 @@ interface (`dynamic.providers`): providers are module-level classes without attr
 arrive as floats and secrets as plain text; outputs keep the secrecy of the input with the same key.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
 
+from dive_infra.config import environment
 from dive_infra.dynamic.runtime import bootstrap
 from dive_infra.dynamic.runtime.context import RunContext
 from dive_infra.orchestration.access import Locked
@@ -20,6 +19,7 @@ from dive_infra.plans import provider_messages
 from dive_infra.process import lock_refusal
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.errors import DiveError
+from dive_infra.results.text import first_line
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -150,24 +150,10 @@ def _short_errors() -> Iterator[None]:
     except Exception as error:
         if isinstance(error, Locked):
             lock_refusal.refuse(str(error))
-        if os.environ.get("DIVE_TRACEBACK"):
+        if environment.shows_traceback():
             raise
         raise ProviderError(str(error) or repr(error)) from None
 
 
 def _inputs(props: Outputs) -> Outputs:
     return {k: v for k, v in props.items() if k != _PROVIDER}
-
-
-def ago(moment: str) -> str:
-    """Return how long ago `moment` (ISO 8601) was: `40 s ago`, `12 min ago`, `3 h ago`, `5 days ago`."""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
-    for unit, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return (str(error) or repr(error)).splitlines()[0]

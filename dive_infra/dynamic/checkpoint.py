@@ -19,7 +19,7 @@ from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, ago, first_line, tell
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.orchestration.access import LoginRefused, OlderSchema, RecordError, Unreachable
 from dive_infra.orchestration.records import Proof, this_run
@@ -28,6 +28,7 @@ from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import provider_messages
 from dive_infra.results.finding import Finding, listing, verdict
 from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import age, ago, first_line
 
 GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
 SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
@@ -162,7 +163,9 @@ class CheckpointProvider(Provider):
             if looked.verdict == "unknown" and looked.late:
                 looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
-            tell(provider_messages.unknown(phase, f"kept as proven {ago(before['completed'])}: {first_line(error)}"))
+            tell(
+                provider_messages.unknown(phase, f"kept as proven {ago(age(before['completed']))}: {first_line(error)}")
+            )
             return False
         lasting = [f for f in looked.findings if f.topic != DUE]
         due = [f.found for f in looked.findings if f.topic == DUE and f.answer == "invalid"]
@@ -178,7 +181,7 @@ class CheckpointProvider(Provider):
         if looked.verdict == "unknown":
             tell(
                 provider_messages.unknown(
-                    phase, f"kept as proven {ago(before['completed'])}: {self._blind(looked.findings, kept)}"
+                    phase, f"kept as proven {ago(age(before['completed']))}: {self._blind(looked.findings, kept)}"
                 )
             )
             return False

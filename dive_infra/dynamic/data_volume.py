@@ -4,16 +4,15 @@ Docker makes an empty volume for a container that names a lost one, and Pulumi's
 refresh. The labels of its stack tell: a volume that carries them was made here, or restored on purpose.
 """
 
-import os
 from collections.abc import Mapping
 
 import pulumi
 from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
+from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.engines.docker import data_loss, engine
-from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.results.remedy import UP, Remedy
 
 
@@ -34,8 +33,8 @@ class DataVolumeProvider(Provider):
     def drift_reason(self, before: Inputs) -> str | None:
         found, mark = _found(before), before["labels"]["dive.stack"]
         if found == mark:
-            if before["volume"] in accepted():
-                tell(f"warning: {ACCEPT} names {before['volume']}, which is not lost; next: unset {ACCEPT}")
+            if before["volume"] in accepted_losses():
+                tell(f"warning: {ACCEPT_LOSS} names {before['volume']}, which is not lost; next: unset {ACCEPT_LOSS}")
             return None
         told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
         return f"{told}: the data of {before['labels']['dive.service']} is lost"
@@ -45,7 +44,7 @@ class DataVolumeProvider(Provider):
         reason = self.drift_reason(before)
         if reason is None:
             return {"incarnation": incarnation}
-        if inputs["volume"] not in accepted():
+        if inputs["volume"] not in accepted_losses():
             raise _loss(inputs, reason)
         tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
         self.create_resource(inputs)
@@ -65,11 +64,6 @@ def _found(inputs: Inputs) -> str | None:
     except NotFound:
         return None
     return str((volume.attrs["Labels"] or {}).get("dive.stack", ""))
-
-
-def accepted() -> set[str]:
-    """What this run may take for lost."""
-    return {name.strip() for name in os.environ.get(ACCEPT, "").split(",")}
 
 
 def _loss(inputs: Inputs, reason: str) -> ProviderError:

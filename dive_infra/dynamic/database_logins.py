@@ -12,10 +12,9 @@ from psycopg import Connection, sql
 from pulumi.dynamic import Resource
 
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
-from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of
-from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.orchestration import access, connection
 from dive_infra.results.remedy import UP, Remedy
 
@@ -41,7 +40,7 @@ class DatabaseLoginsProvider(Provider):
                 _allow(live, role, inputs["passwords"][role])
                 tell(f"role {role} logs in again")
             for name in _gone(live, inputs):
-                if name not in inputs["remade"] and name not in accepted():
+                if name not in inputs["remade"] and name not in accepted_losses():
                     raise _loss(inputs, name)
                 _create(live, name, inputs["owners"][name])
                 tell(f"database {name} is made anew, empty")
@@ -124,7 +123,7 @@ def _loss(inputs: Inputs, name: str) -> ProviderError:
         f"database {name} of {inputs['country']} is gone, its data is lost; nothing is made in its place",
         Remedy.decide(
             f"restore it from a backup as {SUPERUSER}, owned by {inputs['owners'][name]}, then: {UP}",
-            f"accept the loss, in this one run: {ACCEPT}={name} {UP}",
+            f"accept the loss, in this one run: {ACCEPT_LOSS}={name} {UP}",
             country=inputs["country"],
         ),
     )

@@ -15,6 +15,7 @@ from dive_infra.engines.docker import declaration, engine
 from dive_infra.engines.docker.container_repair import settle
 from dive_infra.engines.docker.containers import ContainerFailed, await_healthy, look
 from dive_infra.engines.docker.differences import differences
+from dive_infra.results.text import first_line
 
 
 class GateProvider(Provider):
@@ -29,7 +30,7 @@ class GateProvider(Provider):
         except ContainerFailed as error:
             if inputs["service_class"] == "core":
                 raise
-            degraded = str(error).splitlines()[0]
+            degraded = first_line(error)
             tell(f"warning: {inputs['service_class']} service {error}")
         return name, {"degraded": degraded}
 

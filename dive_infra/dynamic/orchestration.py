@@ -7,8 +7,8 @@ import pulumi
 from psycopg import Connection
 from pulumi.dynamic import Resource
 
+from dive_infra.config.environment import accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.dynamic.data_volume import accepted
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import DATABASE, DatabaseAccess, NewerSchema, OlderSchema, SchemaMismatch, deployer
 from dive_infra.orchestration.store import Store
@@ -48,7 +48,7 @@ class OrchestrationSchemaProvider(Provider):
     @staticmethod
     def _accept_loss(live: "Connection[Any]") -> None:
         """A schema that is not this program's is given up with all that was recorded, when that is accepted."""
-        if DATABASE not in accepted():
+        if DATABASE not in accepted_losses():
             return
         try:
             schema.compare(live)

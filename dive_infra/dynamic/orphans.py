@@ -4,7 +4,6 @@ PREFLIGHT shows it, and refuses to go on beside it. What goes carries our labels
 only when its loss is accepted by name. What the record calls COMPLETE is running for somebody, and is kept.
 """
 
-import os
 from typing import Any
 
 import docker
@@ -15,15 +14,13 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, marked
 from dive_infra.config.countries import parse
-from dive_infra.config.naming import Names
+from dive_infra.config.environment import ACCEPT_LOSS, REMOVE, accepted_losses, removals
+from dive_infra.config.naming import ORPHANS, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
-from dive_infra.dynamic.data_volume import accepted
 from dive_infra.dynamic.orchestration import access_of, plain
-from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
-from dive_infra.results.finding import ORPHANS, REMOVE
 from dive_infra.results.remedy import Remedy
 
 
@@ -74,8 +71,8 @@ def _names(inputs: Inputs) -> Names:
 
 def _named(inputs: Inputs) -> list[str]:
     """The marks whose orphans may go in this run; never our own."""
-    words = [word.strip() for word in os.environ.get(REMOVE, "").split(",")]
-    return [m for m in (w.removeprefix(ORPHANS) for w in words if w.startswith(ORPHANS)) if m != inputs["mark"]]
+    marks = sorted(name.removeprefix(ORPHANS) for name in removals() if name.startswith(ORPHANS))
+    return [mark for mark in marks if mark != inputs["mark"]]
 
 
 def _kept_alive(inputs: Inputs, mark: str) -> None:
@@ -92,8 +89,8 @@ def _kept_alive(inputs: Inputs, mark: str) -> None:
 
 def _remove(client: docker.DockerClient, names: Names, found: Object) -> None:
     data = names.data_volume(found.labels.get("dive.service", ""))
-    if found.kind == "volume" and found.name == data and data not in accepted():
-        tell(f"data volume {data} is kept; to give its data up: {ACCEPT}={data} beside {REMOVE}")
+    if found.kind == "volume" and found.name == data and data not in accepted_losses():
+        tell(f"data volume {data} is kept; to give its data up: {ACCEPT_LOSS}={data} beside {REMOVE}")
         return
     try:
         if found.kind == "container":

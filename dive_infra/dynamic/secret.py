@@ -1,10 +1,9 @@
 """A generated secret: made once, kept in the stack's encrypted state, shown nowhere."""
 
-import secrets
-
 import pulumi
 from pulumi.dynamic import Resource
 
+from dive_infra.config.credentials import generate_password
 from dive_infra.crypto import pki
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
@@ -16,8 +15,7 @@ class SecretProvider(Provider):
         if inputs["kind"] == "rsa":
             key = pki.rsa_key()
             return "rsa", {"value": key, "public": pki.public_key(key)}
-        every_class = "-Aa1!" if inputs["kind"] == "login" else ""
-        return inputs["kind"], {"value": secrets.token_urlsafe(24) + every_class, "public": ""}
+        return inputs["kind"], {"value": generate_password(inputs["kind"]), "public": ""}
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return {"value": before["value"], "public": before["public"]}

@@ -4,7 +4,6 @@ What stands in a declared object is put right by any update. An object of its ow
 when the environment of one run names it: it may be somebody's.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +11,11 @@ import pulumi
 from pulumi import dynamic
 
 from dive_infra.config.countries import parse
+from dive_infra.config.environment import removals
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.identity.undeclared import Loose, loose
-from dive_infra.results.finding import REMOVE
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
@@ -65,5 +64,5 @@ class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
 def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[Loose]:
     names = Names(parse(inputs["country"]), inputs["namespace"])
     found = loose(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
-    named = {name.strip() for name in os.environ.get(REMOVE, "").split(",")}
-    return [f for f in found if not f.name or f.name in named]
+    removed = removals()
+    return [f for f in found if not f.name or f.name in removed]

@@ -3,9 +3,8 @@
 from uuid import NAMESPACE_URL, uuid5
 
 import jwt
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-AUDIENCE = "dive-policy"
+OPAL_AUDIENCE = "dive-policy"
 ISSUER = "dive-hub"
 
 
@@ -23,16 +22,10 @@ def mint_opal_token(private_key_pem: str, country: str) -> str:
     """
     claims = {
         "iss": ISSUER,
-        "aud": AUDIENCE,
+        "aud": OPAL_AUDIENCE,
         "sub": uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex,
         "peer_type": "client",
         "country": country,
         "permitted_topics": ["policy:.", data_topic(country)],
     }
     return jwt.encode(claims, private_key_pem, algorithm="RS256")
-
-
-def public_key(private_key_pem: str) -> str:
-    """The public half of `opal-key` (PEM)."""
-    key = load_pem_private_key(private_key_pem.encode(), password=None)
-    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dive_infra.config.naming import Names
+from dive_infra.identity.clearances import LEVELS
 
 Json = dict[str, object]
 
 OIDC = "openid-connect"
 SHORT = "300"  # seconds that the access token of a service account or a broker lives
-AUDIENCE = "dive-v3-backend"  # in every access token of the portal; the backend and the KAS ask for it
+PORTAL_AUDIENCE = "dive-v3-backend"  # in every access token of the portal; the backend and the KAS ask for it
 FIRST_LOGIN_FLOW = "dive first broker login"
 REALM_MANAGEMENT = "realm-management"  # Keycloak's own client, which holds the roles of a realm's administrators
 BACKEND_CLIENT = "dive-v3-backend-client"
-CLEARANCES = ("UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET", "TOP_SECRET")
 
 _LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl")
 # Languages that Keycloak's login pages speak (serverinfo, themes.login), among those of the country table.
@@ -162,7 +162,7 @@ PORTAL_MAPPERS = (
         "audience",
         "oidc-audience-mapper",
         {
-            "included.custom.audience": AUDIENCE,
+            "included.custom.audience": PORTAL_AUDIENCE,
             "id.token.claim": "false",
             "access.token.claim": "true",
             "userinfo.token.claim": "false",
@@ -266,7 +266,7 @@ PROFILE = (
     ProfileAttribute("firstName", _NAME, group="", people=True, required=True),
     ProfileAttribute("lastName", _NAME, group="", people=True, required=True),
     ProfileAttribute("uniqueID", _length(255, 3), people=True),
-    ProfileAttribute("clearance", {"options": {"options": list(CLEARANCES)}}, people=True),
+    ProfileAttribute("clearance", {"options": {"options": list(LEVELS)}}, people=True),
     ProfileAttribute("countryOfAffiliation", _length(3, 3), people=True),
     ProfileAttribute("acpCOI", {"multivalued": {"max": 50}}, many=True, people=True),
     ProfileAttribute("organization", _length(255), people=True),

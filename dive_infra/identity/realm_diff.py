@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import Names
 from dive_infra.identity import desired_realm, realm_data
 from dive_infra.identity.desired_realm import by, mapped
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
-from dive_infra.results.finding import REMOVE, Finding
+from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
 # kind of object -> error code

@@ -18,7 +18,7 @@ from dive_infra.identity.realm_diff import removal
 
 @dataclass(frozen=True)
 class Loose:
-    """`what` stands there undeclared and `mend` puts it right; a `name` must be said first (`findings.REMOVE`)."""
+    """`what` is undeclared and `mend` puts it right; one with a `name` only if `DIVE_REMOVE` names it."""
 
     what: str
     mend: Callable[[], object]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
 from dive_infra.config.naming import Names
+from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
-from dive_infra.identity.realm_data import CLEARANCES, Json
+from dive_infra.identity.realm_data import Json
 from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
@@ -45,7 +46,7 @@ class User:
         found = {
             "uniqueID": [self.username],
             "clearance": [self.clearance],
-            "clearance_level": [str(CLEARANCES.index(self.clearance) + 1)],
+            "clearance_level": [str(LEVELS.index(self.clearance) + 1)],
             "countryOfAffiliation": [self.country],
             "acpCOI": list(self.coi),
             "organization": [self.organization],
@@ -81,9 +82,9 @@ def wanted(names: Names) -> list[User]:
 
     ordinary = [
         user(f"testuser-{lower}-{number}", number, clearance, _COI.get(number, ()), "users")
-        for number, clearance in enumerate(CLEARANCES, start=1)
+        for number, clearance in enumerate(LEVELS, start=1)
     ]
-    return [*ordinary, user(f"admin-{lower}", 6, CLEARANCES[-1], ("NATO", "FVEY"), "super_admins")]
+    return [*ordinary, user(f"admin-{lower}", 6, LEVELS[-1], ("NATO", "FVEY"), "super_admins")]
 
 
 def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple[object, object]]:

@@ -14,7 +14,9 @@ import certifi
 import docker
 from docker.errors import DockerException
 
-from dive_infra.images.recipes import RECIPES, ROOT, Artifact, tag, write_context
+from dive_infra.config import environment
+from dive_infra.config.paths import ROOT
+from dive_infra.images.recipes import RECIPES, Artifact, tag, write_context
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import debian, toolchain
 from dive_infra.toolchain.debian import Progress
@@ -33,7 +35,7 @@ class BuildError(DiveError):
 
 def cache_dir(*parts: str) -> Path:
     """A directory of what is kept between runs and checkouts, made when missing."""
-    path = toolchain.cache_dir().joinpath(*parts)
+    path = environment.cache_folder().joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path
 

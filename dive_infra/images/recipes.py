@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from dive_infra.catalog.keycloak import BUILD_OPTIONS
+from dive_infra.config import paths
 from dive_infra.toolchain import toolchain
 
-ROOT = Path(__file__).parents[2]
 LOCAL = "dive.local"  # no registry: the names of what is built here
 HOST_CA = "host-ca.pem"
 
@@ -110,7 +110,7 @@ def forget() -> None:
 def context_files(recipe: Recipe) -> Iterator[tuple[str, Path]]:
     """The files of the checkout that a build sees: name in its context, path; in a fixed order."""
     for prefix, directory in (("", recipe.directory), *sorted(recipe.parts.items())):
-        top = ROOT / directory
+        top = paths.ROOT / directory
         if not top.is_dir():
             raise FileNotFoundError(f"{directory}: no such directory in the checkout, though an image is built from it")
         for path in sorted(top.rglob("*")):

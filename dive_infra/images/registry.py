@@ -7,8 +7,8 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.engine import client
-from dive_infra.images.recipes import ROOT
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.debian import Progress
 

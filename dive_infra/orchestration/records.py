@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from dive_infra.config import environment
 from dive_infra.orchestration.states import Phase, State, Status
 
 
@@ -26,7 +27,7 @@ class Run:
 def this_run() -> Run:
     """The run of this process; `DIVE_RUN_ID` names it when a command line wants to."""
     host = socket.gethostname()
-    run = os.environ.get("DIVE_RUN_ID") or uuid.uuid4().hex[:12]
+    run = environment.run_id() or uuid.uuid4().hex[:12]
     return Run(run, f"{_user()}@{host}", host, os.getpid())
 
 

@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.remedy import UP, Remedy
@@ -153,7 +154,7 @@ _MIGRATIONS = sorted(
     key=lambda f: f.name,
 )
 VERSION = len(_MIGRATIONS)
-_SCHEMA_LOCK = 1234567890
+_SCHEMA_LOCK = 1_234_567_890  # advisory lock of migrations: programs that run side by side must use the same
 _REMEDY = Remedy.update(HUB_CODE)
 
 
@@ -213,7 +214,7 @@ def compare(connection: Connection[TupleRow]) -> None:
             "the orchestration schema is not the one of this program: " + "; ".join(differences),
             Remedy.decide(
                 "restore the named columns, or give the record up, in this one run, and all checkpoints are proven "
-                f"anew: DIVE_ACCEPT_LOSS=orchestration {UP}",
+                f"anew: {ACCEPT_LOSS}=orchestration {UP}",
                 country=HUB_CODE,
             ),
         )

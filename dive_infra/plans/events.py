@@ -10,6 +10,7 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
 from dive_infra.plans.plan import Operation, PhasePlan, PlannedChange, PropertyChange, Situation, UpdatePlan, counted
 from dive_infra.plans.provider_messages import ProviderMessage
+from dive_infra.results.text import first_line
 
 # What the engine does -> what becomes of the resource; the three steps of a replacement are one.
 _OPERATIONS: Mapping[str, Operation] = {
@@ -84,7 +85,7 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         phases=phases,
         others=[c for c in changes if _phase_of(c.urn) is None],
         # What Pulumi calls an error and goes on is a note: a plugin that ended before it was told to.
-        notes=[*heard.notes, *([] if failed else (e.splitlines()[0] for e in heard.errors))],
+        notes=[*heard.notes, *([] if failed else map(first_line, heard.errors))],
         errors=heard.errors if failed else [],
         seconds=round(seconds, 1),
     )
@@ -121,7 +122,7 @@ def _hear(lines: Iterable[str]) -> _Heard:
 def _violation(judged: Mapping[str, Any]) -> str:
     """What a rule of `policy/` found; why there is such a rule is in docs/reference/policies.md."""
     name = judged["resourceUrn"].rpartition("::")[2]
-    return f"{name} breaks the rule {judged['policyName']}: {_plain(judged['message']).splitlines()[0]}"
+    return f"{name} breaks the rule {judged['policyName']}: {first_line(_plain(judged['message']))}"
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:

@@ -4,12 +4,11 @@ Nothing happens here unless `DIVE_STEPS` is the path of a Unix socket: then each
 there, and the deployment waits for the answer. That is how the crash-point sweep finds all of them.
 """
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-VARIABLE = "DIVE_STEPS"
+from dive_infra.config import environment
 
 
 @contextmanager
@@ -21,11 +20,11 @@ def crash_point(name: str) -> Iterator[None]:
 
 
 def _boundary(moment: str, name: str) -> None:
-    path = os.environ.get(VARIABLE)
+    path = environment.crash_point_socket()
     if not path:
         return
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(path)
         line.sendall(f"{moment} {name}\n".encode())
         if not line.recv(1):
-            raise ConnectionError(f"{path} was closed without an answer; next: unset {VARIABLE}")
+            raise ConnectionError(f"{path} was closed without an answer; next: unset {environment.STEPS}")

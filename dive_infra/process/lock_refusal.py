@@ -4,16 +4,15 @@ Pulumi's exit code is the same for every failed resource. So the process that ru
 the file that `DIVE_REFUSED` names, if it does.
 """
 
-import os
 from pathlib import Path
 
-VARIABLE = "DIVE_REFUSED"
+from dive_infra.config import environment
 
 
 def refuse(message: str) -> None:
     """Somebody else deploys this country: `message` says who, and what to do."""
-    if path := os.environ.get(VARIABLE):
-        Path(path).write_text(message)
+    if path := environment.refusal_file():
+        path.write_text(message)
 
 
 def refusal(path: Path) -> str:

@@ -7,9 +7,6 @@ from typing import Literal
 
 from dive_infra.results.remedy import NO_REMEDY, Remedy
 
-REMOVE = "DIVE_REMOVE"  # what one run may remove though nobody declared it, separated by commas: `client/name`
-ORPHANS = "orphans/"  # followed by the mark of a deployment that nobody carries on
-
 Answer = Literal["valid", "invalid", "unknown"]  # unknown: it could not be told, which is neither of the others
 
 _SHOWN = 12

@@ -5,7 +5,6 @@ what V3 did not have is called the same way after its name here.
 """
 
 import os
-import secrets as random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from dive_infra.config.countries import Country
-from dive_infra.config.credentials import Credential
+from dive_infra.config.credentials import Credential, generate_password
 from dive_infra.crypto import pki
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
@@ -75,7 +74,7 @@ def generated(credentials: Sequence[Credential]) -> dict[str, str]:
 def _random(credential: Credential) -> str:
     if credential.kind == "rsa":
         return pki.rsa_key()
-    return random.token_urlsafe(24) + ("-Aa1!" if credential.kind == "login" else "")
+    return generate_password(credential.kind)
 
 
 def from_file(path: Path, credentials: Sequence[Credential], country: Country) -> dict[str, str]:

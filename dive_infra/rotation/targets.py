@@ -11,17 +11,16 @@ from typing import Any, ClassVar
 
 import httpx
 import psycopg
-import pymongo
 import pymongo.errors
 import redis
 from psycopg.sql import SQL, Identifier, Literal
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.catalog.keycloak import DEPLOYER
 from dive_infra.checks.runner import CouldNotTell
+from dive_infra.clients import mongodb
+from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
@@ -128,19 +127,8 @@ class MongoRoot(Target):
         except pymongo.errors.PyMongoError as error:
             raise NotChanged(f"MongoDB: {type(error).__name__}") from None
 
-    def _client(self, at: Place, password: str) -> "pymongo.MongoClient[dict[str, Any]]":
-        return pymongo.MongoClient(
-            LOOPBACK,
-            at.names.port("mongodb"),
-            username=ROOT_USER,
-            password=password,
-            directConnection=True,
-            tls=True,
-            tlsCAFile=str(connection.trust(at.ca)),
-            serverSelectionTimeoutMS=_SECONDS * 1000,
-            connectTimeoutMS=_SECONDS * 1000,
-            socketTimeoutMS=_SECONDS * 1000,
-        )
+    def _client(self, at: Place, password: str) -> mongodb.Client:
+        return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, _SECONDS)
 
 
 @dataclass(frozen=True)
@@ -171,16 +159,7 @@ class RedisUser(Target):
             raise NotChanged(f"Redis: {type(error).__name__}") from None
 
     def _client(self, at: Place, password: str) -> "redis.Redis":
-        return redis.Redis(
-            LOOPBACK,
-            at.names.port("redis"),
-            password=password,
-            ssl=True,
-            ssl_ca_data=at.ca,
-            socket_timeout=_SECONDS,
-            socket_connect_timeout=_SECONDS,
-            retry=Retry(NoBackoff(), 0),
-        )
+        return redis_client.client(LOOPBACK, at.names.port("redis"), password, at.ca, _SECONDS)
 
 
 @dataclass(frozen=True)

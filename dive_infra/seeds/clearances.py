@@ -2,28 +2,49 @@
 
 from typing import Any
 
-LEVELS = ("UNCLASSIFIED", "RESTRICTED", "CONFIDENTIAL", "SECRET", "TOP_SECRET")
+from dive_infra.identity.clearances import LEVELS
+
 _NATO = ("NATO UNCLASSIFIED", "NATO RESTRICTED", "NATO CONFIDENTIAL", "NATO SECRET", "COSMIC TOP SECRET")
 
-# code | UNCLASSIFIED | RESTRICTED | CONFIDENTIAL | SECRET | TOP_SECRET; names of one level are separated by " / "
-_ROWS = """
-USA|UNCLASSIFIED|RESTRICTED / FOUO|CONFIDENTIAL|SECRET|TOP SECRET
-GBR|UNCLASSIFIED / OFFICIAL|OFFICIAL-SENSITIVE|CONFIDENTIAL|SECRET|TOP SECRET
-FRA|NON CLASSIFIÉ|DIFFUSION RESTREINTE / RESTREINT|CONFIDENTIEL DÉFENSE / CONFIDENTIEL|SECRET DÉFENSE / SECRET|TRÈS SECRET DÉFENSE / TRÈS SECRET
-DEU|OFFEN|VS-NUR FÜR DEN DIENSTGEBRAUCH / VS-NFD|VS-VERTRAULICH|GEHEIM|STRENG GEHEIM
-CAN|UNCLASSIFIED|PROTECTED A|CONFIDENTIAL / PROTECTED B|SECRET / PROTECTED C|TOP SECRET
-ITA|NON CLASSIFICATO|USO UFFICIALE|RISERVATO|SEGRETO|SEGRETISSIMO
-ESP|NO CLASIFICADO|DIFUSIÓN LIMITADA|CONFIDENCIAL|SECRETO|ALTO SECRETO
-POL|NIEJAWNE|UŻYTEK SŁUŻBOWY|POUFNE / ZASTRZEŻONE|TAJNE|ŚCIŚLE TAJNE
-NLD|NIET-GERUBRICEERD|DEPARTEMENTAAL VERTROUWELIJK|VERTROUWELIJK|GEHEIM|ZEER GEHEIM
-NOR|OFFENTLIG|BEGRENSET|KONFIDENSIELT|HEMMELIG|STRENGT HEMMELIG
-DNK|OFFENTLIG|BEGRÆNSET|FORTROLIGT|HEMMELIGT|YDERST HEMMELIGT
-SWE|OFFENTLIG|BEGRÄNSAD|HEMLIG|HEMLIG|KVALIFICERAT HEMLIG
-TUR|GİZLİLİK DERECESİ YOK|HİZMETE ÖZEL|ÖZEL|GİZLİ|ÇOK GİZLİ
-"""  # noqa: E501
-
-_NATIONAL: dict[str, list[list[str]]] = {
-    row.split("|")[0]: [cell.split(" / ") for cell in row.split("|")[1:]] for row in _ROWS.strip().splitlines()
+# Code -> the names of each of the five levels.
+_NATIONAL: dict[str, tuple[tuple[str, ...], ...]] = {
+    "USA": (("UNCLASSIFIED",), ("RESTRICTED", "FOUO"), ("CONFIDENTIAL",), ("SECRET",), ("TOP SECRET",)),
+    "GBR": (("UNCLASSIFIED", "OFFICIAL"), ("OFFICIAL-SENSITIVE",), ("CONFIDENTIAL",), ("SECRET",), ("TOP SECRET",)),
+    "FRA": (
+        ("NON CLASSIFIÉ",),
+        ("DIFFUSION RESTREINTE", "RESTREINT"),
+        ("CONFIDENTIEL DÉFENSE", "CONFIDENTIEL"),
+        ("SECRET DÉFENSE", "SECRET"),
+        ("TRÈS SECRET DÉFENSE", "TRÈS SECRET"),
+    ),
+    "DEU": (
+        ("OFFEN",),
+        ("VS-NUR FÜR DEN DIENSTGEBRAUCH", "VS-NFD"),
+        ("VS-VERTRAULICH",),
+        ("GEHEIM",),
+        ("STRENG GEHEIM",),
+    ),
+    "CAN": (
+        ("UNCLASSIFIED",),
+        ("PROTECTED A",),
+        ("CONFIDENTIAL", "PROTECTED B"),
+        ("SECRET", "PROTECTED C"),
+        ("TOP SECRET",),
+    ),
+    "ITA": (("NON CLASSIFICATO",), ("USO UFFICIALE",), ("RISERVATO",), ("SEGRETO",), ("SEGRETISSIMO",)),
+    "ESP": (("NO CLASIFICADO",), ("DIFUSIÓN LIMITADA",), ("CONFIDENCIAL",), ("SECRETO",), ("ALTO SECRETO",)),
+    "POL": (("NIEJAWNE",), ("UŻYTEK SŁUŻBOWY",), ("POUFNE", "ZASTRZEŻONE"), ("TAJNE",), ("ŚCIŚLE TAJNE",)),
+    "NLD": (
+        ("NIET-GERUBRICEERD",),
+        ("DEPARTEMENTAAL VERTROUWELIJK",),
+        ("VERTROUWELIJK",),
+        ("GEHEIM",),
+        ("ZEER GEHEIM",),
+    ),
+    "NOR": (("OFFENTLIG",), ("BEGRENSET",), ("KONFIDENSIELT",), ("HEMMELIG",), ("STRENGT HEMMELIG",)),
+    "DNK": (("OFFENTLIG",), ("BEGRÆNSET",), ("FORTROLIGT",), ("HEMMELIGT",), ("YDERST HEMMELIGT",)),
+    "SWE": (("OFFENTLIG",), ("BEGRÄNSAD",), ("HEMLIG",), ("HEMLIG",), ("KVALIFICERAT HEMLIG",)),
+    "TUR": (("GİZLİLİK DERECESİ YOK",), ("HİZMETE ÖZEL",), ("ÖZEL",), ("GİZLİ",), ("ÇOK GİZLİ",)),
 }
 
 
@@ -45,7 +66,7 @@ def equivalency() -> list[dict[str, Any]]:
             "standardLevel": level,
             "level": place,
             "natoEquivalent": _NATO[place],
-            "nationalEquivalents": {country: names[place] for country, names in _NATIONAL.items()},
+            "nationalEquivalents": {country: list(names[place]) for country, names in _NATIONAL.items()},
         }
         for place, level in enumerate(LEVELS)
     ]

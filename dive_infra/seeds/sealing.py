@@ -62,13 +62,6 @@ class KeyService:
         return hashlib.sha256(self.key.public_bytes(serialization.Encoding.DER, form)).hexdigest()[:16]
 
 
-def public_key(private_pem: str) -> str:
-    """The public half (PEM) of the secret `kas-key`."""
-    private = serialization.load_pem_private_key(private_pem.encode(), None)
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return private.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
-
-
 def seal(document: Mapping[str, Any], service: KeyService) -> dict[str, Any]:
     """The document as it is stored: `content` (text) has become `ztdf`."""
     policy = {

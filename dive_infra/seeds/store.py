@@ -1,19 +1,20 @@
 """The MongoDB that seeds are loaded into, reached over TLS; its failures told apart."""
 
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
+from dive_infra.clients import mongodb
 from dive_infra.results.errors import DiveError
 
 Document = dict[str, Any]
+
+_ANSWER = 60.0  # seconds for one command: a batch is written in one
 
 
 class SeedStoreError(DiveError):
@@ -50,22 +51,15 @@ def connect(target: Target) -> Iterator[Database[Document]]:
         socket.create_connection((target.host, target.port), target.patience).close()
     except OSError as error:
         raise SeedStoreUnreachable(f"{where} does not answer: {error}") from error
-    milliseconds = int(target.patience * 1000)
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as ca:
-        ca.write(target.ca)
-        ca.flush()
-        client: MongoClient[Document] = MongoClient(
-            target.host,
-            target.port,
-            username=target.username,
-            password=target.password,
-            tls=True,
-            tlsCAFile=ca.name,
-            serverSelectionTimeoutMS=milliseconds,
-            connectTimeoutMS=milliseconds,
-            socketTimeoutMS=60_000,
-            retryWrites=False,  # needs a replica set
-        )
+    with mongodb.client(
+        target.host,
+        target.port,
+        target.username,
+        target.password,
+        target.ca,
+        target.patience,
+        answer=_ANSWER,
+    ) as client:
         try:
             yield client[target.database]
         except ConnectionFailure as error:
@@ -74,5 +68,3 @@ def connect(target: Target) -> Iterator[Database[Document]]:
             raise SeedStoreRefused(f"{where} refused: {error}") from error
         except PyMongoError as error:
             raise SeedStoreError(f"{where}: {error}") from error
-        finally:
-            client.close()

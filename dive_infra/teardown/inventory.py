@@ -12,10 +12,10 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, NotFound
 
-from dive_infra.automation.workspace import HOME, ROOT
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
 from dive_infra.config.naming import SERVICES, Names
+from dive_infra.config.paths import HOME, ROOT
 from dive_infra.engines.docker import networks
 
 _KINDS = ("container", "volume", "network")  # the order in which they can go

@@ -7,7 +7,7 @@ from pathlib import Path
 from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.state_export import exported
-from dive_infra.automation.workspace import HOME
+from dive_infra.config.paths import HOME
 
 
 def resources(state: dict[str, object]) -> tuple[int, int]:

@@ -14,9 +14,9 @@ from dive_infra.automation import leftover_processes, stack_state
 from dive_infra.automation.country_lock import Claim
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
 from dive_infra.config.naming import Names
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker import engine
 from dive_infra.identity.keycloak_admin import KeycloakError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from dive_infra.config.paths import ROOT
 from dive_infra.results.errors import DiveError
 
 Progress = Callable[[str], None]
 
-SOURCES = Path(__file__).parents[2] / "toolchain"
+SOURCES = ROOT / "toolchain"
 HEARTBEAT = 10.0  # seconds between two lines of progress while Go builds
 LOG_LINES = 20
 

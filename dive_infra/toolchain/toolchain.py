@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dive_infra.config.environment import cache_folder
 from dive_infra.toolchain import download, go_build
 from dive_infra.toolchain.go_build import Bundle, Program, Progress, Script, ToolchainError
 
-__all__ = ["PLUGINS", "Toolchain", "ToolchainError", "binary", "cache_dir", "ensure", "ensure_plugins", "key"]
+__all__ = ["PLUGINS", "Toolchain", "ToolchainError", "binary", "ensure", "ensure_plugins", "key"]
 
 PULUMI = "3.250.0"  # what is downloaded or built
 LANGUAGE_HOST = "3.79.0"  # what is built: later ones are in no module archive
@@ -91,20 +92,15 @@ class Toolchain:
     source: Literal["installed", "downloaded", "built"]
 
 
-def cache_dir() -> Path:
-    """What is kept between runs and checkouts: $DIVE_CACHE, else ~/.cache/dive."""
-    return Path(os.environ.get("DIVE_CACHE") or Path.home() / ".cache" / "dive")
-
-
 def ensure(cache: Path | None, progress: Progress) -> Toolchain:
     """A supported Pulumi with its Python language host. Raises ToolchainError."""
-    cache = cache or cache_dir()
+    cache = cache or cache_folder()
     return find(cache, progress) or _downloaded(cache, progress) or _built(cache, progress)
 
 
 def find(cache: Path | None, progress: Progress) -> Toolchain | None:
     """The Pulumi that is there, nothing downloaded or built."""
-    cache = cache or cache_dir()
+    cache = cache or cache_folder()
     return _installed(cache, progress) or _cached(cache)
 
 
@@ -132,7 +128,7 @@ def binary(name: str, progress: Progress, cache: Path | None = None) -> Path:
     Raises ToolchainError, and KeyError for a name that no bundle has.
     """
     owner = _owner(name)
-    return go_build.ensure(owner, BUNDLES[owner], cache or cache_dir(), progress) / name
+    return go_build.ensure(owner, BUNDLES[owner], cache or cache_folder(), progress) / name
 
 
 def key(name: str) -> str:

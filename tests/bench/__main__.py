@@ -16,10 +16,10 @@ import docker
 from rich.console import Console
 
 from dive_infra.automation.stack_state import declared
-from dive_infra.automation.workspace import ROOT
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
 from dive_infra.checks.spec import VerificationSpec
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker import engine
 from dive_infra.orchestration.states import Phase
 from tests.bench import chain, figures, floors

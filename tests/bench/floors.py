@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.coalition.country import Country
 
 PROGRAM = Path(__file__).parent / "floor"

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 
 _LEFT_BEHIND = (".git", ".venv", ".dive", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 

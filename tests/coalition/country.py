@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.automation.workspace import ROOT
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
+from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings, load
 
 # Another one where a second run of these tests shares the engine.

@@ -14,12 +14,12 @@ import psycopg
 from dive_infra.automation.stack_state import declared
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import SeedingSpec
+from dive_infra.clients.trust import ca_file
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines.docker import declaration
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
-from dive_infra.orchestration.connection import trust
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
@@ -136,7 +136,7 @@ def _databases(country: Country, resources: Mapping[str, Any]) -> list[str]:
         password=plain(resources["secret-postgres-superuser"]["outputs"]["value"]),
         dbname=SUPERUSER,
         sslmode="verify-full",
-        sslrootcert=str(trust(country.outputs()["ca_certificate"])),
+        sslrootcert=str(ca_file(country.outputs()["ca_certificate"])),
     ) as server:
         roles = "SELECT 'role ' || rolname, rolsuper, rolcanlogin, rolcreatedb FROM pg_roles WHERE rolname !~ '^pg_'"
         databases = "SELECT 'database ' || datname, pg_get_userbyid(datdba) FROM pg_database"

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import psutil
 
-from dive_infra.process.crash_points import VARIABLE
+from dive_infra.config.environment import STEPS
 from tests.coalition.country import Country
 
 _GATHER = 0.4  # seconds in which other threads reach points of their own
@@ -111,7 +111,7 @@ def deploy(country: Country, chosen: Chosen, provider_too: bool = False) -> Kill
     boundaries = Boundaries(chosen)
     runner = country.runner
     command = [*runner.command("up", "--yes", "--skip-preview"), "--json"]
-    environment = {**runner.environment, VARIABLE: str(boundaries.path)}
+    environment = {**runner.environment, STEPS: str(boundaries.path)}
     killed = Killed()
     started = time.monotonic()
     with (

@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.config.paths import ROOT
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DATABASE, DatabaseAccess, deployer
 from dive_infra.orchestration.states import Phase

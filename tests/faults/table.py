@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.faults import case, deployment, engine, realm, record
 from tests.faults.case import Case
 from tests.faults.fault import Fault

@@ -16,7 +16,7 @@ import pytest
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import operations, recover
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.support.reporter import RecordingReporter
 
 pytestmark = pytest.mark.timeout(120)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import docker
 import pytest
 
-from dive_infra.components.approval import ASSUME
+from dive_infra.config.environment import ASSUME_GRANT
 from dive_infra.config.naming import LOOPBACK, SERVICES
 from tests.coalition.country import Country
 from tests.coalition.live import remains, running, told
@@ -24,7 +24,7 @@ def test_a_spoke_without_its_hub_says_which_hub_it_misses(fra: Country) -> None:
 def test_a_grant_is_assumed_in_previews_alone(
     fra: Country, docker_engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ASSUME, "yes")
+    monkeypatch.setenv(ASSUME_GRANT, "yes")
     seen = fra.preview()
     assert seen.ok, told(seen)
     assert "preflight-checkpoint" in seen.changed("create")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from dive_infra.plans.plan import Preview
 
 

@@ -7,8 +7,8 @@ import docker
 import jsonschema
 import pytest
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.verification import path
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import look
 from dive_infra.identity.login import login
 from tests.coalition.country import Country

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.coalition.country import NAMESPACE, Country
 from tests.coalition.live import running
 from tests.faults.case import Case

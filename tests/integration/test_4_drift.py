@@ -7,7 +7,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
 from tests.coalition import checkout
 from tests.coalition.country import Country

@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as seen
 from selenium.webdriver.support.wait import WebDriverWait
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.coalition.country import Country
 
 ARTIFACTS = ROOT / "artifacts"

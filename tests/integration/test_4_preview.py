@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from psycopg import sql
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.states import Phase

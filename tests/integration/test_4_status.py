@@ -14,9 +14,9 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
-from dive_infra.automation import workspace
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
+from dive_infra.config import paths
+from dive_infra.config.paths import ROOT
 from dive_infra.diagnosis.support_bundle import HIDDEN
 from dive_infra.engines.docker.containers import await_healthy
 from tests.coalition.country import Country
@@ -33,7 +33,7 @@ def dive(usa: Country, home: Path, monkeypatch: pytest.MonkeyPatch) -> Dive:
     """`./dive`, on the coalition under test."""
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.setenv(name, usa.environment[name])
-    monkeypatch.setattr(workspace, "STACKS", home)
+    monkeypatch.setattr(paths, "STACKS", home)
     return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
 
 

@@ -21,10 +21,10 @@ import pytest
 
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import operations
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.environment import STEPS
+from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.orchestration.states import State
-from dive_infra.process.crash_points import VARIABLE
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
 from tests.coalition.live import documents, record, told
@@ -85,7 +85,7 @@ def wanted(usa: Country, fra: Country) -> int:
 def midway(fra: Country, wanted: int) -> Iterator[tuple["subprocess.Popen[str]", Boundaries]]:
     """The command in the middle of writing documents."""
     with Boundaries(lambda point: point == WRITING) as boundaries:
-        running = begin(fra.runner, **{VARIABLE: str(boundaries.path)})
+        running = begin(fra.runner, **{STEPS: str(boundaries.path)})
         try:
             assert boundaries.reached.wait(PATIENCE), end(running)
             yield running, boundaries

@@ -6,8 +6,9 @@ from zlib import decompressobj
 import docker
 import pytest
 
-from dive_infra.automation.workspace import ROOT, pulumi_home
+from dive_infra.automation.workspace import pulumi_home
 from dive_infra.config.credentials import own
+from dive_infra.config.paths import ROOT
 from dive_infra.crypto import pki
 from tests.coalition import checkout
 from tests.coalition.country import NAMESPACE, Country

@@ -6,7 +6,7 @@ import docker
 import pytest
 
 from dive_infra.automation.pending_creates import AGAIN, REMOVE
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.coalition.country import Country
 from tests.coalition.live import told
 from tests.faults.inventory import differing, inventory

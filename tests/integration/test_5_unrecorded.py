@@ -9,9 +9,9 @@ import pytest
 
 from dive_infra.automation.pending_creates import REMOVE, Removal, remove
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.clients.trust import ca_file
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
-from dive_infra.orchestration.connection import trust
 from tests.coalition.country import Country
 from tests.coalition.live import keycloak, plain, told
 
@@ -162,7 +162,7 @@ def superuser(country: Country, state: Mapping[str, Any]) -> "psycopg.Connection
         password=plain(secret["outputs"]["value"]),
         dbname=SUPERUSER,
         sslmode="verify-full",
-        sslrootcert=str(trust(country.outputs()["ca_certificate"])),
+        sslrootcert=str(ca_file(country.outputs()["ca_certificate"])),
         autocommit=True,
     )
 

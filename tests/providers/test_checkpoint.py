@@ -23,9 +23,9 @@ from dive_infra.checks.spec import (
     phase_of,
 )
 from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
-from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
 from dive_infra.dynamic.verification import VerificationProvider, _age
 from dive_infra.orchestration.access import DatabaseAccess, deployer
@@ -329,7 +329,7 @@ def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
     assert re.search(told, str(provider.drift_reason(given)))
     with pytest.raises(ProviderError, match=told):
         provider.update("orchestration", given, given)
-    monkeypatch.setenv(ACCEPT, "orchestration")
+    monkeypatch.setenv(ACCEPT_LOSS, "orchestration")
     provider.update("orchestration", given, given)
     assert "the loss of the record is accepted" in capsys.readouterr().out
     assert provider.drift_reason(given) is None

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
-from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.database_logins import DatabaseLoginsProvider
 from tests.support.record import Record
 
@@ -87,7 +87,9 @@ def test_a_dropped_database_is_made_anew_only_where_that_loses_nothing_or_is_acc
     assert outs["incarnations"] == {KEPT: 0, REMADE: 1}
     with record.superuser() as root:
         root.execute(f"DROP DATABASE {KEPT}".encode())
-    with pytest.raises(ProviderError, match=rf"(?s)database {KEPT} of FRA is gone.*{ACCEPT}={KEPT} pulumi up -s fra"):
+    with pytest.raises(
+        ProviderError, match=rf"(?s)database {KEPT} of FRA is gone.*{ACCEPT_LOSS}={KEPT} pulumi up -s fra"
+    ):
         PROVIDER.update("logins", outs, given)
-    monkeypatch.setenv(ACCEPT, KEPT)
+    monkeypatch.setenv(ACCEPT_LOSS, KEPT)
     assert mended(given, outs)["incarnations"] == {KEPT: 1, REMADE: 1}

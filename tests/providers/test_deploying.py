@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.orchestration.records import Run

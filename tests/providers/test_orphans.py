@@ -12,13 +12,12 @@ from docker.errors import NotFound
 from dive_infra.checks import preflight
 from dive_infra.checks.runner import Wrong
 from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.environment import ACCEPT_LOSS, REMOVE
 from dive_infra.dynamic.base import ProviderError
-from dive_infra.dynamic.data_volume import ACCEPT
 from dive_infra.dynamic.orphans import OrphansProvider
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import session
-from dive_infra.results.finding import REMOVE
 from tests.support.record import HUB_NAMES, Book, Record
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
@@ -82,8 +81,8 @@ def test_named_orphans_go_and_data_only_with_a_word(
     assert DATA in str(PROVIDER.drift_reason(inputs()))
     PROVIDER.create_resource(inputs())
     assert names(left) == {DATA}
-    assert f"data volume {DATA} is kept; to give its data up: {ACCEPT}={DATA}" in capsys.readouterr().out
-    monkeypatch.setenv(ACCEPT, DATA)
+    assert f"data volume {DATA} is kept; to give its data up: {ACCEPT_LOSS}={DATA}" in capsys.readouterr().out
+    monkeypatch.setenv(ACCEPT_LOSS, DATA)
     PROVIDER.create_resource(inputs())
     assert names(left) == set()
     assert preflight.owners(FRANCE, "fra-new", ("redis",))

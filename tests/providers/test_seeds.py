@@ -12,10 +12,10 @@ from pymongo.database import Database
 from dive_infra.catalog.datastores import ROOT_USER, mongodb
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.crypto.pki import public_key
 from dive_infra.engines.docker import engine
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import FIRST, MANIFESTS, WHOLE, BatchState, Counts, Loader, SeedConflict
-from dive_infra.seeds.sealing import public_key
 from dive_infra.seeds.store import SeedStoreRefused, SeedStoreUnreachable, Target, connect
 from tests.support.lab import lab
 

@@ -30,6 +30,7 @@ from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.crypto.pki import public_key
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.identity import https
@@ -37,7 +38,6 @@ from dive_infra.images.resolution import resolve
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import document
 from dive_infra.seeds.loader import Loader
-from dive_infra.seeds.sealing import public_key
 from dive_infra.seeds.store import Target, connect
 from tests.support.lab import Lab, lab
 

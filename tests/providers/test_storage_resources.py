@@ -8,11 +8,11 @@ import docker
 import pytest
 from docker.errors import NotFound
 
+from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.data_volume import DataVolumeProvider
 from dive_infra.dynamic.network_probe import NetworkProbeProvider
 from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.data_loss import ACCEPT
 from dive_infra.engines.docker.networks import called
 from dive_infra.images import resolution
 
@@ -81,7 +81,7 @@ def test_one_that_docker_made_in_its_place_is_lost_all_the_same(
 ) -> None:
     client.volumes.get(VOLUME).remove()
     client.volumes.create(VOLUME)
-    monkeypatch.setenv(ACCEPT, VOLUME)
+    monkeypatch.setenv(ACCEPT_LOSS, VOLUME)
     with pytest.raises(ProviderError, match=r"is of stack \(none\), not of t-1"):
         DataVolumeProvider().update(VOLUME, made, INPUTS)
     assert client.volumes.get(VOLUME), "nothing is removed that might be somebody's"
@@ -94,13 +94,13 @@ def test_an_accepted_loss_begins_another_incarnation_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     client.volumes.get(VOLUME).remove()
-    monkeypatch.setenv(ACCEPT, f"another,{VOLUME}")
+    monkeypatch.setenv(ACCEPT_LOSS, f"another,{VOLUME}")
     after = DataVolumeProvider().update(VOLUME, made, INPUTS).outs
     assert after
     assert after["incarnation"] == made["incarnation"] + 1
     assert client.volumes.get(VOLUME).attrs["Labels"] == LABELS
     assert not DataVolumeProvider().diff(VOLUME, after, INPUTS).changes
-    assert f"{ACCEPT} names {VOLUME}, which is not lost" in capsys.readouterr().out
+    assert f"{ACCEPT_LOSS} names {VOLUME}, which is not lost" in capsys.readouterr().out
 
 
 def test_the_volume_of_another_stack_is_not_taken(client: docker.DockerClient) -> None:

@@ -18,7 +18,7 @@ from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import Browser, LoginFailed
 from dive_infra.identity.link_data import certificates
-from dive_infra.identity.realm_data import AUDIENCE
+from dive_infra.identity.realm_data import PORTAL_AUDIENCE
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _CodeFlow:
         identity = self._verified("ID token", tokens["id_token"], keys, self.portal.client)
         if identity.get("nonce") != self.nonce:
             raise LoginFailed("ID token", self.portal.host("keycloak"), "the nonce that was sent", "another")
-        claims = self._verified("access token", tokens["access_token"], keys, AUDIENCE)
+        claims = self._verified("access token", tokens["access_token"], keys, PORTAL_AUDIENCE)
         return LoginResult(
             hosts=tuple(self.browser.hosts),
             claims=claims,

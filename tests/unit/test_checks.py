@@ -38,7 +38,6 @@ from dive_infra.checks.verification import cases
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
-from dive_infra.dynamic.base import ago
 from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.report import ReportProvider
 from dive_infra.dynamic.verification import VerificationProvider
@@ -49,6 +48,7 @@ from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
 from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
 from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import age, ago
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
@@ -358,7 +358,7 @@ def test_a_login_passes_the_portal_and_the_realms_on_the_way() -> None:
     [(8, "8 s ago"), (100, "100 s ago"), (720, "12 min ago"), (3 * 3600, "3 h ago"), (5e5, "6 days ago")],
 )
 def test_an_age_is_told_as_people_say_it(back: float, told: str) -> None:
-    assert ago((datetime.now(UTC) - timedelta(seconds=back)).isoformat()) == told
+    assert ago(age((datetime.now(UTC) - timedelta(seconds=back)).isoformat())) == told
 
 
 # Report

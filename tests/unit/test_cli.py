@@ -12,13 +12,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from dive_infra.automation import drift, workspace
+from dive_infra.automation import drift
 from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.checks.runner import Check
 from dive_infra.cli import progress, stacks
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
+from dive_infra.config import paths
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
 from dive_infra.images import resolution
@@ -52,7 +53,7 @@ def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text(text)
-    monkeypatch.setattr(workspace, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     result = CliRunner().invoke(app, ["up", "USA"])
     assert result.exit_code == 2
     assert told in result.stderr
@@ -62,14 +63,14 @@ def test_secrets_of_a_stack_file_stay_encrypted_and_do_not_disturb(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:secrets:\n    redis:\n      secure: v1:abc\n")
-    monkeypatch.setattr(workspace, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     assert [s.country for s in stacks.chosen(["usa"])] == ["USA"]
 
 
 def test_the_list_of_images_says_what_is_on_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for country in ("usa", "fra"):
         (tmp_path / f"Pulumi.{country}.yaml").touch()
-    monkeypatch.setattr(workspace, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
 
     def find(_: object, service: str, __: str) -> ResolvedImage | None:
         return ResolvedImage("sha256:" + "a" * 64, "dive/redis:1", "present") if service == "redis" else None
@@ -109,7 +110,7 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
         f"print(run([{sys.executable!r}, '-c', {child!r}], pathlib.Path('.'), os.environ))"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=workspace.ROOT, start_new_session=True
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=paths.ROOT, start_new_session=True
     ) as command:
         assert command.stdout
         assert command.stdout.readline() == "go\n"

@@ -5,9 +5,9 @@ import ast
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import EPILOG, MEANINGS, Exit, worst
+from dive_infra.config.paths import ROOT
 from dive_infra.results.codes import CODES, GROUPS, KINDS, UnknownCode, find, page
 
 PACKAGE = ROOT / "dive_infra"

@@ -3,6 +3,7 @@
 `pytest tests/unit/test_docs.py --docs` writes the outputs that pages show.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from urllib.parse import unquote
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
+from dive_infra.config import environment
+from dive_infra.config.environment import VARIABLES
+from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from tests.unit.test_rooms import ORDER
 
@@ -75,6 +78,24 @@ def test_the_page_of_environment_variables_names_exactly_those_of_the_code() -> 
     listed = re.findall(r"`(_?DIVE_[A-Z_]+)`", (DOCS / "reference" / "environment.md").read_text())
     assert len(variables()) > 8, "else the code was not read"
     assert {*listed} == variables()
+
+
+def test_the_page_of_environment_variables_shows_their_table() -> None:
+    page = (DOCS / "reference" / "environment.md").read_text()
+    rows = [re.split(r" *\| *", line.strip("| ")) for line in page.splitlines() if line.startswith("| `")]
+    shown = {row[0].strip("`"): row[1:] for row in rows}
+    for variable in VARIABLES:
+        assert {variable.purpose, variable.readers} <= {*shown[variable.name]}, variable.name
+    assert {variable.name for variable in VARIABLES} == variables()
+
+
+def test_only_their_module_names_environment_variables_of_our_own() -> None:
+    for path in (ROOT / "dive_infra").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        described = {id(getattr(node, "value", None)) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and id(n) not in described]
+        named = [n.value for n in texts if isinstance(n.value, str) and re.search(r"\bDIVE_[A-Z]", n.value)]
+        assert not named or path == Path(environment.__file__), f"{name(path)}: {named}"
 
 
 def test_the_page_of_settings_names_every_setting() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from tests.faults.table import CASES, MEASURED, Healed, Repaired, healing, keep, kept, published
 
 

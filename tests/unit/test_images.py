@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dive_infra.catalog import datastores, keycloak
+from dive_infra.config import paths
 from dive_infra.engines.docker import engine
 from dive_infra.images import recipes, registry
 
@@ -19,15 +20,15 @@ REFERENCES = {
     "redis": datastores.REDIS_IMAGE,
 }
 SERVICES = ("backend", "kas", "frontend")
-DIRECTORIES = sorted(path for path in (recipes.ROOT / "images").iterdir() if path.is_dir())
+DIRECTORIES = sorted(path for path in (paths.ROOT / "images").iterdir() if path.is_dir())
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of images/ and services/ that a test may edit."""
     for folder in ("images", "services"):
-        shutil.copytree(recipes.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(recipes, "ROOT", tmp_path)
+        shutil.copytree(paths.ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     recipes.forget()
     yield tmp_path
     recipes.forget()

@@ -8,7 +8,6 @@ import yaml
 from typer.testing import CliRunner
 
 from dive_infra.automation import stack_config
-from dive_infra.automation import workspace as machine_state
 from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.catalog.services import services
 from dive_infra.checks.objects import Object
@@ -16,6 +15,7 @@ from dive_infra.cli import fleet, nuke
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import CountryRun
+from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
@@ -32,7 +32,7 @@ FRA = Names(parse("FRA"))
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "Pulumi.usa.yaml").write_text("# the hub\nconfig:\n  dive:spokes: [FRA] # approved\n")
     (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:hub: organization/dive/usa\n")
-    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     return tmp_path
 
 

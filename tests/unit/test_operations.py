@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from dive_infra.automation import state_export as exports
-from dive_infra.automation import workspace as machine_state
 from dive_infra.automation.backend_lock import updates
 from dive_infra.automation.stack_state import read
 from dive_infra.checks.spec import ConfigurationSpec, PreflightSpec, dump
 from dive_infra.cli import start
+from dive_infra.config import paths
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.diagnosis.history import RunHistory, markdown, runs
@@ -214,9 +214,9 @@ def test_only_verbs_that_look_begin_exports_early(
     for name in ("usa", "fra"):
         (tmp_path / f"Pulumi.{name}.yaml").touch()
     asked: list[str] = []
-    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     (tmp_path / "Pulumi.yaml").touch()
-    monkeypatch.setattr(machine_state, "HOME", tmp_path / ".dive")
+    monkeypatch.setattr(paths, "HOME", tmp_path / ".dive")
     monkeypatch.setattr(toolchain, "find", lambda *_: toolchain.Toolchain(Path("pulumi"), [], "installed"))
     monkeypatch.setattr(exports, "begin", lambda stack, _: asked.append(stack))
     start.begin(arguments)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.test import CHECKS
+from dive_infra.config.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 

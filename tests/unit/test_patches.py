@@ -16,7 +16,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from dive_infra.automation.workspace import ROOT
+from dive_infra.config.paths import ROOT
 from dive_infra.dynamic.guard import GuardProvider
 from dive_infra.dynamic.runtime import patches
 from tests.unit.test_program import Mocks

@@ -19,6 +19,7 @@ from dive_infra.catalog.spec import Material
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
+from dive_infra.crypto import pki
 from dive_infra.identity import opal_token
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import CORNERSTONES, document
@@ -142,7 +143,7 @@ def test_a_countrys_token_is_stable_and_its_own(key: str) -> None:
     assert token == opal_token.mint_opal_token(key, "FRA") != opal_token.mint_opal_token(key, "DEU")
     claims = jwt.decode(
         token,
-        opal_token.public_key(key),
+        pki.public_key(key),
         ["RS256"],
         audience=distribution.OPAL_AUDIENCE,
         issuer=distribution.OPAL_ISSUER,

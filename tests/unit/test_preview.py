@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from dive_infra.automation import preview_run
-from dive_infra.automation import workspace as machine_state
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli import stacks
 from dive_infra.cli.__main__ import app
+from dive_infra.config import paths
+from dive_infra.config.paths import ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import comment, provider_messages
 from dive_infra.plans.events import plan
@@ -197,7 +197,7 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA]\n")
     (tmp_path / "Pulumi.gbr.yaml").touch()
     (tmp_path / "Pulumi.fra.yaml").touch()
-    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     fra, gbr = stacks.chosen(["fra", "gbr"])
     assert preview_run.unapproved(fra) == []
     assert preview_run.unapproved(gbr) == [

@@ -28,8 +28,9 @@ ORDER = (
     {"toolchain"},
     {"catalog"},
     {"identity"},
+    {"process"},
     {"config"},
-    {"results", "process", "crypto"},
+    {"results", "crypto", "clients"},
 )
 # Modules that print or end a process of their own, and why.
 OWN_PROCESS = {

@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from dive_common import ztdf
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
+from dive_infra.crypto.pki import public_key
+from dive_infra.identity.clearances import LEVELS
 from dive_infra.seeds import clearances, communities
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import CORNERSTONES, LARGEST, document, documents
-from dive_infra.seeds.sealing import KeyService, public_key, seal
+from dive_infra.seeds.sealing import KeyService, seal
 
 PRIVATE = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = PRIVATE.private_bytes(
@@ -69,7 +71,7 @@ def test_every_pair_of_countries_has_permitted_and_refused_documents() -> None:
 
 def test_the_archive_is_mixed() -> None:
     made = documents(FRA, 200)
-    assert {d["classification"] for d in made} == set(clearances.LEVELS)
+    assert {d["classification"] for d in made} == set(LEVELS)
     assert len({d["title"] for d in made}) > 100
     assert all(set(d["COI"]) <= {row["_id"] for row in communities.definitions()} for d in made)
 

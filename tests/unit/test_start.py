@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from dive_infra.automation import workspace
+from dive_infra.config import paths
 from dive_infra.orchestration.states import Phase
 from dive_infra.toolchain.toolchain import Toolchain
 
 
 def test_the_program_loads_no_validator() -> None:
     code = "import sys, dive_infra.stacks.program, dive_infra.stacks.country; print(*sys.modules, sep='\\n')"
-    done = subprocess.run([sys.executable, "-c", code], cwd=workspace.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines())
     assert "dive_infra.checks.spec" in loaded
     assert not loaded & {f"dive_infra.checks.{phase.lower()}" for phase in Phase}
@@ -23,7 +24,7 @@ def test_the_program_loads_no_validator() -> None:
 
 def test_the_packages_of_providers_are_loaded_while_the_engine_looks_at_preflight() -> None:
     code = "import sys, dive_infra.stacks.program; print(*sys.modules, sep='\\n')"
-    done = subprocess.run([sys.executable, "-c", code], cwd=workspace.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines())
     assert "dive_infra.phases.preflight" in loaded
     assert not loaded & {"pulumi_docker", "pulumi_keycloak", "pulumi_postgresql"}
@@ -37,7 +38,7 @@ def test_the_trace_of_the_sdk_is_sent_to_the_engine_only_where_it_is_asked_for(a
         "pulumi.log.get_engine = lambda: engine; pulumi.log.debug('a'); pulumi.log.warn('b'); print(sent)"
     )
     command, environment = [sys.executable, "-c", code], os.environ | {"DIVE_TRACEBACK": asked}
-    done = subprocess.run(command, cwd=workspace.ROOT, env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == f"{sent}\n"
 
 
@@ -46,7 +47,7 @@ def test_a_process_that_lives_for_seconds_ends_without_looking_for_garbage() -> 
         "import atexit, gc; from dive_infra.process import gc_tuning; often = gc.get_threshold()[0];"
         "atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.get_threshold()[0] > often)); gc_tuning.tune()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=workspace.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "True True\n"
 
 
@@ -75,7 +76,7 @@ with contextlib.suppress(TypeError):
 @pytest.mark.parametrize("code", [_PROGRAM, _PROVIDERS, _PACK], ids=["the program", "our providers", "the policy pack"])
 def test_every_process_of_a_run_is_one_that_lives_for_seconds(code: str) -> None:
     asked = "import gc, atexit; atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
-    done = subprocess.run([sys.executable, "-c", asked + code], cwd=workspace.ROOT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", asked + code], cwd=paths.ROOT, capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
 
 
@@ -105,16 +106,14 @@ def test_looks_at_live_resources_do_not_wait_for_each_other() -> None:
 def test_a_verb_ends_without_waiting_for_threads_of_client_libraries(verb: list[str], code: int) -> None:
     idle = "import sys, threading, time; threading.Thread(target=time.sleep, args=(60,)).start()"
     command = f"{idle}; sys.argv = ['./dive', *{verb}]; from dive_infra.cli import start; start.main()"
-    done = subprocess.run(
-        [sys.executable, "-c", command], cwd=workspace.ROOT, capture_output=True, text=True, timeout=30
-    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=paths.ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == code, done.stderr
     assert done.stdout or done.stderr
 
 
 def test_the_benchmark_needs_nothing_but_what_a_deployment_needs() -> None:
     code = "import sys; sys.modules['pytest'] = None; import tests.bench.__main__"
-    subprocess.run([sys.executable, "-c", code], cwd=workspace.ROOT, check=True)
+    subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, check=True)
 
 
 def test_what_is_started_in_the_background_heeds_an_interrupt() -> None:
@@ -124,5 +123,5 @@ def test_what_is_started_in_the_background_heeds_an_interrupt() -> None:
     command = ["sh", "-c", 'trap "" INT; "$@"', "shell", sys.executable]
     kept = subprocess.run([*command, *asked[1:]], capture_output=True, text=True, check=True)
     assert kept.stdout == "True\n", "this is how a shell starts it"
-    heeded = subprocess.run([*command, "-c", code], cwd=workspace.ROOT, capture_output=True, text=True, check=True)
+    heeded = subprocess.run([*command, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
     assert heeded.stdout == "False\n"

@@ -18,10 +18,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from dive_infra.automation import workspace as machine_state
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import CheckpointState, StackState
-from dive_infra.automation.workspace import ROOT
 from dive_infra.checks.runner import Check, Validation
 from dive_infra.checks.spec import DeploymentSpec, Party, PreflightSpec, Spec, VerificationSpec, fingerprint
 from dive_infra.cli import doctor as doctor_verb
@@ -29,8 +27,10 @@ from dive_infra.cli import environment, output, status_table
 from dive_infra.cli import status as status_verb
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
+from dive_infra.config import paths
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
+from dive_infra.config.paths import ROOT
 from dive_infra.diagnosis.deep_checks import Examined
 from dive_infra.diagnosis.doctor_report import diagnose
 from dive_infra.diagnosis.history import HistoryReport
@@ -402,7 +402,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A coalition of two stack files whose France is stopped."""
     for name in ("usa", "fra"):
         (tmp_path / f"Pulumi.{name}.yaml").write_text("config: {}\n")
-    monkeypatch.setattr(machine_state, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     monkeypatch.setattr(status_verb, "ready", lambda: None)
     monkeypatch.setattr(status_verb, "Export", str)
     monkeypatch.setattr(status_verb, "look", lambda _, deadline: CASES["stopped"][0])

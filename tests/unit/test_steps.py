@@ -9,7 +9,8 @@ from threading import Thread
 import pytest
 
 import dive_infra
-from dive_infra.process.crash_points import VARIABLE, crash_point
+from dive_infra.config.environment import STEPS
+from dive_infra.process.crash_points import crash_point
 
 PACKAGE = Path(dive_infra.__file__).parent
 
@@ -32,7 +33,7 @@ PLACES = (
 
 
 def test_without_a_listener_a_step_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(STEPS, raising=False)
     with crash_point("make tea"):
         pass
 
@@ -43,7 +44,7 @@ def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkey
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
         server.listen()
-        monkeypatch.setenv(VARIABLE, str(path))
+        monkeypatch.setenv(STEPS, str(path))
 
         def answer() -> None:
             for _ in range(2):
@@ -61,7 +62,7 @@ def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkey
 
 
 def test_a_step_that_fails_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, "")
+    monkeypatch.setenv(STEPS, "")
     with pytest.raises(ZeroDivisionError), crash_point("make tea"):
         _ = 1 / 0
 

@@ -19,9 +19,9 @@ import pytest
 import typer
 import yaml
 
-from dive_infra.automation.workspace import ROOT
 from dive_infra.cli.__main__ import app
 from dive_infra.config.countries import parse
+from dive_infra.config.paths import ROOT
 from dive_infra.toolchain import toolchain
 
 PLACE = ROOT / ".github"

@@ -12,6 +12,7 @@ from threading import Lock
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, OlderSchema, Unreachable
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.text import first_line
 
 
 @dataclass
@@ -43,7 +44,7 @@ class DeploymentRun:
 
     def run_again(self, phase: Phase, why: str) -> None:
         """Note why `phase` runs again: the first line of `why`."""
-        self._reasons[phase] = why.strip().splitlines()[0]
+        self._reasons[phase] = first_line(why)
 
     def reason(self, phase: Phase) -> str:
         """Return why `phase` runs. A phase that is created for the first time was never diffed, so has no reason."""

@@ -4,12 +4,13 @@
 """
 
 import asyncio
-import os
 import sys
 import traceback
 from types import ModuleType
 
 import pulumi
+
+from dive_infra.config import environment
 
 TURNS = 20  # of the event loop; the SDK needs several until a registration is with the engine
 
@@ -40,7 +41,7 @@ def silence_debug_log() -> None:
     Upstream: pulumi/pulumi#7292 (closed; these four remain).
     Remove when: the SDK asks whether the engine shows debug messages before it sends them.
     """
-    if not os.environ.get("DIVE_TRACEBACK"):
+    if not environment.shows_traceback():
         setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy rejects the assignment)
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
+from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.results.remedy import UP
-
-ACCEPT = "DIVE_ACCEPT_LOSS"  # names of lost volumes, separated by commas, in the environment of one run
 
 
 def choice(volume: str, labels: Mapping[str, str]) -> tuple[str, str]:
@@ -15,5 +14,5 @@ def choice(volume: str, labels: Mapping[str, str]) -> tuple[str, str]:
     marks = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
     return (
         f"restore it: docker volume create {marks} {volume}, put the backup into it, then: {UP}",
-        f"accept the loss, in this one run: {ACCEPT}={volume} {UP}",
+        f"accept the loss, in this one run: {ACCEPT_LOSS}={volume} {UP}",
     )

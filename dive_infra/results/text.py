@@ -1,0 +1,26 @@
+"""Short forms for people: the first line of a message, and how long ago something was."""
+
+from datetime import UTC, datetime
+
+
+def first_line(message: str | BaseException) -> str:
+    """Return the first line of a text or of an error's message; the type's name of an error without a message."""
+    words = str(message).strip()
+    if not words and isinstance(message, BaseException):
+        return type(message).__name__
+    return words.partition("\n")[0].rstrip()
+
+
+def age(moment: str) -> float:
+    """Return the seconds since a moment (ISO 8601 with its zone)."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def ago(seconds: float | None) -> str:
+    """Return an age in words: `42 s ago`, `3 min ago`, `2 h ago`, `5 days ago`; `never` for None."""
+    if seconds is None:
+        return "never"
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"

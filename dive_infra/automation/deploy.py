@@ -21,7 +21,7 @@ from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
 from dive_infra.orchestration.states import State
 from dive_infra.process import lock_refusal
-from dive_infra.results.finding import listing
+from dive_infra.results.finding import Verdict, listing
 
 
 def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
@@ -50,7 +50,7 @@ def _uncovered(runner: Runner, before: Recovered) -> bool:
 def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Reporter) -> int:
     """Return the exit code of `pulumi up`; raises `UpdateInterrupted` or `CountryLocked`."""
     if refresh is None and (findings := unseen(recovered.state)):
-        reporter.line(listing(findings, "invalid"))
+        reporter.line(listing(findings, Verdict.INVALID))
         refresh = True
     flags = ["--refresh"] if refresh else []
     reporter.heading(" ".join(["pulumi up -s", runner.name, *flags]))

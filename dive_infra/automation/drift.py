@@ -6,7 +6,7 @@ from dive_infra.automation.stack_state import declared
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.orchestration.states import Phase
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import RemedyKind
 
 _GLANCE = 10.0  # seconds for one phase
@@ -22,4 +22,4 @@ def unseen(state: dict[str, Any]) -> list[Finding]:
 
 
 def _hidden(finding: Finding) -> bool:
-    return finding.answer == "invalid" and not finding.advisory and finding.remedy.kind == RemedyKind.REFRESH
+    return finding.verdict == Verdict.INVALID and not finding.advisory and finding.remedy.kind == RemedyKind.REFRESH

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity.client_secret_check import refusal
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable
 from dive_infra.identity.link_policy import BASE_PATH, link_account
 from dive_infra.identity.realm_diff import compare, compare_link, refresh
+from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
 
@@ -49,9 +50,9 @@ def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str
     try:
         refused = refusal(names, client, value, ca, account, _SECONDS)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(error.cause, Remedy.update(names.country.code, "starts Keycloak")) from None
+        raise CheckUnknown(error.cause, Remedy.update(names.country.code, "starts Keycloak")) from None
     if refused:
-        raise Wrong(f"refused ({refused})", "the one that is declared", refresh(names), 1306)
+        raise CheckFailed(f"refused ({refused})", "the one that is declared", refresh(names), Code.CLIENT_SECRET)
     return "accepted"
 
 
@@ -68,6 +69,6 @@ def _asked(
         with KeycloakAdmin(access, _SECONDS) as admin:
             return question(admin)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(error.cause, _STARTS) from None
+        raise CheckUnknown(error.cause, _STARTS) from None
     except Forbidden as error:
-        raise CouldNotTell(error.cause, right) from None
+        raise CheckUnknown(error.cause, right) from None

@@ -13,7 +13,7 @@ from redis.exceptions import AuthenticationError, RedisError
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects
-from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients import mongodb as mongodb_client
 from dive_infra.clients import redis as redis_client
@@ -25,7 +25,8 @@ from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import first_line
 
@@ -73,9 +74,9 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
     sentence = f"{declared.name} runs as declared, healthy"
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
-        code = 1102 if FILES in found else 1202
+        code = Code.SERVICE_FILES if FILES in found else Code.CONTAINER
         return Finding(
-            sentence, "invalid", expected, found, _UP,
+            sentence, Verdict.INVALID, expected, found, _UP,
             code=code, topic="containers", advisory=advisory, subject=declared.name,
         )  # fmt: skip
 
@@ -90,7 +91,7 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
         return wrong(f"other files in {FILES}", "those that were written")
     if not now.healthy:
         return wrong(now.describe(), "running, healthy", advisory=container.service_class != "core")
-    return Finding(sentence, "valid", found=now.describe(), topic="containers")
+    return Finding(sentence, Verdict.VALID, found=now.describe(), topic="containers")
 
 
 def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
@@ -105,17 +106,17 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
     except Unreachable as error:
-        raise objects.silent(error.cause, "an answer", _UP, 1406) from None
+        raise objects.silent(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
-        raise Wrong(error.cause, f"a login as {database.user}", _UP, 1406) from None
+        raise CheckFailed(error.cause, f"a login as {database.user}", _UP, Code.DATABASE) from None
     except psycopg.Error as error:
-        raise CouldNotTell(" ".join(str(error).split())) from None
+        raise CheckUnknown(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
         found, wanted = (
             f"superuser {row and row[0]}, owner {row and row[1]}",
             f"an ordinary role, owner {database.user}",
         )
-        raise Wrong(found, wanted, Remedy.refresh(), 1406)
+        raise CheckFailed(found, wanted, Remedy.refresh(), Code.DATABASE)
     return "logged in"
 
 
@@ -124,9 +125,9 @@ def mongodb(names: Names, password: str, ca: str) -> str:
         try:
             collections = client[names.mongo_database].list_collection_names()
         except OperationFailure as error:
-            raise Wrong(str(error), f"a login as {ROOT_USER}", _UP, 1406) from None
+            raise CheckFailed(str(error), f"a login as {ROOT_USER}", _UP, Code.DATABASE) from None
         except PyMongoError as error:
-            raise objects.silent(first_line(error), "an answer", _UP, 1406) from None
+            raise objects.silent(first_line(error), "an answer", _UP, Code.DATABASE) from None
     return f"{len(collections)} collections"
 
 
@@ -135,9 +136,9 @@ def redis(names: Names, password: str, ca: str) -> str:
     try:
         client.ping()
     except AuthenticationError as error:
-        raise Wrong(str(error), "a login", _UP, 1406) from None
+        raise CheckFailed(str(error), "a login", _UP, Code.DATABASE) from None
     except RedisError as error:
-        raise objects.silent(first_line(error), "an answer", _UP, 1406) from None
+        raise objects.silent(first_line(error), "an answer", _UP, Code.DATABASE) from None
     finally:
         client.close()
     return "PONG"
@@ -151,9 +152,11 @@ def opa(names: Names, token: str, ca: str) -> str:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
-        raise objects.silent(f"{url}: {first_line(error)}", "an answer", _UP, 1405) from None
+        raise objects.silent(f"{url}: {first_line(error)}", "an answer", _UP, Code.DECISION_OR_API) from None
     if bearer != 200 or nobody not in (401, 403):
-        raise Wrong(f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, 1405)
+        raise CheckFailed(
+            f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
+        )
     return "default deny, token asked"
 
 
@@ -164,7 +167,7 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
         with keycloak_admin.KeycloakAdmin(access, _SECONDS) as there:
             there.get("/realms/master")
     except keycloak_admin.KeycloakError as error:
-        raise CouldNotTell(error.cause, Remedy.update(detail="starts Keycloak, then it is asked again")) from None
+        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then it is asked again")) from None
     return "logged in"
 
 
@@ -172,7 +175,7 @@ def schema(access: DatabaseAccess) -> str:
     try:
         session(access).compare()
     except Unreachable as error:
-        raise objects.silent(error.cause, "this program's schema", _UP, 1406) from None
+        raise objects.silent(error.cause, "this program's schema", _UP, Code.DATABASE) from None
     except (SchemaMismatch, LoginRefused) as error:
-        raise Wrong(error.cause, "this program's schema", error.remedy or _UP, 1406) from None
+        raise CheckFailed(error.cause, "this program's schema", error.remedy or _UP, Code.DATABASE) from None
     return "agrees"

@@ -8,11 +8,12 @@ import docker.errors
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object
-from dive_infra.checks.runner import Check, Wrong
+from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import SERVICES
 from dive_infra.crypto import pki
 from dive_infra.engines.docker import data_loss
+from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
 _UP = Remedy.update()
@@ -53,7 +54,12 @@ def present(
         kind = "volume" if listed is objects.volumes else "network"
         # A lost data volume is lost data: nobody makes it again in passing.
         remedy = _UP if kind == "network" else _choice(spec, [*missing, *(f.split()[0] for f in foreign)])
-        raise Wrong("; ".join(told), f"{len(wanted)} of stack {spec.stack}", remedy, 1205 if kind == "volume" else 1003)
+        raise CheckFailed(
+            "; ".join(told),
+            f"{len(wanted)} of stack {spec.stack}",
+            remedy,
+            Code.VOLUME_OR_DISK if kind == "volume" else Code.NETWORK,
+        )
     return ", ".join(wanted) or "none declared"
 
 
@@ -74,11 +80,11 @@ def images(wanted: Sequence[str]) -> str:
         except docker.errors.ImageNotFound:
             missing.append(image[:19])
     if missing:
-        raise Wrong(
+        raise CheckFailed(
             f"{', '.join(missing)} missing",
             f"{len(wanted)} images",
             Remedy.deploy(detail="obtains or builds them"),
-            1201,
+            Code.IMAGE,
         )
     return f"{len(wanted)} images"
 
@@ -87,12 +93,12 @@ def certificate(spec: InitializationSpec) -> str:
     try:
         left, covered = pki.days_left(spec.certificate), pki.covered(spec.certificate)
     except ValueError as error:
-        raise Wrong(f"not a certificate: {error}", "a PEM chain", _UP, 1101) from None
+        raise CheckFailed(f"not a certificate: {error}", "a PEM chain", _UP, Code.CERTIFICATE) from None
     missing = sorted(set(spec.covers) - covered)
     if missing:
-        raise Wrong(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", _UP, 1101)
+        raise CheckFailed(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", _UP, Code.CERTIFICATE)
     if left < spec.days:
-        raise Wrong(f"ends in {left:.1f} days", f"at least {spec.days} days", _RENEWED, 1101)
+        raise CheckFailed(f"ends in {left:.1f} days", f"at least {spec.days} days", _RENEWED, Code.CERTIFICATE)
     return f"{len(spec.covers)} names, {left:.0f} days left"
 
 
@@ -100,7 +106,7 @@ def issuer(chain: str, days: int) -> str:
     try:
         left = pki.days_left(chain)
     except ValueError as error:
-        raise Wrong(f"not a certificate: {error}", "a PEM chain", _UP, 1101) from None
+        raise CheckFailed(f"not a certificate: {error}", "a PEM chain", _UP, Code.CERTIFICATE) from None
     if left < days:
-        raise Wrong(f"ends in {left:.1f} days", f"at least {days} days", _RENEWED, 1101)
+        raise CheckFailed(f"ends in {left:.1f} days", f"at least {days} days", _RENEWED, Code.CERTIFICATE)
     return f"{left:.0f} days left"

@@ -8,10 +8,11 @@ import docker
 import docker.errors
 from requests.exceptions import RequestException
 
-from dive_infra.checks.runner import CouldNotTell, Wrong
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
+from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
 ANSWER_SECONDS = 5
@@ -19,29 +20,29 @@ REMEDY = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 
 def ask() -> docker.DockerClient:
-    """A client with short patience; raises `CouldNotTell` when no engine answers."""
+    """A client with short patience; raises `CheckUnknown` when no engine answers."""
     try:
         return engine.client(ANSWER_SECONDS)
     except EngineError as error:
-        raise CouldNotTell(error.cause, REMEDY) from None
+        raise CheckUnknown(error.cause, REMEDY) from None
 
 
 _WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
 
 
-def silent(found: str, expected: str, remedy: Remedy, code: int | None = None) -> Wrong | CouldNotTell:
+def silent(found: str, expected: str, remedy: Remedy, code: Code | None = None) -> CheckFailed | CheckUnknown:
     """What to raise for a server that does not answer.
 
     Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one
     that lets us wait and may be busy: whether it is well, its container tells.
     """
     if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
-        return CouldNotTell(found, remedy)
+        return CheckUnknown(found, remedy)
     try:
         ask().close()
-    except CouldNotTell as error:
+    except CheckUnknown as error:
         return error
-    return Wrong(found, expected, remedy, code)
+    return CheckFailed(found, expected, remedy, code)
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,4 @@ def _asked(request: Any) -> Any:
     try:
         return request()
     except (docker.errors.DockerException, RequestException) as error:
-        raise CouldNotTell(f"the engine did not answer: {error}", REMEDY) from None
+        raise CheckUnknown(f"the engine did not answer: {error}", REMEDY) from None

@@ -12,7 +12,7 @@ import psutil
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, labelled
-from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
@@ -23,6 +23,7 @@ from dive_infra.engines.docker.networks import called, ours_by_use
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.codes import Code
 from dive_infra.results.remedy import UP, Remedy
 
 _GIB = 1 << 30
@@ -70,13 +71,13 @@ def endpoint() -> str:
     try:
         found, said_by = engine.host()
     except EngineError as error:
-        raise CouldNotTell(error.cause, objects.REMEDY) from None
+        raise CheckUnknown(error.cause, objects.REMEDY) from None
     if not found.startswith("unix:"):
-        raise Wrong(
+        raise CheckFailed(
             f"{found} ({said_by})",
             f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
             Remedy.decide(f"DOCKER_HOST={SOCKET} {UP}"),
-            1203,
+            Code.ENGINE,
             final=True,
         )
     return found
@@ -86,7 +87,9 @@ def memory(minimum: float) -> str:
     client = objects.ask()
     has = client.info()["MemTotal"] / _GIB
     if has < minimum:
-        raise Wrong(f"{has:.1f} GiB", f"at least {minimum:g} GiB", Remedy.decide("give the engine more memory"), 1203)
+        raise CheckFailed(
+            f"{has:.1f} GiB", f"at least {minimum:g} GiB", Remedy.decide("give the engine more memory"), Code.ENGINE
+        )
     return f"version {client.version()['Version']}, {has:.1f} GiB"
 
 
@@ -97,11 +100,11 @@ def disk(minimum: float) -> str:
         return "in a virtual machine, not looked at"
     free = shutil.disk_usage(root).free / _GIB
     if free < minimum:
-        raise Wrong(
+        raise CheckFailed(
             f"{free:.1f} GiB free below {root}",
             f"at least {minimum:g} GiB",
             Remedy.decide(f"free space on {root}"),
-            1205,
+            Code.VOLUME_OR_DISK,
         )
     return f"{free:.0f} GiB free"
 
@@ -124,11 +127,11 @@ def ports(names: Names, services: Iterable[str]) -> str:
             taken.append(f"{port} ({service}) by {listening[port]}")
     if taken:
         key = f"dive:ports.{wanted[int(taken[0].split()[0])]}"
-        raise Wrong(
+        raise CheckFailed(
             "taken: " + "; ".join(taken),
             f"{len(wanted)} ports free on {LOOPBACK} or held by containers of {names.prefix}",
             Remedy.decide(f"end these programs, or choose other ports: pulumi config set --path {key} <port>"),
-            1007,
+            Code.CONFLICT,
         )
     return f"{len(wanted)} ports"
 
@@ -161,7 +164,7 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
         marks = sorted({o.labels["dive.stack"] for o in others if labelled(o, names) and o.labels.get("dive.stack")})
         named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
         removed = f"; where nobody deploys it any more: {REMOVE}={named} {UP}"
-        raise Wrong(
+        raise CheckFailed(
             "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
             f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
             Remedy.decide(
@@ -169,7 +172,7 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
                 f"{names.namespace}{removed if marks else ''}",
                 country=names.country.code,
             ),
-            1007,
+            Code.CONFLICT,
         )
     return f"{sum(labelled(o, names) for o in kept)} objects, all ours"
 
@@ -192,14 +195,14 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
     ]
     ours = [o for o in left if o.labels.get("dive.stack") == stack]
     if ours:
-        raise Wrong(
+        raise CheckFailed(
             "; ".join(f"{o.kind} {o.name}" for o in ours),
             f"only what stack {stack} declares",
             Remedy.decide(
                 "a run that removes a service removes its own; any other: "
                 + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours)
             ),
-            1207,
+            Code.LEFTOVER,
         )
     return "nothing"
 
@@ -212,9 +215,11 @@ def hub_healthy(hub: Names, ca: str) -> str:
             try:
                 status = http.get(url).status_code
             except httpx.HTTPError as error:
-                raise objects.silent(f"{url}: {error or type(error).__name__}", "an answer", remedy, 1002) from None
+                raise objects.silent(
+                    f"{url}: {error or type(error).__name__}", "an answer", remedy, Code.HUB_UNHEALTHY
+                ) from None
             if status != 200:
-                raise Wrong(f"{url} answers {status}", "200", remedy, 1002)
+                raise CheckFailed(f"{url} answers {status}", "200", remedy, Code.HUB_UNHEALTHY)
     return f"{len(urls)} answers"
 
 
@@ -226,11 +231,13 @@ def approved(access: DatabaseAccess, names: Names) -> str:
         store.compare()
         admitted = store.whose()
     except LoginRefused as error:
-        raise Wrong(error.cause, "a login that the hub has made", remedy, 1302) from None
+        raise CheckFailed(error.cause, "a login that the hub has made", remedy, Code.NOT_APPROVED) from None
     except SchemaMismatch as error:
-        raise Wrong(error.cause, "the schema and the rights of this program", Remedy.update(HUB_CODE), 1406) from None
+        raise CheckFailed(
+            error.cause, "the schema and the rights of this program", Remedy.update(HUB_CODE), Code.DATABASE
+        ) from None
     if admitted != code.lower():
-        raise Wrong(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, 1302)
+        raise CheckFailed(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, Code.NOT_APPROVED)
     return f"as {access.user}"
 
 
@@ -238,7 +245,9 @@ def unlocked(access: DatabaseAccess, names: Names) -> str:
     store: Store = session(access)
     holder = store.holder(names.country.code)
     if holder and holder.live and not store.holds(names.country.code):
-        raise Wrong(f"{holder} deploys it", "nobody", Remedy.wait(f"wait for it to end, then: {UP}"), 1007)
+        raise CheckFailed(
+            f"{holder} deploys it", "nobody", Remedy.wait(f"wait for it to end, then: {UP}"), Code.CONFLICT
+        )
     return "free" if not holder or not holder.live else "ours"
 
 
@@ -248,7 +257,7 @@ def _listening() -> dict[int, str]:
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
-        raise CouldNotTell(
+        raise CheckUnknown(
             "no right to list the listening programs of this machine", Remedy.decide("run as a user who may")
         ) from None
     for c in connections:

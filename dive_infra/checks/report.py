@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.process.crash_points import crash_point
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, Verdict
 
 
 class _Part(BaseModel):
@@ -31,7 +31,7 @@ class CheckResult(_Part):
 
     check: str
     topic: str
-    answer: Literal["valid", "invalid", "unknown"]
+    answer: Verdict
     expected: str
     found: str
     remedy: str
@@ -60,18 +60,18 @@ def make(spec: VerificationSpec, validation: Validation, run: str) -> Report:
     shown = [f for f in validation.findings if f.topic == "containers"]
     topics = {f.topic: True for f in validation.findings}
     for finding in validation.findings:
-        topics[finding.topic] &= finding.answer == "valid" or finding.advisory
+        topics[finding.topic] &= finding.verdict == Verdict.VALID or finding.advisory
     return Report(
         instance=names.country.code,
-        status="success" if validation.verdict == "valid" else "failure",
+        status="success" if validation.verdict == Verdict.VALID else "failure",
         timestamp=datetime.now(UTC),
         run=run,
         fingerprint=fingerprint(spec),
         seconds=round(validation.seconds, 3),
         containers=ContainerCounts(
-            running=sum(f.answer == "valid" or f.found.startswith("running") for f in shown),
-            unhealthy=sum(f.answer != "valid" and f.found.startswith("running") for f in shown),
-            stopped=sum(f.answer != "valid" and not f.found.startswith("running") for f in shown),
+            running=sum(f.verdict == Verdict.VALID or f.found.startswith("running") for f in shown),
+            unhealthy=sum(f.verdict != Verdict.VALID and f.found.startswith("running") for f in shown),
+            stopped=sum(f.verdict != Verdict.VALID and not f.found.startswith("running") for f in shown),
             total=len(shown),
         ),
         checks=topics,
@@ -84,7 +84,7 @@ def _result(f: Finding) -> CheckResult:
     return CheckResult(
         check=f.check,
         topic=f.topic,
-        answer=f.answer,
+        answer=f.verdict,
         expected=f.expected,
         found=f.found,
         remedy=str(f.remedy),

@@ -1,8 +1,8 @@
-"""Runs the checks of a phase side by side, each bounded in time, and gathers what they find.
+"""Run the checks of a phase side by side, each bounded in time, and collect their findings.
 
-A check returns what it found (valid), raises `Wrong` (invalid) or `CouldNotTell` (unknown), or returns findings of its
-own. Any other exception is unknown too: an error is never an answer. A check that has not ended by the deadline is
-unknown, and its thread is left to its own time limits.
+A check returns what it found (valid), raises `CheckFailed` (invalid) or `CheckUnknown` (unknown), or returns its own
+findings. Any other exception is unknown too: an error is never an answer. A check that misses the deadline is unknown;
+its thread ends by its own time limits.
 """
 
 import time
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
-from dive_infra.results.finding import Answer, Finding, evidence, verdict
+from dive_infra.results.finding import Finding, Verdict, evidence, overall
 from dive_infra.results.remedy import NO_REMEDY, Remedy
 
-_LATE = 1502  # the error code of a check that has not ended by the deadline
 PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before
 
 
-class Wrong(DiveError):
+class CheckFailed(DiveError):
     """The thing was looked at and is not as wanted; `final` as in `Finding`."""
 
     def __init__(
@@ -27,14 +27,14 @@ class Wrong(DiveError):
         found: str,
         expected: str = "",
         remedy: Remedy = NO_REMEDY,
-        code: int | None = None,
+        code: Code | None = None,
         final: bool = False,
     ) -> None:
         super().__init__(found, remedy, code, expected)
         self.found, self.final = found, final
 
 
-class CouldNotTell(DiveError):
+class CheckUnknown(DiveError):
     """The thing could not be looked at; `remedy` says what makes it visible."""
 
     def __init__(self, found: str, remedy: Remedy = NO_REMEDY) -> None:
@@ -61,13 +61,13 @@ class Validation:
     seconds: float
 
     @property
-    def verdict(self) -> Answer:
-        return verdict(self.findings)
+    def verdict(self) -> Verdict:
+        return overall(self.findings)
 
     @property
     def late(self) -> bool:
         """Whether a check had not ended in time."""
-        return any(f.code == _LATE for f in self.findings)
+        return any(f.code == Code.CHECK_LATE for f in self.findings)
 
     @property
     def evidence(self) -> str:
@@ -79,7 +79,7 @@ def run(checks: Sequence[Check], deadline: float) -> Validation:
     return settle(checks, deadline, again=())
 
 
-def settle(checks: Sequence[Check], patience: float, again: Sequence[Answer]) -> Validation:
+def settle(checks: Sequence[Check], patience: float, again: Sequence[Verdict]) -> Validation:
     """As `run`, and asks those with an answer in `again` once more until there is none or `patience` seconds are over.
 
     For what needs a moment after its cause is mended: a service that starts, data that travels.
@@ -99,8 +99,8 @@ def settle(checks: Sequence[Check], patience: float, again: Sequence[Answer]) ->
         pause = min(2 * pause, LONGEST)
 
 
-def _unsettled(finding: Finding, again: Sequence[Answer]) -> bool:
-    return finding.answer in again and not finding.advisory and not finding.final
+def _unsettled(finding: Finding, again: Sequence[Verdict]) -> bool:
+    return finding.verdict in again and not finding.advisory and not finding.final
 
 
 def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
@@ -120,24 +120,31 @@ def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
         found[place] = findings
     waited = f"no answer within {time.monotonic() - started:.1f} s"
     for place, check in checks.items():
-        late = Finding(check.sentence, "unknown", found=waited, code=_LATE, topic=check.topic, advisory=check.advisory)
+        late = Finding(
+            check.sentence,
+            Verdict.UNKNOWN,
+            found=waited,
+            code=Code.CHECK_LATE,
+            topic=check.topic,
+            advisory=check.advisory,
+        )
         found.setdefault(place, [late])
     return found
 
 
 def _run(check: Check) -> list[Finding]:
     started = time.monotonic()
-    blank = Finding(check.sentence, "valid", topic=check.topic, advisory=check.advisory, subject=check.subject)
+    blank = Finding(check.sentence, Verdict.VALID, topic=check.topic, advisory=check.advisory, subject=check.subject)
     try:
         answer = check.look()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
-    except Wrong as w:
-        told = replace(blank, answer="invalid", found=w.found, expected=w.expected, remedy=w.remedy)
+    except CheckFailed as w:
+        told = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
         findings = [replace(told, code=w.code, final=w.final)]
-    except CouldNotTell as c:
-        findings = [replace(blank, answer="unknown", found=c.found, remedy=c.remedy, code=1501)]
+    except CheckUnknown as c:
+        findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
     except Exception as error:  # noqa: BLE001 (whatever it is, it is no answer)
-        findings = [replace(blank, answer="unknown", found=_line(error), code=1501)]
+        findings = [replace(blank, verdict=Verdict.UNKNOWN, found=_line(error), code=Code.CHECK_UNKNOWN)]
     seconds = time.monotonic() - started
     return [replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic) for f in findings]
 

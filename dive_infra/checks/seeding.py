@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.checks.runner import Check, CouldNotTell
+from dive_infra.checks.runner import Check, CheckUnknown
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
 from dive_infra.identity.users import compare_users
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
@@ -50,7 +51,7 @@ def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
                 _finding(batch, look(batch)) for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
             ]
     except SeedStoreError as error:
-        raise CouldNotTell(
+        raise CheckUnknown(
             " ".join(str(error).split())[:300], Remedy.update(detail="starts MongoDB, then it is looked at")
         ) from None
 
@@ -64,11 +65,11 @@ def _finding(batch: Batch, state: BatchState) -> Finding:
     ]
     return Finding(
         f"batch {batch.id} is there, unaltered",
-        "valid" if state.valid else "invalid",
+        Verdict.VALID if state.valid else Verdict.INVALID,
         expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
         found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}{_read(batch, state)}",
         remedy=Remedy.update(),
-        code=None if state.valid else 1402,
+        code=None if state.valid else Code.SEED_DATA,
         topic="seed batches" if state.read is None else _read(batch, state).strip(", "),
         subject=f"seed batch {batch.id}",
     )
@@ -84,11 +85,11 @@ def users(spec: SeedingSpec) -> Sequence[Finding]:
         with KeycloakAdmin(access, _SECONDS) as admin:
             return compare_users(admin, spec.names)
     except KeycloakUnreachable as error:
-        raise CouldNotTell(error.cause, Remedy.update(detail="starts Keycloak, then the users are looked at")) from None
+        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then the users are looked at")) from None
     except NotFound as error:
-        raise CouldNotTell(
+        raise CheckUnknown(
             error.cause, Remedy.refresh(detail="makes the realm anew, then the users are looked at")
         ) from None
     except Forbidden as error:
         remedy = Remedy.decide(f"restore the service account {access.client_id} of realm master")
-        raise CouldNotTell(error.cause, remedy) from None
+        raise CheckUnknown(error.cause, remedy) from None

@@ -8,14 +8,15 @@ from typing import Any
 import httpx
 
 from dive_infra.checks import deployment, objects
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.login import PortalSession, login
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
@@ -74,11 +75,13 @@ def discovery(names: Names, ca: str) -> str:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
     except httpx.HTTPError as error:
-        raise objects.silent(f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, 1401) from None
+        raise objects.silent(
+            f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, Code.KEYCLOAK
+        ) from None
     except (ValueError, KeyError) as error:
-        raise Wrong(f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, 1401) from None
+        raise CheckFailed(f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, Code.KEYCLOAK) from None
     if issuer != names.issuer:
-        raise Wrong(issuer, names.issuer, remedy, 1404)
+        raise CheckFailed(issuer, names.issuer, remedy, Code.LOGIN_UNEXPECTED)
     return issuer
 
 
@@ -92,7 +95,7 @@ def _visits(spec: VerificationSpec) -> list[tuple[Party, Party]]:
 
 def visited(spec: VerificationSpec, validation: Validation) -> list[tuple[str, str, str, str, float]]:
     """The brokered logins that succeeded: source and target country, alias and client of the link, seconds."""
-    seconds = {f.check: f.seconds for f in validation.findings if f.answer == "valid"}
+    seconds = {f.check: f.seconds for f in validation.findings if f.verdict == Verdict.VALID}
     return [
         (
             whose.names.country.code,
@@ -133,7 +136,9 @@ class _Person:
                 home, here = whose.names.country, where.names.country
                 remedy = Remedy.refresh(home.code if here.is_hub else here.code)
                 wanted = f"{_user(whose.names)} logged in at {where.names.url('frontend')}"
-                raise Wrong(str(error), wanted, remedy, 1403, final=not error.away and self._given_up) from None
+                raise CheckFailed(
+                    str(error), wanted, remedy, Code.LOGIN_REFUSED, final=not error.away and self._given_up
+                ) from None
 
     @property
     def _given_up(self) -> bool:
@@ -143,7 +148,7 @@ class _Person:
 def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
     """The brokered login, its way, its claims, one document permitted and others denied, each for the right reason.
 
-    Raises `LoginFailed`, and `Wrong` where the session is not the one that was wanted.
+    Raises `LoginFailed`, and `CheckFailed` where the session is not the one that was wanted.
     """
     home, user = whose.names, _user(whose.names)
     with login(here, home, user, whose.password, ca) as session:
@@ -161,9 +166,9 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
         differing = [name for name in wanted if found[name] != wanted[name]]
         if differing:
             was, should = ({name: values[name] for name in differing} for values in (found, wanted))
-            raise Wrong(f"session {was}", f"session {should}", remedy, 1404)
+            raise CheckFailed(f"session {was}", f"session {should}", remedy, Code.LOGIN_UNEXPECTED)
         way = f"{user} by {' > '.join(session.hosts)}"
-        signed_in = Finding(_sentence(here, home), "valid", found=way, seconds=session.seconds)
+        signed_in = Finding(_sentence(here, home), Verdict.VALID, found=way, seconds=session.seconds)
         decided = [_decision(session, here, home.country.code, *c) for c in cases(here, home.country.code, documents)]
         return [signed_in, *decided]
 
@@ -195,7 +200,7 @@ def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
         if kind is not None:
             found.setdefault(kind, document["_id"])
     if "" not in found or len(found) < 2:
-        raise CouldNotTell(f"the seeds of {where.country.code} hold no document to permit and one to deny for {home}")
+        raise CheckUnknown(f"the seeds of {where.country.code} hold no document to permit and one to deny for {home}")
     return [(document, kind) for kind, document in sorted(found.items())]
 
 
@@ -213,11 +218,11 @@ def _decision(session: PortalSession, here: Names, home: str, document: str, den
     remedy = Remedy.update(here.country.code)
     return Finding(
         sentence,
-        "valid" if found == expected else "invalid",
+        Verdict.VALID if found == expected else Verdict.INVALID,
         expected,
         found,
         remedy,
-        code=1405,
+        code=Code.DECISION_OR_API,
         topic="decisions",
         subject=f"{document} for a user of {home} at {here.country.code}",
     )

@@ -23,6 +23,7 @@ from dive_infra.diagnosis import support_bundle as support
 from dive_infra.diagnosis.deep_checks import DEADLINE, examine
 from dive_infra.diagnosis.doctor_report import diagnose
 from dive_infra.diagnosis.status_report import CheckReport, DoctorReport, PatientReport
+from dive_infra.results.finding import Verdict
 
 
 def doctor(
@@ -78,9 +79,9 @@ def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE
 
 def outcome(patient: PatientReport) -> Exit:
     checks = [check for group in patient.groups for check in group.checks]
-    if any(c.answer == "invalid" and not c.warning for c in checks):
+    if any(c.answer == Verdict.INVALID and not c.warning for c in checks):
         return Exit.FINDINGS
-    return Exit.UNKNOWN if any(c.answer == "unknown" and not c.warning for c in checks) else Exit.OK
+    return Exit.UNKNOWN if any(c.answer == Verdict.UNKNOWN and not c.warning for c in checks) else Exit.OK
 
 
 def table(report: DoctorReport, console: Console) -> RenderableType:
@@ -96,7 +97,9 @@ def table(report: DoctorReport, console: Console) -> RenderableType:
 
 def _check(check: CheckReport, console: Console) -> list[RenderableType]:
     more = (
-        f" (and {check.findings - 1} more for this reason)" if check.findings > 1 and check.answer == "unknown" else ""
+        f" (and {check.findings - 1} more for this reason)"
+        if check.findings > 1 and check.answer == Verdict.UNKNOWN
+        else ""
     )
     told = f"{check.title}{more}"
     took = Text(f"{check.seconds:.1f} s", style="dim")
@@ -106,14 +109,14 @@ def _check(check: CheckReport, console: Console) -> list[RenderableType]:
             (0, 0, 0, 4),
         )
     ]
-    if check.answer != "valid":
+    if check.answer != Verdict.VALID:
         rows += [_more(word, text, console) for word, text in _details(check) if text]
     return rows
 
 
 def _details(check: CheckReport) -> list[tuple[str, str]]:
     return [
-        ("expected", check.expected if check.answer == "invalid" else ""),
+        ("expected", check.expected if check.answer == Verdict.INVALID else ""),
         ("next", check.next),
         ("see", f"./dive explain {check.code} ({check.link})" if check.link else ""),
     ]
@@ -128,9 +131,9 @@ def _last(report: DoctorReport, console: Console) -> Text:
     checks = [c for p in report.countries for g in p.groups for c in g.checks]
     looked = sum(c.findings for c in checks)
     off = {
-        "wrong": sum(c.answer == "invalid" and not c.warning for c in checks),
-        "warnings": sum(c.answer == "invalid" and c.warning for c in checks),
-        "could not be told": sum(c.findings for c in checks if c.answer == "unknown"),
+        "wrong": sum(c.answer == Verdict.INVALID and not c.warning for c in checks),
+        "warnings": sum(c.answer == Verdict.INVALID and c.warning for c in checks),
+        "could not be told": sum(c.findings for c in checks if c.answer == Verdict.UNKNOWN),
     }
     told = ", ".join(f"{what} {n}" for what, n in off.items() if n) or "everything is well"
     style = "green" if report.exit_code == Exit.OK else "red"

@@ -12,13 +12,14 @@ from rich.table import Table
 from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
 from dive_infra.automation.pulumi_cli import PulumiFailed, stacks
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
+from dive_infra.results.finding import Verdict
 from dive_infra.teardown import inventory, teardown
 from dive_infra.teardown.teardown import Inventory
 
@@ -39,7 +40,7 @@ def nuke(
             _refuse_while_spokes_live(settings)
         there = teardown.take_stock(settings.names, settings.hub)
         refuse_while_updating([code])
-    except (CouldNotTell, PulumiFailed) as error:
+    except (CheckUnknown, PulumiFailed) as error:
         fail(f"{error}; nothing was removed", Exit.UNKNOWN)
     except Busy as busy:
         fail(f"{busy}; nothing was removed; next: wait for it to end, then again", Exit.LOCKED)
@@ -125,6 +126,6 @@ def _prove(there: Inventory, problems: list[str]) -> None:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
     if there.away:
         console.print(f"[red]✗[/] what the hub holds of {code} remains: {escape(there.away)}", soft_wrap=True)
-    if problems or there.away or found.verdict != "valid":
+    if problems or there.away or found.verdict != Verdict.VALID:
         fail(f"some of {code} remains, see above; next: mend that, then: ./dive nuke {code}", Exit.PARTIAL)
     console.print(f"{code} is gone; next: ./dive up {code} begins anew")

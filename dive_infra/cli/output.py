@@ -11,7 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dive_infra.results.finding import Answer
+from dive_infra.results.finding import Verdict
 
 _MARKS: dict[str, tuple[str, str, str]] = {
     # kind -> sign, the same in ASCII, colour
@@ -65,10 +65,10 @@ def signs(text: str, console: Console) -> str:
     return text.translate(_SIGNS) if ascii_only(console) else text
 
 
-def kind(answer: Answer | None, advisory: bool = False) -> str:
-    if answer is None:
+def kind(verdict: Verdict | None, advisory: bool = False) -> str:
+    if verdict is None:
         return "none"
-    return ("warning" if advisory else "error") if answer == "invalid" else answer
+    return ("warning" if advisory else "error") if verdict == Verdict.INVALID else verdict
 
 
 def grid(rows: Iterable[Iterable[Text | str]], *ratios: int | None) -> Table:

@@ -28,7 +28,7 @@ from dive_infra.config.settings import PROJECT, Settings
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import look
 from dive_infra.orchestration.states import Phase
-from dive_infra.results.finding import listing
+from dive_infra.results.finding import Verdict, listing
 from dive_infra.rotation import rotation, sources
 from dive_infra.rotation.rotation import Reload, RolledBack, Stuck
 from dive_infra.rotation.sources import SourceError
@@ -157,9 +157,9 @@ def _refuse_flaws(settings: Settings, values: dict[str, str], names: list[str] |
 
 def _look(run: Reload, code: str) -> None:
     looked = run.look()
-    if looked.verdict != "valid" and looked.findings:
-        console.print(escape(listing(looked.findings, "invalid", "unknown")), soft_wrap=True)
-        unknown = looked.verdict == "unknown"
+    if looked.verdict != Verdict.VALID and looked.findings:
+        console.print(escape(listing(looked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
+        unknown = looked.verdict == Verdict.UNKNOWN
         fail(
             f"not every server of {code} can be told, see above; nothing was changed; next: ./dive up {code}",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
@@ -232,5 +232,5 @@ def _report(run: Reload, settings: Settings, before: dict[str, str], seconds: fl
     )
     if settings.is_hub and any(c.name in _SHARED for c in run.changes):
         console.print("spokes take over what they share with the hub at their next update; next: ./dive up --all")
-    if proven.findings and proven.verdict != "valid":
+    if proven.findings and proven.verdict != Verdict.VALID:
         fail(f"not everything is proven, see above; next: ./dive reload-secrets {code} again")

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from dive_infra.cli.output import grid, kind, mark, signs
 from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
+from dive_infra.results.finding import Verdict
 from dive_infra.results.text import ago
 
 _STATES = {"COMPLETE": "green", "RUNNING": "cyan", "NOT_DEPLOYED": "dim"}  # all others are red
@@ -62,7 +63,7 @@ def _title(country: CountryStatus, console: Console) -> Text:
 def _phase(phase: PhaseStatus, console: Console) -> list[Text | str]:
     """One verdict a row: what the validator finds wrong, else what the record says, else what the validator says."""
     checkpoint = ago(phase.age) if phase.age is not None else ""
-    recorded = phase.recorded not in ("", "COMPLETED") and phase.now != "invalid"
+    recorded = phase.recorded not in ("", "COMPLETED") and phase.now != Verdict.INVALID
     if recorded:
         sign, now = _RECORDED.get(phase.recorded, "none"), phase.recorded.replace("_", " ").lower()
     else:

@@ -19,7 +19,7 @@ from dive_infra.automation.stack_state import StackState, read
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.automation.workspace import pulumi_home
 from dive_infra.checks import preflight, runner
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
@@ -29,6 +29,7 @@ from dive_infra.diagnosis.snapshot import whole
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import UP, Remedy
 from dive_infra.results.text import first_line
@@ -66,7 +67,7 @@ class _Known:
         try:
             return self.record.result()
         except RecordError as error:
-            raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+            raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
 
 
 def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
@@ -126,7 +127,9 @@ def _pulumi() -> str:
     found = toolchain.find(None, told.append)
     if found is None:
         least = ".".join(map(str, toolchain.SUPPORTED[0]))
-        raise Wrong("; ".join(told) or "not on this machine", f"{least} or newer", Remedy.run("./dive env"), 1103)
+        raise CheckFailed(
+            "; ".join(told) or "not on this machine", f"{least} or newer", Remedy.run("./dive env"), Code.PULUMI
+        )
     return f"{found.source}, {found.pulumi}"
 
 
@@ -137,8 +140,8 @@ def _plugins() -> str:
         if not (pulumi_home() / "plugins" / f"resource-{name}-v{version}" / f"pulumi-resource-{name}").exists()
     ]
     if missing:
-        raise Wrong(
-            f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", Remedy.run("./dive env"), 1103
+        raise CheckFailed(
+            f"{', '.join(missing)} missing", f"{len(toolchain.PLUGINS)} plugins", Remedy.run("./dive env"), Code.PULUMI
         )
     return ", ".join(f"{name} {version}" for name, version in toolchain.PLUGINS.items())
 
@@ -158,18 +161,18 @@ def _state(name: str, stack: StackState | None, problem: DiveError | None, decla
 def _readable(name: str, stack: StackState | None, problem: DiveError | None) -> str:
     up = Remedy.update(name.upper())
     if isinstance(problem, NotDeployed):
-        raise Wrong("there is no such stack", "a deployed one", up)
+        raise CheckFailed("there is no such stack", "a deployed one", up)
     if problem:
-        raise CouldNotTell(
+        raise CheckUnknown(
             problem.cause,
             Remedy.decide(f"set the passphrase that it was made with: ./dive explain 1004; or: {UP}"),
         )
     assert stack is not None  # one of both
     if not stack.resources:
-        raise Wrong("nothing is in it", "a deployed country", up)
+        raise CheckFailed("nothing is in it", "a deployed country", up)
     for checkpoint in stack.checkpoints.values():
         if checkpoint.unreadable:
-            raise Wrong(checkpoint.unreadable, "declarations of this version", up, 1105)
+            raise CheckFailed(checkpoint.unreadable, "declarations of this version", up, Code.DECLARATION_UNREADABLE)
     return f"{stack.resources} resources, last updated at {stack.updated:%Y-%m-%d %H:%M:%S} by Pulumi {stack.program}"
 
 
@@ -177,8 +180,11 @@ def _accepted(name: str, declared: Declared) -> str:
     try:
         settings = declared()
     except ValueError as error:  # every refusal of a setting is one
-        raise Wrong(
-            " ".join(str(error).split()), "settings that are known", Remedy.decide(f"mend Pulumi.{name}.yaml"), 1005
+        raise CheckFailed(
+            " ".join(str(error).split()),
+            "settings that are known",
+            Remedy.decide(f"mend Pulumi.{name}.yaml"),
+            Code.SETTING,
         ) from None
     return f"country {settings.country}, namespace {settings.namespace}"
 
@@ -186,21 +192,21 @@ def _accepted(name: str, declared: Declared) -> str:
 def _same(name: str, stack: StackState, declared: Declared) -> str:
     deployed = stack.names
     if deployed is None:
-        raise CouldNotTell("no phase was completed yet", Remedy.update(stack.code))
+        raise CheckUnknown("no phase was completed yet", Remedy.update(stack.code))
     try:
         wanted = declared().names
     except ValueError:
-        raise CouldNotTell("the stack file is refused", Remedy.decide(f"mend Pulumi.{name}.yaml")) from None
+        raise CheckUnknown("the stack file is refused", Remedy.decide(f"mend Pulumi.{name}.yaml")) from None
     for what, here, there in (
         ("namespace", wanted.namespace, deployed.namespace),
         ("domain", wanted.domain, deployed.domain),
     ):
         if here != there:
-            raise Wrong(
+            raise CheckFailed(
                 f"{what} {here}",
                 f"{what} {there}, as deployed",
                 Remedy.run(f"pulumi config set dive:{what} {there} -s {name}"),
-                1005,
+                Code.SETTING,
             )
     return f"namespace {deployed.namespace}"
 
@@ -209,25 +215,25 @@ def _unlocked(name: str) -> str:
     held = updates(name)
     for update in held:
         if update.live is False:
-            raise Wrong(
+            raise CheckFailed(
                 f"left behind by {update}, which lives no more",
                 "no lock",
                 Remedy.run(f"pulumi cancel -s {name} --yes"),
-                1503,
+                Code.INTERRUPTED,
             )
     if held:
-        raise Wrong(
+        raise CheckFailed(
             f"{held[0]} runs an update",
             "nobody",
             Remedy.wait(f"wait for it to end, then: ./dive doctor {name.upper()}"),
-            1007,
+            Code.CONFLICT,
         )
     return "free"
 
 
 def _settled(stack: StackState) -> str:
     if stack.pending:
-        raise Wrong(", ".join(stack.pending), "none", Remedy.update(stack.code), 1503)
+        raise CheckFailed(", ".join(stack.pending), "none", Remedy.update(stack.code), Code.INTERRUPTED)
     return "none"
 
 
@@ -254,7 +260,7 @@ def _complete(known: _Known, up: Remedy) -> str:
     if state != State.COMPLETE:
         failure = next(iter(found.failures), None)
         cause = first_line(failure.message) if failure else found.current.reason if found.current else ""
-        raise Wrong(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, 1503)
+        raise CheckFailed(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, Code.INTERRUPTED)
     return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
 
 
@@ -263,18 +269,22 @@ def _phases(known: _Known, up: Remedy) -> str:
     for phase, spec in (stack.specs if stack else {}).items():
         step = record.steps.get(phase)
         if step is None or step.status != Status.COMPLETED:
-            raise Wrong(f"{phase} is {step.status if step else 'not there'}", Status.COMPLETED, up, 1505)
+            raise CheckFailed(
+                f"{phase} is {step.status if step else 'not there'}", Status.COMPLETED, up, Code.RECORD_MISMATCH
+            )
         if step.fingerprint != fingerprint(spec):
-            raise Wrong(f"{phase} was proven for another declaration", "the deployed one", up, 1505)
+            raise CheckFailed(
+                f"{phase} was proven for another declaration", "the deployed one", up, Code.RECORD_MISMATCH
+            )
     return f"{len(record.steps)} phases"
 
 
 def _free(known: _Known, up: Remedy) -> str:
     holder = known.overview().holder
     if holder and holder.live:
-        raise Wrong(f"{holder} deploys it", "nobody", Remedy.wait("wait for it to end"), 1007)
+        raise CheckFailed(f"{holder} deploys it", "nobody", Remedy.wait("wait for it to end"), Code.CONFLICT)
     if holder:
-        raise Wrong(f"left behind by {holder}", "released", up, 1503)
+        raise CheckFailed(f"left behind by {holder}", "released", up, Code.INTERRUPTED)
     return "free"
 
 
@@ -285,11 +295,13 @@ def _clock(known: _Known) -> str:
     try:
         there = read_overview(known.stack.store, known.stack.name).now.timestamp()
     except RecordError as error:
-        raise CouldNotTell(error.cause, Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, Remedy.update(HUB_CODE)) from None
     after = time.time()
     off = max(before - there, there - after, 0.0)
     if off > _SKEW:
-        raise Wrong(f"{off:.1f} s apart", f"at most {_SKEW:g} s", Remedy.decide("set the clock, for instance by NTP"))
+        raise CheckFailed(
+            f"{off:.1f} s apart", f"at most {_SKEW:g} s", Remedy.decide("set the clock, for instance by NTP")
+        )
     return f"{off:.1f} s apart"
 
 
@@ -299,8 +311,8 @@ def _clock(known: _Known) -> str:
 def _unproven(stack: StackState, phase: Phase) -> Check:
     def look() -> str:
         if phase in stack.checkpoints:
-            raise CouldNotTell(stack.checkpoints[phase].unreadable, Remedy.update(stack.code))
-        raise Wrong("never completed", Status.COMPLETED, Remedy.update(stack.code), 1503)
+            raise CheckUnknown(stack.checkpoints[phase].unreadable, Remedy.update(stack.code))
+        raise CheckFailed("never completed", Status.COMPLETED, Remedy.update(stack.code), Code.INTERRUPTED)
 
     return Check(f"{phase} is completed", "phase", look)
 
@@ -308,7 +320,7 @@ def _unproven(stack: StackState, phase: Phase) -> Check:
 def _report(spec: VerificationSpec) -> str:
     path, up = ROOT / spec.report, Remedy.update()
     if not path.exists():
-        raise CouldNotTell(
+        raise CheckUnknown(
             f"{spec.report} is not in this checkout", Remedy.update(detail=f"deployed from another one, or: {UP}")
         )
     return _of(path, spec, up)
@@ -319,8 +331,8 @@ def _of(path: Path, spec: VerificationSpec, up: Remedy) -> str:
         report: Mapping[str, Any] = json.loads(path.read_text())
         told = (report["instance"], report["fingerprint"], report["status"])
     except (ValueError, KeyError, TypeError):
-        raise Wrong(f"{path.name} is not whole", "a verification report", up, 1106) from None
+        raise CheckFailed(f"{path.name} is not whole", "a verification report", up, Code.LOCAL_FILE) from None
     wanted = (spec.own.names.country.code, fingerprint(spec), "success")
     if told != wanted:
-        raise Wrong(f"{path.name} is of {', '.join(told)}", ", ".join(wanted), up, 1106)
+        raise CheckFailed(f"{path.name} is of {', '.join(told)}", ", ".join(wanted), up, Code.LOCAL_FILE)
     return f"{path.name}, of {report['timestamp']}"

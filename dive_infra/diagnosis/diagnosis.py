@@ -16,6 +16,7 @@ from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus
 from dive_infra.diagnosis.symptoms import SOURCES, Symptom, symptoms
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Verdict
 
 _LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
 _LOOKS = 2  # what is acted upon was seen twice: a busy machine answers late
@@ -100,7 +101,7 @@ def _logged_in(country: Snapshot) -> Snapshot:
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
     if not isinstance(spec, VerificationSpec):
         return country
-    proven = runner.settle(verification.logins(spec), _LOGINS, again=("unknown",))
+    proven = runner.settle(verification.logins(spec), _LOGINS, again=(Verdict.UNKNOWN,))
     before = country.phases[Phase.VERIFICATION]
     both = runner.Validation((*before.findings, *proven.findings), before.seconds + proven.seconds)
     return replace(country, phases={**country.phases, Phase.VERIFICATION: both})
@@ -123,6 +124,6 @@ def proven(symptom: Symptom, after: Diagnosis) -> bool:
         return view.in_reach and not view.country.failed  # of the state and the record, and both have answered
     same = [f for f in looked.findings if f.check == symptom.finding.check]
     if same:
-        return all(f.answer == "valid" for f in same)
+        return all(f.verdict == Verdict.VALID for f in same)
     # Something that should not have been there: there is no finding of what is gone, if everything could be looked at.
-    return not view.country.failed and all(f.answer != "unknown" for f in looked.findings)
+    return not view.country.failed and all(f.verdict != Verdict.UNKNOWN for f in looked.findings)

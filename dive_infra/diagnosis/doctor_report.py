@@ -6,7 +6,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.diagnosis.deep_checks import Examined
 from dive_infra.diagnosis.status_report import CheckReport, GroupReport, PatientReport
 from dive_infra.results.codes import CODES
-from dive_infra.results.finding import Finding, counted
+from dive_infra.results.finding import Finding, Verdict, counted
 
 
 def diagnose(code: str, groups: Mapping[str, Sequence[Examined]], whole: bool = False) -> PatientReport:
@@ -27,14 +27,14 @@ def diagnose(code: str, groups: Mapping[str, Sequence[Examined]], whole: bool = 
 
 def _lines(code: str, examined: Examined, whole: bool) -> Iterator[CheckReport]:
     findings = examined.validation.findings
-    off = [f for f in findings if f.answer != "valid"]
+    off = [f for f in findings if f.verdict != Verdict.VALID]
     if whole or len(findings) == 1:
         yield from (_line(code, f) for f in findings)
     elif off:
         yield from _alike(code, off)
     else:
         told = counted(findings)
-        merged = Finding(examined.check.sentence, "valid", found=told, seconds=examined.validation.seconds)
+        merged = Finding(examined.check.sentence, Verdict.VALID, found=told, seconds=examined.validation.seconds)
         yield _line(code, merged, len(findings))
 
 
@@ -42,18 +42,18 @@ def _alike(code: str, findings: Sequence[Finding]) -> Iterator[CheckReport]:
     """What could not be told for one and the same reason is told once."""
     told: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        key = ("unknown", finding.found) if finding.answer == "unknown" else (finding.check, finding.found)
+        key = (Verdict.UNKNOWN, finding.found) if finding.verdict == Verdict.UNKNOWN else (finding.check, finding.found)
         told.setdefault(key, []).append(finding)
     for group in told.values():
         yield _line(code, group[0], len(group))
 
 
 def _line(code: str, finding: Finding, count: int = 1) -> CheckReport:
-    wrong = finding.answer != "valid"
+    wrong = finding.verdict != Verdict.VALID
     row = CODES.get(finding.code) if finding.code and wrong else None
     return CheckReport(
         check=finding.check,
-        answer=finding.answer,
+        answer=finding.verdict,
         warning=wrong and finding.advisory,
         found=finding.found,
         expected=finding.expected if wrong else "",

@@ -16,6 +16,7 @@ from dive_infra.diagnosis.diagnosis import Diagnosis
 from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.engines.docker import engine
 from dive_infra.images import country_images
+from dive_infra.results.codes import Code
 from dive_infra.toolchain import debian
 
 
@@ -73,7 +74,6 @@ def _refresh(code: str, reporter: Reporter) -> None:
     deploy(Runner.of(code.lower()), reporter, refresh=True)
 
 
-_IMAGE = 1201
 _DATA = "data volumes: a lost one is never made anew without somebody's word"
 
 ENGINE = RepairAction(
@@ -92,7 +92,7 @@ CLEAR = RepairAction(
 )
 IMAGES = RepairAction(
     "images",
-    lambda s: s.number == _IMAGE,
+    lambda s: s.number == Code.IMAGE,
     "obtain or build the images of {code}",
     "containers that run",
     _obtain_images,

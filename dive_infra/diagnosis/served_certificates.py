@@ -7,10 +7,11 @@ from functools import partial
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from dive_infra.checks.runner import CouldNotTell, Wrong
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.crypto import pki
+from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
 _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
@@ -36,11 +37,13 @@ def _serves(spec: InitializationSpec, service: str) -> str:
         ):
             found = secure.getpeercert(binary_form=True)
     except ssl.SSLError as error:
-        raise Wrong(f"{host}:{port}: {error.reason or error}", "a certificate of the coalition", remedy, 1101) from None
+        raise CheckFailed(
+            f"{host}:{port}: {error.reason or error}", "a certificate of the coalition", remedy, Code.CERTIFICATE
+        ) from None
     except OSError as error:
-        raise CouldNotTell(
+        raise CheckUnknown(
             f"{host}:{port}: {error}", Remedy.update()
         ) from None  # its container reports that it is down
     if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
-        raise Wrong(f"{host}:{port} serves another one", "the issued one", remedy, 1101)
+        raise CheckFailed(f"{host}:{port} serves another one", "the issued one", remedy, Code.CERTIFICATE)
     return f"{pki.days_left(spec.certificate):.0f} days left"

@@ -22,7 +22,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.checks import objects, phases, runner, verification
-from dive_infra.checks.runner import Check, CouldNotTell, Validation
+from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import Spec, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -175,7 +175,7 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
 def _asking(failed: list[Failed]) -> Iterator[None]:
     try:
         yield
-    except CouldNotTell as error:
+    except CheckUnknown as error:
         failed.append(Failed("engine", error.found, error.remedy))
     except (DockerException, RequestException) as error:
         failed.append(Failed("engine", f"the engine did not answer: {error}", objects.REMEDY))

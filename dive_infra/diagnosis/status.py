@@ -20,6 +20,8 @@ from dive_infra.diagnosis.status_report import (
 from dive_infra.diagnosis.symptoms import Symptom, symptoms
 from dive_infra.orchestration.overview import Link
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Verdict
 
 
 def judge(country: Snapshot, found: Sequence[Symptom] | None = None) -> CountryStatus:
@@ -56,7 +58,7 @@ def _problem(symptom: Symptom) -> Problem:
 def _health(country: Snapshot, problems: list[Problem]) -> Health:
     if not country.deployed:
         return "none"
-    found = {p.severity for p in problems if p.where not in ("deployment", "report") and p.code != 1505}
+    found = {p.severity for p in problems if p.where not in ("deployment", "report") and p.code != Code.RECORD_MISMATCH}
     if "error" in found:
         return "unhealthy"
     if "warning" in found:
@@ -81,7 +83,7 @@ def _phase(country: Snapshot, phase: Phase) -> PhaseStatus:
         run=step.run_id if step else "",
         now=looked.verdict if looked else None,
         checks=len(looked.findings) if looked else 0,
-        valid=sum(f.answer == "valid" for f in looked.findings) if looked else 0,
+        valid=sum(f.verdict == Verdict.VALID for f in looked.findings) if looked else 0,
         seconds=round(looked.seconds, 3) if looked else 0.0,
         note=_note(country, phase, checkpoint, age),
     )

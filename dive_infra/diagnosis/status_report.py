@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dive_infra.orchestration.states import Phase
-from dive_infra.results.finding import Answer
+from dive_infra.results.finding import Verdict
 
 Health = Literal["healthy", "degraded", "unhealthy", "unknown", "none"]  # none: not deployed
 # The states of the record, and those that only a look can tell.
@@ -47,7 +47,7 @@ class PhaseStatus(Part):
     age: float | None = None
     evidence: str = ""
     run: str = ""
-    now: Answer | None = None
+    now: Verdict | None = None
     checks: int = 0
     valid: int = 0
     seconds: float = 0.0
@@ -131,7 +131,7 @@ class CheckReport(Part):
     """
 
     check: str
-    answer: Answer
+    answer: Verdict
     warning: bool
     found: str
     expected: str

@@ -23,7 +23,7 @@ from docker.errors import DockerException
 from dive_infra.automation.stack_state import read
 from dive_infra.automation.state_export import Export, exported
 from dive_infra.checks import objects
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import stack_file
 from dive_infra.diagnosis.snapshot import look
@@ -201,7 +201,7 @@ def _containers(names: Names) -> Iterator[tuple[str, str]]:
         for container in found:
             yield f"containers/{container.name}.json", _json(_inspected(client, container.name))
             yield f"containers/{container.name}.log", _log(client, container.name)
-    except (CouldNotTell, DockerException) as error:
+    except (CheckUnknown, DockerException) as error:
         yield "containers/could-not-be-asked.txt", f"{error}\n"
 
 

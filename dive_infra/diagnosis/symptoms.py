@@ -12,7 +12,8 @@ from dive_infra.diagnosis.deployment_state import deployment_state
 from dive_infra.diagnosis.snapshot import Snapshot, Source
 from dive_infra.diagnosis.status_report import DeploymentStatus, Severity
 from dive_infra.orchestration.states import Phase, State, Status
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code, code_of
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import UP, Remedy, RemedyKind
 
 # PREFLIGHT may fail while all services work: it serves no users.
@@ -55,7 +56,7 @@ class Symptom:
         return self.finding.found
 
     @property
-    def number(self) -> int | None:
+    def number(self) -> Code | None:
         """Return the error code."""
         return self.finding.code
 
@@ -84,7 +85,7 @@ class Symptom:
 
     @property
     def unknown(self) -> bool:
-        return self.finding.answer == "unknown"
+        return self.finding.verdict == Verdict.UNKNOWN
 
     @property
     def advisory(self) -> bool:
@@ -114,7 +115,7 @@ def symptoms(country: Snapshot) -> Iterator[Symptom]:
 
 def _sources(country: Snapshot) -> Iterator[Symptom]:
     for failed in country.failed:
-        finding = Finding(SOURCES[failed.source], "unknown", found=failed.cause, remedy=failed.remedy)
+        finding = Finding(SOURCES[failed.source], Verdict.UNKNOWN, found=failed.cause, remedy=failed.remedy)
         leftover = failed.source == "state" and failed.remedy.kind.automatic
         yield Symptom(country.code, failed.source, finding, "unknown", leftover=leftover)
 
@@ -123,9 +124,9 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Sym
     """Yield what the deployment itself left undone."""
     up = Remedy.update(country.code)
 
-    def symptom(found: str, remedy: Remedy, code: int | None, title: str = "") -> Symptom:
+    def symptom(found: str, remedy: Remedy, code: Code | None, title: str = "") -> Symptom:
         sentence = f"the deployment of {country.code} is complete"
-        finding = Finding(sentence, "invalid", State.COMPLETE, found, remedy, code=code)
+        finding = Finding(sentence, Verdict.INVALID, State.COMPLETE, found, remedy, code=code)
         leftover = bool(country.updates or (country.stack and country.stack.pending))
         return Symptom(country.code, "deployment", finding, "error", leftover=leftover, summary=title or found)
 
@@ -136,21 +137,21 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Sym
         stale = any(u.live is False for u in country.updates)
         who = f": {deployment.holder}" if deployment.holder else ""
         unlock = Remedy.update(country.code, f"pulumi cancel -s {country.code.lower()} --yes, then {UP}")
-        yield symptom(f"interrupted, {deployment.detail}{who}", unlock if stale else up, 1503)
+        yield symptom(f"interrupted, {deployment.detail}{who}", unlock if stale else up, Code.INTERRUPTED)
     if deployment.state in ("FAILED", "PARTIAL", "ROLLING_BACK", "CLEANUP"):
         failure = next(iter(country.record.failures), None) if country.record else None
         cause = _first_line(failure.message) if failure else deployment.detail
-        code = int(failure.code) if failure and failure.code.isdigit() else 1104
+        code = (code_of(failure.code) if failure else None) or Code.CHANGE_FAILED
         remedy = Remedy.run(failure.remedy) if failure and failure.remedy else up
         yield symptom(f"{deployment.state}: {cause}", remedy, code, _past(country, deployment.state, cause))
     if deployment.state == "UNKNOWN" and country.record:
-        yield symptom(deployment.detail, up, 1505)
+        yield symptom(deployment.detail, up, Code.RECORD_MISMATCH)
 
 
 def _past(country: Snapshot, state: str, cause: str) -> str:
     """Return how the last run ended, with its cause unless the validators show that now."""
     ended = f"the last run ended {state.replace('_', ' ')}"
-    present = {f.statement for looked in country.phases.values() for f in looked.findings if f.answer != "valid"}
+    present = {f.statement for looked in country.phases.values() for f in looked.findings if f.verdict != Verdict.VALID}
     return ended if not cause or cause in present else f"{ended}; its cause at that time: {cause}"
 
 
@@ -163,9 +164,9 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
     groups: dict[tuple[str, str], tuple[Phase, list[Finding]]] = {}
     for phase, validation in country.phases.items():
         for finding in validation.findings:
-            if finding.answer == "valid" or finding.found in known or (running and finding.topic == "lock"):
+            if finding.verdict == Verdict.VALID or finding.found in known or (running and finding.topic == "lock"):
                 continue
-            key = ("", finding.found) if finding.answer == "unknown" else (finding.check, finding.found)
+            key = ("", finding.found) if finding.verdict == Verdict.UNKNOWN else (finding.check, finding.found)
             groups.setdefault(key, (phase, []))[1].append(finding)
     for phase, findings in groups.values():
         yield _of_validator(country, phase, findings)
@@ -173,11 +174,11 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
         if checkpoint.unreadable:
             finding = Finding(
                 f"what {phase} declared can be read",
-                "unknown",
+                Verdict.UNKNOWN,
                 "a declaration of this version",
                 checkpoint.unreadable,
                 Remedy.update(country.code),
-                code=1105,
+                code=Code.DECLARATION_UNREADABLE,
             )
             title = f"could not check {phase}: {checkpoint.unreadable}"
             yield Symptom(country.code, phase, finding, "unknown", summary=title)
@@ -186,7 +187,7 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
 def _of_validator(country: Snapshot, phase: Phase, findings: Sequence[Finding]) -> Symptom:
     finding, more = findings[0], len({f.check for f in findings}) - 1
     mild = finding.advisory or finding.undeclared or phase in _SERVES_NO_USERS
-    severity: Severity = "unknown" if finding.answer == "unknown" else "warning" if mild else "error"
+    severity: Severity = "unknown" if finding.verdict == Verdict.UNKNOWN else "warning" if mild else "error"
     return Symptom(country.code, phase, finding, severity, more)
 
 
@@ -200,11 +201,13 @@ def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[
         expected, found = _compared(checkpoint, step.status if step else None, step.fingerprint if step else "")
         if found != expected:
             title = f"the record disagrees with the state: {found}; expected {expected}"
-            yield _warning(country, phase, f"{phase} is recorded as deployed", expected, found, 1505, title)
+            yield _warning(
+                country, phase, f"{phase} is recorded as deployed", expected, found, Code.RECORD_MISMATCH, title
+            )
 
 
-def _warning(country: Snapshot, where: str, check: str, expected: str, found: str, code: int, title: str) -> Symptom:
-    finding = Finding(check, "invalid", expected, found, Remedy.update(country.code), code=code)
+def _warning(country: Snapshot, where: str, check: str, expected: str, found: str, code: Code, title: str) -> Symptom:
+    finding = Finding(check, Verdict.INVALID, expected, found, Remedy.update(country.code), code=code)
     return Symptom(country.code, where, finding, "warning", summary=title)
 
 
@@ -230,7 +233,7 @@ def _links(country: Snapshot) -> Iterator[Symptom]:
                 found = f"{link.status}: {link.error}" if link else "never proven"
                 check = f"users from {source} can log in at {target}"
                 title = f"login of users from {source} at {target}: {found}"
-                yield _warning(country, "links", check, "a proven login", found, 1303, title)
+                yield _warning(country, "links", check, "a proven login", found, Code.LINK_NOT_PROVEN, title)
 
 
 def _report(country: Snapshot) -> Iterator[Symptom]:
@@ -240,7 +243,7 @@ def _report(country: Snapshot) -> Iterator[Symptom]:
     if written and off:
         check = "the verification report is the one that was written"
         title = f"the verification report {written.path} {off}"
-        yield _warning(country, "report", check, written.path, off, 1106, title)
+        yield _warning(country, "report", check, written.path, off, Code.LOCAL_FILE, title)
 
 
 def _first_line(text: str) -> str:

@@ -15,7 +15,7 @@ import pulumi
 from pulumi.dynamic import DiffResult, Resource
 
 from dive_infra.checks import phases, runner
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -26,7 +26,8 @@ from dive_infra.orchestration.records import Proof, this_run
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store, session
 from dive_infra.plans import provider_messages
-from dive_infra.results.finding import Finding, listing, verdict
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict, listing, overall
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import age, ago, first_line
 
@@ -62,12 +63,12 @@ class CheckpointProvider(Provider):
             {"why": self.run.deployment.reason(phase)},
         )
         self.proven(inputs, spec, validation)
-        if validation.verdict != "valid":
-            off = listing(validation.findings, "invalid", "unknown")
+        if validation.verdict != Verdict.VALID:
+            off = listing(validation.findings, Verdict.INVALID, Verdict.UNKNOWN)
             if store:
-                wrong = [f for f in validation.findings if f.answer != "valid" and not f.advisory]
-                wrong.sort(key=lambda f: f.answer != "invalid")
-                codes = [f.code for f in wrong if f.answer == "invalid" and f.code]
+                wrong = [f for f in validation.findings if f.verdict != Verdict.VALID and not f.advisory]
+                wrong.sort(key=lambda f: f.verdict != Verdict.INVALID)
+                codes = [f.code for f in wrong if f.verdict == Verdict.INVALID and f.code]
                 cause = wrong[0].statement if wrong else ""
                 store.fail(country, phase, proof.fingerprint, off, codes[0] if codes else None, cause)
             raise ProviderError(f"{phase} of {country} is not valid, so it is not completed:\n{off}")
@@ -100,7 +101,7 @@ class CheckpointProvider(Provider):
     def prove(self, spec: Spec) -> Validation:
         """Validates until nothing is unknown any more, at most `PATIENCE` seconds."""
         patience = IMPATIENCE if phase_of(spec) == Phase.PREFLIGHT else PATIENCE
-        return runner.settle(self.checks(spec), patience, again=("unknown",))
+        return runner.settle(self.checks(spec), patience, again=(Verdict.UNKNOWN,))
 
     def checks(self, spec: Spec) -> list[Check]:
         """What proves the phase."""
@@ -160,7 +161,7 @@ class CheckpointProvider(Provider):
                 return True
             asked = [*self.glance(spec, before), *self._record(spec, before)]
             looked = runner.run(asked, GLANCE)
-            if looked.verdict == "unknown" and looked.late:
+            if looked.verdict == Verdict.UNKNOWN and looked.late:
                 looked = runner.run(asked, SECOND_GLANCE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(
@@ -168,17 +169,17 @@ class CheckpointProvider(Provider):
             )
             return False
         lasting = [f for f in looked.findings if f.topic != DUE]
-        due = [f.found for f in looked.findings if f.topic == DUE and f.answer == "invalid"]
-        off = listing(lasting, "invalid")
-        if due and verdict(lasting) != "invalid":
+        due = [f.found for f in looked.findings if f.topic == DUE and f.verdict == Verdict.INVALID]
+        off = listing(lasting, Verdict.INVALID)
+        if due and overall(lasting) != Verdict.INVALID:
             self._again(before, due[0])
             return True
-        if looked.verdict == "invalid":
+        if looked.verdict == Verdict.INVALID:
             tell(provider_messages.again(phase, f"not valid now\n{off}"))
-            first = next(f for f in looked.findings if f.answer == "invalid" and not f.advisory)
+            first = next(f for f in looked.findings if f.verdict == Verdict.INVALID and not f.advisory)
             self.run.deployment.run_again(phase, f"not valid: {first.statement}")
             return True
-        if looked.verdict == "unknown":
+        if looked.verdict == Verdict.UNKNOWN:
             tell(
                 provider_messages.unknown(
                     phase, f"kept as proven {ago(age(before['completed']))}: {self._blind(looked.findings, kept)}"
@@ -201,7 +202,7 @@ class CheckpointProvider(Provider):
 
     def _blind(self, findings: Sequence[Finding], kept: int) -> str:
         """Return in one line what could not be checked, and why: `the engine does not answer (7 looks); 14 … kept`."""
-        looks = Counter(" ".join(f.found.split()) for f in findings if f.answer == "unknown" and not f.advisory)
+        looks = Counter(" ".join(f.found.split()) for f in findings if f.verdict == Verdict.UNKNOWN and not f.advisory)
         for cause in looks:
             self.run.unchecked.is_new(cause)
         shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
@@ -263,17 +264,21 @@ def _recorded(spec: Spec, before: Inputs) -> str:
     except (Unreachable, LoginRefused, OlderSchema) as error:
         if before["bootstrap"] and not before["recorded"]:
             return "awaits the database"
-        raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
     except RecordError as error:
-        raise Wrong(error.cause, "a record that this program can read", error.remedy, 1505) from None
+        raise CheckFailed(
+            error.cause, "a record that this program can read", error.remedy, Code.RECORD_MISMATCH
+        ) from None
     for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
         step = store.step(country, wanted)
         if step is None:
-            raise Wrong(f"no record of {wanted}", Status.COMPLETED, _RECORDS, 1505)
+            raise CheckFailed(f"no record of {wanted}", Status.COMPLETED, _RECORDS, Code.RECORD_MISMATCH)
         if step.status != Status.COMPLETED:
-            raise Wrong(f"{wanted} is {step.status}", Status.COMPLETED, Remedy.update(), 1505)
+            raise CheckFailed(f"{wanted} is {step.status}", Status.COMPLETED, Remedy.update(), Code.RECORD_MISMATCH)
         if wanted == phase and step.fingerprint != fingerprint(spec):
-            raise Wrong(f"declaration {step.fingerprint}", fingerprint(spec), Remedy.update(), 1505)
+            raise CheckFailed(
+                f"declaration {step.fingerprint}", fingerprint(spec), Remedy.update(), Code.RECORD_MISMATCH
+            )
     return "COMPLETED"
 
 

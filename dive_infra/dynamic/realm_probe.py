@@ -11,10 +11,11 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.checks import phases, runner
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.checks.spec import Unreadable, dump, load
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.finding import Verdict
 
 GLANCE = 5.0  # seconds for the look of a diff: a hundred objects, on a busy machine
 
@@ -32,12 +33,12 @@ class RealmProbeProvider(Provider):
             return "was declared by another program"
         looked = runner.run(phases.quick(spec), GLANCE)
         self.run.realm_findings[before["spec"]] = looked.findings
-        off = [f for f in looked.findings if f.answer == "invalid" and not f.advisory]
+        off = [f for f in looked.findings if f.verdict == Verdict.INVALID and not f.advisory]
         if off:
             more = f", and {len(off) - 1} more" if off[1:] else ""
             return f"{off[0].check}: found {off[0].found}{more}"
-        if looked.verdict == "unknown":
-            raise CouldNotTell(next(f.found for f in looked.findings if f.answer == "unknown"))
+        if looked.verdict == Verdict.UNKNOWN:
+            raise CheckUnknown(next(f.found for f in looked.findings if f.verdict == Verdict.UNKNOWN))
         return None
 
 

@@ -11,6 +11,7 @@ from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
 
 _GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
@@ -33,7 +34,7 @@ class TestUsersProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
-            off = [f for f in users.compare_users(admin, _names(before)) if f.answer != "valid"]
+            off = [f for f in users.compare_users(admin, _names(before)) if f.verdict != Verdict.VALID]
         return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
 
     def _mended(self, inputs: Inputs, reset: bool) -> Outputs:

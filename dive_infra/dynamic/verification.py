@@ -8,7 +8,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.checks import report, runner
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -20,6 +20,8 @@ from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
 
 Answered = TypeVar("Answered")
@@ -38,7 +40,7 @@ class VerificationProvider(CheckpointProvider):
         return name, {**outputs, "report": text, "status": "success"}
 
     def prove(self, spec: Any) -> Validation:
-        return runner.settle(self.checks(spec), SETTLE, again=("invalid", "unknown"))
+        return runner.settle(self.checks(spec), SETTLE, again=(Verdict.INVALID, Verdict.UNKNOWN))
 
     def glance(self, spec: Any, before: Inputs) -> list[Check]:
         from dive_infra.checks import verification  # with every client library: only where it acts
@@ -100,7 +102,7 @@ def _complete(before: Inputs) -> str:
     """What was changed without reaching the end, by a run that was interrupted or failed, is proven anew."""
     current = _ask(before, lambda store: store.current(before["country"]))
     if current is None or current.state != State.COMPLETE:
-        raise Wrong(current.state if current else "no record", State.COMPLETE, _PROVES)
+        raise CheckFailed(current.state if current else "no record", State.COMPLETE, _PROVES)
     return "COMPLETE"
 
 
@@ -113,7 +115,9 @@ def _linked(spec: VerificationSpec, before: Inputs) -> str:
     wanted = [pair for partner in there for pair in ((here, partner), (partner, here))]
     missing = [f"{source} at {target}" for source, target in wanted if (source, target) not in active]
     if missing:
-        raise Wrong(f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", _PROVES, 1303)
+        raise CheckFailed(
+            f"not proven: {', '.join(missing)}", f"{len(wanted)} proven logins", _PROVES, Code.LINK_NOT_PROVEN
+        )
     return f"{len(wanted)} links"
 
 
@@ -121,7 +125,7 @@ def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
     try:
         return question(session(access_of(before["store"])))
     except RecordError as error:
-        raise CouldNotTell(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
 
 
 def _age(spec: VerificationSpec, before: Inputs) -> str:
@@ -129,5 +133,5 @@ def _age(spec: VerificationSpec, before: Inputs) -> str:
     seconds = _ask(before, lambda store: store.age(before["country"], Phase.VERIFICATION))
     if seconds is None or seconds > spec.max_age:
         last = "no proof is recorded" if seconds is None else f"it was proven {seconds:.0f} s ago"
-        raise Wrong(f"{last}; a proof counts for {spec.max_age:g} s", remedy=_PROVES)
+        raise CheckFailed(f"{last}; a proof counts for {spec.max_age:g} s", remedy=_PROVES)
     return f"{seconds:.0f} s ago"

@@ -13,15 +13,16 @@ from dive_infra.identity.desired_realm import by, mapped
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 from dive_infra.identity.service_accounts import roles as account_roles
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
 # kind of object -> error code
-_CODES = {"identity provider": 1301, "client scope": 1307}
+_CODES = {"identity provider": Code.FEDERATION_LINK, "client scope": Code.SCOPES}
 
 
-def _code(kind: str) -> int:
-    return _CODES.get(kind, 1305)
+def _code(kind: str) -> Code:
+    return _CODES.get(kind, Code.REALM)
 
 
 def compare(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[Finding]:
@@ -172,7 +173,7 @@ class _Inspection:
     def _owned(self, name: str, finding: Finding) -> Finding:
         """What a partner's stack owns decides nothing here."""
         partner = self.lent.get(name)
-        if partner is None or finding.answer == "valid":
+        if partner is None or finding.verdict == Verdict.VALID:
             return finding
         return replace(finding, advisory=True, remedy=refresh(partner))
 
@@ -181,13 +182,13 @@ class _Inspection:
             sentence = f"{kind} {name} is gone with its country"
             remedy = Remedy.update(self.names.country.code, "removes it at its end")
             found = "found, though its country is not approved"
-            return Finding(sentence, "invalid", "", found, remedy, advisory=True, subject=f"{kind} {name}")
+            return Finding(sentence, Verdict.INVALID, "", found, remedy, advisory=True, subject=f"{kind} {name}")
         named = f"{REMOVE}={shlex.quote(removal(kind, name))} {UP}"
         by_hand = Remedy.decide(f"remove it by hand, or: {named}", country=self.names.country.code)
         remedy = by_hand if removable else NO_REMEDY
         return Finding(
             f"{kind} {name} is declared",
-            "invalid",
+            Verdict.INVALID,
             "",
             "found but not declared",
             remedy,
@@ -198,23 +199,23 @@ class _Inspection:
 
 
 def _told(finding: Finding, remedy: Remedy) -> Finding:
-    return finding if finding.answer == "valid" or finding.remedy else replace(finding, remedy=remedy)
+    return finding if finding.verdict == Verdict.VALID or finding.remedy else replace(finding, remedy=remedy)
 
 
 def _missing(kind: str, name: str) -> Finding:
-    return Finding(f"{kind} {name} exists", "invalid", "", "missing", code=_code(kind), subject=f"{kind} {name}")
+    return Finding(f"{kind} {name} exists", Verdict.INVALID, "", "missing", code=_code(kind), subject=f"{kind} {name}")
 
 
 def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, Any]) -> Finding:
     off = list(_differences(wanted, live, ""))
-    answer = Finding(f"{kind} {name} is as declared", "valid")
+    answer = Finding(f"{kind} {name} is as declared", Verdict.VALID)
     if not off:
         return answer
     expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
     # These alone are seen by every update (`identity.undeclared`).
     seen = all(_loose(key, *pair) for key, *pair in off)
     remedy = Remedy.update() if seen else NO_REMEDY
-    return Finding(answer.check, "invalid", expected_, found, remedy, code=_code(kind), subject=f"{kind} {name}")
+    return Finding(answer.check, Verdict.INVALID, expected_, found, remedy, code=_code(kind), subject=f"{kind} {name}")
 
 
 def _loose(key: str, wanted: Any, found: Any) -> bool:

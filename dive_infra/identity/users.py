@@ -12,7 +12,8 @@ from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import Json
 from dive_infra.process.probe_cache import PROBES
-from dive_infra.results.finding import Finding
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 # Frozen: another namespace would make other people.
@@ -126,11 +127,11 @@ def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:
 def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
     check = f"test user {user.username} is as seeded"
     if not off:
-        return Finding(check, "valid")
+        return Finding(check, Verdict.VALID)
     expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
     found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
     remedy, subject = Remedy.update(), f"test user {user.username}"
-    return Finding(check, "invalid", expected, found, remedy, code=1305, subject=subject)
+    return Finding(check, Verdict.INVALID, expected, found, remedy, code=Code.REALM, subject=subject)
 
 
 def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:

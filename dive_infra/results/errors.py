@@ -1,6 +1,11 @@
 """The base of this program's exceptions: what happened, what was expected, and the next step, each a field."""
 
+from typing import TYPE_CHECKING
+
 from dive_infra.results.remedy import NO_REMEDY, Remedy
+
+if TYPE_CHECKING:
+    from dive_infra.results.codes import Code  # which has an error of its own
 
 
 class DiveError(Exception):
@@ -9,7 +14,7 @@ class DiveError(Exception):
     `str()` is the whole message. Nothing parses it: who needs a part reads the field.
     """
 
-    def __init__(self, cause: str, remedy: Remedy = NO_REMEDY, code: int | None = None, expected: str = "") -> None:
+    def __init__(self, cause: str, remedy: Remedy = NO_REMEDY, code: "Code | None" = None, expected: str = "") -> None:
         super().__init__(cause)
         self.cause, self.remedy, self.code, self.expected = cause, remedy, code, expected
 

@@ -3,14 +3,22 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
+from dive_infra.results.codes import Code
 from dive_infra.results.remedy import NO_REMEDY, Remedy
 
-Answer = Literal["valid", "invalid", "unknown"]  # unknown: it could not be told, which is neither of the others
+
+class Verdict(StrEnum):
+    """What a check found out. UNKNOWN: it could not be checked, which is neither of the others."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNKNOWN = "unknown"
+
 
 _SHOWN = 12
-_MARKS: dict[Answer, str] = {"valid": "✓", "invalid": "✗", "unknown": "?"}
+_MARKS = {Verdict.VALID: "✓", Verdict.INVALID: "✗", Verdict.UNKNOWN: "?"}
 _WARNING = "‼"
 
 
@@ -25,12 +33,12 @@ class Finding:
     """
 
     check: str
-    answer: Answer
+    verdict: Verdict
     expected: str = ""
     found: str = ""
     remedy: Remedy = NO_REMEDY
     seconds: float = 0.0
-    code: int | None = None
+    code: Code | None = None
     topic: str = ""
     advisory: bool = False
     final: bool = False
@@ -40,32 +48,32 @@ class Finding:
     @property
     def headline(self) -> str:
         """What holds, what is wrong, or what could not be checked: never the wanted state of what is wrong."""
-        if self.answer == "invalid":
+        if self.verdict == Verdict.INVALID:
             subject = self.subject or self.topic
             if subject and self.found:
                 return f"{subject}: {self.found}"
             return f"not so: {self.check}" + (f"; found {self.found}" if self.found else "")
-        sentence = f"could not check that {self.check}" if self.answer == "unknown" else self.check
+        sentence = f"could not check that {self.check}" if self.verdict == Verdict.UNKNOWN else self.check
         return f"{sentence}: {self.found}" if self.found else sentence
 
     @property
     def statement(self) -> str:
         """The headline, with what was expected instead."""
-        expected = self.expected if self.answer == "invalid" else ""
+        expected = self.expected if self.verdict == Verdict.INVALID else ""
         return f"{self.headline}; expected {expected}" if expected else self.headline
 
     def __str__(self) -> str:
-        mark = _WARNING if self.advisory and self.answer == "invalid" else _MARKS[self.answer]
+        mark = _WARNING if self.advisory and self.verdict == Verdict.INVALID else _MARKS[self.verdict]
         line = f"{mark} {self.statement}"
-        return f"{line}; next: {self.remedy}" if self.remedy and self.answer != "valid" else line
+        return f"{line}; next: {self.remedy}" if self.remedy and self.verdict != Verdict.VALID else line
 
 
-def verdict(findings: Sequence[Finding]) -> Answer:
+def overall(findings: Sequence[Finding]) -> Verdict:
     """`invalid` when one is, else `unknown` when one is, else `valid`. Nothing looked at is nothing known."""
-    answers = {f.answer for f in findings if not f.advisory}
-    if "invalid" in answers:
-        return "invalid"
-    return "valid" if answers == {"valid"} else "unknown"
+    verdicts = {f.verdict for f in findings if not f.advisory}
+    if Verdict.INVALID in verdicts:
+        return Verdict.INVALID
+    return Verdict.VALID if verdicts == {Verdict.VALID} else Verdict.UNKNOWN
 
 
 def evidence(findings: Sequence[Finding], seconds: float) -> str:
@@ -75,13 +83,13 @@ def evidence(findings: Sequence[Finding], seconds: float) -> str:
 
 def counted(findings: Sequence[Finding]) -> str:
     """How many of which topic are valid: `9 containers, redis`."""
-    counts = Counter(f.topic or f.check for f in findings if f.answer == "valid")
+    counts = Counter(f.topic or f.check for f in findings if f.verdict == Verdict.VALID)
     return ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
 
 
-def listing(findings: Sequence[Finding], *answers: Answer) -> str:
+def listing(findings: Sequence[Finding], *verdicts: Verdict) -> str:
     """The findings with these answers, one indented line each, long lists cut with their count."""
-    chosen = [f for f in findings if f.answer in answers]
+    chosen = [f for f in findings if f.verdict in verdicts]
     lines = [f"  {f}" for f in chosen[:_SHOWN]]
     if len(chosen) > _SHOWN:
         lines.append(f"  … and {len(chosen) - _SHOWN} more")

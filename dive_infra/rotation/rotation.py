@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run, settle
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run, settle
 from dive_infra.config.credentials import Credential, own
 from dive_infra.config.settings import flaw_of
 from dive_infra.results.errors import DiveError
+from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
 from dive_infra.rotation.targets import NotChanged, Place, Target, doors
 
@@ -113,7 +114,7 @@ class Reload:
                 if not door.opens(self.at, change.new):
                     raise NotChanged("it was told, and still refuses the new value")
                 tell(change.name)
-            except (NotChanged, CouldNotTell) as error:
+            except (NotChanged, CheckUnknown) as error:
                 self._back(done, f"{change.name}: {error}")
 
     def proofs(self) -> Validation:
@@ -126,7 +127,7 @@ class Reload:
             )
             for c, door in self._with_doors()
         ]
-        return settle(checks, _PROOF, again=("unknown",))
+        return settle(checks, _PROOF, again=(Verdict.UNKNOWN,))
 
     @property
     def unproven(self) -> list[str]:
@@ -143,7 +144,7 @@ class Reload:
             return "the one in force"
         if door.opens(self.at, change.new):
             return "the new one already"
-        raise Wrong(
+        raise CheckFailed(
             "neither the one in force nor the new one",
             "one of them",
             Remedy.run(f"./dive doctor {self.at.names.country.code}"),
@@ -164,7 +165,7 @@ class Reload:
 
 def _proven(at: Place, change: SecretChange, door: Target) -> str:
     if not door.opens(at, change.new):
-        raise Wrong("the new one is refused", "a login")
+        raise CheckFailed("the new one is refused", "a login")
     if door.opens(at, change.old):
-        raise Wrong("the old one is taken still", "a refusal")
+        raise CheckFailed("the old one is taken still", "a refusal")
     return "login, refusal"

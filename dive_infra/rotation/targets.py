@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.catalog.keycloak import DEPLOYER
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb
 from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
@@ -51,7 +51,7 @@ class Place:
 
 
 class Target:
-    """`opens` raises `CouldNotTell` when nobody answers; `change` and `revert` raise `NotChanged`.
+    """`opens` raises `CheckUnknown` when nobody answers; `change` and `revert` raise `NotChanged`.
 
     `changes`: the server is told the new value; `overlaps`: and takes the old one too until it is started anew.
     """
@@ -83,9 +83,9 @@ class PostgresRole(Target):
         except LoginRefused as error:
             if _WRONG_PASSWORD in error.cause:
                 return False
-            raise CouldNotTell(error.cause) from None
+            raise CheckUnknown(error.cause) from None
         except Unreachable as error:
-            raise CouldNotTell(error.cause) from None
+            raise CheckUnknown(error.cause) from None
         return True
 
     def change(self, at: Place, old: str, new: str) -> None:
@@ -113,9 +113,9 @@ class MongoRoot(Target):
         except pymongo.errors.OperationFailure as error:
             if error.code == _AUTHENTICATION_FAILED:
                 return False
-            raise CouldNotTell(f"MongoDB: error {error.code}") from None
+            raise CheckUnknown(f"MongoDB: error {error.code}") from None
         except pymongo.errors.PyMongoError as error:
-            raise CouldNotTell(f"MongoDB: {type(error).__name__}") from None
+            raise CheckUnknown(f"MongoDB: {type(error).__name__}") from None
         return True
 
     def change(self, at: Place, old: str, new: str) -> None:
@@ -143,7 +143,7 @@ class RedisUser(Target):
         except redis.AuthenticationError:
             return False
         except redis.RedisError as error:
-            raise CouldNotTell(f"Redis: {type(error).__name__}") from None
+            raise CheckUnknown(f"Redis: {type(error).__name__}") from None
         return True
 
     def change(self, at: Place, old: str, new: str) -> None:
@@ -217,7 +217,7 @@ class PortalTarget(Target):
                 return True
         except LoginFailed as error:
             if error.away or "Invalid username or password" not in error.found:
-                raise CouldNotTell(str(error)) from None
+                raise CheckUnknown(str(error)) from None
             return False
 
 
@@ -247,7 +247,7 @@ def _status(at: Place, service: str, path: str, **how: Any) -> bool:
         with https.client(at.ca, _SECONDS) as http:
             answer = http.post(f"{at.names.url(service)}{path}", **how)
     except httpx.HTTPError as error:
-        raise CouldNotTell(f"{service}: {str(error) or type(error).__name__}") from None
+        raise CheckUnknown(f"{service}: {str(error) or type(error).__name__}") from None
     if answer.status_code not in (200, 401, 403):
-        raise CouldNotTell(f"{service} answered {answer.status_code}")
+        raise CheckUnknown(f"{service} answered {answer.status_code}")
     return answer.status_code == 200

@@ -35,7 +35,7 @@ class Belonging:
 
 
 def on_engine(client: docker.DockerClient, names: Names) -> list[Belonging]:
-    """Everything of the country on the engine; raises `CouldNotTell` when that does not answer."""
+    """Everything of the country on the engine; raises `CheckUnknown` when that does not answer."""
     found = [*objects.containers(client), *objects.volumes(client), *objects.networks(client)]
     ours = [o for o in found if is_of(o, names)]
     sizes = _sizes(client) if any(o.kind == "volume" for o in ours) else {}

@@ -14,7 +14,7 @@ from dive_infra.automation import leftover_processes, stack_state
 from dive_infra.automation.country_lock import Claim
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.checks.runner import Check, CouldNotTell, Validation, Wrong, run
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker import engine
@@ -57,7 +57,7 @@ class Inventory:
 
 
 def take_stock(names: Names, hub_stack: str) -> Inventory:
-    """Looks everywhere; raises `CouldNotTell` or `PulumiFailed` where engine or state can't be asked."""
+    """Looks everywhere; raises `CheckUnknown` or `PulumiFailed` where engine or state can't be asked."""
     client, name = engine.client(), names.country.lower
     mark, counts, record = "", (0, 0), None
     try:
@@ -153,7 +153,7 @@ def _state_is_empty(name: str) -> str:
     except NotDeployed:
         return "there is no such stack"
     except PulumiFailed as error:
-        raise CouldNotTell(str(error)) from None
+        raise CheckUnknown(str(error)) from None
     return _nothing([f"{found} resources, {pending} pending operations"] if found or pending else [], "no resource")
 
 
@@ -170,11 +170,11 @@ def _record_is_empty(hub: PartnerSide) -> str:
 def _asked(hub: PartnerSide) -> Held:
     held, away = _held(hub)
     if away:
-        raise CouldNotTell(away)
+        raise CheckUnknown(away)
     return held
 
 
 def _nothing(left: Sequence[str], told: str) -> str:
     if left:
-        raise Wrong(", ".join(left), "nothing")
+        raise CheckFailed(", ".join(left), "nothing")
     return told

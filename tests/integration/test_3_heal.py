@@ -28,7 +28,7 @@ def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list
     specs = declared(state)
     looked = [runner.run(checks(specs[phase]), 20) for phase in phases]
     return [
-        f for validation in looked for f in validation.findings if f.answer != "valid" and (warnings or not f.advisory)
+        f for validation in looked for f in validation.findings if f.verdict != "valid" and (warnings or not f.advisory)
     ]
 
 

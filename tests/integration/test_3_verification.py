@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)
 def red(fra: Country) -> list[Finding]:
     validation = runner.run(verification.checks(specification(fra, Phase.VERIFICATION)), 60)
     assert len(validation.findings) > 15
-    return [f for f in validation.findings if f.answer != "valid"]
+    return [f for f in validation.findings if f.verdict != "valid"]
 
 
 def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Country) -> None:

@@ -11,7 +11,7 @@ import pytest
 from docker.models.networks import Network
 from pulumi.dynamic.dynamic import serialize_provider
 
-from dive_infra.checks.runner import Wrong
+from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import (
     DeploymentSpec,
     InitializationSpec,
@@ -283,13 +283,13 @@ def test_verification_is_too_old_by_the_database_clock(place: Place, orchestrati
     deployment = DeploymentSpec(FRANCE, (), (), "", "", "")
     spec = VerificationSpec(party, (), deployment, "", 10, max_age=60)
     before = inputs(spec, orchestration.spoke("FRA"))
-    with pytest.raises(Wrong, match="no proof is recorded; a proof counts for 60 s"):
+    with pytest.raises(CheckFailed, match="no proof is recorded; a proof counts for 60 s"):
         _age(spec, before)
     store = session(orchestration.spoke("FRA"))
     store.hold("FRA", "VERIFICATION")
     store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
     assert _age(spec, before).endswith("s ago")
-    with pytest.raises(Wrong, match=r"it was proven .* s ago; a proof counts for 0 s"):
+    with pytest.raises(CheckFailed, match=r"it was proven .* s ago; a proof counts for 0 s"):
         _age(replace(spec, max_age=0), before)
     current = store.current("FRA")
     assert current

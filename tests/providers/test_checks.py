@@ -17,7 +17,7 @@ from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import deployment, initialization, preflight, runner, seeding, verification
 from dive_infra.checks.phases import checks
-from dive_infra.checks.runner import Check, Validation, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, Validation
 from dive_infra.checks.spec import (
     ConfigurationSpec,
     ContainerSpec,
@@ -117,7 +117,7 @@ def test_free_ports_are_green_and_all_taken_ones_are_told_at_once_with_their_pro
     me = f"{psutil.Process().name()} (pid {psutil.Process().pid})"
     services = ("keycloak", "backend", "frontend")
     assert preflight.ports(FRANCE, services) == "3 ports"
-    with listening(FRANCE.port("keycloak")), listening(FRANCE.port("frontend")), pytest.raises(Wrong) as caught:
+    with listening(FRANCE.port("keycloak")), listening(FRANCE.port("frontend")), pytest.raises(CheckFailed) as caught:
         preflight.ports(FRANCE, services)
     assert f"{FRANCE.port('keycloak')} (keycloak) by {me}" in caught.value.found
     assert f"{FRANCE.port('frontend')} (frontend) by {me}" in caught.value.found
@@ -129,7 +129,7 @@ def test_our_own_container_is_no_conflict_and_another_one_is_named(record: Recor
     with container(record, "kas"):
         assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
         other = Names(COUNTRIES["DEU"], HUB_NAMES.namespace, ports={"DEU": {"kas": port}})
-        with pytest.raises(Wrong, match=f"{port} \\(kas\\) by container t-record-fra-kas"):
+        with pytest.raises(CheckFailed, match=f"{port} \\(kas\\) by container t-record-fra-kas"):
             preflight.ports(other, ("kas",))
 
 
@@ -144,11 +144,11 @@ def test_our_own_container_is_no_conflict_between_two_lives(record: Record) -> N
 def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
     with container(record, "kas"):
         assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
-        with pytest.raises(Wrong, match="container t-record-fra-kas of stack fra"):
+        with pytest.raises(CheckFailed, match="container t-record-fra-kas of stack fra"):
             preflight.owners(FRANCE, "france-2", ("kas",))
     stranger = record.lab.engine.volumes.create(FRANCE.data_volume("kas"))
     try:
-        with pytest.raises(Wrong, match=r"volume t-record-fra-kas-data of stack \(none\)"):
+        with pytest.raises(CheckFailed, match=r"volume t-record-fra-kas-data of stack \(none\)"):
             preflight.owners(FRANCE, "fra", ("kas",))
     finally:
         stranger.remove()
@@ -157,12 +157,12 @@ def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> 
 def test_a_network_made_by_hand_is_ours_only_while_our_containers_alone_use_it(record: Record) -> None:
     network = record.lab.engine.networks.create(FRANCE.network)
     try:
-        with pytest.raises(Wrong, match=rf"network {FRANCE.network} of stack \(none\)"):
+        with pytest.raises(CheckFailed, match=rf"network {FRANCE.network} of stack \(none\)"):
             preflight.owners(FRANCE, "fra", ("kas",))
         with container(record, "kas") as (running, _):
             network.connect(running)
             assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
-            with pytest.raises(Wrong, match="network"):
+            with pytest.raises(CheckFailed, match="network"):
                 preflight.owners(FRANCE, "france-2", ("kas",))
     finally:
         network.remove()
@@ -176,10 +176,10 @@ def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(
         return found
 
     with container(record, "kas"):
-        assert leftovers().answer == "valid"
+        assert leftovers().verdict == "valid"
         with container(record, "redis"):
             found = leftovers()
-            assert (found.answer, found.advisory) == ("invalid", True)
+            assert (found.verdict, found.advisory) == ("invalid", True)
             for told in ("container t-record-fra-redis", "volume t-record-fra-redis-files"):
                 assert told in found.found
             assert "docker container rm t-record-fra-redis" in str(found.remedy)
@@ -188,7 +188,7 @@ def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(
 def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert preflight.endpoint().startswith("unix:")
     monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
-    with pytest.raises(Wrong, match=r"tcp://engine\.example:2376") as caught:
+    with pytest.raises(CheckFailed, match=r"tcp://engine\.example:2376") as caught:
         preflight.endpoint()
     assert caught.value.final
 
@@ -196,9 +196,9 @@ def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch
 def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
     assert "GiB" in preflight.memory(0.1)
     assert "free" in preflight.disk(0.01)
-    with pytest.raises(Wrong, match="GiB"):
+    with pytest.raises(CheckFailed, match="GiB"):
         preflight.memory(10_000)
-    with pytest.raises(Wrong, match="GiB free below"):
+    with pytest.raises(CheckFailed, match="GiB free below"):
         preflight.disk(10_000_000)
 
 
@@ -207,11 +207,11 @@ def test_an_engine_that_does_not_answer_is_not_an_answer(monkeypatch: pytest.Mon
     spec = PreflightSpec(FRANCE, "fra", ("kas",))
     validation = validate(spec, 2)
     assert validation.verdict == "unknown"
-    assert {f.answer for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}
+    assert {f.verdict for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}
 
 
 def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(CheckFailed) as caught:
         preflight.hub_healthy(HUB_NAMES, record.lab.material.ca)
     assert HUB_NAMES.url("backend") in caught.value.found
     assert str(caught.value.remedy) == "pulumi up -s usa"
@@ -219,9 +219,9 @@ def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
 
 def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
     assert preflight.approved(orchestration.spoke("FRA"), FRANCE) == "as orchestration_fra"
-    with pytest.raises(Wrong, match="is of fra"):
+    with pytest.raises(CheckFailed, match="is of fra"):
         preflight.approved(orchestration.spoke("FRA"), HUB_NAMES.of(COUNTRIES["DEU"]))
-    with pytest.raises(Wrong, match="refused") as caught:
+    with pytest.raises(CheckFailed, match="refused") as caught:
         preflight.approved(orchestration.spoke("ITA"), HUB_NAMES.of(COUNTRIES["ITA"]))
     assert "add ITA to dive:spokes" in str(caught.value.remedy)
 
@@ -229,7 +229,7 @@ def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
 def test_a_right_that_was_taken_is_told_with_the_hubs_command(orchestration: Book) -> None:
     orchestration.sql("REVOKE INSERT ON checkpoints FROM orchestration_fra")
     session_of_france = orchestration.spoke("FRA")
-    with pytest.raises(Wrong, match="no right to INSERT on checkpoints") as caught:
+    with pytest.raises(CheckFailed, match="no right to INSERT on checkpoints") as caught:
         preflight.approved(session_of_france, FRANCE)
     assert str(caught.value.remedy) == "pulumi up -s usa"
 
@@ -239,7 +239,7 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
     assert preflight.unlocked(mine, FRANCE) == "free"
     with Store(orchestration.owner) as other:
         other.hold("FRA", "SEEDING")
-        with pytest.raises(Wrong, match=r"phase SEEDING.* deploys it"):
+        with pytest.raises(CheckFailed, match=r"phase SEEDING.* deploys it"):
             preflight.unlocked(mine, FRANCE)
     assert preflight.unlocked(mine, FRANCE) == "free"
 
@@ -267,13 +267,13 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
         volume = engine.volumes.create(FRANCE.data_volume("redis"), labels=labels)
         assert validate(spec, 5).verdict == "valid"
         volume.remove()
-        lost = [f for f in validate(spec, 5).findings if f.answer == "invalid"]
+        lost = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
         assert [f.topic for f in lost] == ["volumes"]
         assert "restore it: docker volume create" in str(lost[0].remedy)
     assert "accept the loss, in this one run: DIVE_ACCEPT_LOSS=t-record-fra-redis-data pulumi up" in str(lost[0].remedy)
-    gone = [f.topic for f in validate(spec, 5).findings if f.answer == "invalid"]
+    gone = [f.topic for f in validate(spec, 5).findings if f.verdict == "invalid"]
     assert gone == ["networks", "volumes"]
-    with pytest.raises(Wrong, match="sha256:0000"):
+    with pytest.raises(CheckFailed, match="sha256:0000"):
         initialization.images((f"sha256:{'0' * 64}",))
 
 
@@ -282,7 +282,7 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
 
 def answer(container: ContainerSpec) -> tuple[str, str]:
     (finding,) = deployment.containers([container])
-    return finding.answer, finding.found
+    return finding.verdict, finding.found
 
 
 def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Record) -> None:
@@ -357,7 +357,7 @@ def test_the_core_services_decide_and_the_optional_ones_are_told(record: Record)
         extra.stop(timeout=0)
         assert verdict() == "valid"
         (warning,) = deployment.containers([two])
-        assert (warning.answer, warning.advisory) == ("invalid", True)
+        assert (warning.verdict, warning.advisory) == ("invalid", True)
         core.stop(timeout=0)
         assert verdict() == "invalid"
 
@@ -375,22 +375,22 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
         orchestration.owner,
     )
     validation = validate(spec, 10)
-    assert [str(f) for f in validation.findings if f.answer != "valid"] == []
+    assert [str(f) for f in validation.findings if f.verdict != "valid"] == []
     assert {f.topic for f in validation.findings} == {"mongodb", "redis", "opa", "postgres", "schema"}
     wrong = replace(spec, mongodb="x", redis="x", opa="x", databases=(replace(spec.databases[0], password="x"),))
-    red = {f.topic: f for f in validate(wrong, 10).findings if f.answer == "invalid"}
+    red = {f.topic: f for f in validate(wrong, 10).findings if f.verdict == "invalid"}
     assert set(red) == {"mongodb", "redis", "opa", "postgres"}
     assert "x" not in {f.found for f in red.values()}
     elsewhere = replace(spec, names=FRANCE)
-    assert {f.topic for f in validate(elsewhere, 10).findings if f.answer == "invalid"} == set(red)
+    assert {f.topic for f in validate(elsewhere, 10).findings if f.verdict == "invalid"} == set(red)
 
 
 def test_a_superuser_or_a_stranger_is_no_ordinary_role(services: Record, orchestration: Book) -> None:
     ca = services.lab.material.ca
     name = orchestration.owner.database
-    with pytest.raises(Wrong, match="superuser True"):
+    with pytest.raises(CheckFailed, match="superuser True"):
         deployment.postgres(HUB_NAMES, DatabaseSpec(name, "postgres", SECRETS["postgres-superuser"]), ca)
-    with pytest.raises(Wrong, match="owner orchestration"):
+    with pytest.raises(CheckFailed, match="owner orchestration"):
         deployment.postgres(HUB_NAMES, DatabaseSpec(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
 
 
@@ -398,7 +398,7 @@ def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
     redis = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
     redis.stop(timeout=5)
     try:
-        with pytest.raises(Wrong, match=r"refused|connect|closed"):
+        with pytest.raises(CheckFailed, match=r"refused|connect|closed"):
             deployment.redis(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
     finally:
         redis.start()
@@ -407,7 +407,7 @@ def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
 def test_a_renamed_column_is_red(orchestration: Book) -> None:
     assert deployment.schema(orchestration.owner) == "agrees"
     orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
-    with pytest.raises(Wrong, match=r"checkpoints\.evidence"):
+    with pytest.raises(CheckFailed, match=r"checkpoints\.evidence"):
         deployment.schema(orchestration.owner)
 
 
@@ -421,7 +421,7 @@ def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None
     assert validation.verdict == "unknown"
     assert "is out of reach" in validation.findings[0].found
     seeding_spec = SeedingSpec(FRANCE, HUB_NAMES, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
-    assert {f.answer for f in validate(seeding_spec, 5).findings} == {"unknown"}
+    assert {f.verdict for f in validate(seeding_spec, 5).findings} == {"unknown"}
 
 
 def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) -> None:
@@ -431,7 +431,7 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
     target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
 
     def red() -> dict[str, str]:
-        return {f.check: f.found for f in seeding.data(spec) if f.answer != "valid"}
+        return {f.check: f.found for f in seeding.data(spec) if f.verdict != "valid"}
 
     assert len(red()) == 7  # nothing is there yet
     with connect(target) as database:
@@ -447,6 +447,6 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
 
 
 def test_a_country_whose_realm_is_not_served_is_told_with_the_command(record: Record) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(CheckFailed) as caught:
         verification.discovery(FRANCE, record.lab.material.ca)
     assert (caught.value.expected, str(caught.value.remedy)) == (FRANCE.issuer, "pulumi up -s fra")

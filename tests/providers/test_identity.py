@@ -28,7 +28,7 @@ from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import configuration, deployment
-from dive_infra.checks.runner import CouldNotTell, Wrong
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.cli.environment import prepare
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
@@ -108,7 +108,7 @@ class Coalition:
         """What the inspection finds, without what is as it should be."""
         # The other country of this server's hub, which has an account and no link.
         partners = [partner, DEU] if names is USA else [partner]
-        return [f.headline for f in compare(self.admin, names, partners) if f.answer != "valid"]
+        return [f.headline for f in compare(self.admin, names, partners) if f.verdict != "valid"]
 
 
 @pytest.fixture(scope="module")
@@ -281,10 +281,10 @@ def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coa
     coalition.admin.put(f"{path}/{second.id}", changed)
     group = coalition.admin.get(f"{path}/{third.id}/groups")[0]
     coalition.admin.delete(f"{path}/{third.id}/groups/{group['id']}")
-    wrong = [f for f in users.compare_users(coalition.admin, USA) if f.answer == "invalid"]
+    wrong = [f for f in users.compare_users(coalition.admin, USA) if f.verdict == "invalid"]
     assert [f.found for f in wrong] == ["user: missing", "clearance: ['TOP_SECRET']", "groups: []"]
     coalition.declare()  # without a refresh: the resource looks for itself
-    assert all(f.answer == "valid" for f in users.compare_users(coalition.admin, USA))
+    assert all(f.verdict == "valid" for f in users.compare_users(coalition.admin, USA))
     assert {u["id"] for u in coalition.admin.get(path) if u["username"] in {first.username, rest[0].username}} == {
         first.id,
         rest[0].id,
@@ -315,7 +315,7 @@ def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coal
 def test_deployment_proves_that_keycloak_answers_a_login(coalition: Coalition) -> None:
     account = SECRETS["keycloak-admin"]
     assert deployment.keycloak(USA, account, coalition.ca) == "logged in"
-    with pytest.raises(CouldNotTell, match="refused service account 'dive-deployer'"):
+    with pytest.raises(CheckUnknown, match="refused service account 'dive-deployer'"):
         deployment.keycloak(USA, "by-hand", coalition.ca)
 
 
@@ -334,7 +334,7 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
     assert configuration.secret(USA, client, value, ca, account) == "accepted"
     path = f"/realms/{USA.realm}/clients/{_client_id(coalition, client)}"
     coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
-    with pytest.raises(Wrong, match=r"refused \((unauthorized|invalid)_client") as red:
+    with pytest.raises(CheckFailed, match=r"refused \((unauthorized|invalid)_client") as red:
         configuration.secret(USA, client, value, ca, account)
     assert str(red.value.remedy) == "pulumi up --refresh -s usa"
     assert value not in f"{red.value.found}{red.value.expected}"
@@ -347,10 +347,10 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
 def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
     def at_hub() -> list[tuple[str, bool]]:
         found = compare(coalition.admin, USA, [FRA, DEU])
-        return [(str(f.remedy), f.advisory) for f in found if f.answer == "invalid"]
+        return [(str(f.remedy), f.advisory) for f in found if f.verdict == "invalid"]
 
     def by_spoke() -> list[str]:
-        return [f.headline for f in compare_link(coalition.fra, USA, FRA) if f.answer != "valid"]
+        return [f.headline for f in compare_link(coalition.fra, USA, FRA) if f.verdict != "valid"]
 
     assert (at_hub(), by_spoke()) == ([], [])
     provider = coalition.admin.get(_instances("fra-idp"))
@@ -424,7 +424,7 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     time.sleep(max(0.0, made / 1000 + 6 - time.time()))
     other = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
     coalition.admin.put(f"{path}/reset-password", other)
-    (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.answer != "valid"]
+    (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.verdict != "valid"]
     assert "after the person was made" in red.found
     assert users.mend(coalition.admin, FRA, PASSWORD) == [f"{user.username} made"]
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username

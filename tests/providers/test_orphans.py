@@ -10,7 +10,7 @@ import pytest
 from docker.errors import NotFound
 
 from dive_infra.checks import preflight
-from dive_infra.checks.runner import Wrong
+from dive_infra.checks.runner import CheckFailed
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import ACCEPT_LOSS, REMOVE
 from dive_infra.dynamic.base import ProviderError
@@ -64,7 +64,7 @@ def inputs(book: Book | None = None, mark: str = "fra-new") -> dict[str, Any]:
 
 
 def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.DockerClient) -> None:
-    with pytest.raises(Wrong) as caught:
+    with pytest.raises(CheckFailed) as caught:
         preflight.owners(FRANCE, "fra-new", ("redis",))
     assert f"container {FRANCE.container('redis')} of stack fra-dead" in caught.value.found
     assert f"{REMOVE}=orphans/fra-dead pulumi up -s fra" in str(caught.value.remedy)

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from dive_infra.catalog.spec import HealthCheck
 from dive_infra.checks import initialization, preflight, report, runner, verification
-from dive_infra.checks.runner import Check, CouldNotTell, Wrong
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import (
     ConfigurationSpec,
     ContainerSpec,
@@ -46,7 +46,7 @@ from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
-from dive_infra.results.finding import Answer, Finding, evidence, listing, verdict
+from dive_infra.results.finding import Finding, Verdict, evidence, listing, overall
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import age, ago
 
@@ -74,7 +74,7 @@ SPECS: tuple[Spec, ...] = (
 )
 
 
-def found(*answers: Answer) -> list[Finding]:
+def found(*answers: Verdict) -> list[Finding]:
     return [Finding(f"check {n}", answer) for n, answer in enumerate(answers)]
 
 
@@ -90,13 +90,13 @@ def found(*answers: Answer) -> list[Finding]:
         ((), "unknown"),  # nothing looked at is nothing known
     ],
 )
-def test_there_are_three_verdicts(answers: Sequence[Answer], told: Answer) -> None:
-    assert verdict(found(*answers)) == told
+def test_there_are_three_verdicts(answers: Sequence[Verdict], told: Verdict) -> None:
+    assert overall(found(*answers)) == told
 
 
 def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
     findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", Remedy.update(), advisory=True)]
-    assert verdict(findings) == "valid"
+    assert overall(findings) == "valid"
     assert listing(findings, "invalid") == "  ‼ not so: the portal is up; found down; expected up; next: pulumi up"
 
 
@@ -134,11 +134,11 @@ def test_evidence_counts_by_topic() -> None:
 
 
 def _wrong() -> str:
-    raise Wrong("3", "4", Remedy.decide("count again"), 1201)
+    raise CheckFailed("3", "4", Remedy.decide("count again"), 1201)
 
 
 def _dark() -> str:
-    raise CouldNotTell("no light")
+    raise CheckUnknown("no light")
 
 
 def _broken() -> str:
@@ -160,7 +160,7 @@ def test_checks_run_side_by_side_and_in_order() -> None:
 def test_an_error_is_never_an_answer() -> None:
     checks = [Check("a", "t", _wrong), Check("b", "t", _dark), Check("c", "t", _broken), Check("d", "t", list)]
     findings = runner.run(checks, 5).findings
-    assert [(f.answer, f.found) for f in findings] == [
+    assert [(f.verdict, f.found) for f in findings] == [
         ("invalid", "3"),
         ("unknown", "no light"),
         ("unknown", "KeyError: 'oops'"),
@@ -174,7 +174,7 @@ def test_a_check_that_hangs_is_unknown_at_the_deadline() -> None:
     validation = runner.run([Check("slow", "t", lambda: str(never.wait(30))), Check("quick", "t", lambda: "ok")], 0.3)
     never.set()
     assert time.monotonic() - started < 2
-    assert [f.answer for f in validation.findings] == ["unknown", "valid"]
+    assert [f.verdict for f in validation.findings] == ["unknown", "valid"]
     assert "no answer within 0.3 s" in validation.findings[0].found
 
 
@@ -184,7 +184,7 @@ def test_what_settles_is_asked_again_and_what_is_well_is_not() -> None:
     def late() -> str:
         asked["late"] += 1
         if asked["late"] < 3:
-            raise Wrong("not yet")
+            raise CheckFailed("not yet")
         return "there"
 
     def well() -> str:
@@ -276,7 +276,7 @@ def test_an_engine_elsewhere_is_refused_by_its_endpoint(monkeypatch: pytest.Monk
     monkeypatch.setenv("DOCKER_HOST", endpoint)
     looked = [c for c in preflight.checks(SPECS[0]) if c.topic == "endpoint"]  # type: ignore[arg-type]
     (refused,) = runner.run(looked, 5).findings
-    assert refused.answer == "invalid"
+    assert refused.verdict == "invalid"
     assert f"{endpoint} (DOCKER_HOST)" in refused.found
     assert "an engine on this machine" in refused.expected
     assert "127.0.0.1" in refused.expected
@@ -296,17 +296,17 @@ def _certified(days: int, *names: str) -> InitializationSpec:
 
 def test_a_certificate_is_proven_by_its_names_and_days() -> None:
     assert initialization.certificate(_certified(90, "a.fra", "127.0.0.1")).startswith("2 names")
-    with pytest.raises(Wrong, match=r"127.0.0.1 not covered"):
+    with pytest.raises(CheckFailed, match=r"127.0.0.1 not covered"):
         initialization.certificate(_certified(90, "a.fra"))
-    with pytest.raises(Wrong, match=r"ends in (9|10)\.\d days"):
+    with pytest.raises(CheckFailed, match=r"ends in (9|10)\.\d days"):
         initialization.certificate(_certified(10, "a.fra", "127.0.0.1"))
-    with pytest.raises(Wrong, match="not a certificate"):
+    with pytest.raises(CheckFailed, match="not a certificate"):
         initialization.certificate(replace(SPECS[1], certificate="nonsense"))  # type: ignore[type-var]
 
 
 def test_an_issuer_is_proven_by_its_days() -> None:
     assert initialization.issuer(pki.issue("issuer", 90, authority=True).chain, 30).endswith("days left")
-    with pytest.raises(Wrong, match=r"ends in (9|10)\.\d days"):
+    with pytest.raises(CheckFailed, match=r"ends in (9|10)\.\d days"):
         initialization.issuer(pki.issue("issuer", 10, authority=True).chain, 30)
 
 
@@ -343,7 +343,7 @@ def test_a_persons_logins_take_turns_and_end_before_the_person_is_locked_out(
     logins = [c for c in verification.checks(spec) if c.topic == "logins"]
     assert len(logins) == 3
     validation = runner.settle(logins, 60, again=("invalid", "unknown"))
-    assert [f.answer for f in validation.findings if f.answer != "valid"] == ([] if away else ["invalid"] * 2)
+    assert [f.verdict for f in validation.findings if f.verdict != "valid"] == ([] if away else ["invalid"] * 2)
     assert tries == tried
 
 
@@ -433,7 +433,7 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     [
         ("COMPLETE", ["VERIFICATION phase runs again: it was proven 412 s ago; a proof counts for 300 s"]),
         (
-            Wrong("FAILED", "COMPLETE", Remedy.update()),
+            CheckFailed("FAILED", "COMPLETE", Remedy.update()),
             [
                 "VERIFICATION phase runs again: not valid now",
                 "  ✗ record: FAILED; expected COMPLETE; next: pulumi up",
@@ -443,15 +443,17 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     ids=["nothing is wrong", "something is wrong"],
 )
 def test_a_proof_that_is_due_again_is_no_failure(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], record: str | Wrong, shown: list[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], record: str | CheckFailed, shown: list[str]
 ) -> None:
     def look() -> str:
-        if isinstance(record, Wrong):
+        if isinstance(record, CheckFailed):
             raise record
         return record
 
     def due() -> str:
-        raise Wrong("it was proven 412 s ago; a proof counts for 300 s", remedy=Remedy.update(detail="proves it again"))
+        raise CheckFailed(
+            "it was proven 412 s ago; a proof counts for 300 s", remedy=Remedy.update(detail="proves it again")
+        )
 
     provider = VerificationProvider()
     checks = [Check("the record says COMPLETE", "record", look), Check("it was proven lately", DUE, due)]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
@@ -33,9 +34,9 @@ def test_a_remedy_is_rendered_for_pulumi_and_for_dive(remedy: Remedy, pulumi: st
 
 
 def test_an_error_renders_cause_expectation_and_next_step_and_keeps_each_as_a_field() -> None:
-    error = DiveError("refused", Remedy.update(), 1302, expected="admitted by the hub")
+    error = DiveError("refused", Remedy.update(), Code.NOT_APPROVED, expected="admitted by the hub")
     assert str(error) == "refused; expected: admitted by the hub; next: pulumi up"
-    assert (error.cause, error.remedy, error.code) == ("refused", Remedy.update(), 1302)
+    assert (error.cause, error.remedy, error.code) == ("refused", Remedy.update(), Code.NOT_APPROVED)
     assert str(DiveError("gone")) == "gone"
 
 

@@ -41,7 +41,7 @@ SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=Remedy
 
 
 def valid(finding: Finding) -> Finding:
-    return replace(finding, answer="valid", found="")
+    return replace(finding, verdict="valid", found="")
 
 
 def view(
@@ -148,7 +148,7 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 
 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    down = view(DEPLOYMENT=[replace(STOPPED, answer="unknown")])
+    down = view(DEPLOYMENT=[replace(STOPPED, verdict="unknown")])
     country = replace(down.country, failed=(Failed("engine", "no answer", objects.REMEDY),))
     monkeypatch.setattr(repair.debian, "possible", lambda: True)
     monkeypatch.setattr(repair.engine, "usual", lambda: True)

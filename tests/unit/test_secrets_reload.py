@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dive_infra.checks.runner import CouldNotTell
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.countries import HUB, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
@@ -184,7 +184,7 @@ def test_a_server_that_takes_neither_value_is_found_before_anything_is_changed(m
 def test_a_server_that_does_not_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     class Mute(Server):
         def opens(self, at: Place, value: str) -> bool:
-            raise CouldNotTell("nobody answers")
+            raise CheckUnknown("nobody answers")
 
     assert reload(monkeypatch, a=Mute("old")).look().verdict == "unknown"
 

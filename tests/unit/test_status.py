@@ -63,7 +63,7 @@ SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not i
 
 
 def finding(sentence: str = "all is well", **how: Any) -> Finding:
-    return Finding(sentence, **{"answer": "valid", **how})
+    return Finding(sentence, **{"verdict": "valid", **how})
 
 
 def validation(*findings: Finding) -> Validation:
@@ -110,7 +110,7 @@ def country(**how: Any) -> Snapshot:
 
 STOPPED = finding(
     "dive-fra-opa runs as declared, healthy",
-    answer="invalid",
+    verdict="invalid",
     expected="running, healthy",
     found="stopped (exit code 137), out of memory",
     remedy=Remedy.update(),
@@ -119,14 +119,14 @@ STOPPED = finding(
 )
 BLIND = finding(
     "realm dive-v3-broker-fra is as declared",
-    answer="unknown",
+    verdict="unknown",
     found="https://idp.fra.dive.localhost:8453 is out of reach: [Errno 111] Connection refused",
     remedy=Remedy.update(detail="starts Keycloak, then the realm is looked at"),
     code=1501,
 )
 MISSING = finding(
     "identity provider usa-idp exists",
-    answer="invalid",
+    verdict="invalid",
     found="missing",
     remedy=Remedy.refresh(),
     code=1301,
@@ -134,7 +134,7 @@ MISSING = finding(
 )
 UNDECLARED = finding(
     "client stranger is declared",
-    answer="invalid",
+    verdict="invalid",
     found="found but not declared",
     remedy=Remedy.decide(f"remove it by hand, or: DIVE_REMOVE=client/stranger {UP}", country="FRA"),
     code=1305,

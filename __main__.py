@@ -1,4 +1,4 @@
-"""One country is one stack: which one is this?"""
+"""The Pulumi program: one stack is one country (`dive_infra.stacks.program`)."""
 
 import pulumi
 
@@ -9,13 +9,14 @@ from dive_infra.stacks.program import deploy
 
 gc_tuning.tune()
 silence_debug_log()
+stack = pulumi.get_stack()
 try:
-    settings = load(pulumi.get_stack(), pulumi.runtime.get_config_env())
+    settings = load(stack, pulumi.runtime.get_config_env())
 except SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 if settings.secrets and not pulumi.runtime.is_config_secret("dive:secrets"):
     raise pulumi.RunError(
-        f"dive:secrets: stands in plain text in Pulumi.{pulumi.get_stack()}.yaml, expected it encrypted; "
-        "next: take it out there, and give another value: pulumi config set --secret --path dive:secrets.<name>"
+        f"dive:secrets is stored in plain text in Pulumi.{stack}.yaml, expected encrypted; next: remove it there, "
+        f"then set new values: pulumi config set -s {stack} --secret --path dive:secrets.<name>"
     )
-pulumi.run(lambda: deploy(settings, pulumi.get_stack()))
+pulumi.run(lambda: deploy(settings, stack))

@@ -15,7 +15,7 @@ from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
-from dive_infra.orchestration.states import Phase as Name
+from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.deployment import DeploymentPhase
 from dive_infra.phases.initialization import InitializationPhase
@@ -80,7 +80,7 @@ class ConfigurationPhase(PhaseComponent):
         undeclared = Undeclared("undeclared", names, context.settings.partners, administrator, held)
         self.checkpoint = Checkpoint(
             "configuration-checkpoint",
-            Name.CONFIGURATION,
+            Phase.CONFIGURATION,
             names,
             specification,
             base.store,

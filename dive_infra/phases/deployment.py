@@ -17,7 +17,7 @@ from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
 from dive_infra.engines.docker import declaration
 from dive_infra.orchestration.access import deployer
-from dive_infra.orchestration.states import Phase as Name
+from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.initialization import InitializationPhase
 from dive_infra.phases.preflight import PreflightPhase
@@ -26,71 +26,79 @@ from dive_infra.phases.preflight import PreflightPhase
 class DeploymentPhase(PhaseComponent):
     """`services`: name -> its component; `databases` of the country's Postgres.
 
-    `in_keycloak`: options of what stands in Keycloak.
+    `in_keycloak`: options of what is stored in Keycloak.
     """
+
+    databases: Databases
 
     def __init__(self, context: Context, after: InitializationPhase, before: PreflightPhase) -> None:
         super().__init__(context, "deployment", after)
-        names = context.names
+        self._base, self._mark = after, before.mark
+        self._owned = databases(context.is_hub)
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
-        volumes = after.storage.volumes
-        # Who keeps databases in Postgres makes what is in them at its start.
-        stores = {d.service: ("postgres",) for d in databases(context.is_hub)}
         self.services: dict[str, Service] = {}
-        waits: dict[str, list[pulumi.Resource]] = {}
         for row in context.specs:
-            service = Service(
-                row.name,
-                ServiceArgs(
-                    row,
-                    names,
-                    before.mark,
-                    self._material(row, after),
-                    image=after.images[row.name],
-                    networks=[network.network for network in after.networks],
-                    begins_with=[
-                        *(volumes[v].incarnation for v in (row.name, *stores.get(row.name, ())) if v in volumes),
-                        *(self._incarnation(d.name) for d in databases(context.is_hub) if d.service == row.name),
-                    ],
-                    needs=[*(self.services[need].gate for need in row.needs), *waits.get(row.name, [])],
-                ),
-                self.child(),
-            )
-            self.services[row.name] = service
-            if row.name == "postgres":
-                owned = databases(context.is_hub)
-                self.databases = Databases(
-                    "databases",
-                    DatabasesArgs(
-                        names,
-                        host=service.ready,
-                        trust_file=trust.path,
-                        superuser_password=after.secrets["postgres-superuser"],
-                        ca=after.ca,
-                        owners={d.name: (d.role, after.secrets[d.credential]) for d in owned},
-                        remade=[d.name for d in owned if d.remade],
-                    ),
-                    pulumi.ResourceOptions.merge(self.child(), after.storage.inside("postgres")),
-                )
-                waits = {d.service: [self.databases.kept] for d in owned if d.service}
-        # What stands in Keycloak is lost with its database too.
-        lost = pulumi.Output.all(volumes["postgres"].incarnation, self._incarnation(KEYCLOAK))
-        self.in_keycloak = contents(
-            "keycloak-data", KEYCLOAK, lost.apply(lambda all_: 1000 * int(all_[0]) + int(all_[1])), self.child()
-        )
+            self.services[row.name] = self._service(row)
+            if row.name == "postgres":  # the services after it start only with their databases
+                self.databases = self._databases(self.services[row.name], trust)
+        self.in_keycloak = self._keycloak_data()
         made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
         if context.is_hub:
             made += self._orchestration(after)
         self.specification = self._specification(after)
         self.checkpoint = Checkpoint(
             "deployment-checkpoint",
-            Name.DEPLOYMENT,
-            names,
+            Phase.DEPLOYMENT,
+            context.names,
             self.specification,
             after.store,
             earlier=[before.checkpoint.proof, after.checkpoint.proof] if context.is_hub else (),
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )
+
+    def _service(self, row: ServiceSpec) -> Service:
+        """Create a service whose container waits for its databases, and starts again with its data if that is lost."""
+        base, volumes = self._base, self._base.storage.volumes
+        own = [d.name for d in self._owned if d.service == row.name]
+        stored_in = [row.name, "postgres"] if own else [row.name]
+        lost = [volumes[name].incarnation for name in stored_in if name in volumes]
+        needs = [self.services[need].gate for need in row.needs]
+        return Service(
+            row.name,
+            ServiceArgs(
+                row,
+                self.context.names,
+                self._mark,
+                self._material(row, base),
+                image=base.images[row.name],
+                networks=[network.network for network in base.networks],
+                begins_with=[*lost, *map(self._incarnation, own)],
+                needs=[*needs, self.databases.kept] if own else needs,
+            ),
+            self.child(),
+        )
+
+    def _databases(self, postgres: Service, trust: TrustFile) -> Databases:
+        secrets = self._base.secrets
+        args = DatabasesArgs(
+            self.context.names,
+            host=postgres.ready,
+            trust_file=trust.path,
+            superuser_password=secrets["postgres-superuser"],
+            ca=self._base.ca,
+            owners={d.name: (d.role, secrets[d.credential]) for d in self._owned},
+            remade=[d.name for d in self._owned if d.remade],
+        )
+        options = pulumi.ResourceOptions.merge(self.child(), self._base.storage.inside("postgres"))
+        return Databases("databases", args, options)
+
+    def _keycloak_data(self) -> pulumi.ResourceOptions:
+        """Return the options of what is stored in Keycloak: it is lost with the volume, and with the database alone."""
+        volume = self._base.storage.volumes["postgres"]
+        lifetime = pulumi.Output.all(volume.incarnation, self._incarnation(KEYCLOAK)).apply(
+            lambda both: _lifetime(int(both[0]), int(both[1]))
+        )
+        return contents("keycloak-data", KEYCLOAK, lifetime, self.child())
 
     @staticmethod
     def _material(service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
@@ -104,7 +112,7 @@ class DeploymentPhase(PhaseComponent):
         )
 
     def _incarnation(self, database: str) -> pulumi.Output[int]:
-        """How often the database was lost and made anew."""
+        """Return how often the database was lost and recreated."""
         found: pulumi.Output[int] = self.databases.kept.incarnations.apply(lambda all_: int(all_[database]))
         return found
 
@@ -174,3 +182,8 @@ class DeploymentPhase(PhaseComponent):
                 specification
             )
         )
+
+
+def _lifetime(volume: int, database: int) -> int:
+    """Return one number for two incarnations. States hold it: another form would replace everything in the realm."""
+    return 1000 * volume + database

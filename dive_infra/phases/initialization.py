@@ -13,7 +13,7 @@ from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.image import Image
 from dive_infra.images.recipes import recipe_hash
 from dive_infra.images.registry import locked
-from dive_infra.orchestration.states import Phase as Name
+from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.preflight import PreflightPhase
 
@@ -55,7 +55,7 @@ class InitializationPhase(PhaseComponent):
         made = [*self.networks, self.storage, self.certificate, *self.images.values()]
         self.checkpoint = Checkpoint(
             "initialization-checkpoint",
-            Name.INITIALIZATION,
+            Phase.INITIALIZATION,
             names,
             pulumi.Output.all(
                 images=[image.image_id for image in self.images.values()],

@@ -9,7 +9,7 @@ from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orphans import Orphans
 from dive_infra.dynamic.stack_identity import StackIdentity
 from dive_infra.orchestration.access import DatabaseAccess
-from dive_infra.orchestration.states import Phase as Name
+from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 
 
@@ -35,7 +35,7 @@ class PreflightPhase(PhaseComponent):
         orphans = Orphans("orphans", context.names, self.mark, store, self.child())
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",
-            Name.PREFLIGHT,
+            Phase.PREFLIGHT,
             context.names,
             pulumi.Output.all(self.mark, *granted).apply(lambda found: specification(*found)),
             store,

@@ -7,7 +7,7 @@ from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.seed import Seed
 from dive_infra.dynamic.users import TestUsers
-from dive_infra.orchestration.states import Phase as Name
+from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.configuration import ConfigurationPhase
 from dive_infra.phases.initialization import InitializationPhase
@@ -40,7 +40,7 @@ class SeedingPhase(PhaseComponent):
         )
         self.checkpoint = Checkpoint(
             "seeding-checkpoint",
-            Name.SEEDING,
+            Phase.SEEDING,
             names,
             secret(
                 pulumi.Output.all(

@@ -1,4 +1,4 @@
-"""What every stack ends with."""
+"""The last resource of every stack, and so the first that a destroy reaches."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from dive_infra.phases.base import Context, PhaseComponent
 
 
 def guard(context: Context, phases: Sequence[PhaseComponent]) -> None:
-    """Lets a destroy begin only where nothing is lost by it: depends on every phase, so it goes first."""
+    """Declare the guard, which refuses a destroy that would lose data or strand a spoke; it depends on every phase."""
     names = context.names
     data = [names.data_volume(s.name) for s in context.specs if s.data]
     Guard(

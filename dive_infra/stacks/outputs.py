@@ -1,30 +1,39 @@
-"""What a stack tells the world: a contract, held by a test."""
+"""The outputs of a stack: an interface for other stacks, for `./dive` and for people; a test holds their names."""
+
+from typing import TYPE_CHECKING
 
 import pulumi
 
 from dive_infra.phases.base import Context
-from dive_infra.phases.deployment import DeploymentPhase
-from dive_infra.phases.initialization import InitializationPhase
-from dive_infra.phases.seeding import SeedingPhase
-from dive_infra.phases.verification import VerificationPhase
+
+if TYPE_CHECKING:  # loaded late, by `stacks.program`
+    from dive_infra.phases.deployment import DeploymentPhase
+    from dive_infra.phases.initialization import InitializationPhase
+    from dive_infra.phases.seeding import SeedingPhase
+    from dive_infra.phases.verification import VerificationPhase
 
 _URLS = ("frontend", "backend", "keycloak", "kas", "opa")
 
 
 def export(
     context: Context,
-    base: InitializationPhase,
-    deployed: DeploymentPhase,
-    seeded: SeedingPhase,
-    verified: VerificationPhase,
+    initialization: "InitializationPhase",
+    deployment: "DeploymentPhase",
+    seeding: "SeedingPhase",
+    verification: "VerificationPhase",
 ) -> None:
+    """Export the outputs; the hub's `grants` hold what each approved country starts from."""
     names = context.names
     pulumi.export("instance", names.country.code)
     pulumi.export("realm", names.realm)
     pulumi.export("urls", {service: names.url(service) for service in _URLS})
-    pulumi.export("containers", {names.container(n): service.container_id for n, service in deployed.services.items()})
-    pulumi.export("ca_certificate", base.ca)
-    pulumi.export("test_users", seeded.test_users)
-    pulumi.export("test_user_password", pulumi.Output.secret(base.secrets["test-users"]))
-    proof = verified.proof
+    containers = {names.container(name): service.container_id for name, service in deployment.services.items()}
+    pulumi.export("containers", containers)
+    pulumi.export("ca_certificate", initialization.ca)
+    pulumi.export("test_users", seeding.test_users)
+    pulumi.export("test_user_password", pulumi.Output.secret(initialization.secrets["test-users"]))
+    proof = verification.proof
     pulumi.export("verification", {"status": proof.status, "proven": proof.evidence, "at": proof.completed})
+    if context.is_hub:
+        grants = {code: grant.export() for code, grant in initialization.grants.items()}
+        pulumi.export("grants", pulumi.Output.secret(grants))

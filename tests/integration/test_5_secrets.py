@@ -111,5 +111,5 @@ def test_a_secret_in_plain_text_is_refused(tmp_path: Path) -> None:
     country.init()
     run = country.preview()
     assert not run.ok
-    assert "dive:secrets: stands in plain text" in run.messages
+    assert "dive:secrets is stored in plain text" in run.messages
     assert "plain-canary-0123456789" not in run.messages

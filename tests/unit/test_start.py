@@ -14,9 +14,10 @@ from dive_infra.toolchain.toolchain import Toolchain
 
 
 def test_the_program_loads_no_validator() -> None:
-    code = "import sys, dive_infra.stacks.program, dive_infra.stacks.country; print(*sys.modules, sep='\\n')"
+    code = "import sys; from dive_infra.stacks import program; program.load_phases(); print(*sys.modules, sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.splitlines())
+    assert {f"dive_infra.phases.{phase.lower()}" for phase in Phase} <= loaded
     assert "dive_infra.checks.spec" in loaded
     assert not loaded & {f"dive_infra.checks.{phase.lower()}" for phase in Phase}
     assert "redis" not in loaded, "the client of a validator: a third of a second"

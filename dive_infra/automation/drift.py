@@ -5,11 +5,11 @@ from typing import Any
 from dive_infra.automation.stack_state import declared
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
+from dive_infra.config.timeouts import DRIFT_CHECK
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import RemedyKind
 
-_GLANCE = 10.0  # seconds for one phase
 # VERIFICATION would log people in; the update does that.
 _LOOKED_AT = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
 
@@ -17,7 +17,7 @@ _LOOKED_AT = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
 def unseen(state: dict[str, Any]) -> list[Finding]:
     """The invalid findings whose remedy is a refresh; empty when there are none, or when it cannot be told now."""
     specs = declared(state)
-    looked = [runner.run(checks(specs[phase]), _GLANCE) for phase in _LOOKED_AT if phase in specs]
+    looked = [runner.run(checks(specs[phase]), DRIFT_CHECK) for phase in _LOOKED_AT if phase in specs]
     return [f for validation in looked for f in validation.findings if _hidden(f)]
 
 

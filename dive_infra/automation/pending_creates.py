@@ -5,7 +5,6 @@ make it twice. Nothing stands on it yet, since nothing goes on before a create i
 next run makes it whole. What is found in use after all is left, and told.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ import docker.errors
 import psycopg
 from psycopg import sql
 
+from dive_infra.automation.stack_state import plaintext
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.networks import called, mark
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
@@ -47,22 +47,13 @@ def remove(made: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
             continue
         name, provider = resource["urn"].rsplit("::", 1)[-1], providers.get(resource.get("provider", ""), {})
         try:
-            found = act(_plain(resource.get("inputs") or {}), _plain(provider.get("inputs") or {}))
+            found = act(plaintext(resource.get("inputs") or {}), plaintext(provider.get("inputs") or {}))
         except (KeycloakError, psycopg.Error, docker.errors.APIError, KeyError) as error:
             removal.absent.append(name)
             removal.told.append(f"{name}: whether it was made could not be told: {' '.join(str(error).split())}")
         else:
             (removal.told if found else removal.absent).append(f"{name}: {found}" if found else name)
     return removal
-
-
-def _plain(value: Any) -> Any:
-    """As it was declared: a secret stands in the state as `{"plaintext": JSON}`."""
-    if isinstance(value, dict):
-        if "plaintext" in value:
-            return json.loads(value["plaintext"])
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list) else value
 
 
 _PATIENCE = 30.0  # seconds for a request: a realm takes long to make, and to remove

@@ -24,13 +24,13 @@ from dive_infra.config import environment, paths
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings, load
+from dive_infra.config.timeouts import PREVIEW
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
 from dive_infra.plans import events
 from dive_infra.plans.plan import UpdatePlan
 from dive_infra.toolchain.toolchain import Toolchain
 
-_SECONDS = 600  # for one preview
 _NOWHERE = "unix:///nowhere/docker.sock"
 
 
@@ -151,10 +151,10 @@ def _pulumi(source: Source, *arguments: str, place: Path = ROOT) -> subprocess.C
     command = ["pulumi", *arguments, "--non-interactive"]
     try:
         return subprocess.run(
-            command, cwd=place, env=dict(source.environment), capture_output=True, text=True, timeout=_SECONDS
+            command, cwd=place, env=dict(source.environment), capture_output=True, text=True, timeout=PREVIEW
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, 1, "", f"`{' '.join(command)}` did not end within {_SECONDS} s")
+        return subprocess.CompletedProcess(command, 1, "", f"`{' '.join(command)}` did not end within {PREVIEW} s")
 
 
 def _own_words(done: subprocess.CompletedProcess[str], found: UpdatePlan) -> list[str]:

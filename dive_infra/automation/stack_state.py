@@ -88,7 +88,7 @@ def read(name: str, state: Mapping[str, Any]) -> StackState:
         {phase: checkpoints[phase] for phase in Phase if phase in checkpoints},
         tuple(_operation(p) for p in deployment.get("pending_operations") or []),
         _store(resources),
-        next((str(_plain(r["outputs"]["mark"])) for r in _of_type(resources, "dynamic/dive:StackIdentity")), ""),
+        next((str(plaintext(r["outputs"]["mark"])) for r in _of_type(resources, "dynamic/dive:StackIdentity")), ""),
         str(manifest.get("version", "")),
         next((_report(r["outputs"]) for r in _of_type(resources, "dynamic/dive:Report")), None),
     )
@@ -100,7 +100,7 @@ def declared(state: Mapping[str, Any]) -> dict[Phase, Spec]:
 
 
 def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
-    outputs = {key: _plain(value) for key, value in resource["outputs"].items() if key != "report"}
+    outputs = {key: plaintext(value) for key, value in resource["outputs"].items() if key != "report"}
     phase = Phase(outputs["phase"])
     try:
         spec, unreadable = load(phase, outputs["spec"]), ""
@@ -110,13 +110,13 @@ def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
 
 
 def _report(outputs: Mapping[str, Any]) -> ReportFile:
-    return ReportFile(str(_plain(outputs["path"])), str(_plain(outputs["text"])))
+    return ReportFile(str(plaintext(outputs["path"])), str(plaintext(outputs["text"])))
 
 
 def _store(resources: list[Mapping[str, Any]]) -> DatabaseAccess | None:
     """The login that a checkpoint was given: at the hub the first ones have none."""
     for resource in _of_type(resources, *_CHECKPOINTS):
-        if found := _plain(resource["inputs"].get("store")):
+        if found := plaintext(resource["inputs"].get("store")):
             return DatabaseAccess(**{**found, "port": int(found["port"])})
     return None
 
@@ -130,6 +130,10 @@ def _operation(pending: Mapping[str, Any]) -> str:
     return f"{pending['type']} {pending['resource']['urn'].rsplit('::', 1)[-1]}"
 
 
-def _plain(value: Any) -> Any:
-    """A value of the state, a secret as what it holds."""
-    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+def plaintext(value: Any) -> Any:
+    """Return a value of an exported state with every secret in it opened: `{"plaintext": JSON}` becomes its content."""
+    if isinstance(value, Mapping):
+        if "plaintext" in value:
+            return plaintext(json.loads(value["plaintext"]))
+        return {key: plaintext(inner) for key, inner in value.items()}
+    return [plaintext(inner) for inner in value] if isinstance(value, list) else value

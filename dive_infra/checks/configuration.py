@@ -6,6 +6,7 @@ from functools import partial
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import REALM_REQUEST
 from dive_infra.identity.client_secret_check import refusal
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable
 from dive_infra.identity.link_policy import BASE_PATH, link_account
@@ -14,7 +15,6 @@ from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
 
-_SECONDS = 5
 _STARTS = Remedy.update(detail="starts what does not answer, then it is looked at")
 
 
@@ -48,7 +48,7 @@ def link(spec: ConfigurationSpec, hub: Names) -> Sequence[Finding]:
 def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str:
     """The secret that services hold is the one that the realm accepts."""
     try:
-        refused = refusal(names, client, value, ca, account, _SECONDS)
+        refused = refusal(names, client, value, ca, account, REALM_REQUEST)
     except KeycloakUnreachable as error:
         raise CheckUnknown(error.cause, Remedy.update(names.country.code, "starts Keycloak")) from None
     if refused:
@@ -66,7 +66,7 @@ def _asked(
     access: KeycloakAccess, question: Callable[[KeycloakAdmin], Sequence[Finding]], right: Remedy
 ) -> Sequence[Finding]:
     try:
-        with KeycloakAdmin(access, _SECONDS) as admin:
+        with KeycloakAdmin(access, REALM_REQUEST) as admin:
             return question(admin)
     except KeycloakUnreachable as error:
         raise CheckUnknown(error.cause, _STARTS) from None

@@ -18,6 +18,7 @@ from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients import mongodb as mongodb_client
 from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
@@ -31,7 +32,6 @@ from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import first_line
 
 _UP = Remedy.update()
-_SECONDS = 2
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
@@ -100,7 +100,7 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
         names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name
     )
     try:
-        with connection.connect(access, "dive check", _SECONDS) as session_:
+        with connection.connect(access, "dive check", CHECK_REQUEST) as session_:
             row = session_.execute(
                 "SELECT r.rolsuper, pg_get_userbyid(d.datdba) FROM pg_roles r, pg_database d"
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
@@ -121,7 +121,7 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
 
 
 def mongodb(names: Names, password: str, ca: str) -> str:
-    with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, _SECONDS) as client:
+    with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, CHECK_REQUEST) as client:
         try:
             collections = client[names.mongo_database].list_collection_names()
         except OperationFailure as error:
@@ -132,7 +132,7 @@ def mongodb(names: Names, password: str, ca: str) -> str:
 
 
 def redis(names: Names, password: str, ca: str) -> str:
-    client = redis_client.client(LOOPBACK, names.port("redis"), password, ca, _SECONDS)
+    client = redis_client.client(LOOPBACK, names.port("redis"), password, ca, CHECK_REQUEST)
     try:
         client.ping()
     except AuthenticationError as error:
@@ -148,7 +148,7 @@ def opa(names: Names, token: str, ca: str) -> str:
     """A decision is given to the bearer of the token and to nobody else."""
     url = f"{names.url('opa')}/v1/data/dive/authz/allow"
     try:
-        with https.client(ca, _SECONDS) as http:
+        with https.client(ca, CHECK_REQUEST) as http:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
@@ -164,7 +164,7 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
     """The service account logs in and is told something out of the database, which may have been away."""
     access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
     try:
-        with keycloak_admin.KeycloakAdmin(access, _SECONDS) as there:
+        with keycloak_admin.KeycloakAdmin(access, CHECK_REQUEST) as there:
             there.get("/realms/master")
     except keycloak_admin.KeycloakError as error:
         raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then it is asked again")) from None

@@ -10,19 +10,19 @@ from requests.exceptions import RequestException
 
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import ENGINE_ANSWER
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
-ANSWER_SECONDS = 5
 REMEDY = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 
 def ask() -> docker.DockerClient:
     """A client with short patience; raises `CheckUnknown` when no engine answers."""
     try:
-        return engine.client(ANSWER_SECONDS)
+        return engine.client(ENGINE_ANSWER)
     except EngineError as error:
         raise CheckUnknown(error.cause, REMEDY) from None
 
@@ -76,15 +76,9 @@ def everything(client: docker.DockerClient) -> list[Object]:
     return [*containers(client), *networks(client), *volumes(client)]
 
 
-def labelled(found: Object, names: Names) -> bool:
-    """Whether it carries the labels of the country."""
-    labels = found.labels
-    return labels.get("dive.namespace") == names.namespace and labels.get("dive.country") == names.country.code
-
-
 def marked(names: Names, mark: str) -> list[Object]:
     """All of the country that the stack with this mark has made on the engine."""
-    return [o for o in everything(ask()) if labelled(o, names) and o.labels.get("dive.stack") == mark]
+    return [o for o in everything(ask()) if names.owns(o.labels) and o.labels.get("dive.stack") == mark]
 
 
 def _published(container: Mapping[str, Any]) -> tuple[int, ...]:

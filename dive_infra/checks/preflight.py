@@ -11,7 +11,7 @@ import httpx
 import psutil
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object, labelled
+from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
@@ -115,13 +115,13 @@ def ports(names: Names, services: Iterable[str]) -> str:
     client = objects.ask()
     there = objects.containers(client)
     on_engine = {port: c for c in there for port in c.ports}
-    ours = {c.name for c in there if labelled(c, names)}
+    ours = {c.name for c in there if names.owns(c.labels)}
     listening = _listening()
     taken: list[str] = []
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
         if container:
-            if container.name != names.container(service) or not labelled(container, names):
+            if container.name != names.container(service) or not names.owns(container.labels):
                 taken.append(f"{port} ({service}) by container {container.name}")
         elif port in listening and not (names.container(service) in ours and _lives(client, names.container(service))):
             taken.append(f"{port} ({service}) by {listening[port]}")
@@ -153,15 +153,16 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     kept = objects.everything(client)
     own = {names.container(s) for s in services} | {names.network}
     own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
-    replaced = {o.name for o in kept if o.kind == "network" and not labelled(o, names) and o.name in own}
+    replaced = {o.name for o in kept if o.kind == "network" and not names.owns(o.labels) and o.name in own}
     own -= {name for name in replaced if all(ours_by_use(n, stack) for n in called(client, name))}
     others = [
         o
         for o in kept
-        if (labelled(o, names) and o.labels.get("dive.stack") != stack) or (o.name in own and not labelled(o, names))
+        if (names.owns(o.labels) and o.labels.get("dive.stack") != stack)
+        or (o.name in own and not names.owns(o.labels))
     ]
     if others:
-        marks = sorted({o.labels["dive.stack"] for o in others if labelled(o, names) and o.labels.get("dive.stack")})
+        marks = sorted({o.labels["dive.stack"] for o in others if names.owns(o.labels) and o.labels.get("dive.stack")})
         named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
         removed = f"; where nobody deploys it any more: {REMOVE}={named} {UP}"
         raise CheckFailed(
@@ -174,7 +175,7 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
             ),
             Code.CONFLICT,
         )
-    return f"{sum(labelled(o, names) for o in kept)} objects, all ours"
+    return f"{sum(names.owns(o.labels) for o in kept)} objects, all ours"
 
 
 def _by_hand(others: Iterable[Object]) -> str:

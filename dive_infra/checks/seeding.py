@@ -6,6 +6,7 @@ from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks.runner import Check, CheckUnknown
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.config.naming import LOOPBACK
+from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
 from dive_infra.identity.users import compare_users
 from dive_infra.results.codes import Code
@@ -15,7 +16,6 @@ from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
 from dive_infra.seeds.store import SeedStoreError, Target, connect
 
-_SECONDS = 2
 _SHOWN = 3  # ids of a batch that are named
 
 
@@ -41,7 +41,7 @@ def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
     names = spec.names
     key = spec.kas_keys[names.country.code]
     target = Target(
-        LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca, patience=_SECONDS
+        LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca, patience=CHECK_REQUEST
     )
     try:
         with connect(target) as database:
@@ -82,7 +82,7 @@ def _read(batch: Batch, state: BatchState) -> str:
 def users(spec: SeedingSpec) -> Sequence[Finding]:
     access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
     try:
-        with KeycloakAdmin(access, _SECONDS) as admin:
+        with KeycloakAdmin(access, CHECK_REQUEST) as admin:
             return compare_users(admin, spec.names)
     except KeycloakUnreachable as error:
         raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then the users are looked at")) from None

@@ -7,10 +7,12 @@ URL. So one URL serves browsers, containers and checkers, and an issuer is one s
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import Any
 
-from dive_infra.config.countries import COUNTRIES, Country
+from dive_infra.config.countries import COUNTRIES, Country, parse
 
 DEFAULT_NAMESPACE = "dive"
+NAMESPACE_LABEL, COUNTRY_LABEL = "dive.namespace", "dive.country"
 LOOPBACK = "127.0.0.1"
 ORPHANS = "orphans/"  # followed by the mark of an abandoned deployment, in `environment.REMOVE`
 
@@ -55,6 +57,24 @@ class Names:
     namespace: str = DEFAULT_NAMESPACE
     domain: str = ""
     ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+
+    def plain(self) -> dict[str, Any]:
+        """Return the fields as plain data, such as a provider's inputs; `of_plain` reads them back."""
+        return {
+            "country": self.country.code,
+            "namespace": self.namespace,
+            "domain": self.domain,
+            "ports": {code: dict(ports) for code, ports in self.ports.items()},
+        }
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> "Names":
+        """Return the names from plain data, which may hold more. Pulumi turns whole numbers into floats.
+
+        Providers that need no URL store neither `domain` nor `ports`.
+        """
+        ports = {code: {s: int(port) for s, port in own.items()} for code, own in plain.get("ports", {}).items()}
+        return cls(parse(plain["country"]), plain["namespace"], plain.get("domain", ""), ports)
 
     def of(self, country: Country) -> "Names":
         """The names of a partner in the same coalition."""
@@ -128,11 +148,15 @@ class Names:
     def mongo_database(self) -> str:
         return f"dive-v3-{self.country.lower}"
 
+    def owns(self, labels: Mapping[str, str]) -> bool:
+        """Return True if an object on the engine with these labels belongs to the country."""
+        return labels.get(NAMESPACE_LABEL) == self.namespace and labels.get(COUNTRY_LABEL) == self.country.code
+
     def labels(self, service: str, service_class: str) -> dict[str, str]:
         """What every object on the engine carries, so that it can be told whose it is."""
         return {
-            "dive.namespace": self.namespace,
-            "dive.country": self.country.code,
+            NAMESPACE_LABEL: self.namespace,
+            COUNTRY_LABEL: self.country.code,
             "dive.service": service,
             "dive.class": service_class,
         }

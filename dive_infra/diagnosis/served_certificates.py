@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import LOOPBACK
+from dive_infra.config.timeouts import SERVED_CERTIFICATE
 from dive_infra.crypto import pki
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
 _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
-_SECONDS = 3.0
 
 
 def served(spec: InitializationSpec) -> Iterator[tuple[str, str, Callable[[], str]]]:
@@ -32,7 +32,7 @@ def _serves(spec: InitializationSpec, service: str) -> str:
     trust = ssl.create_default_context(cadata=spec.ca)
     try:
         with (
-            socket.create_connection((LOOPBACK, port), timeout=_SECONDS) as line,
+            socket.create_connection((LOOPBACK, port), timeout=SERVED_CERTIFICATE) as line,
             trust.wrap_socket(line, server_hostname=host) as secure,
         ):
             found = secure.getpeercert(binary_form=True)

@@ -163,8 +163,7 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
             )
         for there in objects.containers(client):
             labels = there.labels
-            ours = (labels.get("dive.namespace"), labels.get("dive.country")) == (names.namespace, names.country.code)
-            if ours and there.name not in declared:
+            if names.owns(labels) and there.name not in declared:
                 condition, service = containers.look(client, there.name), labels.get("dive.service", "")
                 known = deployment is None  # before its first completion a phase has declared nothing that we can read
                 found.append(ContainerState(service, there.name, condition, labels.get("dive.class", ""), known))

@@ -26,6 +26,7 @@ from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import stack_file
+from dive_infra.config.timeouts import ENGINE_ANSWER
 from dive_infra.diagnosis.snapshot import look
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport
@@ -154,7 +155,7 @@ def _versions() -> dict[str, Any]:
 
 def _engine() -> Any:
     try:
-        found = engine.client(objects.ANSWER_SECONDS).version()
+        found = engine.client(ENGINE_ANSWER).version()
     except (engine.EngineError, DockerException) as error:
         return f"did not answer: {error}"
     return {key: found.get(key) for key in ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")}
@@ -197,16 +198,12 @@ def _containers(names: Names) -> Iterator[tuple[str, str]]:
     """Of each container what the engine tells, variables by name only, and its last log lines."""
     try:
         client = objects.ask()
-        found = [c for c in objects.containers(client) if _ours(c.labels, names)]
+        found = [c for c in objects.containers(client) if names.owns(c.labels)]
         for container in found:
             yield f"containers/{container.name}.json", _json(_inspected(client, container.name))
             yield f"containers/{container.name}.log", _log(client, container.name)
     except (CheckUnknown, DockerException) as error:
         yield "containers/could-not-be-asked.txt", f"{error}\n"
-
-
-def _ours(labels: Mapping[str, str], names: Names) -> bool:
-    return (labels.get("dive.namespace"), labels.get("dive.country")) == (names.namespace, names.country.code)
 
 
 def _inspected(client: docker.DockerClient, name: str) -> Any:

@@ -13,7 +13,6 @@ from pulumi.dynamic import Resource
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import Object, marked
-from dive_infra.config.countries import parse
 from dive_infra.config.environment import ACCEPT_LOSS, REMOVE, accepted_losses, removals
 from dive_infra.config.naming import ORPHANS, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
@@ -31,7 +30,7 @@ class OrphansProvider(Provider):
     ignores = ("store",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        names = _names(inputs)
+        names = Names.of_plain(inputs)
         for mark in _named(inputs):
             found = marked(names, mark)
             if found:
@@ -41,7 +40,7 @@ class OrphansProvider(Provider):
         return names.prefix, {}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        found = [o.name for mark in _named(before) for o in marked(_names(before), mark)]
+        found = [o.name for mark in _named(before) for o in marked(Names.of_plain(before), mark)]
         return f"{', '.join(found)} may be removed" if found else None
 
 
@@ -63,10 +62,6 @@ class Orphans(Resource, module="dive", name="Orphans"):
             "store": plain(store),
         }
         super().__init__(OrphansProvider(), name, props, opts)
-
-
-def _names(inputs: Inputs) -> Names:
-    return Names(parse(inputs["country"]), inputs["namespace"])
 
 
 def _named(inputs: Inputs) -> list[str]:

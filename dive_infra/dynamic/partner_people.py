@@ -5,11 +5,10 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
-
-_GLANCE = 2.0  # seconds for each request of a diff
 
 
 class PartnerPeopleProvider(Provider):
@@ -32,7 +31,7 @@ class PartnerPeopleProvider(Provider):
             )
 
     def drift_reason(self, before: Inputs) -> str | None:
-        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
             lost = federated_users.stranded(admin, before["realm"], before["alias"])
         return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None
 

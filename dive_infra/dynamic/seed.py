@@ -8,6 +8,7 @@ from pulumi.dynamic import Resource
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import Loader
@@ -33,7 +34,7 @@ class SeedProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         off: list[str] = []
-        with connect(_target(before, patience=2)) as database:
+        with connect(_target(before, patience=DIFF_REQUEST)) as database:
             for batch in _batches(before):
                 state = Loader(database).glance(batch)
                 if not state.valid:
@@ -61,10 +62,7 @@ class Seed(Resource, module="dive", name="Seed"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, Any] = {
-            "country": names.country.code,
-            "namespace": names.namespace,
-            "domain": names.domain,
-            "ports": {code: dict(ports) for code, ports in names.ports.items()},
+            **names.plain(),
             "partners": [p.country.code for p in partners],
             "documents": documents,
             "kas_key": kas_key,
@@ -75,20 +73,15 @@ class Seed(Resource, module="dive", name="Seed"):
         super().__init__(SeedProvider(), name, props, opts)
 
 
-def _names(inputs: Inputs) -> Names:
-    ports = {code: {s: int(p) for s, p in own.items()} for code, own in inputs["ports"].items()}
-    return Names(parse(inputs["country"]), inputs["namespace"], inputs["domain"], ports)
-
-
 def _batches(inputs: Inputs) -> list[Batch]:
-    names = _names(inputs)
+    names = Names.of_plain(inputs)
     partners = [names.of(parse(code)) for code in inputs["partners"]]
     hub = names if names.country.is_hub else partners[0]
     return batches(names, hub, partners, inputs["kas_key"], int(inputs["documents"]))
 
 
 def _target(inputs: Inputs, patience: float = 10) -> Target:
-    names = _names(inputs)
+    names = Names.of_plain(inputs)
     return Target(
         LOOPBACK, names.port("mongodb"), ROOT_USER, inputs["password"], names.mongo_database, inputs["ca"], patience
     )

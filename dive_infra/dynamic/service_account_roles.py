@@ -6,11 +6,10 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
+from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.identity.service_accounts import roles, set_roles
-
-_GLANCE = 2.0  # seconds for each request of a diff
 
 
 class ServiceAccountRolesProvider(Provider):
@@ -27,7 +26,7 @@ class ServiceAccountRolesProvider(Provider):
         return f"{inputs['realm']}/{inputs['client_id']}", {}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
             held = roles(admin, before["realm"], before["client_id"])
         wanted = set(before["roles"])
         return None if held == wanted else f"roles are {sorted(held)}, expected {sorted(wanted)}"

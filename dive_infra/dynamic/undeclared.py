@@ -13,11 +13,10 @@ from pulumi import dynamic
 from dive_infra.config.countries import parse
 from dive_infra.config.environment import removals
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.identity.undeclared import Loose, loose
-
-_GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
 
 class UndeclaredProvider(Provider):
@@ -33,7 +32,7 @@ class UndeclaredProvider(Provider):
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
             try:
                 due = _due(admin, before)
             except NotFound:
@@ -62,7 +61,7 @@ class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
 
 
 def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[Loose]:
-    names = Names(parse(inputs["country"]), inputs["namespace"])
+    names = Names.of_plain(inputs)
     found = loose(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
     removed = removals()
     return [f for f in found if not f.name or f.name in removed]

@@ -5,16 +5,14 @@ from typing import Any
 import pulumi
 from pulumi import dynamic
 
-from dive_infra.config.countries import parse
 from dive_infra.config.credentials import strong
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
-
-_GLANCE = 2.0  # seconds for each request of a diff: the engine asks one resource after the other
 
 
 class TestUsersProvider(Provider):
@@ -30,15 +28,15 @@ class TestUsersProvider(Provider):
 
     def delete_resource(self, before: Inputs) -> None:
         with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
-            users.remove(admin, _names(before))
+            users.remove(admin, Names.of_plain(before))
 
     def drift_reason(self, before: Inputs) -> str | None:
-        with KeycloakAdmin(KeycloakAccess(**before["access"]), _GLANCE) as admin:
-            off = [f for f in users.compare_users(admin, _names(before)) if f.verdict != Verdict.VALID]
+        with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
+            off = [f for f in users.compare_users(admin, Names.of_plain(before)) if f.verdict != Verdict.VALID]
         return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
 
     def _mended(self, inputs: Inputs, reset: bool) -> Outputs:
-        names = _names(inputs)
+        names = Names.of_plain(inputs)
         if not strong(inputs["password"]):
             raise ProviderError(
                 "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
@@ -80,7 +78,3 @@ class TestUsers(dynamic.Resource, module="dive", name="TestUsers"):
             },
             opts,
         )
-
-
-def _names(inputs: Inputs) -> Names:
-    return Names(parse(inputs["country"]), inputs["namespace"], inputs.get("domain", ""))

@@ -8,12 +8,12 @@ from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
 from dive_infra.config.paths import ROOT
+from dive_infra.config.timeouts import REGISTRY_ANSWER
 from dive_infra.engines.docker.engine import client
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain.debian import Progress
 
 LOCK_FILE = ROOT / "images.lock"
-ANSWER_SECONDS = 8
 _silent: set[str] = set()  # registry hosts that did not answer this process
 
 
@@ -26,7 +26,7 @@ def ask(reference: str) -> dict[str, dict[str, str]]:
     host = registry_of(reference)
     if host in _silent:
         raise ImageError(f"{reference}: registry {host} does not answer")
-    limited = client(ANSWER_SECONDS).api
+    limited = client(REGISTRY_ANSWER).api
     try:
         return limited.inspect_distribution(reference)  # type: ignore[no-untyped-call, no-any-return]
     except APIError as error:
@@ -36,7 +36,7 @@ def ask(reference: str) -> dict[str, dict[str, str]]:
         raise ImageError(f"{reference}: registry {host} does not answer ({error.explanation})") from error
     except (RequestException, DockerException) as error:
         _silent.add(host)
-        raise ImageError(f"{reference}: registry {host} does not answer within {ANSWER_SECONDS} s") from error
+        raise ImageError(f"{reference}: registry {host} does not answer within {REGISTRY_ANSWER} s") from error
     finally:
         limited.close()
 

@@ -7,11 +7,11 @@ The new values stand in the stack's configuration before any server is told: wha
 the same command goes on. Which values are in force tells the state; a server that was told already says so itself.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dive_infra.automation.stack_state import plaintext
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run, settle
 from dive_infra.config.credentials import Credential, own
 from dive_infra.config.settings import flaw_of
@@ -66,17 +66,9 @@ def in_force(state: Mapping[str, Any]) -> dict[str, str]:
     """Name -> value of a country's own secrets, from its exported state with secrets in plain text."""
     for resource in (state.get("deployment") or {}).get("resources") or []:
         if resource["type"] == "dive:components:Secrets" and resource["urn"].endswith("::secret"):
-            found = _plain((resource.get("outputs") or {}).get("values") or {})
+            found = plaintext((resource.get("outputs") or {}).get("values") or {})
             return {str(name): str(value) for name, value in found.items()}
     return {}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        if "plaintext" in value:
-            return _plain(json.loads(value["plaintext"]))
-        return {key: _plain(inner) for key, inner in value.items()}
-    return value
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from dotenv import dotenv_values
 
 from dive_infra.config.countries import Country
 from dive_infra.config.credentials import Credential, generate_password
+from dive_infra.config.timeouts import SECRET_MANAGER_REQUEST
 from dive_infra.crypto import pki
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
 EMULATOR = "SECRET_MANAGER_EMULATOR_HOST"  # host:port of a stand-in for Google's service, for tests
 _PREFIX = "dive-v3-"
-_SECONDS = 10.0  # for one request
 
 
 class SourceError(DiveError, ValueError):
@@ -105,7 +105,7 @@ def from_google(project: str, credentials: Sequence[Credential], country: Countr
             secret = google_name(credential.name, country)
             path = f"projects/{project}/secrets/{secret}/versions/latest"
             try:
-                answer = client.access_secret_version(name=path, timeout=_SECONDS)
+                answer = client.access_secret_version(name=path, timeout=SECRET_MANAGER_REQUEST)
             except NotFound:
                 continue
             found[credential.name] = _text(answer.payload.data, secret)

@@ -22,6 +22,7 @@ from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb
 from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.timeouts import ROTATION_REQUEST
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
@@ -32,7 +33,6 @@ from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Unreac
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
-_SECONDS = 5
 _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _AUTHENTICATION_FAILED = 18  # MongoDB's code
 
@@ -101,7 +101,9 @@ class PostgresRole(Target):
 
     def _connect(self, at: Place, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
         host, port = at.names.host("postgres"), at.names.port("postgres")
-        return connection.connect(DatabaseAccess(host, port, role, password, at.ca, database), "dive secrets", _SECONDS)
+        return connection.connect(
+            DatabaseAccess(host, port, role, password, at.ca, database), "dive secrets", ROTATION_REQUEST
+        )
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class MongoRoot(Target):
             raise NotChanged(f"MongoDB: {type(error).__name__}") from None
 
     def _client(self, at: Place, password: str) -> mongodb.Client:
-        return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, _SECONDS)
+        return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class RedisUser(Target):
             raise NotChanged(f"Redis: {type(error).__name__}") from None
 
     def _client(self, at: Place, password: str) -> "redis.Redis":
-        return redis_client.client(LOOPBACK, at.names.port("redis"), password, at.ca, _SECONDS)
+        return redis_client.client(LOOPBACK, at.names.port("redis"), password, at.ca, ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class KeycloakClient(Target):
         realm = f"/realms/{self.realm or at.names.realm}"
         access = KeycloakAccess(at.names.url("keycloak"), at.ca, at.secrets["keycloak-admin"])
         try:
-            with KeycloakAdmin(access, _SECONDS) as admin:
+            with KeycloakAdmin(access, ROTATION_REQUEST) as admin:
                 for found in admin.get(f"{realm}/clients", clientId=self._id(at)):
                     admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
                     return
@@ -244,7 +246,7 @@ def doors(is_hub: bool) -> dict[str, Target]:
 def _status(at: Place, service: str, path: str, **how: Any) -> bool:
     """Whether a service lets us in: by 200, or by 401 and 403."""
     try:
-        with https.client(at.ca, _SECONDS) as http:
+        with https.client(at.ca, ROTATION_REQUEST) as http:
             answer = http.post(f"{at.names.url(service)}{path}", **how)
     except httpx.HTTPError as error:
         raise CheckUnknown(f"{service}: {str(error) or type(error).__name__}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from dive_infra.automation.stack_state import StackState
 from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import HUB_REQUEST
 from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.orchestration.access import DatabaseAccess
@@ -17,8 +18,6 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
-
-_SECONDS = 5.0  # for each request
 
 
 @dataclass(frozen=True)
@@ -95,5 +94,5 @@ class PartnerSide:
     def _admin(self) -> Iterator[KeycloakAdmin]:
         spec = self._configured
         assert spec
-        with KeycloakAdmin(KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak), _SECONDS) as admin:
+        with KeycloakAdmin(KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak), HUB_REQUEST) as admin:
             yield admin

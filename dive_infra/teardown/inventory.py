@@ -46,10 +46,7 @@ def on_engine(client: docker.DockerClient, names: Names) -> list[Belonging]:
 def is_of(there: Object, names: Names) -> bool:
     """Whether an object is the country's: its labels say so, or it has none and one of the country's names."""
     if "dive.country" in there.labels:
-        return (there.labels.get("dive.namespace"), there.labels["dive.country"]) == (
-            names.namespace,
-            names.country.code,
-        )
+        return names.owns(there.labels)
     services = "|".join(map(re.escape, SERVICES))
     patterns = {
         "container": rf"{names.prefix}-({services})",

@@ -1,11 +1,10 @@
 """Looking at the coalition under test: on the engine, in the state, in its databases and realms."""
 
-import json
 from typing import Any
 
 import docker
 
-from dive_infra.automation.stack_state import declared
+from dive_infra.automation.stack_state import declared, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
@@ -45,13 +44,8 @@ def resource(country: Country, name: str) -> dict[str, Any]:
     """A resource as it stands in the stack's state, secrets in plain text."""
     state = country.runner.state()
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
-    found["outputs"] = {key: plain(value) for key, value in found["outputs"].items()}
+    found["outputs"] = {key: plaintext(value) for key, value in found["outputs"].items()}
     return found
-
-
-def plain(value: Any) -> Any:
-    """A value of the state, a secret as what it holds."""
-    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def specification(country: Country, phase: Phase) -> Any:
@@ -68,7 +62,7 @@ def secrets(country: Country) -> set[str]:
     """Every secret that the stack generated, in plain text."""
     state = country.runner.state()
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
-    found = {json.loads(r["outputs"]["value"]["plaintext"]) for r in made}
+    found = {plaintext(r["outputs"]["value"]) for r in made}
     assert len(found) > 5, "else nothing would be looked for; some may be given by now"
     return found
 

@@ -11,7 +11,7 @@ from typing import Any
 import docker
 import psycopg
 
-from dive_infra.automation.stack_state import declared
+from dive_infra.automation.stack_state import declared, plaintext
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.clients.trust import ca_file
@@ -25,7 +25,7 @@ from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
 from tests.coalition.country import NAMESPACE, Country
-from tests.coalition.live import keycloak, plain, record
+from tests.coalition.live import keycloak, record
 
 Inventory = Mapping[str, Any]
 
@@ -84,7 +84,7 @@ def _containers(engine: docker.DockerClient, resources: Mapping[str, Any]) -> di
         d.name: d
         for name, r in resources.items()
         if name.endswith("-probe") and "declared" in r["outputs"]
-        for d in [declaration.load(plain(r["outputs"]["declared"]))]
+        for d in [declaration.load(plaintext(r["outputs"]["declared"]))]
     }
     found: dict[str, Any] = {}
     for container in engine.containers.list(all=True, filters=_ours("FRA")):
@@ -133,7 +133,7 @@ def _databases(country: Country, resources: Mapping[str, Any]) -> list[str]:
         hostaddr=LOOPBACK,
         port=country.names.port("postgres"),
         user=SUPERUSER,
-        password=plain(resources["secret-postgres-superuser"]["outputs"]["value"]),
+        password=plaintext(resources["secret-postgres-superuser"]["outputs"]["value"]),
         dbname=SUPERUSER,
         sslmode="verify-full",
         sslrootcert=str(ca_file(country.outputs()["ca_certificate"])),

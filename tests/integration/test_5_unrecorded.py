@@ -8,12 +8,13 @@ import psycopg
 import pytest
 
 from dive_infra.automation.pending_creates import REMOVE, Removal, remove
+from dive_infra.automation.stack_state import plaintext
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.clients.trust import ca_file
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from tests.coalition.country import Country
-from tests.coalition.live import keycloak, plain, told
+from tests.coalition.live import keycloak, told
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -159,7 +160,7 @@ def superuser(country: Country, state: Mapping[str, Any]) -> "psycopg.Connection
         hostaddr=LOOPBACK,
         port=country.names.port("postgres"),
         user=SUPERUSER,
-        password=plain(secret["outputs"]["value"]),
+        password=plaintext(secret["outputs"]["value"]),
         dbname=SUPERUSER,
         sslmode="verify-full",
         sslrootcert=str(ca_file(country.outputs()["ca_certificate"])),

@@ -1,5 +1,6 @@
 """Names and ports are unique over all countries, so that any two can share an engine."""
 
+import json
 from itertools import product
 
 import pytest
@@ -52,3 +53,24 @@ def test_a_single_port_can_be_overridden_and_a_partner_keeps_its_own() -> None:
 def test_a_code_that_is_not_in_the_table_is_refused(code: str) -> None:
     with pytest.raises(UnknownCountry, match="is not known"):
         parse(code)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [Names(HUB), Names(parse("FRA"), "other", "example.org", {"FRA": {"keycloak": 9443}, "USA": {"kas": 9001}})],
+)
+def test_names_survive_as_plain_data_whose_numbers_became_floats(names: Names) -> None:
+    plain = json.loads(json.dumps(names.plain()), parse_int=float)
+    assert Names.of_plain({**plain, "more": 1}) == names
+
+
+def test_names_need_neither_domain_nor_ports_of_plain_data() -> None:
+    assert Names.of_plain({"country": "FRA", "namespace": "dive"}) == Names(parse("FRA"))
+
+
+def test_a_country_owns_what_carries_its_namespace_and_its_code() -> None:
+    fra = Names(parse("FRA"))
+    assert fra.owns({**fra.labels("opa", "core"), "more": "x"})
+    for other in (Names(HUB), Names(parse("FRA"), "other")):
+        assert not fra.owns(other.labels("opa", "core"))
+    assert not fra.owns({})

@@ -12,7 +12,7 @@ import pytest
 
 from dive_infra.automation import state_export as exports
 from dive_infra.automation.backend_lock import updates
-from dive_infra.automation.stack_state import read
+from dive_infra.automation.stack_state import plaintext, read
 from dive_infra.checks.spec import ConfigurationSpec, PreflightSpec, dump
 from dive_infra.cli import start
 from dive_infra.config import paths
@@ -221,3 +221,9 @@ def test_only_verbs_that_look_begin_exports_early(
     monkeypatch.setattr(exports, "begin", lambda stack, _: asked.append(stack))
     start.begin(arguments)
     assert asked == begun
+
+
+def test_a_secret_of_a_state_is_opened_at_any_depth() -> None:
+    inner = {"plaintext": json.dumps({"b": {"plaintext": json.dumps(SECRET)}, "c": 1})}
+    assert plaintext({"a": [inner, "open"]}) == {"a": [{"b": SECRET, "c": 1}, "open"]}
+    assert plaintext("open") == "open"

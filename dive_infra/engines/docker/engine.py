@@ -14,14 +14,12 @@ import docker
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from dive_infra.config.timeouts import ENGINE_ANSWER, ENGINE_REQUEST, ENGINE_START
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import debian
 from dive_infra.toolchain.debian import Progress
 
 SOCKET = "unix:///var/run/docker.sock"
-ANSWER_SECONDS = 5
-START_SECONDS = 60
-REQUEST_SECONDS = 300
 LOG = Path("/var/log/dockerd.log")
 
 
@@ -48,7 +46,7 @@ def host() -> tuple[str, str]:
     return endpoint, f"docker context {context!r}"
 
 
-def client(timeout: int = REQUEST_SECONDS) -> docker.DockerClient:
+def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
     """A client of that engine; `timeout` in seconds for one request. Raises EngineError when it does not answer."""
     endpoint, said_by = host()
     try:
@@ -66,7 +64,7 @@ def ensure(progress: Progress) -> str:
     """The DOCKER_HOST of an engine that answers, installing and starting one where that is ours to do."""
     endpoint, _ = host()
     try:
-        client(ANSWER_SECONDS).close()
+        client(ENGINE_ANSWER).close()
         return endpoint
     except EngineError:
         if endpoint != SOCKET:
@@ -122,18 +120,18 @@ def _start(progress: Progress) -> None:
             daemon = subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + ENGINE_START
     while not _answers():
         if daemon and daemon.poll() is not None:
             raise EngineError(f"dockerd ended with code {daemon.returncode}:\n{_tail(LOG.read_text(errors='replace'))}")
         if time.monotonic() > deadline:
-            raise EngineError(f"dockerd did not answer at {SOCKET} within {START_SECONDS} s; see {LOG}")
+            raise EngineError(f"dockerd did not answer at {SOCKET} within {ENGINE_START} s; see {LOG}")
         time.sleep(0.2)
 
 
 def _answers() -> bool:
     try:
-        client(ANSWER_SECONDS).close()
+        client(ENGINE_ANSWER).close()
     except EngineError:
         return False
     return True

@@ -22,6 +22,7 @@ from dive_infra.orchestration.overview import read_overview
 from dive_infra.orchestration.states import State
 from dive_infra.process import lock_refusal
 from dive_infra.results.finding import Verdict, listing
+from dive_infra.results.remedy import UP, Remedy
 
 
 def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
@@ -62,7 +63,7 @@ def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Re
         refusal = lock_refusal.refusal(channel)
     if interrupted:
         raise UpdateInterrupted(
-            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept; next: ./dive up {runner.country}"
+            f"`pulumi up -s {runner.name}` was interrupted; what is done is kept", Remedy.deploy(runner.country)
         )
     if refusal:
         raise CountryLocked(refusal)
@@ -71,19 +72,17 @@ def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Re
 
 def _failure(runner: Runner) -> CountryLocked | UpdateFailed:
     """Return the failure of an update: another process deploys now, or the country is deployed in part, or neither."""
-    message = (
-        f"`pulumi up -s {runner.name}` failed; its message above names the cause; next: fix it, then run "
-        f"./dive up {runner.country}"
-    )
+    cause = f"`pulumi up -s {runner.name}` failed; its message above names the cause"
+    remedy = Remedy.deploy(runner.country, f"fix it, then run {UP}")
     if any(update.live for update in updates(runner.name, runner.environment)):
-        return CountryLocked(message)
+        return CountryLocked(cause, remedy)
     try:
         access = read(runner.name, runner.state()).store
         record = read_overview(access, runner.name) if access else None
     except (PulumiFailed, RecordError):
-        return UpdateFailed(message)  # that it failed is all that is known
+        return UpdateFailed(cause, remedy)  # that it failed is all that is known
     partial = record and record.current and record.current.state == State.PARTIAL
-    return PartlyDeployed(message) if partial else UpdateFailed(message)
+    return PartlyDeployed(cause, remedy) if partial else UpdateFailed(cause, remedy)
 
 
 def run_in_foreground(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:

@@ -19,6 +19,7 @@ from dive_infra.automation.stack_state import read
 from dive_infra.config.paths import HOME
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
+from dive_infra.results.remedy import Remedy
 
 _STACK = "pulumi:pulumi:Stack"
 _EXISTS = "already exists"
@@ -117,11 +118,12 @@ def _locked(runner: Runner, refusal: str, found: list[Owner], lives: list[tuple[
     phase = _phase(runner)
     who = ", ".join(map(str, found)) or refusal.strip()
     if any(answer == "alive" for answer, _ in lives):
-        return CountryLocked(f"{code} is being deployed by {who}{phase}; next: wait for it to end, then: {again}")
+        remedy = Remedy.wait(f"wait for it to end, then: {again}")
+        return CountryLocked(f"{code} is being deployed by {who}{phase}", remedy)
     why = "; ".join(why for _, why in lives) or "Pulumi does not name its owner"
     return CountryLocked(
-        f"{code} is locked by {who}{phase}; cannot determine whether that run is still alive: {why}; next: look there; "
-        f"if it is not, pulumi cancel -s {runner.name}, then: {again}"
+        f"{code} is locked by {who}{phase}; cannot determine whether that run is still alive: {why}",
+        Remedy.decide(f"look there; if it is not, pulumi cancel -s {runner.name}, then: {again}"),
     )
 
 

@@ -13,6 +13,7 @@ from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, parse
 from dive_infra.config.naming import DEFAULT_NAMESPACE
 from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
+from dive_infra.results.remedy import Remedy
 
 _SPOKES = f"{PROJECT}:spokes"
 _SECRETS = f"{PROJECT}:secrets"
@@ -38,8 +39,8 @@ def read_settings(code: str) -> Settings:
     except FileNotFoundError:
         present = ", ".join(sorted(p.name for p in paths.STACKS.glob("Pulumi.*.yaml"))) or "none"
         raise SettingsError(
-            f"{path.name} does not exist, so {code} is not a country of this coalition; found {present}; "
-            f"next: ./dive new {code}"
+            f"{path.name} does not exist, so {code} is not a country of this coalition; found {present}",
+            Remedy.run(f"./dive new {code}"),
         ) from None
     except (OSError, yaml.YAMLError) as error:
         raise SettingsError(f"{path.name} cannot be read as YAML: {error}") from None

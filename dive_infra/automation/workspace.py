@@ -8,6 +8,7 @@ from pathlib import Path
 from dive_infra.config import environment as variables
 from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain.toolchain import Toolchain
 
 
@@ -45,8 +46,10 @@ def passphrase_file() -> Path:
         salted = [p.name for p in paths.STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
-                f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it; restore it or "
-                "set PULUMI_CONFIG_PASSPHRASE; to begin anew, remove the line `encryptionsalt` there"
+                f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it",
+                Remedy.decide(
+                    "restore it or set PULUMI_CONFIG_PASSPHRASE; to start over, remove the line `encryptionsalt` there"
+                ),
             )
         paths.HOME.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -61,9 +64,9 @@ def _keep_project() -> None:
         return
     if not paths.STACKS.is_dir():
         raise StateError(
-            f"{variables.STACKS} is {paths.STACKS}, which is no folder; expected one with stack files such as "
-            "Pulumi.fra.yaml; "
-            f"next: mkdir -p {paths.STACKS}, or unset {variables.STACKS}"
+            f"{variables.STACKS} is {paths.STACKS}, which is no folder",
+            Remedy.decide(f"mkdir -p {paths.STACKS}, or unset {variables.STACKS}"),
+            expected="one with stack files such as Pulumi.fra.yaml",
         )
     here, there = paths.ROOT / "Pulumi.yaml", paths.STACKS / "Pulumi.yaml"
     if not there.exists() or there.read_bytes() != here.read_bytes():

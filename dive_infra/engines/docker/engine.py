@@ -16,6 +16,7 @@ from docker.errors import DockerException
 
 from dive_infra.config.timeouts import ENGINE_ANSWER, ENGINE_REQUEST, ENGINE_START
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import debian
 from dive_infra.toolchain.debian import Progress
 
@@ -40,8 +41,11 @@ def host() -> tuple[str, str]:
     endpoint = str(found.Host)
     if found.TLSConfig is not None:
         raise EngineError(
-            f"docker context {context!r} uses TLS files; give them as DOCKER_HOST={endpoint}, DOCKER_TLS_VERIFY=1 and "
-            "DOCKER_CERT_PATH, which every tool here reads"
+            f"docker context {context!r} uses TLS files",
+            Remedy.decide(
+                f"give them as DOCKER_HOST={endpoint}, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, "
+                "which every tool here reads"
+            ),
         )
     return endpoint, f"docker context {context!r}"
 
@@ -55,8 +59,8 @@ def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
         )
     except DockerException as error:
         raise EngineError(
-            f"no Docker engine answers at {endpoint} ({said_by}): {error}; start it, or set DOCKER_HOST; "
-            "as root on Debian `./dive up` installs and starts one"
+            f"no Docker engine answers at {endpoint} ({said_by}): {error}",
+            Remedy.deploy(detail="as root on Debian it installs and starts one; else start it, or set DOCKER_HOST"),
         ) from error
 
 
@@ -71,8 +75,10 @@ def ensure(progress: Progress) -> str:
             raise
     if not debian.possible():
         raise EngineError(
-            f"no Docker engine answers at {SOCKET}, and only root on Debian can have one installed here; install and "
-            "start Docker (as an ordinary user: join the group `docker`), or set DOCKER_HOST"
+            f"no Docker engine answers at {SOCKET}, and only root on Debian can have one installed here",
+            Remedy.decide(
+                "install and start Docker (as an ordinary user: join the group `docker`), or set DOCKER_HOST"
+            ),
         )
     with _one_at_a_time():
         if not shutil.which("dockerd"):
@@ -93,7 +99,7 @@ def _configured_context() -> str:
     try:
         return str(json.loads(file.read_text()).get("currentContext", ""))
     except ValueError as error:
-        raise EngineError(f"{file}: not JSON ({error}); mend it, or set DOCKER_HOST") from error
+        raise EngineError(f"{file}: not JSON ({error})", Remedy.decide("fix it, or set DOCKER_HOST")) from error
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
             raise LoginRefused(
                 f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}",
                 Remedy.update(HUB_CODE, f"{UP}, then this stack"),
-                expected="admitted by the hub",
+                expected="a role that the hub has admitted",
             ) from None
         raise Unreachable(f"{which} does not answer at {access}: {message}", _START) from None
 

@@ -19,7 +19,7 @@ class DiveError(Exception):
         self.cause, self.remedy, self.code, self.expected = cause, remedy, code, expected
 
     def __str__(self) -> str:
-        message = f"{self.cause}; expected: {self.expected}" if self.expected else self.cause
+        message = f"{self.cause}; expected {self.expected}" if self.expected else self.cause
         choices = self.remedy.choices
         if len(choices) > 1:
             return "\n  ".join([f"{message}. Next, one of:", *choices])

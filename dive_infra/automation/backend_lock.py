@@ -1,7 +1,8 @@
-"""Who runs Pulumi on a stack now, by the lock that Pulumi itself keeps beside a state in files.
+"""The lock files that Pulumi's file backend keeps for a stack: which process is updating it now.
 
-It is there while an update runs, also one that changes nothing and so never asks for the country's own lock. Left
-behind by a dead process, it stops every later update. Only this machine's processes can be told dead or alive.
+A lock exists for as long as an update runs, including one that changes nothing and therefore never takes the country
+lock. A dead process leaves its lock behind, which blocks every later update. Only processes of this machine can be
+proven dead or alive.
 """
 
 import json
@@ -12,15 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dive_infra.automation.lock_owner import Owner, whether
+from dive_infra.automation.lock_owner import LockOwner, liveness
 from dive_infra.config.settings import PROJECT
 
-_ORGANIZATION = "organization"  # the only one that a state in files has
+_ORGANIZATION = "organization"  # the only one in a file backend
 
 
 @dataclass(frozen=True)
 class BackendLock:
-    """A process that holds Pulumi's lock of a stack; `live` is None where that can't be told."""
+    """A process that holds Pulumi's lock of a stack; `live` is None if that cannot be determined."""
 
     user: str
     host: str
@@ -32,27 +33,27 @@ class BackendLock:
         return f"{self.user}@{self.host} (pid {self.pid}, since {self.since:%H:%M:%S})"
 
 
-def updates(stack: str, environment: Mapping[str, str] = os.environ) -> list[BackendLock]:
-    """The holders of Pulumi's lock of a stack; empty too where the state is not in files of this machine."""
-    folder = locks(stack, environment)
+def backend_locks(stack: str, environment: Mapping[str, str] = os.environ) -> list[BackendLock]:
+    """Return the holders of Pulumi's lock of a stack; empty as well if the backend is not a folder of this machine."""
+    folder = lock_folder(stack, environment)
     return [_read(path) for path in sorted(folder.glob("*.json"))] if folder else []
 
 
-def locks(stack: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder of a stack's locks; None where the state is not in files of this machine."""
-    root = backend(environment)
+def lock_folder(stack: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder of a stack's lock files; None if the backend is not a folder of this machine."""
+    root = backend_folder(environment)
     return root / ".pulumi" / "locks" / _ORGANIZATION / PROJECT / stack if root else None
 
 
-def backend(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder of a backend in files; None for any other."""
+def backend_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder of a file backend; None for any other backend."""
     url = urlsplit(environment.get("PULUMI_BACKEND_URL", ""))
     return Path(unquote(url.netloc + url.path)).expanduser() if url.scheme == "file" else None
 
 
 def _read(path: Path) -> BackendLock:
-    held = json.loads(path.read_text())
-    since = datetime.fromisoformat(held["timestamp"])
-    owner = Owner(str(path), held["username"], held["hostname"], int(held["pid"]), since)
-    answer, _ = whether(owner)
+    content = json.loads(path.read_text())
+    since = datetime.fromisoformat(content["timestamp"])
+    owner = LockOwner(str(path), content["username"], content["hostname"], int(content["pid"]), since)
+    answer, _ = liveness(owner)
     return BackendLock(owner.user, owner.host, owner.pid, since, None if answer == "unknown" else answer == "alive")

@@ -1,52 +1,56 @@
-"""The lock of a country while a verb works on it: the one that deployments take, so that neither disturbs the other.
+"""The country lock, held while a CLI command works on a country. Deployments take the same lock.
 
-Pulumi's own lock is looked at too: an update that has not changed anything yet holds no other.
+Pulumi's own lock is checked as well: an update that has not changed anything yet holds no other.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from dive_infra.automation.backend_lock import updates
-from dive_infra.orchestration.access import DatabaseAccess, RecordError, Unreachable
-from dive_infra.orchestration.access import Locked as Busy
+from dive_infra.automation.backend_lock import backend_locks
+from dive_infra.automation.failures import CountryLocked
+from dive_infra.orchestration.access import DatabaseAccess, Locked, RecordError, Unreachable
 from dive_infra.orchestration.store import Store
 
-__all__ = ["Busy", "Claim", "claim", "refuse_while_updating"]
 
+class CountryLock:
+    """The lock of the country `code`, taken for the command `verb`.
 
-class Claim:
-    """The lock of `code`, held for `verb`; `unheld` says why it is not, where the record can't be asked."""
+    If the record cannot be reached, the command continues without the lock: `unavailable` says why, else it is empty.
+    """
 
     def __init__(self, access: DatabaseAccess | None, code: str, verb: str) -> None:
-        self.code, self.unheld = code, ""
+        self.code, self.unavailable = code, ""
         self._access, self._verb = access, verb
         self._store: Store | None = None
 
     @property
     def store(self) -> Store | None:
-        """The session that holds the lock; None where the record can't be asked."""
+        """Return the session that holds the lock; None if the record cannot be reached."""
         return self._store
 
-    def take(self, beside: Sequence[str] = ()) -> None:
-        """Raises `Busy`, saying who it is, when somebody works on the country, or deploys one of `beside`."""
+    def acquire(self, beside: Sequence[str] = ()) -> None:
+        """Take the lock; raises `CountryLocked` if it is held or one of the countries `beside` is being deployed."""
         if self._access is None:
-            self.unheld = f"{self.code} has no login at the record"
+            self.unavailable = f"{self.code} has no login at the record"
             return
         try:
             self._store = Store(self._access)
             for other in beside:
                 _refuse_while_held(self._store, other)
             self._store.hold(self.code, self._verb)
-            self.unheld = ""
-        except Busy as busy:
-            self.drop()
-            raise Busy(busy.cause) from None
+            self.unavailable = ""
+        except Locked as locked:
+            self.release()
+            raise CountryLocked(locked.cause) from None
+        except CountryLocked:
+            self.release()
+            raise
         except RecordError as error:
-            self.drop()
-            self.unheld = str(error)
+            self.release()
+            self.unavailable = str(error)
 
-    def drop(self) -> None:
-        """Gives the lock back; a record that has gone meanwhile has freed it by itself."""
+    def release(self) -> None:
+        """Release the lock; a record that has become unreachable has released it already."""
         if self._store:
             with suppress(RecordError):
                 self._store.release(self.code)
@@ -55,36 +59,38 @@ class Claim:
 
     @contextmanager
     def paused(self, beside: Sequence[str] = ()) -> Iterator[None]:
-        """Gives the lock back for what ends the record's own connections, and takes it again after that.
+        """Release the lock around a step that ends the record's own connections, and take it again afterwards.
 
-        Raises `Busy` when somebody else has taken it meanwhile.
+        Raises `CountryLocked` if another process has taken it meanwhile.
         """
-        self.drop()
+        self.release()
         yield
-        self.take(beside)
+        self.acquire(beside)
 
 
 @contextmanager
-def claim(access: DatabaseAccess | None, code: str, verb: str, beside: Sequence[str] = ()) -> Iterator[Claim]:
-    """The lock of `code` as long as the context lasts; see `Claim.take`."""
-    held = Claim(access, code, verb)
-    held.take(beside)
+def hold_country(
+    access: DatabaseAccess | None, code: str, verb: str, beside: Sequence[str] = ()
+) -> Iterator[CountryLock]:
+    """Hold the lock of `code` within the context; see `CountryLock.acquire`."""
+    lock = CountryLock(access, code, verb)
+    lock.acquire(beside)
     try:
-        yield held
+        yield lock
     finally:
-        held.drop()
+        lock.release()
 
 
 def _refuse_while_held(store: Store, code: str) -> None:
     with suppress(Unreachable):
         holder = store.holder(code)
         if holder and holder.live:
-            raise Busy(f"{code} is being deployed by {holder}")
+            raise CountryLocked(f"{code} is being deployed by {holder}")
 
 
 def refuse_while_updating(codes: Sequence[str]) -> None:
-    """Raises `Busy` when Pulumi runs on the stack of one of these countries; a dead one's lock stops nobody here."""
+    """Raise `CountryLocked` if Pulumi is updating the stack of one of these countries; ignores locks of the dead."""
     for code in codes:
-        for update in updates(code.lower()):
-            if update.live is not False:
-                raise Busy(f"{code} is being updated by {update}")
+        for lock in backend_locks(code.lower()):
+            if lock.live is not False:
+                raise CountryLocked(f"{code} is being updated by {lock}")

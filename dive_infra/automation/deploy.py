@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dive_infra.automation.backend_lock import updates
-from dive_infra.automation.drift import unseen
+from dive_infra.automation.backend_lock import backend_locks
+from dive_infra.automation.drift import refresh_only_drift
 from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
-from dive_infra.automation.recovery import Recovered, clear, recover
+from dive_infra.automation.recovery import Recovered, clear_pending, recover
 from dive_infra.automation.reporter import Reporter
-from dive_infra.automation.stack_state import read
+from dive_infra.automation.stack_state import read_stack
 from dive_infra.config import environment
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
@@ -40,17 +40,17 @@ def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> N
     if code:
         raise _failure(runner)
     if recovered.open:
-        clear(runner)
+        clear_pending(runner)
 
 
 def _uncovered(runner: Runner, before: Recovered) -> bool:
     """Return True if a refresh is needed now and was not before the run."""
-    return bool(unseen(runner.state())) and not unseen(before.state)
+    return bool(refresh_only_drift(runner.state())) and not refresh_only_drift(before.state)
 
 
 def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Reporter) -> int:
     """Return the exit code of `pulumi up`; raises `UpdateInterrupted` or `CountryLocked`."""
-    if refresh is None and (findings := unseen(recovered.state)):
+    if refresh is None and (findings := refresh_only_drift(recovered.state)):
         reporter.line(listing(findings, Verdict.INVALID))
         refresh = True
     flags = ["--refresh"] if refresh else []
@@ -74,10 +74,10 @@ def _failure(runner: Runner) -> CountryLocked | UpdateFailed:
     """Return the failure of an update: another process deploys now, or the country is deployed in part, or neither."""
     cause = f"`pulumi up -s {runner.name}` failed; its message above names the cause"
     remedy = Remedy.deploy(runner.country, f"fix it, then run {UP}")
-    if any(update.live for update in updates(runner.name, runner.environment)):
+    if any(update.live for update in backend_locks(runner.name, runner.environment)):
         return CountryLocked(cause, remedy)
     try:
-        access = read(runner.name, runner.state()).store
+        access = read_stack(runner.name, runner.state()).store
         record = read_overview(access, runner.name) if access else None
     except (PulumiFailed, RecordError):
         return UpdateFailed(cause, remedy)  # that it failed is all that is known

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dive_infra.automation.stack_state import declared
+from dive_infra.automation.stack_state import declared_specs
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.config.timeouts import DRIFT_CHECK
@@ -14,9 +14,9 @@ from dive_infra.results.remedy import RemedyKind
 _LOOKED_AT = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
 
 
-def unseen(state: dict[str, Any]) -> list[Finding]:
+def refresh_only_drift(state: dict[str, Any]) -> list[Finding]:
     """The invalid findings whose remedy is a refresh; empty when there are none, or when it cannot be told now."""
-    specs = declared(state)
+    specs = declared_specs(state)
     looked = [runner.run(checks(specs[phase]), DRIFT_CHECK) for phase in _LOOKED_AT if phase in specs]
     return [f for validation in looked for f in validation.findings if _hidden(f)]
 

@@ -1,6 +1,6 @@
-"""Programs that a killed Pulumi engine leaves running: they would finish, unseen, what they were asked last.
+"""Plugin processes that outlive a killed Pulumi engine: they would complete their last request unnoticed.
 
-Each is started with the engine's address as its last argument, and in the program's folder.
+Each has the engine's address as its last argument, and the folder of the program as its working directory.
 """
 
 import os
@@ -12,34 +12,34 @@ from pathlib import Path
 import psutil
 
 _NAMES = ("pulumi-resource", "pulumi-language")
-_ENDS = 5.0  # seconds until the operating system has taken a killed process away
+_ENDS = 5.0  # seconds until the operating system has removed a killed process
 
 
-def end_of(address: str) -> list[str]:
-    """Ends the programs of the engine that was at `address` (host:port) and is gone; returns what they are called."""
+def end_for_engine(address: str) -> list[str]:
+    """Kill the plugins of the engine that was at `address` (host:port) and is gone; return their names."""
     return _end(lambda process: process.cmdline()[-1:] == [address])
 
 
-def end_in(folder: Path) -> list[str]:
-    """The same for every engine that worked on the program in `folder` and is gone."""
+def end_in_folder(folder: Path) -> list[str]:
+    """Kill the plugins of every dead engine that ran the program in `folder`; return their names."""
     return _end(lambda process: Path(process.cwd()) == folder.resolve() and not _answers(process.cmdline()[-1]))
 
 
-def _end(theirs: Callable[[psutil.Process], bool]) -> list[str]:
-    ended: list[psutil.Process] = []
-    told: list[str] = []
+def _end(is_leftover: Callable[[psutil.Process], bool]) -> list[str]:
+    killed: list[psutil.Process] = []
+    names: list[str] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, IndexError, ValueError):  # gone meanwhile, another user's, or another program
             name = process.name()
-            if name.startswith(_NAMES) and theirs(process):
-                below = process.children(recursive=True)  # a shell that runs Python
-                for found in (process, *below):
-                    if found.pid != os.getpid():  # whoever asks ends by itself
-                        found.kill()
-                        ended.append(found)
-                told.append(f"{name} (pid {process.pid})")
-    psutil.wait_procs(ended, _ENDS)
-    return told
+            if name.startswith(_NAMES) and is_leftover(process):
+                children = process.children(recursive=True)  # a shell that runs Python
+                for one in (process, *children):
+                    if one.pid != os.getpid():  # the caller exits by itself
+                        one.kill()
+                        killed.append(one)
+                names.append(f"{name} (pid {process.pid})")
+    psutil.wait_procs(killed, _ENDS)
+    return names
 
 
 def _answers(address: str) -> bool:
@@ -50,4 +50,4 @@ def _answers(address: str) -> bool:
     except ConnectionRefusedError:
         return False
     except OSError:
-        return True  # not proven gone
+        return True  # not proven dead

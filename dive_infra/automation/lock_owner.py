@@ -1,7 +1,7 @@
-"""Whose lock is it, and is that process proven dead? Read from the words in which Pulumi refuses a locked stack.
+"""Parse Pulumi's "stack is locked" error to find the owner, and check whether that process is still alive.
 
-Every backend that keeps its state in files (a folder, S3, Postgres …) refuses in the same words, so nothing here needs
-to know which one it is.
+All backends that keep the state in files (a folder, S3, Postgres …) use the same message, hence the backend does not
+matter here.
 """
 
 import re
@@ -14,17 +14,17 @@ import psutil
 
 LOCKED = "the stack is currently locked"
 
-# The user may be one of a domain, `anne@example.org`; a host has no `@`.
+# The user may contain an `@` (`anne@example.org`), a host does not.
 _CREATED = re.compile(
     r"^\s*(?P<place>\S+): created by (?P<user>.*)@(?P<host>[^@\s]+) \(pid (?P<pid>\d+)\) at (?P<since>\S+)$",
     re.MULTILINE,
 )
-_BLUR = 2.0  # seconds: Pulumi tells the time without fractions, and the kernel counts from a boot that it rounds
+_CLOCK_TOLERANCE = 2.0  # seconds: Pulumi drops fractions, and the kernel counts from a rounded boot time
 
 
 @dataclass(frozen=True)
-class Owner:
-    """A process that locked a stack. `place` is where the lock is kept."""
+class LockOwner:
+    """A process that locked a stack. `place` is the path or URL of the lock."""
 
     place: str
     user: str
@@ -36,23 +36,23 @@ class Owner:
         return f"{self.user} (pid {self.pid} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S})"
 
 
-def owners(refusal: str) -> list[Owner]:
-    """Everyone whom a refusal names; empty when it names nobody, or is no refusal of a locked stack."""
+def owners(refusal: str) -> list[LockOwner]:
+    """Return all owners that the message names; empty if it names none or has another cause than a lock."""
     if LOCKED not in refusal:
         return []
     return [
-        Owner(m["place"], m["user"], m["host"], int(m["pid"]), datetime.fromisoformat(m["since"]))
+        LockOwner(m["place"], m["user"], m["host"], int(m["pid"]), datetime.fromisoformat(m["since"]))
         for m in _CREATED.finditer(refusal)
     ]
 
 
-Answer = Literal["dead", "alive", "unknown"]
+Liveness = Literal["dead", "alive", "unknown"]
 
 
-def whether(owner: Owner) -> tuple[Answer, str]:
-    """Whether the owner is proven dead, and why.
+def liveness(owner: LockOwner) -> tuple[Liveness, str]:
+    """Return whether the owner is alive, and why.
 
-    It is, if its process id is of this host and of no process, or of one that began after the lock was taken.
+    It is dead if this host has no process with its pid, or if that process started after the lock was taken.
     """
     if owner.host != socket.gethostname():
         return "unknown", f"{owner.host} is another host"
@@ -60,11 +60,11 @@ def whether(owner: Owner) -> tuple[Answer, str]:
         process = psutil.Process(owner.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return "dead", f"pid {owner.pid} has ended"
-        began = process.create_time()
+        started = process.create_time()
     except psutil.NoSuchProcess:
-        return "dead", f"pid {owner.pid} is of no process"
+        return "dead", f"no process with pid {owner.pid}"
     except psutil.Error as error:
-        return "unknown", f"pid {owner.pid} cannot be looked at: {error}"
-    if began > owner.since.timestamp() + _BLUR:
-        return "dead", f"pid {owner.pid} is now of a process that began later"
-    return "alive", f"pid {owner.pid} lives"
+        return "unknown", f"pid {owner.pid} cannot be inspected: {error}"
+    if started > owner.since.timestamp() + _CLOCK_TOLERANCE:
+        return "dead", f"pid {owner.pid} now belongs to a process that started after the lock was taken"
+    return "alive", f"pid {owner.pid} is alive"

@@ -1,8 +1,8 @@
-"""What a killed run may have made without Pulumi's knowing of it: a pending create of a resource that is not our own.
+"""Resources that a killed run may have created without Pulumi recording them: pending creates of other providers.
 
-Our own providers adopt what is half made. Those of Docker, Keycloak and Postgres refuse it ("already exists"), or
-make it twice. Nothing stands on it yet, since nothing goes on before a create is recorded: so it is removed, and the
-next run makes it whole. What is found in use after all is left, and told.
+Our own providers adopt a partly created resource. Those of Docker, Keycloak and Postgres refuse it ("already exists")
+or create it twice. Nothing depends on it yet, since Pulumi records a create before it continues: it is removed, and the
+next run creates it again. A resource that is in use after all is left, and reported.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -24,41 +24,45 @@ Inputs = Mapping[str, Any]
 
 @dataclass
 class Removal:
-    """`told`: a line for each resource that was there, or could not be looked for. `absent` are the others' names: a
-    server may still be making them."""
+    """`report` has a line for each resource that existed or could not be checked.
 
-    told: list[str] = field(default_factory=list[str])
+    `absent` names the resources that do not exist, or could not be checked: a server may still complete them.
+    """
+
+    report: list[str] = field(default_factory=list[str])
     absent: list[str] = field(default_factory=list[str])
 
 
-def remove(made: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
-    """Removes what is there of `made`, the resources of pending creates.
+def remove(pending: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
+    """Remove those resources of pending creates that exist.
 
-    `state` is the stack's, with secrets in plain text: where they would be is read from their providers.
+    `state` is the stack's, with secrets in plain text: the inputs of the providers say where to look.
     """
     recorded = [r for r in state["deployment"].get("resources") or [] if r.get("id")]
     providers = {f"{r['urn']}::{r['id']}": r for r in recorded}
-    # Of what is being replaced, the old one may still be there, and be recorded.
+    # While a resource is being replaced, the old one may still exist and be recorded.
     kept = {r["urn"] for r in recorded if not r.get("pendingReplacement")}
     removal = Removal()
-    for resource in made:
-        act = REMOVE.get(resource["type"])
-        if act is None or resource["urn"] in kept:
+    for resource in pending:
+        remover = REMOVERS.get(resource["type"])
+        if remover is None or resource["urn"] in kept:
             continue
-        name, provider = resource["urn"].rsplit("::", 1)[-1], providers.get(resource.get("provider", ""), {})
+        name = resource["urn"].rsplit("::", 1)[-1]
+        provider = providers.get(resource.get("provider", ""), {})
         try:
-            found = act(plaintext(resource.get("inputs") or {}), plaintext(provider.get("inputs") or {}))
+            outcome = remover(plaintext(resource.get("inputs") or {}), plaintext(provider.get("inputs") or {}))
         except (KeycloakError, psycopg.Error, docker.errors.APIError, KeyError) as error:
             removal.absent.append(name)
-            removal.told.append(f"{name}: whether it was made could not be told: {' '.join(str(error).split())}")
+            removal.report.append(f"{name}: could not be checked: {' '.join(str(error).split())}")
         else:
-            (removal.told if found else removal.absent).append(f"{name}: {found}" if found else name)
+            (removal.report if outcome else removal.absent).append(f"{name}: {outcome}" if outcome else name)
     return removal
 
 
-_PATIENCE = 30.0  # seconds for a request: a realm takes long to make, and to remove
-_REMOVED = "was made and not recorded: removed, to be made whole"
-_Act = Callable[[Inputs, Inputs], str]
+_SECONDS = 30.0  # for a request: creating and removing a realm takes long
+_REMOVED = "was created but not recorded: removed, will be created again"
+# Inputs of the resource, inputs of its provider -> what was done, "" if the resource does not exist.
+_Remover = Callable[[Inputs, Inputs], str]
 
 
 def _network(inputs: Inputs, _provider: Inputs) -> str:
@@ -66,18 +70,18 @@ def _network(inputs: Inputs, _provider: Inputs) -> str:
     found = [n for n in called(engine.client(), inputs["name"]) if mark(n) == own]
     for network in found:
         if network.containers:
-            return f"is in use, so it is left; next: docker network rm {inputs['name']}"
+            return f"is in use, not removed; next: docker network rm {inputs['name']}"
         network.remove()
     return _REMOVED if found else ""
 
 
-# Keycloak. Where an object of its inputs would be: the path that is deleted; raises `NotThere`, or gives none.
+# Keycloak. A locator returns the paths to delete for an object with these inputs; it raises `NotFound` or returns none.
 
-_Place = Callable[[KeycloakAdmin, Inputs, str], Iterable[str]]
+_Locator = Callable[[KeycloakAdmin, Inputs, str], Iterable[str]]
 
 
-def _at_keycloak(place: _Place) -> _Act:
-    def act(inputs: Inputs, provider: Inputs) -> str:
+def _at_keycloak(locate: _Locator) -> _Remover:
+    def remover(inputs: Inputs, provider: Inputs) -> str:
         access = KeycloakAccess(
             provider["url"] + provider.get("basePath", ""),
             provider["rootCaCertificate"],
@@ -86,38 +90,38 @@ def _at_keycloak(place: _Place) -> _Act:
             provider["realm"],
         )
         realm = f"/realms/{inputs.get('realmId') or inputs['realm']}"
-        with KeycloakAdmin(access, _PATIENCE) as admin:
+        with KeycloakAdmin(access, _SECONDS) as admin:
             try:
-                found = [*place(admin, inputs, realm)]
+                found = [*locate(admin, inputs, realm)]
                 for path in found:
                     admin.delete(path)
             except NotFound:
                 return ""
         return _REMOVED if found else ""
 
-    return act
+    return remover
 
 
-def _itself(path: str) -> _Place:
-    """`path` is below the realm and names inputs: `/roles/{name}`."""
+def _itself(path: str) -> _Locator:
+    """Return a locator of the one object at `path`, below the realm, which names inputs: `/roles/{name}`."""
 
-    def place(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
+    def locate(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
         wanted = realm + path.format_map(inputs)
         admin.get(wanted)
         return [wanted]
 
-    return place
+    return locate
 
 
-def _one_of(path: str, key: str, wanted: str, item: str = "", **query: str) -> _Place:
-    """The items of the list at `path` whose `key` is the input `wanted`; each is below `item`, by its id."""
+def _one_of(path: str, key: str, wanted: str, item: str = "", **query: str) -> _Locator:
+    """Return a locator of the items at `path` whose `key` equals the input `wanted`; each is at `item`/id."""
 
-    def place(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
+    def locate(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> list[str]:
         below = realm + path.format_map(inputs)
         rows = admin.get(below, **{k: inputs[v] for k, v in query.items()})
         return [f"{realm + item if item else below}/{row['id']}" for row in rows if row.get(key) == inputs[wanted]]
 
-    return place
+    return locate
 
 
 def _mapper(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> Iterable[str]:
@@ -149,7 +153,7 @@ def _role(inputs: Inputs, provider: Inputs) -> str:
         try:
             server.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(inputs["name"])))
         except psycopg.errors.DependentObjectsStillExist:
-            return "owns something, so it is left"
+            return "owns objects, not removed"
     return _REMOVED
 
 
@@ -160,12 +164,12 @@ def _database(inputs: Inputs, provider: Inputs) -> str:
             return ""
         with _connect(provider, name) as inside:
             if inside.execute("SELECT 1 FROM pg_class WHERE oid >= 16384 LIMIT 1").fetchone():
-                return "holds something, so it is left"
+                return "holds tables or data, not removed"
         server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
     return _REMOVED
 
 
-REMOVE: Mapping[str, _Act] = {
+REMOVERS: Mapping[str, _Remover] = {
     "docker:index/network:Network": _network,
     "postgresql:index/role:Role": _role,
     "postgresql:index/database:Database": _database,
@@ -190,8 +194,8 @@ REMOVE: Mapping[str, _Act] = {
     ),
 }
 
-# Creates that may be done again: they set what is there already, or our probe sees that it is half made.
-AGAIN = frozenset(
+# Creates that can be repeated: they set what exists already, or our probe detects a partly created resource.
+REPEATABLE = frozenset(
     {
         "docker:index/container:Container",
         "keycloak:index/defaultRoles:DefaultRoles",

@@ -1,7 +1,7 @@
-"""Runs `pulumi preview` on whatever is there: the state of the stack, or none; and never writes.
+"""Run `pulumi preview` with or without an existing state, and write nothing.
 
-Pulumi writes the salt of a passphrase into a stack file that has none, so it is given a copy. Where there is no state
-to plan from, a throw-away one with a passphrase of its own takes its place: the plan of a first deployment.
+Pulumi writes the salt of a passphrase into a stack file without one; it gets a copy. Without a readable state, a
+temporary one with its own passphrase takes its place: the plan of a first deployment.
 """
 
 import json
@@ -19,11 +19,12 @@ from typing import Any
 import yaml
 
 from dive_infra.automation import workspace
-from dive_infra.automation.drift import unseen
+from dive_infra.automation.drift import refresh_only_drift
+from dive_infra.automation.stack_config import read_settings
 from dive_infra.config import environment, paths
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
-from dive_infra.config.settings import Settings, load
+from dive_infra.config.settings import Settings
 from dive_infra.config.timeouts import PREVIEW
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.engine import EngineError
@@ -35,8 +36,8 @@ _NOWHERE = "unix:///nowhere/docker.sock"
 
 
 @dataclass(frozen=True)
-class Source:
-    """What a preview is made from: variables to run Pulumi with, and the exported state; without one it is fresh."""
+class PreviewSource:
+    """Input of a preview: the variables to run Pulumi with, and the exported state; without a state it is `fresh`."""
 
     environment: Mapping[str, str]
     exported: Mapping[str, Any] | None = field(default=None, repr=False)  # secrets in plain text
@@ -48,19 +49,19 @@ class Source:
 
 
 def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> UpdatePlan:
-    """The plan of one country; a preview that fails is one too, with its errors."""
+    """Return the plan of one country; a failed preview is a plan with errors."""
     stack = settings.country.lower()
-    with tempfile.TemporaryDirectory(prefix="dive-preview-") as place:
-        source = _source(stack, _tools(toolchain, from_state), Path(place))
+    with tempfile.TemporaryDirectory(prefix="dive-preview-") as folder:
+        source = _source(stack, _tools(toolchain, from_state), Path(folder))
         arguments = _refresh(source, from_state)
-        file = _stack_file(stack, Path(place), source)
+        file = _stack_file(stack, Path(folder), source)
         started = time.monotonic()
         done = _pulumi(source, "preview", "-s", stack, "--config-file", str(file), "--json", *arguments)
         seconds = time.monotonic() - started
     lines = done.stdout.splitlines()
     command = " ".join(["pulumi up -s", stack, *arguments])
     found = events.plan(lines, settings.country, command, source.fresh, done.returncode != 0, seconds)
-    errors = [*found.errors, *_own_words(done, found), *unapproved(settings)]
+    errors = [*found.errors, *_message(done, found), *approval_errors(settings)]
     result = "failed" if errors else found.result
     notes = [*source.notes, *found.notes]
     return found.model_copy(update={"errors": errors, "result": result, "notes": notes})
@@ -72,28 +73,28 @@ def _tools(toolchain: Toolchain, from_state: bool) -> dict[str, str]:
         return found | {"DOCKER_HOST": _NOWHERE}
     try:
         return found | {"DOCKER_HOST": engine.host()[0]}
-    except EngineError:  # the looks say so, each phase in a line
+    except EngineError:  # each phase's checks report it in a line
         return found
 
 
-def _source(stack: str, tools: Mapping[str, str], place: Path) -> Source:
+def _source(stack: str, tools: Mapping[str, str], folder: Path) -> PreviewSource:
     readable = workspace.reading()
     if readable is None:
-        return _throw_away(stack, tools, place, "there is no state here")
-    source = Source({**tools, **readable})
+        return _temporary(stack, tools, folder, "this machine has no state")
+    source = PreviewSource({**tools, **readable})
     listed = _pulumi(source, "stack", "ls", "--json")
     if listed.returncode:
-        return _throw_away(stack, tools, place, f"the state can't be read: {_last(listed.stderr)}")
+        return _temporary(stack, tools, folder, f"the state cannot be read: {_last(listed.stderr)}")
     if stack not in {s["name"] for s in json.loads(listed.stdout)}:
-        return _throw_away(stack, tools, place, f"stack {stack} is not in this state")
+        return _temporary(stack, tools, folder, f"stack {stack} is not in this state")
     exported = _pulumi(source, "stack", "export", "-s", stack, "--show-secrets")
     if exported.returncode:
-        return _throw_away(stack, tools, place, f"the state of {stack} can't be opened: {_last(exported.stderr)}")
+        return _temporary(stack, tools, folder, f"the state of {stack} cannot be opened: {_last(exported.stderr)}")
     return replace(source, exported=json.loads(exported.stdout))
 
 
-def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> Source:
-    backend = place / "state"
+def _temporary(stack: str, tools: Mapping[str, str], folder: Path, why: str) -> PreviewSource:
+    backend = folder / "state"
     backend.mkdir()
     given = {
         "PULUMI_BACKEND_URL": backend.as_uri(),
@@ -103,18 +104,18 @@ def _throw_away(stack: str, tools: Mapping[str, str], place: Path, why: str) -> 
     }
     notes = [why]
     if stack != HUB_CODE.lower():
-        notes.append("what the hub grants is taken for unknown; an update asks for it")
-    source = Source({**tools, **given}, notes=tuple(notes))
-    home = place / "stack"
+        notes.append("the hub's grant is assumed; an update checks it")
+    source = PreviewSource({**tools, **given}, notes=tuple(notes))
+    home = folder / "stack"
     home.mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", home)
-    made = _pulumi(source, "stack", "init", stack, "--no-select", place=home)
+    made = _pulumi(source, "stack", "init", stack, "--no-select", folder=home)
     return source if made.returncode == 0 else replace(source, notes=(*notes, _last(made.stderr)))
 
 
-def _stack_file(stack: str, place: Path, source: Source) -> Path:
-    """A copy of the country's stack file; what was encrypted for another state is left out of it."""
-    path = place / f"Pulumi.{stack}.yaml"
+def _stack_file(stack: str, folder: Path, source: PreviewSource) -> Path:
+    """Write a copy of the country's stack file; values encrypted for another state are left out."""
+    path = folder / f"Pulumi.{stack}.yaml"
     content = yaml.safe_load(paths.stack_file(stack).read_text()) or {}
     if source.fresh:
         content = {"config": {k: v for k, v in (content.get("config") or {}).items() if not _encrypted(v)}}
@@ -128,37 +129,35 @@ def _encrypted(value: Any) -> bool:
     return isinstance(value, list) and any(map(_encrypted, value))
 
 
-def _refresh(source: Source, from_state: bool) -> list[str]:
-    """As `./dive up`: with a refresh where only that sees what was changed by hand."""
+def _refresh(source: PreviewSource, from_state: bool) -> list[str]:
+    """Return `--refresh` under the same condition as `./dive up`: only a refresh sees a manual change."""
     if source.exported is None or from_state:
         return []
-    return ["--refresh"] if unseen(dict(source.exported)) else []
+    return ["--refresh"] if refresh_only_drift(dict(source.exported)) else []
 
 
-def unapproved(settings: Settings) -> list[str]:
-    """A spoke that this checkout's hub does not approve would be refused by an update."""
+def approval_errors(settings: Settings) -> list[str]:
+    """Return an error for a spoke that this checkout's hub does not approve: an update would refuse it."""
     hub = paths.stack_file(HUB_CODE.lower())
     if settings.is_hub or settings.hub != Settings.model_fields["hub"].default or not hub.exists():
         return []
-    configuration = (yaml.safe_load(hub.read_text()) or {}).get("config") or {}
-    approved = load(HUB_CODE.lower(), {k: v for k, v in configuration.items() if k != "dive:secrets"}).spokes
-    if settings.country in approved:
+    if settings.country in read_settings(HUB_CODE).spokes:
         return []
     return [f"{hub.name} does not approve {settings.country}; next: add {settings.country} to dive:spokes there"]
 
 
-def _pulumi(source: Source, *arguments: str, place: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def _pulumi(source: PreviewSource, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = ["pulumi", *arguments, "--non-interactive"]
     try:
         return subprocess.run(
-            command, cwd=place, env=dict(source.environment), capture_output=True, text=True, timeout=PREVIEW
+            command, cwd=folder, env=dict(source.environment), capture_output=True, text=True, timeout=PREVIEW
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 1, "", f"`{' '.join(command)}` did not end within {PREVIEW} s")
 
 
-def _own_words(done: subprocess.CompletedProcess[str], found: UpdatePlan) -> list[str]:
-    """Why Pulumi failed where no event tells it."""
+def _message(done: subprocess.CompletedProcess[str], found: UpdatePlan) -> list[str]:
+    """Return why Pulumi failed if no event says so."""
     return [_last(done.stderr)] if done.returncode and not found.errors else []
 
 

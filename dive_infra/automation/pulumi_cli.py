@@ -1,4 +1,4 @@
-"""How Pulumi is run for one stack: quietly to ask, or as a command line for others to run."""
+"""Wrapper of the `pulumi` CLI for one stack: run a command with captured output, or build a command line."""
 
 import json
 import os
@@ -15,15 +15,15 @@ _TAKES_FILE = ("up", "preview", "refresh", "destroy")
 
 
 class PulumiFailed(DiveError):
-    """A command of Pulumi failed; the message is its own."""
+    """A command of Pulumi failed; the message is Pulumi's."""
 
 
 @dataclass(frozen=True)
 class Runner:
     """Runs Pulumi for the stack `name` of the program in `folder`.
 
-    `file` is its `Pulumi.<name>.yaml` where that is not in `folder` but beside another copy of `Pulumi.yaml`;
-    `variables` come to our own.
+    `file` is the stack file if it lies outside `folder`, beside another copy of `Pulumi.yaml`. `variables` are added to
+    the environment of this process.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Runner:
 
     @classmethod
     def of(cls, stack: str) -> "Runner":
-        """Of a stack of this coalition."""
+        """Return the runner of a stack of this coalition."""
         return cls(stack, file=None if paths.STACKS == paths.ROOT else paths.stack_file(stack))
 
     @property
@@ -45,28 +45,28 @@ class Runner:
         return os.environ | self.variables
 
     def command(self, *arguments: str) -> list[str]:
-        """`pulumi` with the arguments, for this stack."""
+        """Return the command line of `pulumi` with these arguments for this stack."""
         file = ["--config-file", str(self.file)] if self.file and arguments[0] in _TAKES_FILE else []
         return ["pulumi", *arguments, "-s", self.name, *file]
 
     def run(
-        self, *arguments: str, given: str | None = None, patience: float | None = None
+        self, *arguments: str, stdin: str | None = None, timeout: float | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Runs a command quietly, whatever comes of it; `given` is its standard input, `patience` in seconds."""
-        # What takes no file finds it where it is run.
-        place = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
+        """Run a command with captured output, whatever its exit code; `timeout` in seconds."""
+        # A command without the option finds the file in its working directory.
+        directory = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
         command = [*self.command(*arguments), "--non-interactive"]
         return subprocess.run(
-            command, cwd=place, env=self.environment, input=given, capture_output=True, text=True, timeout=patience
+            command, cwd=directory, env=self.environment, input=stdin, capture_output=True, text=True, timeout=timeout
         )
 
-    def ask(self, *arguments: str, given: str | None = None, patience: float | None = None) -> str:
-        """The standard output of a command; raises `PulumiFailed`, which shows no more of it than the arguments."""
+    def ask(self, *arguments: str, stdin: str | None = None, timeout: float | None = None) -> str:
+        """Return the standard output of a command; raises `PulumiFailed`, which shows the arguments, not the input."""
         what = f"`pulumi {' '.join(arguments)} -s {self.name}`"
         try:
-            done = self.run(*arguments, given=given, patience=patience)
+            done = self.run(*arguments, stdin=stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise PulumiFailed(f"{what} did not end within {patience:.0f} s") from None
+            raise PulumiFailed(f"{what} did not end within {timeout:.0f} s") from None
         except OSError as error:
             raise PulumiFailed(f"{what}: {error}") from None
         if done.returncode:
@@ -74,14 +74,14 @@ class Runner:
         return done.stdout
 
     def state(self) -> dict[str, Any]:
-        """The exported state, secrets in plain text."""
+        """Return the exported state, secrets in plain text."""
         found = json.loads(self.ask("stack", "export", "--show-secrets"))
         assert isinstance(found, dict)
         return found
 
 
-def stacks() -> dict[str, int]:
-    """The stacks of this coalition's backend, each with the number of its resources; raises `PulumiFailed`."""
+def resource_counts() -> dict[str, int]:
+    """Return stack name -> number of resources for this coalition's backend; raises `PulumiFailed`."""
     command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
     done = subprocess.run(command, cwd=paths.STACKS, capture_output=True, text=True)
     if done.returncode:

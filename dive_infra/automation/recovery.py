@@ -12,10 +12,10 @@ from typing import Any
 
 from dive_infra.automation import leftover_processes, pending_creates, truncated_state
 from dive_infra.automation.failures import CountryLocked
-from dive_infra.automation.lock_owner import LOCKED, Answer, Owner, owners, whether
+from dive_infra.automation.lock_owner import LOCKED, Liveness, LockOwner, liveness, owners
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.reporter import Reporter
-from dive_infra.automation.stack_state import read
+from dive_infra.automation.stack_state import read_stack
 from dive_infra.config.paths import HOME
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
@@ -45,16 +45,16 @@ def recover(runner: Runner, reporter: Reporter) -> Recovered:
     killed = _unlock(runner, reporter)
     _repair_state(runner, reporter)
     state = runner.state()
-    if killed or operations(state):  # before looking for what was created
-        for program in leftover_processes.end_in(runner.folder):
+    if killed or pending_operations(state):  # before looking for what was created
+        for program in leftover_processes.end_in_folder(runner.folder):
             reporter.line(f"{runner.name}: ended {program}, left by a killed run")
-    if not operations(state):
+    if not pending_operations(state):
         return Recovered(state)
     absent = _settle(runner, state, reporter)
     return Recovered(runner.state(), absent)
 
 
-def clear(runner: Runner, *targets: str) -> None:
+def clear_pending(runner: Runner, *targets: str) -> None:
     """Drop the pending creates from the state; without `targets` (URNs), refreshes only the stack resource itself.
 
     A refresh of that one resource costs nothing. Raises `PulumiFailed`.
@@ -65,7 +65,7 @@ def clear(runner: Runner, *targets: str) -> None:
     runner.ask("refresh", "--clear-pending-creates", "--yes", "--skip-preview", *aims)
 
 
-def operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+def pending_operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the pending operations: each with its `type` (`creating` …) and its `resource`."""
     return [*((state.get("deployment") or {}).get("pending_operations") or [])]
 
@@ -77,7 +77,7 @@ def _unlock(runner: Runner, reporter: Reporter) -> bool:
         if not refusal:
             return False
         found = owners(refusal)
-        lives = [whether(owner) for owner in found]
+        lives = [liveness(owner) for owner in found]
         if not found or any(answer != "dead" for answer, _ in lives):
             raise _locked(runner, refusal, found, lives)
         _repair_state(runner, reporter)  # `pulumi cancel` reads the state as well
@@ -89,7 +89,7 @@ def _unlock(runner: Runner, reporter: Reporter) -> bool:
 
 def _repair_state(runner: Runner, reporter: Reporter) -> None:
     """Repair a state file that was truncated while it was written; requires that no process is writing it."""
-    for line in truncated_state.mend(runner.name, runner.environment):
+    for line in truncated_state.repair(runner.name, runner.environment):
         reporter.line(f"{runner.name}: {line}")
 
 
@@ -106,14 +106,14 @@ def _refusal(runner: Runner) -> str:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """`pulumi cancel` removes every lock: also that of a run which saw the same dead one and was faster."""
+    """Let one recovery run at a time: `pulumi cancel` removes every lock, including that of a faster recovery's run."""
     HOME.mkdir(mode=0o700, exist_ok=True)
     with (HOME / "recovery.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the operating system frees it with its holder
         yield
 
 
-def _locked(runner: Runner, refusal: str, found: list[Owner], lives: list[tuple[Answer, str]]) -> CountryLocked:
+def _locked(runner: Runner, refusal: str, found: list[LockOwner], lives: list[tuple[Liveness, str]]) -> CountryLocked:
     code, again = runner.country, f"./dive up {runner.country}"
     phase = _phase(runner)
     who = ", ".join(map(str, found)) or refusal.strip()
@@ -130,7 +130,7 @@ def _locked(runner: Runner, refusal: str, found: list[Owner], lives: list[tuple[
 def _phase(runner: Runner) -> str:
     """Return `, phase SEEDING` if the record can be read."""
     try:
-        access = read(runner.name, runner.state()).store
+        access = read_stack(runner.name, runner.state()).store
         holder = read_overview(access, runner.name).holder if access else None
     except (PulumiFailed, RecordError):
         return ""  # the refusal is complete without it
@@ -139,17 +139,18 @@ def _phase(runner: Runner) -> str:
 
 def _settle(runner: Runner, state: Mapping[str, Any], reporter: Reporter) -> bool:
     """Remove what pending creates left; return True if a server may still complete one."""
-    pending = operations(state)
+    pending = pending_operations(state)
     reporter.line(f"{runner.name}: a run ended in the middle of {_listed(pending)}")
     creates = [op["resource"] for op in pending if op["type"] == "creating"]
     removal = pending_creates.remove(creates, state)
-    for line in removal.told:
+    for line in removal.report:
         reporter.line(f"  {line}")
     if removal.absent:
         return True
     recorded = {r["urn"] for r in state["deployment"].get("resources") or []}
     # A delete may have succeeded: the refresh finds out.
-    clear(runner, *(urn for op in pending if op["type"] == "deleting" and (urn := op["resource"]["urn"]) in recorded))
+    deletes = [op["resource"]["urn"] for op in pending if op["type"] == "deleting"]
+    clear_pending(runner, *(urn for urn in deletes if urn in recorded))
     return False
 
 

@@ -49,10 +49,10 @@ def read_settings(code: str) -> Settings:
     return load(code.lower(), {key: value for key, value in configuration.items() if key != _SECRETS})
 
 
-def spoke_file(hub: Settings, country: Country) -> str:
-    """The text of `Pulumi.<code>.yaml`: the hub's stack, and what all countries of a coalition share with the hub.
+def spoke_file_text(hub: Settings, country: Country) -> str:
+    """Return the text of a new `Pulumi.<code>.yaml`: the hub's stack, and the settings shared by the coalition.
 
-    Raises `SettingsError` when the country can't be what these settings say.
+    Raises `SettingsError` if the country cannot be added with these settings.
     """
     names = hub.names.of(country)
     settings: dict[str, Any] = {f"{PROJECT}:hub": f"organization/{PROJECT}/{hub.country.lower()}"}
@@ -60,7 +60,7 @@ def spoke_file(hub: Settings, country: Country) -> str:
         settings[f"{PROJECT}:namespace"] = hub.namespace
     if hub.domain:
         settings[f"{PROJECT}:domain"] = hub.domain
-    if own := hub.partner_ports.get(country.code):  # the hub knows them already
+    if own := hub.partner_ports.get(country.code):  # known to the hub already
         settings[f"{PROJECT}:ports"] = own
     if hub.ports:
         settings[f"{PROJECT}:partnerPorts"] = {hub.country: hub.ports}
@@ -70,12 +70,12 @@ def spoke_file(hub: Settings, country: Country) -> str:
 
 
 def approves(text: str, code: str) -> bool:
-    """Whether the hub's stack file approves a country."""
+    """Return True if the hub's stack file approves the country."""
     return code in _spokes(YAML(typ="safe").load(text))
 
 
-def approving(text: str, code: str) -> str:
-    """The hub's stack file with one more country in `dive:spokes`; everything else stays as it is, comments too."""
+def with_spoke(text: str, code: str) -> str:
+    """Return the hub's stack file with one more country in `dive:spokes`; comments and layout are kept."""
     writer = _yaml(text)
     data = writer.load(text)
     data = {} if data is None else data
@@ -85,7 +85,7 @@ def approving(text: str, code: str) -> str:
     known = config.get(_SPOKES)
     if isinstance(known, list):
         known.append(code)
-    else:  # not there yet, or JSON as `pulumi config set` writes it
+    else:  # missing, or JSON as `pulumi config set` writes it
         spokes = [*_spokes(data), code]
         config[_SPOKES] = json.dumps(spokes) if isinstance(known, str) else spokes
     return _dump(data, writer)
@@ -97,13 +97,13 @@ def _spokes(data: Mapping[str, Any] | None) -> list[str]:
 
 
 def _yaml(text: str = "") -> YAML:
-    """A reader and writer that keeps comments, quotes and the indentation of `text`."""
+    """Return a reader and writer that keeps comments, quotes and the indentation of `text`."""
     mapping = re.search(r"^( +)[^\s#-]", text, re.MULTILINE)
     items = re.search(r"^( *)[^\s#-][^\n]*:[^\S\n]*\n(?: *#[^\n]*\n)*( *)- ", text, re.MULTILINE)
     offset = len(items[2]) - len(items[1]) if items else 0
     writer = YAML()
     writer.preserve_quotes = True
-    writer.width = 4096  # no line is broken that was not
+    writer.width = 4096  # no line is wrapped
     writer.indent(mapping=len(mapping[1]) if mapping else 2, sequence=offset + 2, offset=offset)
     return writer
 

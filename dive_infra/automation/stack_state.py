@@ -1,4 +1,4 @@
-"""One stack as its state tells it: what each phase declared and proved, and what the last update left open."""
+"""Typed view of a stack's exported state: what each phase declared and proved, and which operations are pending."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ _CHECKPOINTS = ("dynamic/dive:Checkpoint", "dynamic/dive:Verification")
 
 @dataclass(frozen=True)
 class CheckpointState:
-    """What the state says of a phase that was completed; `completed` is when (ISO 8601).
+    """The checkpoint of a completed phase; `completed` is the time (ISO 8601).
 
-    `spec` is what the phase declared, with its secrets; where this program cannot read it, `unreadable` says why.
+    `spec` is what the phase declared, with its secrets; if this program cannot read it, `unreadable` says why.
     """
 
     phase: Phase
@@ -30,7 +30,7 @@ class CheckpointState:
 
 @dataclass(frozen=True)
 class ReportFile:
-    """The verification report: `text` as it was written to `path`, relative to the program."""
+    """The verification report: its `text`, and its `path` relative to the program."""
 
     path: str
     text: str
@@ -38,9 +38,9 @@ class ReportFile:
 
 @dataclass(frozen=True)
 class StackState:
-    """`store` is the country's own login at the record; `pending` are operations that an update did not end.
+    """`store` is the country's own login at the record; `pending` are operations that an update did not complete.
 
-    `mark` is the id that this stack writes on all it owns; `updated` is when the last update ended.
+    `mark` is the owner id that this stack writes on its Docker objects; `updated` is when the last update ended.
     """
 
     name: str
@@ -50,7 +50,7 @@ class StackState:
     pending: tuple[str, ...] = ()
     store: DatabaseAccess | None = field(default=None, repr=False)
     mark: str = ""
-    program: str = ""  # the version of Pulumi that wrote it
+    program: str = ""  # the version of Pulumi that wrote the state
     report: ReportFile | None = None
 
     @property
@@ -59,23 +59,23 @@ class StackState:
 
     @property
     def specs(self) -> dict[Phase, Spec]:
-        """What each completed phase declared, where this program can read it."""
+        """Return what each completed phase declared, if this program can read it."""
         return {phase: c.spec for phase, c in self.checkpoints.items() if c.spec}
 
     def spec(self, phase: Phase) -> Any:
-        """What `phase` declared; None when it was never completed, or another program wrote it."""
+        """Return what `phase` declared; None if it was never completed or this program cannot read it."""
         return self.specs.get(phase)
 
     @property
     def names(self) -> Names | None:
-        """The names of the country as it was deployed; None before its first phase is completed."""
+        """Return the names of the country as it was deployed; None before its first phase is completed."""
         for spec in self.specs.values():
             return spec.own.names if isinstance(spec, VerificationSpec) else spec.names
         return None
 
 
-def read(name: str, state: Mapping[str, Any]) -> StackState:
-    """The stack `name` from its exported state with its secrets in plain text."""
+def read_stack(name: str, state: Mapping[str, Any]) -> StackState:
+    """Return the stack `name`; `state` is its exported state with secrets in plain text."""
     deployment = state.get("deployment") or {}
     resources: list[Mapping[str, Any]] = deployment.get("resources") or []
     manifest = deployment.get("manifest") or {}
@@ -94,9 +94,9 @@ def read(name: str, state: Mapping[str, Any]) -> StackState:
     )
 
 
-def declared(state: Mapping[str, Any]) -> dict[Phase, Spec]:
-    """What each completed phase declared, from a stack's exported state with its secrets in plain text."""
-    return read("", state).specs
+def declared_specs(state: Mapping[str, Any]) -> dict[Phase, Spec]:
+    """Return what each completed phase declared; `state` is exported with secrets in plain text."""
+    return read_stack("", state).specs
 
 
 def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
@@ -114,7 +114,7 @@ def _report(outputs: Mapping[str, Any]) -> ReportFile:
 
 
 def _store(resources: list[Mapping[str, Any]]) -> DatabaseAccess | None:
-    """The login that a checkpoint was given: at the hub the first ones have none."""
+    """Return the login of the first checkpoint that has one; the hub's first checkpoints have none."""
     for resource in _of_type(resources, *_CHECKPOINTS):
         if found := plaintext(resource["inputs"].get("store")):
             return DatabaseAccess(**{**found, "port": int(found["port"])})
@@ -126,7 +126,7 @@ def _of_type(resources: list[Mapping[str, Any]], *types: str) -> Iterator[Mappin
 
 
 def _operation(pending: Mapping[str, Any]) -> str:
-    """`creating service-opa-container`."""
+    """Return an operation in words: `creating service-opa-container`."""
     return f"{pending['type']} {pending['resource']['urn'].rsplit('::', 1)[-1]}"
 
 

@@ -1,7 +1,7 @@
-"""The state of a stack as Pulumi exports it, secrets in plain text: asked early, read when it is there.
+"""Asynchronous export of a stack's state, secrets in plain text.
 
-It takes Pulumi most of a second, so whoever needs it begins it first and loads the client libraries meanwhile. The
-engine is not started, and nothing is locked or written.
+An export takes Pulumi most of a second; a caller starts it first and loads the client libraries meanwhile. The export
+takes no lock, writes nothing and does not start Pulumi's engine.
 """
 
 import json
@@ -16,20 +16,20 @@ from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
-PATIENCE = 30.0  # seconds
+TIMEOUT = 30.0  # seconds
 
 
 class NotDeployed(DiveError):
-    """There is no stack of this name."""
+    """The stack does not exist."""
 
 
-_begun: dict[str, "subprocess.Popen[str]"] = {}
+_started: dict[str, "subprocess.Popen[str]"] = {}
 
 
-def begin(stack: str, environment: Mapping[str, str]) -> None:
-    """Begins an export that the next `Export` of this stack takes over."""
-    with suppress(OSError):  # told when it is asked for
-        _begun[stack] = _run(stack, environment)
+def prefetch(stack: str, environment: Mapping[str, str]) -> None:
+    """Start an export that the next `Export` of this stack takes over."""
+    with suppress(OSError):  # `Export.state` reports it
+        _started[stack] = _run(stack, environment)
 
 
 def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
@@ -45,26 +45,26 @@ def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
 
 
 class Export:
-    """An export of `stack` that has begun; `state()` waits for it."""
+    """A running export of `stack`; `state()` waits for it."""
 
     def __init__(self, stack: str) -> None:
         self.stack = stack
-        self._running = _begun.pop(stack, None)
+        self._running = _started.pop(stack, None)
         if self._running:
             return
         with suppress(OSError):
             self._running = _run(stack, os.environ)
 
-    def state(self, patience: float = PATIENCE) -> dict[str, Any]:
-        """The exported state; raises `NotDeployed` or `PulumiFailed`, which never shows what it holds."""
+    def state(self, timeout: float = TIMEOUT) -> dict[str, Any]:
+        """Return the exported state; raises `NotDeployed` or `PulumiFailed`, whose messages hold none of it."""
         if self._running is None:
-            raise PulumiFailed("pulumi is not on this machine", Remedy.run("./dive env"))
+            raise PulumiFailed("pulumi is not installed on this machine", Remedy.run("./dive env"))
         try:
-            out, err = self._running.communicate(timeout=patience)
+            out, err = self._running.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             self._running.kill()
             self._running.communicate()
-            raise PulumiFailed(f"`pulumi stack export -s {self.stack}` did not end within {patience:.0f} s") from None
+            raise PulumiFailed(f"`pulumi stack export -s {self.stack}` did not end within {timeout:.0f} s") from None
         if self._running.returncode:
             if "no stack named" in err:
                 raise NotDeployed(f"there is no stack {self.stack}", Remedy.deploy(self.stack.upper()))
@@ -74,6 +74,6 @@ class Export:
         return found
 
 
-def exported(stack: str) -> dict[str, Any]:
-    """The exported state of a stack, waited for."""
+def export_state(stack: str) -> dict[str, Any]:
+    """Return the exported state of a stack."""
     return Export(stack).state()

@@ -1,4 +1,4 @@
-"""The environment in which Pulumi runs here: its state, its passphrase, its tools on PATH."""
+"""Pulumi's environment on this machine: backend, passphrase, tools on PATH."""
 
 import os
 import secrets
@@ -13,11 +13,11 @@ from dive_infra.toolchain.toolchain import Toolchain
 
 
 def pulumi_home() -> Path:
-    """Where Pulumi keeps its plugins."""
+    """Return the folder in which Pulumi keeps its plugins."""
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
-# Each makes Pulumi, or a provider below it, print or write the bodies of requests, with the secrets in them.
+# Each makes Pulumi, or a provider below it, print or write the bodies of requests, including secrets.
 LOUD = (
     "TF_LOG",
     "TF_LOG_CORE",
@@ -33,20 +33,20 @@ LOUD = (
 
 
 class StateError(DiveError):
-    """The passphrase of a state or the folder of the stack files is gone; the message says what to do."""
+    """The passphrase of a state or the folder of the stack files is missing."""
 
 
 def passphrase_file() -> Path:
-    """The file with this checkout's passphrase, made with mode 0600 when it is not there.
+    """Return the file with this checkout's passphrase; creates it with mode 0600.
 
-    Raises `StateError` when it is gone although something is encrypted with it.
+    Raises `StateError` if it is missing although a stack file is encrypted with it.
     """
     path = paths.HOME / "passphrase"
     if not path.exists():
         salted = [p.name for p in paths.STACKS.glob("Pulumi.*.yaml") if "encryptionsalt:" in p.read_text()]
         if salted:
             raise StateError(
-                f".dive/{path.name} is gone, but {', '.join(sorted(salted))} is encrypted with it",
+                f".dive/{path.name} is missing, but {', '.join(sorted(salted))} is encrypted with it",
                 Remedy.decide(
                     "restore it or set PULUMI_CONFIG_PASSPHRASE; to start over, remove the line `encryptionsalt` there"
                 ),
@@ -59,12 +59,12 @@ def passphrase_file() -> Path:
 
 
 def _keep_project() -> None:
-    """Beside stack files of their own Pulumi wants its project file: it is this checkout's, always."""
+    """Copy this checkout's `Pulumi.yaml` beside stack files elsewhere: Pulumi requires it there."""
     if paths.STACKS == paths.ROOT:
         return
     if not paths.STACKS.is_dir():
         raise StateError(
-            f"{variables.STACKS} is {paths.STACKS}, which is no folder",
+            f"{variables.STACKS} is {paths.STACKS}, which is not a folder",
             Remedy.decide(f"mkdir -p {paths.STACKS}, or unset {variables.STACKS}"),
             expected="one with stack files such as Pulumi.fra.yaml",
         )
@@ -74,7 +74,7 @@ def _keep_project() -> None:
 
 
 def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables to add to `given`: an operator's own backend, passphrase and engine are left alone."""
+    """Return the variables to add to `given`; an operator's own backend, passphrase and engine are kept."""
     _keep_project()
     added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
@@ -90,7 +90,7 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
 
 
 def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
-    """The variables with which the state that there is can be read; None without a state. Nothing is made."""
+    """Return the variables for reading an existing state, None if none exists; creates nothing."""
     state, passphrase = paths.HOME / "state", paths.HOME / "passphrase"
     added: dict[str, str] = {}
     if not given.get("PULUMI_BACKEND_URL"):
@@ -98,13 +98,13 @@ def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
             return None
         added["PULUMI_BACKEND_URL"] = state.as_uri()
     if not _has_passphrase(given):
-        # Without one the state may be of a cloud key; where it is not, Pulumi says so.
+        # Without a passphrase the state may be encrypted with a cloud key; if not, Pulumi says so.
         added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
     return added
 
 
 def quiet(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """These variables without those of `LOUD`, and which those were."""
+    """Return the variables without those of `LOUD`, and the names of those removed."""
     return {k: v for k, v in given.items() if k not in LOUD}, [k for k in LOUD if given.get(k)]
 
 
@@ -113,13 +113,13 @@ def _has_passphrase(given: Mapping[str, str]) -> bool:
 
 
 def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables with which Pulumi and what it starts are found."""
+    """Return the variables with which Pulumi and its subprocesses find their tools."""
     added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
-    if "PULUMI_OPTION_POLICY_PACK" not in given:  # each preview and update is judged; empty, none is
+    if "PULUMI_OPTION_POLICY_PACK" not in given:  # every preview and update is checked; empty disables it
         added["PULUMI_OPTION_POLICY_PACK"] = str(paths.ROOT / "policy")
-    # Images often set it; each of the three Pythons of an update would then compile some 900 files anew, two seconds.
+    # Images often set it; each of the three Pythons of an update would then recompile some 900 files, two seconds.
     added["PYTHONDONTWRITEBYTECODE"] = ""
-    # Without it the engine waits for each look at a live resource before it asks for the next.
+    # Without it the engine diffs one live resource at a time.
     added["PULUMI_PARALLEL_DIFF"] = given.get("PULUMI_PARALLEL_DIFF", "true")
     if toolchain.source == "built":
         added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from dive_infra.automation.stack_config import all_codes, read_settings
 from dive_infra.automation.state_export import Export
-from dive_infra.cli.environment import ready
+from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
 from dive_infra.cli.progress import console as progress
@@ -45,7 +45,7 @@ def doctor(
     could not be told.
     """
     wanted = codes(countries or all_codes())
-    ready()
+    prepare_to_read()
     report = collect(wanted, verbose, patience)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))

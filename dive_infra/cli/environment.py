@@ -1,4 +1,4 @@
-"""`./dive env`, and the prepared machine that every other verb starts from."""
+"""`./dive env`, and the preparation of the machine for the other verbs."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ from dive_infra.toolchain import toolchain
 
 
 def prepare() -> dict[str, str]:
-    """Pulumi and an engine, ready to use; returns the variables to run Pulumi with, added to this process's own."""
+    """Install Pulumi and start an engine if needed; return the variables for Pulumi, also set in this process."""
     hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
@@ -25,19 +25,21 @@ def prepare() -> dict[str, str]:
 
 
 def hush() -> None:
-    """Takes from this process what would make Pulumi print secrets, and says so."""
+    """Unset the variables of this process that make Pulumi print secrets, and say so."""
     kept, loud = workspace.quiet(os.environ)
     if loud:
         os.environ.clear()
         os.environ.update(kept)
-        console.print(f"left out, as secrets would be printed: {', '.join(loud)}", style="yellow", soft_wrap=True)
+        console.print(
+            f"ignored, because they make Pulumi print secrets: {', '.join(loud)}", style="yellow", soft_wrap=True
+        )
 
 
-def ready() -> dict[str, str]:
-    """What is there already, ready to look with: nothing is installed, built or started; returns what was added."""
+def prepare_to_read() -> dict[str, str]:
+    """Set and return the variables for reading; installs, builds and starts nothing."""
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
-        fail("Pulumi is not on this machine; next: ./dive env installs or builds it", Exit.UNKNOWN)
+        fail("Pulumi is not installed on this machine; next: ./dive env (installs or builds it)", Exit.UNKNOWN)
     try:
         added = workspace.environment(tools, engine.host()[0])
     except EXPECTED as error:
@@ -47,6 +49,6 @@ def ready() -> dict[str, str]:
 
 
 def env() -> None:
-    """Print what makes a shell in which plain `pulumi` works: eval "$(./dive env)"."""
+    """Print the variables with which plain `pulumi` works in a shell: eval "$(./dive env)"."""
     for name, value in prepare().items():
         print(f"export {name}={shlex.quote(value)}")

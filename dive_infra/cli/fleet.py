@@ -1,4 +1,4 @@
-"""`./dive up --all`: the hub, then all its spokes side by side, each by a `./dive up` of its own with a line here."""
+"""`./dive up --all`: deploy the hub, then all its spokes in parallel, each by its own `./dive up` with a line here."""
 
 import subprocess
 import sys
@@ -26,52 +26,54 @@ from dive_infra.config.paths import HOME, ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
 
-_LOOK = 0.3  # seconds between two looks at what a deployment has printed
-_WORDS = {int(Exit.OK): "verified", int(Exit.LOCKED): "locked", int(Exit.INTERRUPTED): "interrupted"}
+_POLL = 0.3  # seconds between two reads of a deployment's output
+_OUTCOMES = {int(Exit.OK): "verified", int(Exit.LOCKED): "locked", int(Exit.INTERRUPTED): "interrupted"}
 
 
 @dataclass
 class CountryRun:
-    """One country's deployment; `code` is its exit code, None until it has ended. Its output goes to `log`."""
+    """One country's deployment; `code` is its exit code, None while it runs. Its output goes to `log`."""
 
     country: str
     log: Path
-    phase: str = "waits"
+    phase: str = "waiting"
     code: int | None = None
     seconds: float = 0.0
-    _begun: float = field(default=0.0, repr=False)
+    _started: float = field(default=0.0, repr=False)
     _reached: int = field(default=0, repr=False)
 
     def run(self) -> "CountryRun":
-        """Runs it to its end."""
+        """Run the deployment until it ends."""
         command = [sys.executable, "-m", "dive_infra.cli", "up", self.country]
-        self._begun = time.monotonic()
-        self._enter("begins")
+        self._started = time.monotonic()
+        self._enter("starting")
         with self.log.open("w") as log, self.log.open() as printed:
             running = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             while (code := running.poll()) is None:
                 self._read(printed)
-                time.sleep(_LOOK)
+                time.sleep(_POLL)
             self._read(printed)
-        self.seconds = time.monotonic() - self._begun
+        self.seconds = time.monotonic() - self._started
         self.code = code if code >= 0 else Exit.FINDINGS  # ended by a signal
         self._enter(self.outcome)
         return self
 
     @property
     def outcome(self) -> str:
-        return self.phase if self.code is None else _WORDS.get(self.code, "failed")
+        """Return how it ended, or the current phase."""
+        return self.phase if self.code is None else _OUTCOMES.get(self.code, "failed")
 
     @property
     def cause(self) -> str:
-        """What it said last before it failed, in one line."""
-        told = [line for line in self.log.read_text().splitlines() if line.startswith(("dive: ", "error: "))]
-        return told[-1].removeprefix("dive: ") if told else ""
+        """Return the last error message, in one line."""
+        errors = [line for line in self.log.read_text().splitlines() if line.startswith(("dive: ", "error: "))]
+        return errors[-1].removeprefix("dive: ") if errors else ""
 
     def line(self) -> tuple[str, str, str]:
-        begun = time.monotonic() - self._begun if self._begun else 0.0
+        """Return the row of the table: country, outcome, seconds."""
+        elapsed = time.monotonic() - self._started if self._started else 0.0
         mark = "…" if self.code is None else "[red]✗[/]" if self.code else "[green]✓[/]"
-        return f"{mark} {self.country}", self.outcome, f"{self.seconds or begun:.0f} s"
+        return f"{mark} {self.country}", self.outcome, f"{self.seconds or elapsed:.0f} s"
 
     def _read(self, printed: TextIO) -> None:
         phases = [*Phase]
@@ -88,7 +90,7 @@ class CountryRun:
 
 
 def up(parallel: int) -> None:
-    """Deploys every country of the coalition, at most `parallel` spokes at a time; ends with 4 when some failed."""
+    """Deploy every country of the coalition, at most `parallel` spokes at a time; ends the command."""
     [hub] = chosen([HUB_CODE])
     countries = chosen([HUB_CODE, *hub.spokes])
     prepare()
@@ -102,14 +104,14 @@ def up(parallel: int) -> None:
         if one.code and (cause := one.cause):
             console.print(f"[red]✗[/] {one.country}: {escape(cause)}", soft_wrap=True)
         if one.code:
-            console.print(f"  all of it: {one.log}", soft_wrap=True)
+            console.print(f"  full output: {one.log}", soft_wrap=True)
     done = [one for one in fleet if one.code == Exit.OK]
     console.print(f"{len(done)} of {len(fleet)} countries deployed and verified")
     raise typer.Exit(Exit.INTERRUPTED if interrupted else ended(fleet))
 
 
 def ended(fleet: Sequence[CountryRun]) -> int:
-    """The exit code of all: the hub's, without which nothing goes on, else 4 when a spoke failed."""
+    """Return the exit code of the hub if it failed, since no spoke is deployed then, else 4 if a spoke failed."""
     hub = fleet[0]
     if hub.code != Exit.OK:
         return hub.code or Exit.FINDINGS
@@ -117,7 +119,7 @@ def ended(fleet: Sequence[CountryRun]) -> int:
 
 
 def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
-    """Whether it was interrupted: then what has begun is waited for, and nothing else begins."""
+    """Return True if interrupted: running deployments are waited for, and no further one is started."""
     with ThreadPoolExecutor(max_workers=parallel) as side_by_side:
         try:
             if side_by_side.submit(hub.run).result().code == Exit.OK:
@@ -131,24 +133,24 @@ def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
 
 @contextmanager
 def _shown(fleet: Sequence[CountryRun]) -> Iterator[None]:
-    """One line for each on a terminal, rewritten as it goes on."""
+    """Show one line for each country on a terminal, updated in place."""
     if not console.is_terminal:
         yield
         return
-    over = Event()
+    done = Event()
     with Live(_table(fleet), console=console, refresh_per_second=4) as live:
 
         def refresh() -> None:
-            while not over.wait(_LOOK):
+            while not done.wait(_POLL):
                 live.update(_table(fleet))
 
-        shows = Thread(target=refresh, daemon=True)
-        shows.start()
+        refresher = Thread(target=refresh, daemon=True)
+        refresher.start()
         try:
             yield
         finally:
-            over.set()
-            shows.join()
+            done.set()
+            refresher.join()
             live.update(_table(fleet))
 
 

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.automation.stack_state import read
-from dive_infra.automation.state_export import NotDeployed, exported
-from dive_infra.cli.environment import ready
+from dive_infra.automation.stack_state import read_stack
+from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import grid, show, signs, stdout
 from dive_infra.cli.progress import console as progress
@@ -39,7 +39,7 @@ def history(
     Plain `pulumi up` counts too: Pulumi's own history is laid over the record.
     """
     (code,) = codes([country])
-    ready()
+    prepare_to_read()
     try:
         report = collect(code)
     except NotDeployed as error:
@@ -59,7 +59,7 @@ def history(
 
 def collect(code: str) -> HistoryReport:
     """The runs of a country; raises `NotDeployed` and `PulumiFailed`."""
-    access = read(code.lower(), exported(code.lower())).store
+    access = read_stack(code.lower(), export_state(code.lower())).store
     return past.runs(code, past.updates(code.lower()), _events(access, code) if access else None)
 
 

@@ -9,7 +9,7 @@ import typer
 from dive_infra.automation import stack_config
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail
@@ -47,12 +47,12 @@ def texts(hub: Settings, country: Country) -> dict[Path, str]:
     found: dict[Path, str] = {}
     try:
         if not own.exists():
-            found[own] = stack_config.spoke_file(hub, country)
+            found[own] = stack_config.spoke_file_text(hub, country)
     except SettingsError as error:
         fail(str(error), Exit.UNKNOWN)
     text = of_hub.read_text()
     if not stack_config.approves(text, country.code):
-        found[of_hub] = stack_config.approving(text, country.code)
+        found[of_hub] = stack_config.with_spoke(text, country.code)
     if not found:
         fail(
             f"{country.code} is a country of this coalition already: {own.name} is there, {of_hub.name} approves it; "
@@ -87,7 +87,7 @@ def _preview(hub: Settings) -> None:
     stack = hub.country.lower()
     runner = Runner.of(stack)
     try:
-        exported(stack)
+        export_state(stack)
     except NotDeployed:
         console.print(f"the hub ({hub.country}) is not deployed, so there is nothing to preview yet")
         return

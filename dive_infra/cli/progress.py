@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from dive_infra.automation.country_lock import CountryLock
 from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.reporter import Reporter
@@ -98,6 +99,11 @@ def fail(message: str, code: Exit = Exit.FINDINGS) -> NoReturn:
     """End the command: the message says what was found, what was expected and what to do next."""
     show_failure(message)
     raise typer.Exit(code)
+
+
+def warn_without_lock(lock: CountryLock) -> None:
+    """Print why a command continues without the country lock."""
+    console.print(f"[yellow]‼[/] without the lock of {lock.code}: {escape(lock.unavailable)}", soft_wrap=True)
 
 
 def show_failure(message: str) -> None:

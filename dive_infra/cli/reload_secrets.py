@@ -1,26 +1,27 @@
-"""`./dive reload-secrets`: other secrets for a country that runs, from one of four sources."""
+"""`./dive reload-secrets`: rotate secrets of a running country, with new values from one of four sources."""
 
 import json
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
 
 from dive_infra.automation import stack_state
-from dive_infra.automation.country_lock import Busy, claim, refuse_while_updating
+from dive_infra.automation.country_lock import hold_country, refuse_while_updating
 from dive_infra.automation.deploy import run_in_foreground
+from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
-from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail
+from dive_infra.cli.progress import console, fail, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
 from dive_infra.config.paths import stack_file
@@ -30,11 +31,11 @@ from dive_infra.engines.docker.containers import look
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict, listing
 from dive_infra.rotation import rotation, sources
-from dive_infra.rotation.rotation import Reload, RolledBack, Stuck
+from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation
 from dive_infra.rotation.sources import SourceError
-from dive_infra.rotation.targets import Place
+from dive_infra.rotation.targets import CountryServers
 
-_SHARED = ("opal-key", "test-users")  # of the hub: spokes take them over at their next update
+_SHARED = ("opal-key", "test-users")  # of the hub: spokes get them with their next update
 
 
 class SourceKind(StrEnum):
@@ -55,11 +56,11 @@ def reload_secrets(
     generate: Annotated[bool, typer.Option("--generate", help="new random values")] = False,
     env_file: Annotated[Path | None, typer.Option(help="a file with lines such as REDIS_PASSWORD_FRA=…")] = None,
     source: Annotated[
-        SourceKind, typer.Option("--from", help="config: what `pulumi config set --secret` says; gcp: Secret Manager")
+        SourceKind, typer.Option("--from", help="config: values of `pulumi config set --secret`; gcp: Secret Manager")
     ] = SourceKind.CONFIG,
-    project: Annotated[str, typer.Option(help="with --from gcp: Google's project")] = "",
+    project: Annotated[str, typer.Option(help="with --from gcp: the Google project")] = "",
 ) -> None:
-    """Change secrets of a running country: servers first, then who uses them, then logins with the new and the old."""
+    """Rotate secrets of a running country: servers first, then their users, then logins with new and old values."""
     [settings] = chosen([country])
     code, name = settings.country, settings.country.lower()
     wanted = _credentials(settings, names)
@@ -71,15 +72,14 @@ def reload_secrets(
     except (PulumiFailed, SourceError) as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
     _refuse_flaws(settings, values, names)
-    run = Reload.of(Place(settings.names, ca, secrets), values, settings.is_hub)
-    run = Reload(run.at, [c for c in run.changes if c.new != c.old], settings.is_hub)
+    run = Rotation.of(CountryServers(settings.names, ca, secrets), values, settings.is_hub)
     if not run.changes:
-        console.print(f"[green]✓[/] the secrets in force in {code} are those of the source already")
+        console.print(f"[green]✓[/] nothing to rotate: the secrets in force in {code} equal those of the source")
         return
-    _look(run, code)
+    _check(run, code)
     before = _containers(settings)
     started = time.monotonic()
-    _servers(run, settings, found)
+    _rotate(run, settings, found)
     _update(name, code)
     _report(run, settings, before, time.monotonic() - started)
 
@@ -94,27 +94,28 @@ def _credentials(settings: Settings, names: list[str] | None) -> list[Credential
 
 def _one_source(generate: bool, env_file: Path | None, source: SourceKind, project: str) -> None:
     if sum((generate, env_file is not None, source != SourceKind.CONFIG)) > 1:
-        fail("expected one of --generate, --env-file and --from", Exit.UNKNOWN)
+        fail("found several of --generate, --env-file and --from, expected one", Exit.UNKNOWN)
     if (source == SourceKind.GCP) != bool(project):
-        fail("--from gcp and --project belong together: ./dive reload-secrets FRA --from gcp --project …", Exit.UNKNOWN)
+        example = "./dive reload-secrets FRA --from gcp --project dive25"
+        fail(f"--from gcp and --project require each other; expected: {example}", Exit.UNKNOWN)
 
 
 def _deployed(settings: Settings) -> tuple[StackState, dict[str, str], str]:
-    """The stack, its secrets in force, and the CA."""
+    """Return the stack, its secrets in force, and the CA; ends the command if the country is not deployed."""
     code, name = settings.country, settings.country.lower()
     try:
         refuse_while_updating([code])
-        state = exported(name)
-    except Busy as busy:
-        fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
+        state = export_state(name)
+    except CountryLocked as locked:
+        _refuse(locked, code)
     except NotDeployed as error:
         fail(str(error))
     except PulumiFailed as error:
         fail(f"{error}; nothing was changed", Exit.UNKNOWN)
-    found, secrets = stack_state.read(name, state), rotation.in_force(state)
+    found, secrets = stack_state.read_stack(name, state), rotation.secrets_in_force(state)
     deployment: DeploymentSpec | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
-        fail(f"{code} was not deployed to its end by this program, so nothing was changed; next: ./dive up {code}")
+        fail(f"{code} was not completely deployed by this version; nothing was changed; next: ./dive up {code}")
     return found, secrets, deployment.ca
 
 
@@ -137,8 +138,8 @@ def _values(
 
 
 def _configured(name: str) -> dict[str, str]:
-    told = Runner.of(name).ask("config", "--show-secrets", "--json")
-    entry = json.loads(told).get(f"{PROJECT}:secrets") or {}
+    output = Runner.of(name).ask("config", "--show-secrets", "--json")
+    entry = json.loads(output).get(f"{PROJECT}:secrets") or {}
     found = entry.get("objectValue") or json.loads(entry.get("value") or "{}")
     return {str(key): str(value) for key, value in found.items()}
 
@@ -146,58 +147,62 @@ def _configured(name: str) -> dict[str, str]:
 def _refuse_flaws(settings: Settings, values: dict[str, str], names: list[str] | None) -> None:
     missing = [n for n in names or [] if n not in values]
     if missing:
-        called = ", ".join(
-            f"{n} ({sources.variable(n, settings.place)}, Google's {sources.google_name(n, settings.place)})"
+        names_outside = ", ".join(
+            f"{n} ({sources.variable_name(n, settings.place)}, Google's {sources.google_name(n, settings.place)})"
             for n in missing
         )
-        fail(f"the source holds no {called}; nothing was changed", Exit.UNKNOWN)
+        fail(f"the source does not hold {names_outside}; nothing was changed", Exit.UNKNOWN)
     if found := rotation.flaws(values, settings.is_hub):
         fail("; ".join(found) + "; nothing was changed")
 
 
-def _look(run: Reload, code: str) -> None:
-    looked = run.look()
-    if looked.verdict != Verdict.VALID and looked.findings:
-        console.print(escape(listing(looked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
-        unknown = looked.verdict == Verdict.UNKNOWN
+def _check(run: Rotation, code: str) -> None:
+    checked = run.check()
+    if checked.verdict != Verdict.VALID and checked.findings:
+        console.print(escape(listing(checked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
+        unknown = checked.verdict == Verdict.UNKNOWN
         fail(
-            f"not every server of {code} can be told, see above; nothing was changed; next: ./dive up {code}",
+            f"not every server of {code} can be changed, see above; nothing was changed; next: ./dive up {code}",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
         )
 
 
-def _servers(run: Reload, settings: Settings, found: StackState) -> None:
-    """Writes the configuration and tells the servers, under the lock; a failure takes both back."""
+def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
+    """Write the configuration and change the servers, under the country lock; a failure reverts both."""
     code, name = settings.country, settings.country.lower()
     file = stack_file(name)
     before = file.read_text()
     try:
-        with claim(found.store, code, "RELOAD-SECRETS") as held:
-            if held.unheld:
-                console.print(f"[yellow]‼[/] without the lock of {code}: {escape(held.unheld)}", soft_wrap=True)
+        with hold_country(found.store, code, "RELOAD-SECRETS") as lock:
+            if lock.unavailable:
+                warn_without_lock(lock)
             for change in run.changes:
                 _configure(name, change.name, change.new)
             console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}", soft_wrap=True)
-            run.tell_servers(lambda one: console.print(f"[green]✓[/] the server takes its new {one}"))
-    except Busy as busy:
-        fail(f"{busy}; nothing was changed; next: wait for it to end, then again", Exit.LOCKED)
+            run.rotate(lambda one: console.print(f"[green]✓[/] the server accepts its new {one}"))
+    except CountryLocked as locked:
+        _refuse(locked, code)
     except (PulumiFailed, RolledBack) as error:
         file.write_text(before)
-        fail(f"{error}; rolled back: servers and configuration are as they were; next: ./dive up {code}, then again")
-    except Stuck as error:
+        fail(f"{error}; rolled back: servers and configuration are as before; next: ./dive up {code}, then again")
+    except PartlyRotated as error:
         fail(
-            f"{error}; the configuration has the new values; next: ./dive reload-secrets {code}, which goes on",
+            f"{error}; the configuration has the new values; next: ./dive reload-secrets {code}, which continues",
             Exit.PARTIAL,
         )
 
 
+def _refuse(locked: CountryLocked, code: str) -> NoReturn:
+    fail(f"{locked}; nothing was changed; next: wait for it to end, then: ./dive reload-secrets {code}", Exit.LOCKED)
+
+
 def _configure(name: str, secret: str, value: str) -> None:
-    """By standard input: on the command line everybody could read it."""
-    Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", given=value)
+    """Set a secret through standard input: every user of the machine can read a command line."""
+    Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", stdin=value)
 
 
 def _update(name: str, code: str) -> None:
-    """Without a refresh, which would ask the servers with the old secrets."""
+    """Update without a refresh, which would query the servers with the old secrets."""
     console.rule(f"pulumi up -s {name}")
     runner = Runner.of(name)
     command = runner.command("up", "--yes", "--skip-preview")
@@ -205,32 +210,33 @@ def _update(name: str, code: str) -> None:
     if ended:
         cause = "was interrupted" if interrupted else "failed for the cause above"
         fail(
-            f"to be rolled forward: servers and configuration have the new secrets, `pulumi up -s {name}` {cause}, so "
-            f"some who use them have not; next: {'' if interrupted else 'mend it, then '}./dive up {code}",
+            f"to be rolled forward: servers and configuration have the new secrets, but `pulumi up -s {name}` {cause}, "
+            f"so some of their users do not; next: {'' if interrupted else 'fix it, then run '}./dive up {code}",
             Exit.INTERRUPTED if interrupted else Exit.PARTIAL,
         )
 
 
 def _containers(settings: Settings) -> dict[str, str]:
-    """service -> id of its container"""
+    """Return service -> id of its container."""
     client, names = engine.client(), settings.names
     specs = catalog(names, settings.hub_names, settings.partners, settings.images)
     return {s.name: look(client, names.container(s.name)).id for s in specs}
 
 
-def _report(run: Reload, settings: Settings, before: dict[str, str], seconds: float) -> None:
+def _report(run: Rotation, settings: Settings, before: dict[str, str], seconds: float) -> None:
     code, after = settings.country, _containers(settings)
-    proven = run.proofs()
+    proven = run.verify()
     for finding in proven.findings:
         console.print(escape(str(finding)), soft_wrap=True)
-    for name in run.unproven:
-        console.print(f"  {name}: no server asks for it; the update has verified the country with it")
-    anew = [service for service, container in after.items() if container != before[service]]
+    for name in run.without_target:
+        console.print(f"  {name}: no server verifies it; the update has verified the country with it")
+    replaced = [service for service, container in after.items() if container != before[service]]
     console.print(
-        f"{code}: {len(run.changes)} secrets changed in {seconds:.0f} s; made anew: {', '.join(anew) or 'none'}",
+        f"{code}: {len(run.changes)} secrets changed in {seconds:.0f} s; "
+        f"replaced containers: {', '.join(replaced) or 'none'}",
         soft_wrap=True,
     )
     if settings.is_hub and any(c.name in _SHARED for c in run.changes):
-        console.print("spokes take over what they share with the hub at their next update; next: ./dive up --all")
+        console.print("spokes get the secrets they share with the hub with their next update; next: ./dive up --all")
     if proven.findings and proven.verdict != Verdict.VALID:
-        fail(f"not everything is proven, see above; next: ./dive reload-secrets {code} again")
+        fail(f"not every change is proven, see above; next: ./dive reload-secrets {code}")

@@ -1,4 +1,4 @@
-"""`./dive repair`: finds out what is wrong with a country, says what it will do about it, does it, and proves it."""
+"""`./dive repair`: diagnose a country, show the plan, carry it out, and verify the result."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ import typer
 
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli import repair_report as report
-from dive_infra.cli.environment import ready
+from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import EXPECTED, REPORTER, exit_of, fail, show_failure
@@ -16,22 +16,22 @@ from dive_infra.cli.stacks import codes
 from dive_infra.diagnosis.diagnosis import Diagnosis, View, diagnose, proven
 from dive_infra.diagnosis.repair import RepairPlan, plan
 
-_ROUNDS = 3  # what stood behind something else comes to light once that is mended
+_ROUNDS = 3  # a repair may reveal further symptoms
 
 
 def repair(
     country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=all_codes)],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="show what is wrong and the plan, and do nothing")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do it without asking")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the findings and the plan, change nothing")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask for confirmation")] = False,
 ) -> None:
-    """Mend what is wrong with a country, and prove that it is mended.
+    """Repair what is wrong with a country, and verify the repair.
 
-    Diagnoses as `./dive status` does, and logs people in when nothing else is wrong; shows the plan; carries it out by
-    the Pulumi program; looks again. Counted as repaired is only what is valid afterwards. Data is never removed: what
-    needs a person's decision is told with the exact next step.
+    Diagnoses as `./dive status` does, and tries logins if nothing else is wrong; shows the plan; carries it out with
+    the Pulumi program; checks again. Only what is valid afterwards counts as repaired. Data is never removed: what
+    needs an operator's decision is listed with the exact next step.
     """
     (code,) = codes([country])
-    ready()
+    prepare_to_read()
     console, started = stdout(), time.monotonic()
     before = diagnose(code)
     planned = plan(before)
@@ -49,25 +49,25 @@ def repair(
 
 
 def _locked(by: View, code: str) -> str:
-    """Who deploys, and what to do; whether a run on another machine lives, only somebody there can tell."""
-    told = f"{by.code} is being deployed by {by.status.deployment.holder}"
+    """Return who deploys, and what to do; only that machine can tell if a run on another machine is alive."""
+    message = f"{by.code} is being deployed by {by.status.deployment.holder}"
     again = f"next: wait for it to end, then: ./dive repair {code}"
     if any(update.live is None for update in by.country.updates):
         dead = f"pulumi cancel -s {by.code.lower()} --yes"
-        return f"{told}, {by.status.deployment.detail}; {again}; if it is dead, first: {dead}"
-    return f"{told}; {again}"
+        return f"{message}, {by.status.deployment.detail}; {again}; if it is dead, first: {dead}"
+    return f"{message}; {again}"
 
 
 def _agreed(yes: bool, code: str) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        fail(f"nothing was done: nobody can be asked here; next: ./dive repair {code} --yes")
-    return typer.confirm("Do it?")
+        fail(f"no terminal to confirm on; nothing was changed; next: ./dive repair {code} --yes")
+    return typer.confirm("Carry out this plan?")
 
 
 def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit]:
-    """Acts until there is nothing more to do, or doing it again would change nothing; how the country is then."""
+    """Act until no step is left or another round would change nothing; return the final diagnosis."""
     before = found.symptoms
     for _ in range(_ROUNDS):
         how = _act(planned)
@@ -84,7 +84,7 @@ def _act(planned: RepairPlan) -> Exit:
     """Carry out the steps, up to the first that fails; return how they ended."""
     for step in planned.steps:
         try:
-            step.remedy.act(step.code, REPORTER)
+            step.action.act(step.code, REPORTER)
         except EXPECTED as error:
             show_failure(str(error))
             return exit_of(error)
@@ -92,11 +92,11 @@ def _act(planned: RepairPlan) -> Exit:
 
 
 def ended(before: Diagnosis, after: Diagnosis) -> Exit:
-    """The exit code: of what was wrong and what is wrong now."""
+    """Return the exit code, by what was wrong before and is wrong now."""
     left = after.symptoms
-    mended = [s for s in before.symptoms if proven(s, after)]
-    if not left and len(mended) == len(before.symptoms):
+    repaired = [s for s in before.symptoms if proven(s, after)]
+    if not left and len(repaired) == len(before.symptoms):
         return Exit.OK
-    if mended:
+    if repaired:
         return Exit.PARTIAL
     return Exit.UNKNOWN if all(s.unknown for s in left) else Exit.FINDINGS

@@ -1,4 +1,4 @@
-"""How a repair looks on a screen: what is wrong, the plan, and what of it is proven afterwards."""
+"""The screens of `./dive repair`: the findings, the plan, and the proof afterwards."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ _CAUSES = 3  # of a step
 
 
 def findings(found: Diagnosis, console: Console) -> RenderableType:
-    """What is wrong now."""
+    """Return what is wrong now."""
     views = [found.own, *([found.hub] if found.hub and found.hub_in_the_way else [])]
     return Group(*(part for view in views for part in _view(view, console)))
 
@@ -42,23 +42,25 @@ def _listed(symptoms: Sequence[Symptom], console: Console) -> Iterator[Renderabl
 
 
 def planned(found: Diagnosis, plan: RepairPlan, console: Console) -> RenderableType:
-    """The numbered steps, each with its causes, and what a person has to decide."""
+    """Return the numbered steps with their causes, and what needs an operator."""
     parts: list[RenderableType] = []
     if plan.steps:
         parts.append(Text("plan", style="bold"))
     for number, step in enumerate(plan.steps, 1):
         parts.append(Text(f"  {number}. {step.does}", style="bold"))
         parts += [_note(f"because {cause}", console) for cause in _causes(step, found.code)]
-        parts.append(_note(f"leaves alone {step.remedy.spares}", console))
+        parts.append(_note(f"leaves alone {step.action.spares}", console))
     if plan.decisions:
-        parts.append(Text("for a person", style="bold"))
+        parts.append(Text("needs an operator", style="bold"))
         parts += _decisions(plan.decisions, found, console)
     return Group(*parts)
 
 
 def _causes(step: RepairStep, code: str) -> list[str]:
-    told = [f"{s.code}: {s.title}" if s.code != code else s.title for s in step.causes]
-    return told if len(told) <= _CAUSES else [*told[: _CAUSES - 1], f"{len(told) - _CAUSES + 1} more of the above"]
+    causes = [f"{s.code}: {s.title}" if s.code != code else s.title for s in step.causes]
+    if len(causes) <= _CAUSES:
+        return causes
+    return [*causes[: _CAUSES - 1], f"{len(causes) - _CAUSES + 1} more of the above"]
 
 
 def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) -> list[RenderableType]:
@@ -70,22 +72,22 @@ def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) 
 
 
 def proof(before: Diagnosis, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
-    """Before and after: what was wrong and is valid now, and what is left with its next step."""
-    mended = [s for s in before.symptoms if proven(s, after)]
+    """Return what was wrong and is valid now, and what is left with its next step."""
+    repaired = [s for s in before.symptoms if proven(s, after)]
     known = {s.key for s in before.symptoms}
     parts: list[RenderableType] = [Text("before and after", style="bold")]
-    parts += [_row("valid", f"{s.where}  {s.check} (was: {s.found or 'not so'})", console) for s in mended[:_SHOWN]]
-    if len(mended) > _SHOWN:
-        parts.append(Text(f"    and {len(mended) - _SHOWN} more"))
+    parts += [_row("valid", f"{s.where}  {s.check} (was: {s.found or 'not so'})", console) for s in repaired[:_SHOWN]]
+    if len(repaired) > _SHOWN:
+        parts.append(Text(f"    and {len(repaired) - _SHOWN} more"))
     for s in before.symptoms:
-        if s not in mended and s.key not in {x.key for x in after.symptoms}:
+        if s not in repaired and s.key not in {x.key for x in after.symptoms}:
             parts.append(_row("unknown", f"{s.where}  {s.title}; could not be checked again", console))
     parts += _decisions(after.symptoms, after, console)
     new = [s for s in after.symptoms if s.key not in known]
-    told = f"{before.code} · {len(mended)} of {len(known)} repaired and proven in {seconds:.0f} s"
-    told += f" · {len(after.symptoms)} left" if after.symptoms else " · nothing is wrong any more"
-    told += f", {len(new)} of them came to light" if new else ""
-    parts.append(Text(signs(told, console), style="bold"))
+    summary = f"{before.code} · {len(repaired)} of {len(known)} repaired and proven in {seconds:.0f} s"
+    summary += f" · {len(after.symptoms)} left" if after.symptoms else " · nothing is wrong any more"
+    summary += f", {len(new)} of them new" if new else ""
+    parts.append(Text(signs(summary, console), style="bold"))
     return Group(*parts)
 
 

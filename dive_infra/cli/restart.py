@@ -1,4 +1,4 @@
-"""`./dive restart`: services of a country, or all of them, healthy again before it returns."""
+"""`./dive restart`: restart services of a country, or all, and wait until they are healthy."""
 
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -9,15 +9,16 @@ import typer
 from rich.markup import escape
 
 from dive_infra.automation import stack_state
-from dive_infra.automation.country_lock import Busy, Claim, claim, refuse_while_updating
+from dive_infra.automation.country_lock import CountryLock, hold_country, refuse_while_updating
+from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail
+from dive_infra.cli.progress import console, fail, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
 from dive_infra.config.settings import Settings
@@ -32,46 +33,47 @@ def restart(
         typer.Argument(help="services such as backend; by default all", autocompletion=lambda: list(SERVICES)),
     ] = None,
 ) -> None:
-    """Restart services in the order in which they need each other; no data is lost, nothing is made anew."""
+    """Restart services in dependency order; no data is lost, no container is replaced."""
     [settings] = chosen([country])
     specs = catalog(settings.names, settings.hub_names, settings.partners, settings.images)
     wanted = _known(services or [s.name for s in specs], specs, settings.country)
     prepare()
     try:
-        found = stack_state.read(settings.country.lower(), exported(settings.country.lower()))
+        found = stack_state.read_stack(settings.country.lower(), export_state(settings.country.lower()))
     except (NotDeployed, PulumiFailed) as error:
         fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
-    others = settings.spokes  # of the hub: their deployments need its services
+    spokes = settings.spokes  # of the hub: their deployments need its services
     started = time.monotonic()
-    begun: list[Restarted] = []
+    restarted: list[Restarted] = []
 
-    def told(one: Restarted) -> None:
-        begun.append(one)
-        _tell(one)
+    def report(one: Restarted) -> None:
+        restarted.append(one)
+        _show(one)
 
     try:
-        refuse_while_updating([settings.country, *others])
-        with claim(found.store, settings.country, "RESTART", others) as held:
-            if held.unheld:
-                console.print(f"[yellow]‼[/] without the lock of {settings.country}: {escape(held.unheld)}")
+        refuse_while_updating([settings.country, *spokes])
+        with hold_country(found.store, settings.country, "RESTART", spokes) as lock:
+            if lock.unavailable:
+                warn_without_lock(lock)
             done = Restart(
                 engine.client(),
                 settings.names,
                 found.mark,
                 specs,
                 wanted,
-                told,
-                lambda service: _around(service, settings, held),
+                report,
+                lambda service: _around(service, settings, lock),
             ).run()
-    except Busy as busy:
-        what = "the rest was left alone" if begun else "nothing was restarted"
-        fail(f"{busy}; {what}; next: wait for it to end, then again", Exit.LOCKED)
+    except CountryLocked as locked:
+        outcome = "the rest was not restarted" if restarted else "nothing was restarted"
+        again = " ".join(["./dive restart", settings.country, *(services or [])])
+        fail(f"{locked}; {outcome}; next: wait for it to end, then: {again}", Exit.LOCKED)
     _end(settings.country, done, time.monotonic() - started)
 
 
-def _around(service: str, settings: Settings, held: Claim) -> AbstractContextManager[None]:
-    """The record is in the hub's Postgres: with it goes the lock."""
-    return held.paused(settings.spokes) if settings.is_hub and service == "postgres" else nullcontext()
+def _around(service: str, settings: Settings, lock: CountryLock) -> AbstractContextManager[None]:
+    """Pause the lock while the hub's Postgres restarts, because the lock is kept there."""
+    return lock.paused(settings.spokes) if settings.is_hub and service == "postgres" else nullcontext()
 
 
 def _known(wanted: list[str], specs: list[ServiceSpec], country: str) -> list[str]:
@@ -80,11 +82,11 @@ def _known(wanted: list[str], specs: list[ServiceSpec], country: str) -> list[st
         if service not in names:
             near = get_close_matches(service, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            fail(f"{service!r} is no service of {country}{hint}; expected one of {', '.join(names)}", Exit.UNKNOWN)
+            fail(f"{service!r} is not a service of {country}{hint}; expected one of {', '.join(names)}", Exit.UNKNOWN)
     return wanted
 
 
-def _tell(one: Restarted) -> None:
+def _show(one: Restarted) -> None:
     seconds = f"[dim]({one.seconds:.1f} s)[/]"
     if one.problem:
         console.print(f"[red]✗[/] {one.service}: {escape(one.problem)} {seconds}", soft_wrap=True)

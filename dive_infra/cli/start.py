@@ -1,4 +1,4 @@
-"""Where the command begins: what takes Pulumi most of a second starts before the client libraries are loaded."""
+"""Entry point of the command: start Pulumi's slow exports before loading the client libraries."""
 
 import gc
 import os
@@ -14,13 +14,13 @@ from dive_infra.config import environment as variables
 from dive_infra.config import paths
 from dive_infra.toolchain import toolchain
 
-_LOOKING = ("status", "doctor")  # verbs that read the state of the countries that they are given, or of all
+_READING = ("status", "doctor")  # verbs that read the state of the given countries, or of all
 
 
-def begin(arguments: Sequence[str]) -> None:
-    """Begins the exports that the verb will ask for. What is wrong here is told by the verb."""
+def prefetch(arguments: Sequence[str]) -> None:
+    """Start the exports that the verb will need. The verb reports what is wrong here."""
     verb, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
-    if verb not in _LOOKING or "--help" in rest:
+    if verb not in _READING or "--help" in rest:
         return
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
@@ -32,44 +32,44 @@ def begin(arguments: Sequence[str]) -> None:
     except workspace.StateError:
         return
     for stack in sorted(named & known or known):
-        state_export.begin(stack, environment)
+        state_export.prefetch(stack, environment)
 
 
-def called(arguments: Sequence[str]) -> str:
-    """The name of the command: a shell completes by a variable that is made of it, which can't hold a path."""
+def program_name(arguments: Sequence[str]) -> str:
+    """Return the name of the command: shell completion uses a variable named after it, without a path."""
     completing = variables.completes() or any(word.endswith("-completion") for word in arguments)
     return "dive" if completing else "./dive"
 
 
-def heed_interrupts() -> None:
-    """Takes SIGINT again where a shell has had it ignored, as it does for what is started in the background.
+def handle_interrupts() -> None:
+    """Handle SIGINT again if it is ignored, as shells set it for background processes.
 
-    What we start would inherit that; Pulumi ends its plugins by SIGINT, and waits five seconds where one ignores it.
+    Subprocesses would inherit that; Pulumi ends its plugins by SIGINT and waits five seconds if one ignores it.
     """
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main() -> None:
-    heed_interrupts()
-    begin(sys.argv[1:])
-    gc.disable()  # nothing that is loaded becomes garbage; looking for it takes a sixth of the loading
+    handle_interrupts()
+    prefetch(sys.argv[1:])
+    gc.disable()  # imports create no garbage; collecting takes a sixth of their time
     from dive_infra.cli.__main__ import app
 
     gc.freeze()
     gc.enable()
     try:
-        app(prog_name=called(sys.argv[1:]))
+        app(prog_name=program_name(sys.argv[1:]))
     except SystemExit as ended:
         if not isinstance(ended.code, int):
-            raise  # it has something to say
+            raise  # with a message
         end(ended.code)
 
 
 def end(code: int) -> NoReturn:
-    """Ends the process with the outcome of the verb, which has ended all that it began.
+    """End the process with the exit code of the verb, which has ended its own threads and subprocesses.
 
-    Not by the interpreter's own way: there the driver of MongoDB waits up to half a second for its idle threads.
+    The interpreter's own exit would take up to half a second: MongoDB's driver joins its idle threads.
     """
     with suppress(BrokenPipeError):
         sys.stdout.flush()

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.state_export import Export
-from dive_infra.cli.environment import ready
+from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import fail
@@ -45,7 +45,7 @@ def status(
     if watch and as_json:
         fail("--watch is for people and --json for programs; next: leave one out", Exit.UNKNOWN)
     wanted = codes(countries or all_codes())
-    ready()
+    prepare_to_read()
     console = stdout()
     if watch:
         _watch(wanted, console, every_seconds, patience)

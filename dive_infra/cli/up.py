@@ -1,4 +1,4 @@
-"""`./dive up`: from a bare machine to a verified coalition."""
+"""`./dive up`: deploy countries on a bare machine and verify them."""
 
 import time
 from typing import Annotated, Any
@@ -22,13 +22,13 @@ def up(
     countries: Annotated[
         list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="the hub, then all its spokes side by side")] = False,
+    everyone: Annotated[bool, typer.Option("--all", help="the hub, then all its spokes in parallel")] = False,
     parallel: Annotated[int, typer.Option(min=1, help="with --all: how many spokes at a time")] = 2,
 ) -> None:
     """Deploy the given countries (the hub first), verify them by real logins, and show where to log in."""
     if everyone:
         if countries:
-            fail(f"--all and {', '.join(countries)}: expected one of them", Exit.UNKNOWN)
+            fail(f"found --all and {', '.join(countries)}, expected one of them", Exit.UNKNOWN)
         fleet.up(parallel)
     wanted = chosen(countries or images.DEFAULT)
     prepare()
@@ -50,7 +50,7 @@ def up(
 
 
 def summary(country: str, seconds: float, found: dict[str, Any]) -> Table:
-    """Where to go, as whom, how the containers are now, and what was proven."""
+    """Return the URLs, the logins, the health of the containers and the proof."""
     client = engine.client()
     healthy = sum(look(client, name).healthy for name in found["containers"])
     proof = found["verification"]

@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dive_infra.automation.backend_lock import updates
+from dive_infra.automation.backend_lock import backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
-from dive_infra.automation.stack_state import StackState, read
+from dive_infra.automation.stack_state import StackState, read_stack
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.automation.workspace import pulumi_home
 from dive_infra.checks import preflight, runner
@@ -73,7 +73,7 @@ class _Known:
 def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
     """The groups in their order, each with what its checks found."""
     try:
-        stack: StackState | None = read(export.stack, export.state())
+        stack: StackState | None = read_stack(export.stack, export.state())
         problem: DiveError | None = None
     except (NotDeployed, PulumiFailed) as error:
         stack, problem = None, error
@@ -212,7 +212,7 @@ def _same(name: str, stack: StackState, declared: Declared) -> str:
 
 
 def _unlocked(name: str) -> str:
-    held = updates(name)
+    held = backend_locks(name)
     for update in held:
         if update.live is False:
             raise CheckFailed(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.automation.state_export import PATIENCE
+from dive_infra.automation.state_export import TIMEOUT
 from dive_infra.diagnosis.status_report import Part
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
@@ -77,7 +77,7 @@ class RunHistory:
 
 def updates(stack: str) -> list[RunHistory]:
     """Pulumi's own history of a stack, the oldest first; raises `PulumiFailed`."""
-    told = Runner.of(stack).ask("stack", "history", "--json", patience=PATIENCE)
+    told = Runner.of(stack).ask("stack", "history", "--json", timeout=TIMEOUT)
     return sorted(map(_update, json.loads(told or "[]")), key=lambda update: update.started)
 
 

@@ -1,6 +1,6 @@
-"""What `./dive repair` can do: a table. A plan is what of it answers what was found, the hub before who stands on it.
+"""Repair actions as a table, and the plan: which of them a diagnosis needs, the hub's before those of its spokes.
 
-Nothing here declares anything, and nothing removes data: an update by the Pulumi program is all that changes a country.
+No action declares a resource or removes data: only an update by the Pulumi program changes a country.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from dive_infra.toolchain import debian
 
 @dataclass(frozen=True)
 class RepairAction:
-    """`answers` says of which symptoms it is the remedy; `does` and `spares` are told, with the country as `{code}`."""
+    """A repair: `answers` selects its symptoms; `does` and `spares` describe it, with the country as `{code}`."""
 
     name: str
     answers: Callable[[Symptom], bool]
@@ -33,20 +33,21 @@ class RepairAction:
 
 @dataclass(frozen=True)
 class RepairStep:
-    """A remedy for one country, and what it is for."""
+    """An action for one country, and the symptoms it is for."""
 
-    remedy: RepairAction
+    action: RepairAction
     code: str
     causes: tuple[Symptom, ...]
 
     @property
     def does(self) -> str:
-        return self.remedy.does.format(code=self.code, stack=self.code.lower())
+        """Return what the step does, with the country filled in."""
+        return self.action.does.format(code=self.code, stack=self.code.lower())
 
 
 @dataclass(frozen=True)
 class RepairPlan:
-    """`steps` in their order; `decisions` are what a person must decide or do, each with its exact next step."""
+    """The `steps` in their order; `decisions` are symptoms that need an operator, each with its exact next step."""
 
     steps: tuple[RepairStep, ...]
     decisions: tuple[Symptom, ...]
@@ -74,65 +75,65 @@ def _refresh(code: str, reporter: Reporter) -> None:
     deploy(Runner.of(code.lower()), reporter, refresh=True)
 
 
-_DATA = "data volumes: a lost one is never made anew without somebody's word"
+_DATA = "data volumes: a lost one is recreated only with an operator's consent"
 
 ENGINE = RepairAction(
     "engine",
     lambda s: s.where == "engine",
     "start the Docker engine",
-    "what is on it: containers come back by themselves",
+    "its containers: they restart by themselves",
     _start_engine,
 )
 CLEAR = RepairAction(
     "clear",
     lambda s: s.leftover,
-    "clear what the dead run of {code} left in Pulumi: its lock, and operations without an end",
-    "the lock of a run that lives, is on another host or can't be looked at",
+    "clear what the dead run of {code} left in Pulumi: its lock and pending operations",
+    "the lock of a run that is alive, on another host or cannot be inspected",
     _clear,
 )
 IMAGES = RepairAction(
     "images",
     lambda s: s.number == Code.IMAGE,
     "obtain or build the images of {code}",
-    "containers that run",
+    "running containers",
     _obtain_images,
 )
 REFRESH = RepairAction("refresh", lambda s: s.refresh, "pulumi up --refresh -s {stack}", _DATA, _refresh)
 UPDATE = RepairAction("update", lambda s: True, "pulumi up -s {stack}", _DATA, _update)
 
-REMEDIES: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, REFRESH, UPDATE)
+ACTIONS: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, REFRESH, UPDATE)
 
 
 def plan(found: Diagnosis) -> RepairPlan:
-    """What to do now. More may come to light once that is done: what could not be told, or stood behind it."""
+    """Return what to do now. Further symptoms may appear afterwards: unknown ones, and those hidden by others."""
     if engine_ours(found):
         (cause,) = [s for s in found.symptoms if s.where == ENGINE.name][:1]
-        return RepairPlan((RepairStep(ENGINE, found.code, (cause,)),), ())  # nothing else can be told before
+        return RepairPlan((RepairStep(ENGINE, found.code, (cause,)),), ())  # nothing else can be checked before
     able = [s for s in found.symptoms if s.by and _in_reach(found, s)]
     by_hand = tuple(s for s in found.symptoms if s not in able)
-    shut = {s.code for s in by_hand if s.blocks} | _unreadable(found)
+    blocked = {s.code for s in by_hand if s.blocks} | _unreadable(found)
     codes = sorted({s.by for s in able}, key=lambda code: code != HUB_CODE)
     steps: list[RepairStep] = []
     for code in codes:
         causes = [s for s in able if s.by == code]
-        # What could not be told may be the hub's doing: it is looked at again once the hub is well.
+        # An unknown may be caused by the hub: it is checked again once the hub is repaired.
         causes = [s for s in causes if not s.unknown] if steps else causes
-        steps += _steps(code, causes, code in shut)
+        steps += _steps(code, causes, code in blocked)
     return RepairPlan(tuple(steps), by_hand)
 
 
-def _steps(code: str, causes: list[Symptom], shut: bool) -> Iterator[RepairStep]:
-    """Of one country; while it is `shut`, what a killed run left is cleared, and no update would come to its end."""
-    for remedy in (CLEAR, IMAGES):
-        if found := tuple(s for s in causes if remedy.answers(s)):
-            yield RepairStep(remedy, code, found)
-    if causes and not shut:
-        # A refresh is an update that looks closer: where one is needed, it does for all.
+def _steps(code: str, causes: list[Symptom], blocked: bool) -> Iterator[RepairStep]:
+    """Return the steps of one country; a `blocked` one gets no update, because that would stop half-way."""
+    for action in (CLEAR, IMAGES):
+        if answered := tuple(s for s in causes if action.answers(s)):
+            yield RepairStep(action, code, answered)
+    if causes and not blocked:
+        # A refresh is an update that also reads the live system: one is enough for all causes.
         yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))
 
 
 def _in_reach(found: Diagnosis, symptom: Symptom) -> bool:
-    """Whether the country that must be updated is here to be updated; a third one's operator is somebody else."""
+    """Return True if the stack of the country to update is in this backend; a third one has another operator."""
     view = found.views.get(symptom.by)
     return view is not None and view.in_reach and symptom.where != ENGINE.name
 
@@ -142,12 +143,12 @@ def _unreadable(found: Diagnosis) -> set[str]:
 
 
 def engine_ours(found: Diagnosis) -> bool:
-    """Whether the engine is down, and to be started by us: the usual one of this machine, which we may start."""
+    """Return True if this machine's usual engine is down and we are permitted to start it."""
     return found.own.country.problem("engine") is not None and engine.usual() and debian.possible()
 
 
 def next_step(symptom: Symptom, found: Diagnosis) -> str:
-    """The exact next command for what is left."""
+    """Return the exact next command for a symptom that is left."""
     if symptom.by and symptom.by != found.code and not _in_reach(found, symptom):
         return f"the operator of {symptom.by}: ./dive repair {symptom.by}; then: ./dive repair {found.code}"
     return symptom.next

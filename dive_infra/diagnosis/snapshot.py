@@ -17,7 +17,7 @@ from requests.exceptions import RequestException
 
 from dive_infra.automation import stack_state as stacks
 from dive_infra.automation import truncated_state
-from dive_infra.automation.backend_lock import BackendLock, updates
+from dive_infra.automation.backend_lock import BackendLock, backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
@@ -108,12 +108,12 @@ def look(
     failed: list[Failed] = []
     stack, deployed = None, True
     try:
-        stack = stacks.read(export.stack, export.state())
+        stack = stacks.read_stack(export.stack, export.state())
         deployed = stack.resources > 0
     except NotDeployed:
         deployed = False
     except PulumiFailed as error:
-        torn = ", ".join(path.name for path in truncated_state.files(export.stack))
+        torn = ", ".join(path.name for path in truncated_state.truncated_files(export.stack))
         cause = f"{torn} was cut off while it was written" if torn else error.cause
         failed.append(Failed("state", cause, Remedy.deploy(code) if torn else _READABLE))
     names = (stack.names if stack else None) or named
@@ -129,7 +129,7 @@ def look(
             deployed,
             stack,
             names,
-            tuple(updates(export.stack)),
+            tuple(backend_locks(export.stack)),
             record.result(),
             tuple(engine.result()),
             {phase: looked.result() for phase, looked in looks.items()},

@@ -20,8 +20,8 @@ import docker
 import yaml
 from docker.errors import DockerException
 
-from dive_infra.automation.stack_state import read
-from dive_infra.automation.state_export import Export, exported
+from dive_infra.automation.stack_state import read_stack
+from dive_infra.automation.state_export import Export, export_state
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
@@ -115,11 +115,11 @@ def _opened(text: str) -> Any:
 def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
     """Writes the archive; returns how many files are in it."""
     wanted = list(codes)
-    states = {code: exported(code.lower()) for code in wanted}
+    states = {code: export_state(code.lower()) for code in wanted}
     redact = Redactor(secret for code, state in states.items() for secret in secrets(state) - _open_parts(code, state))
     files = {"doctor.json": report.model_dump_json(indent=2), "versions.json": _json(_versions())}
     for code, state in states.items():
-        stack = read(code.lower(), state)
+        stack = read_stack(code.lower(), state)
         files[f"{code}/settings.yaml"] = _settings(code)
         files[f"{code}/status.json"] = judge(look(Export(code.lower()))).model_dump_json(indent=2)
         files[f"{code}/resources.txt"] = _resources(state)
@@ -140,7 +140,7 @@ def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
 
 def _open_parts(code: str, state: Mapping[str, Any]) -> set[str]:
     """What travels with a password in a state and is none: server, user and database of the record."""
-    store = read(code.lower(), state).store
+    store = read_stack(code.lower(), state).store
     return {store.host, store.address, store.user, store.database} if store else set()
 
 

@@ -1,10 +1,10 @@
-"""Changing secrets of a country that runs: the servers first, then their users, then the proof.
+"""Rotate secrets of a running country: the servers first, then the services that use them, then the proof.
 
-    refuse ── configure ── tell the servers ── pulumi up ── prove
-              └── until here a failure rolls back ──┘  └ from here on it rolls forward ┘
+    check ── configure ── rotate on the servers ── pulumi up ── verify
+             └──── a failure here rolls back ────┘  └ from here on it rolls forward ┘
 
-The new values stand in the stack's configuration before any server is told: whatever ends us, they are not lost, and
-the same command goes on. Which values are in force tells the state; a server that was told already says so itself.
+The new values are in the stack's configuration before any server is changed: an interrupted run loses none, and the
+same command resumes. The state says which values are in force; a server that was changed already accepts the new one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,25 +18,25 @@ from dive_infra.config.settings import flaw_of
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
-from dive_infra.rotation.targets import NotChanged, Place, Target, doors
+from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
 
-_LOOK, _PROOF = 20.0, 60.0  # seconds
-_LASTING = {"kas-key": "it unwraps the keys of documents that exist"}  # never changed here
-# An account that changes the others goes last: until then it is known as it was.
+_CHECK, _PROOF = 20.0, 60.0  # seconds
+_PERMANENT = {"kas-key": "it unwraps the keys of existing documents"}
+# An account that changes the others goes last: until then its old value is needed.
 _LAST = ("postgres-superuser", "keycloak-admin")
 
 
 class RolledBack(DiveError):
-    """A server could not be told; everything is as it was."""
+    """A server was not changed; all are as they were before."""
 
 
-class Stuck(DiveError):
-    """A server could not be told, and another not be told back; the message says which have which value."""
+class PartlyRotated(DiveError):
+    """A server was not changed, and another could not be reverted; the message says which have the new value."""
 
 
 @dataclass(frozen=True)
 class SecretChange:
-    """A secret in force and its next value."""
+    """A secret's value in force and its next one."""
 
     name: str
     old: str = field(repr=False)
@@ -44,120 +44,123 @@ class SecretChange:
 
 
 def rotatable(is_hub: bool) -> list[Credential]:
-    return [c for c in own(is_hub) if c.name not in _LASTING]
+    """Return the credentials of a country that can be rotated."""
+    return [c for c in own(is_hub) if c.name not in _PERMANENT]
 
 
 def refusal(name: str, is_hub: bool) -> str:
-    """Why a secret of this name is not changed here, and what is expected; empty when it is."""
-    if name in _LASTING:
-        return f"{name} is not changed: {_LASTING[name]}"
+    """Return why a secret of this name cannot be rotated, and what is expected; "" if it can."""
+    if name in _PERMANENT:
+        return f"{name} cannot be rotated: {_PERMANENT[name]}"
     known = [c.name for c in rotatable(is_hub)]
-    return "" if name in known else f"{name!r} is no secret of this country; expected one of {', '.join(known)}"
+    return "" if name in known else f"{name!r} is not a secret of this country; expected one of {', '.join(known)}"
 
 
 def flaws(values: Mapping[str, str], is_hub: bool) -> list[str]:
-    """What is wrong with new values, one line each, without any value."""
+    """Return what is wrong with new values, one line each, without any value."""
     credentials = {c.name: c for c in own(is_hub)}
     found = {name: flaw_of(credentials[name], value) for name, value in values.items()}
     return [f"{name} {flaw}" for name, flaw in found.items() if flaw]
 
 
-def in_force(state: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> value of a country's own secrets, from its exported state with secrets in plain text."""
+def secrets_in_force(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return name -> value of a country's own secrets; `state` is exported with secrets in plain text."""
     for resource in (state.get("deployment") or {}).get("resources") or []:
         if resource["type"] == "dive:components:Secrets" and resource["urn"].endswith("::secret"):
-            found = plaintext((resource.get("outputs") or {}).get("values") or {})
-            return {str(name): str(value) for name, value in found.items()}
+            values = plaintext((resource.get("outputs") or {}).get("values") or {})
+            return {str(name): str(value) for name, value in values.items()}
     return {}
 
 
 @dataclass(frozen=True)
-class Reload:
-    """The `changes` of one run, in the order in which the servers are told."""
+class Rotation:
+    """The `changes` of one run, in the order in which the servers are changed."""
 
-    at: Place
+    at: CountryServers
     changes: Sequence[SecretChange]
     is_hub: bool
 
     @classmethod
-    def of(cls, at: Place, values: Mapping[str, str], is_hub: bool) -> "Reload":
-        found = [SecretChange(name, at.secrets[name], value) for name, value in values.items() if name in at.secrets]
-        return cls(at, sorted(found, key=lambda c: c.name in _LAST), is_hub)
+    def of(cls, at: CountryServers, values: Mapping[str, str], is_hub: bool) -> "Rotation":
+        """Return the rotation to these values, without secrets that have them already."""
+        known = [name for name in values if name in at.secrets and values[name] != at.secrets[name]]
+        changes = [SecretChange(name, at.secrets[name], values[name]) for name in known]
+        return cls(at, sorted(changes, key=lambda change: change.name in _LAST), is_hub)
 
-    def look(self) -> Validation:
-        """Before anything is changed: every server takes the secret in force, or the new one already."""
+    def check(self) -> Validation:
+        """Check, before anything is changed, that every server accepts the value in force, or the new one already."""
         checks = [
-            Check(f"the server takes its {c.name}", c.name, lambda c=c, d=door: self._known(c, d))  # type: ignore[misc]
-            for c, door in self._with_doors()
+            Check(f"the server accepts its {c.name}", c.name, lambda c=c, t=target: self._known(c, t))  # type: ignore[misc]
+            for c, target in self._targeted()
         ]
-        return run(checks, _LOOK)
+        return run(checks, _CHECK)
 
-    def tell_servers(self, tell: Callable[[str], None]) -> None:
-        """Tells every server that can be told; raises `RolledBack` or `Stuck`."""
+    def rotate(self, report: Callable[[str], None]) -> None:
+        """Change every server that can be changed; `report` gets each name. Raises `RolledBack` or `PartlyRotated`."""
         done: list[tuple[SecretChange, Target]] = []
-        for change, door in self._with_doors():
-            if not door.changes:
+        for change, target in self._targeted():
+            if not target.rotates:
                 continue
             try:
-                if not door.opens(self.at, change.new):
-                    door.change(self.at, change.old, change.new)
-                    done.append((change, door))
+                if not target.verify(self.at, change.new):
+                    target.rotate(self.at, change.old, change.new)
+                    done.append((change, target))
                 self.at.secrets[change.name] = change.new
-                if not door.opens(self.at, change.new):
-                    raise NotChanged("it was told, and still refuses the new value")
-                tell(change.name)
-            except (NotChanged, CheckUnknown) as error:
-                self._back(done, f"{change.name}: {error}")
+                if not target.verify(self.at, change.new):
+                    raise RotationFailed("it was changed, and still refuses the new value")
+                report(change.name)
+            except (RotationFailed, CheckUnknown) as error:
+                self._roll_back(done, f"{change.name}: {error}")
 
-    def proofs(self) -> Validation:
-        """After the update: each server takes the new value and refuses the old one."""
+    def verify(self) -> Validation:
+        """Verify, after the update, that each server accepts the new value and refuses the old one."""
         checks = [
             Check(
-                f"{c.name}: the new one is taken, the old one refused",
+                f"{c.name}: the new value is accepted, the old one refused",
                 "secrets",
-                lambda c=c, d=door: _proven(self.at, c, d),  # type: ignore[misc]
+                lambda c=c, t=target: _verified(self.at, c, t),  # type: ignore[misc]
             )
-            for c, door in self._with_doors()
+            for c, target in self._targeted()
         ]
         return settle(checks, _PROOF, again=(Verdict.UNKNOWN,))
 
     @property
-    def unproven(self) -> list[str]:
-        """Secrets that no server asks for: what shows that they work is the update's own VERIFICATION."""
-        asked = doors(self.is_hub)
-        return [c.name for c in self.changes if c.name not in asked]
+    def without_target(self) -> list[str]:
+        """Return the secrets that no server verifies; the update's own VERIFICATION proves them."""
+        known = targets(self.is_hub)
+        return [c.name for c in self.changes if c.name not in known]
 
-    def _with_doors(self) -> list[tuple[SecretChange, Target]]:
-        asked = doors(self.is_hub)
-        return [(c, asked[c.name]) for c in self.changes if c.name in asked]
+    def _targeted(self) -> list[tuple[SecretChange, Target]]:
+        known = targets(self.is_hub)
+        return [(c, known[c.name]) for c in self.changes if c.name in known]
 
-    def _known(self, change: SecretChange, door: Target) -> str:
-        if door.opens(self.at, change.old):
-            return "the one in force"
-        if door.opens(self.at, change.new):
-            return "the new one already"
+    def _known(self, change: SecretChange, target: Target) -> str:
+        if target.verify(self.at, change.old):
+            return "the value in force"
+        if target.verify(self.at, change.new):
+            return "the new value already"
         raise CheckFailed(
-            "neither the one in force nor the new one",
+            "neither the value in force nor the new one",
             "one of them",
             Remedy.run(f"./dive doctor {self.at.names.country.code}"),
         )
 
-    def _back(self, done: list[tuple[SecretChange, Target]], cause: str) -> None:
+    def _roll_back(self, done: list[tuple[SecretChange, Target]], cause: str) -> None:
         left: list[str] = []
-        for change, door in reversed(done):
+        for change, target in reversed(done):
             try:
-                door.revert(self.at, change.old, change.new)
+                target.revert(self.at, change.old, change.new)
                 self.at.secrets[change.name] = change.old
-            except NotChanged as error:
+            except RotationFailed as error:
                 left.append(f"{change.name} ({error})")
         if left:
-            raise Stuck(f"{cause}; these have the new value and could not be told back: {', '.join(left)}")
+            raise PartlyRotated(f"{cause}; these have the new value and could not be reverted: {', '.join(left)}")
         raise RolledBack(cause)
 
 
-def _proven(at: Place, change: SecretChange, door: Target) -> str:
-    if not door.opens(at, change.new):
-        raise CheckFailed("the new one is refused", "a login")
-    if door.opens(at, change.old):
-        raise CheckFailed("the old one is taken still", "a refusal")
+def _verified(at: CountryServers, change: SecretChange, target: Target) -> str:
+    if not target.verify(at, change.new):
+        raise CheckFailed("the new value is refused", "a login")
+    if target.verify(at, change.old):
+        raise CheckFailed("the old value is still accepted", "a refusal")
     return "login, refusal"

@@ -1,7 +1,7 @@
-"""Where new values of a country's secrets come from: random, Pulumi's configuration, a file, or Google Secret Manager.
+"""Where new values of a country's secrets come from: random, an environment file, or Google Secret Manager.
 
 Outside this program a secret has the name that DIVE V3 gave it (`POSTGRES_PASSWORD_FRA`, `dive-v3-redis-password-fra`);
-what V3 did not have is called the same way after its name here.
+a secret that V3 did not have gets its name here in the same form.
 """
 
 import os
@@ -24,13 +24,15 @@ _PREFIX = "dive-v3-"
 
 
 class SourceError(DiveError, ValueError):
-    """The source can't be read; says what was expected, never a value."""
+    """The source cannot be read; the message says what was expected, and holds no value."""
 
 
 @dataclass(frozen=True)
-class Outside:
-    """How a secret is called outside: a variable's name before `_<CODE>`, Google's before `-<code>`; `hub` is Google's
-    whole name at the hub, and `shared` one for all countries."""
+class ExternalName:
+    """A secret's names outside: of the variable before `_<CODE>`, and of Google's secret before `-<code>`.
+
+    `hub` is Google's whole name at the hub; `shared` is one whole name for all countries.
+    """
 
     variable: str
     google: str
@@ -38,36 +40,37 @@ class Outside:
     shared: str = ""
 
 
-_TABLE: Mapping[str, Outside] = {
-    "postgres-superuser": Outside("POSTGRES_PASSWORD", "postgres-password", hub="postgres-usa"),
-    "mongodb": Outside("MONGO_PASSWORD", "mongo-password", hub="mongodb-usa"),
-    "redis": Outside("REDIS_PASSWORD", "redis-password"),
-    "keycloak-admin": Outside("KEYCLOAK_ADMIN_PASSWORD", "keycloak-admin-password", hub="keycloak-usa"),
-    "portal-client": Outside("KEYCLOAK_CLIENT_SECRET", "keycloak-client-secret", hub="keycloak-client-secret"),
-    "portal-session": Outside("AUTH_SECRET", "auth-secret"),
-    "test-users": Outside("TEST_USER_PASSWORD", "test-user-password", shared="test-user-password"),
-    "opal-master": Outside("OPAL_AUTH_MASTER_TOKEN", "opal-auth-master-token"),
+_TABLE: Mapping[str, ExternalName] = {
+    "postgres-superuser": ExternalName("POSTGRES_PASSWORD", "postgres-password", hub="postgres-usa"),
+    "mongodb": ExternalName("MONGO_PASSWORD", "mongo-password", hub="mongodb-usa"),
+    "redis": ExternalName("REDIS_PASSWORD", "redis-password"),
+    "keycloak-admin": ExternalName("KEYCLOAK_ADMIN_PASSWORD", "keycloak-admin-password", hub="keycloak-usa"),
+    "portal-client": ExternalName("KEYCLOAK_CLIENT_SECRET", "keycloak-client-secret", hub="keycloak-client-secret"),
+    "portal-session": ExternalName("AUTH_SECRET", "auth-secret"),
+    "test-users": ExternalName("TEST_USER_PASSWORD", "test-user-password", shared="test-user-password"),
+    "opal-master": ExternalName("OPAL_AUTH_MASTER_TOKEN", "opal-auth-master-token"),
 }
 
 
-def outside(name: str) -> Outside:
-    return _TABLE.get(name) or Outside(name.replace("-", "_").upper(), name)
+def external_name(name: str) -> ExternalName:
+    """Return the names of a secret outside this program."""
+    return _TABLE.get(name) or ExternalName(name.replace("-", "_").upper(), name)
 
 
-def variable(name: str, country: Country) -> str:
-    """`POSTGRES_PASSWORD_FRA`"""
-    return f"{outside(name).variable}_{country.code}"
+def variable_name(name: str, country: Country) -> str:
+    """Return the name in an environment file: `POSTGRES_PASSWORD_FRA`."""
+    return f"{external_name(name).variable}_{country.code}"
 
 
 def google_name(name: str, country: Country) -> str:
-    """`dive-v3-postgres-password-fra`; at the hub `dive-v3-postgres-usa`."""
-    called = outside(name)
-    whole = called.shared or (called.hub if country.is_hub else "")
-    return _PREFIX + (whole or f"{called.google}-{country.lower}")
+    """Return the name in Secret Manager: `dive-v3-postgres-password-fra`, at the hub `dive-v3-postgres-usa`."""
+    names = external_name(name)
+    whole = names.shared or (names.hub if country.is_hub else "")
+    return _PREFIX + (whole or f"{names.google}-{country.lower}")
 
 
 def generated(credentials: Sequence[Credential]) -> dict[str, str]:
-    """A new random value for each, by its kind."""
+    """Return a new random value for each credential, of its kind."""
     return {c.name: _random(c) for c in credentials}
 
 
@@ -78,23 +81,23 @@ def _random(credential: Credential) -> str:
 
 
 def from_file(path: Path, credentials: Sequence[Credential], country: Country) -> dict[str, str]:
-    """Those of the credentials that an environment file holds.
+    """Return name -> value for the credentials in an environment file; raises `SourceError`.
 
-    Quotes, comments and line breaks are read as a shell reads them; a dollar sign is itself.
+    Quotes, comments and line breaks are read as a shell reads them; a dollar sign is literal.
     """
     if not path.is_file():
-        raise SourceError(f"{path}: no such file; expected lines such as {variable('redis', country)}=…")
+        raise SourceError(f"{path}: no such file; expected lines such as {variable_name('redis', country)}=…")
     try:
         found = dotenv_values(path, interpolate=False, encoding="utf-8")
     except UnicodeDecodeError:
         raise SourceError(f"{path}: not UTF-8 text") from None
-    wanted = {c.name: found.get(variable(c.name, country)) for c in credentials}
+    wanted = {c.name: found.get(variable_name(c.name, country)) for c in credentials}
     return {name: value for name, value in wanted.items() if value is not None}
 
 
 def from_google(project: str, credentials: Sequence[Credential], country: Country) -> dict[str, str]:
-    """The latest version of those of the credentials that the project holds; raises `SourceError`."""
-    # It loads for two seconds: only where it is used.
+    """Return name -> latest version for the credentials in the project; raises `SourceError`."""
+    # Importing Google's client takes two seconds.
     from google.api_core.exceptions import GoogleAPICallError, NotFound
     from google.auth.exceptions import GoogleAuthError
 
@@ -120,7 +123,7 @@ def from_google(project: str, credentials: Sequence[Credential], country: Countr
 
 def _text(data: bytes, secret: str) -> str:
     try:
-        return data.decode().removesuffix("\n")  # as most tools write it
+        return data.decode().removesuffix("\n")  # most tools append one
     except UnicodeDecodeError:
         raise SourceError(f"Google's {secret}: not UTF-8 text") from None
 

@@ -1,7 +1,7 @@
-"""Where a secret is asked for: the server behind it, whether that takes a value, and how it is told another one.
+"""For each credential: the server that enforces it, how to verify a value there, and how to rotate it.
 
-A door that can be told another value is told before anything else is changed. The others read their secret from a file,
-and open to another one when their container is made anew.
+A server that can be changed while it runs is changed first. The others read their secret from a file, and accept a new
+one once their container is recreated.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ _WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _AUTHENTICATION_FAILED = 18  # MongoDB's code
 
 
-class NotChanged(DiveError):
-    """The server was not told the new value; the message holds none."""
+class RotationFailed(DiveError):
+    """The server was not changed; the message holds no value."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """A country's servers; `secrets` are those in force now, and follow each change."""
+class CountryServers:
+    """Where a country's servers are; `secrets` are the values in force, updated with each change."""
 
     names: Names
     ca: str = field(repr=False)
@@ -51,33 +51,31 @@ class Place:
 
 
 class Target:
-    """`opens` raises `CheckUnknown` when nobody answers; `change` and `revert` raise `NotChanged`.
+    """A server that enforces a credential. `rotates`: it can be changed while it runs."""
 
-    `changes`: the server is told the new value; `overlaps`: and takes the old one too until it is started anew.
-    """
+    rotates: ClassVar[bool] = True
 
-    changes: ClassVar[bool] = True
-    overlaps: ClassVar[bool] = False
-
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
+        """Return True if the server accepts the value; raises `CheckUnknown` if it does not answer."""
         raise NotImplementedError
 
-    def change(self, at: Place, old: str, new: str) -> None:
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
+        """Change the value on the server; raises `RotationFailed`."""
         raise NotImplementedError
 
-    def revert(self, at: Place, old: str, new: str) -> None:
-        """Undoes `change(at, old, new)`."""
-        self.change(at, new, old)
+    def revert(self, at: CountryServers, old: str, new: str) -> None:
+        """Undo `rotate(at, old, new)`; raises `RotationFailed`."""
+        self.rotate(at, new, old)
 
 
 @dataclass(frozen=True)
 class PostgresRole(Target):
-    """A role of the country's Postgres, changed by the superuser."""
+    """A role of the country's Postgres; the superuser changes it."""
 
     role: str
     database: str
 
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
         try:
             self._connect(at, self.role, value, self.database).close()
         except LoginRefused as error:
@@ -88,18 +86,20 @@ class PostgresRole(Target):
             raise CheckUnknown(error.cause) from None
         return True
 
-    def change(self, at: Place, old: str, new: str) -> None:
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
         try:
             with self._connect(at, SUPERUSER, at.secrets["postgres-superuser"], SUPERUSER) as live:
-                # What is sent is the salted hash: the value stands in no statement, and in no log of one.
+                # Only the salted hash is sent: statements and their logs never hold the value.
                 hashed = live.pgconn.encrypt_password(new.encode(), self.role.encode(), b"scram-sha-256").decode()
                 live.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed)))
         except (LoginRefused, Unreachable) as error:
-            raise NotChanged(error.cause) from None
+            raise RotationFailed(error.cause) from None
         except psycopg.Error as error:
-            raise NotChanged(f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}") from None
+            raise RotationFailed(
+                f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}"
+            ) from None
 
-    def _connect(self, at: Place, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
+    def _connect(self, at: CountryServers, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
         host, port = at.names.host("postgres"), at.names.port("postgres")
         return connection.connect(
             DatabaseAccess(host, port, role, password, at.ca, database), "dive secrets", ROTATION_REQUEST
@@ -108,7 +108,9 @@ class PostgresRole(Target):
 
 @dataclass(frozen=True)
 class MongoRoot(Target):
-    def opens(self, at: Place, value: str) -> bool:
+    """The root user of MongoDB."""
+
+    def verify(self, at: CountryServers, value: str) -> bool:
         try:
             with self._client(at, value) as client:
                 client.admin.command("listDatabases", nameOnly=True)
@@ -120,26 +122,24 @@ class MongoRoot(Target):
             raise CheckUnknown(f"MongoDB: {type(error).__name__}") from None
         return True
 
-    def change(self, at: Place, old: str, new: str) -> None:
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
         try:
             with self._client(at, old) as client:
                 client.admin.command("updateUser", ROOT_USER, pwd=new)
         except pymongo.errors.OperationFailure as error:
-            raise NotChanged(f"MongoDB refused updateUser: error {error.code}") from None
+            raise RotationFailed(f"MongoDB refused updateUser: error {error.code}") from None
         except pymongo.errors.PyMongoError as error:
-            raise NotChanged(f"MongoDB: {type(error).__name__}") from None
+            raise RotationFailed(f"MongoDB: {type(error).__name__}") from None
 
-    def _client(self, at: Place, password: str) -> mongodb.Client:
+    def _client(self, at: CountryServers, password: str) -> mongodb.Client:
         return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
 class RedisUser(Target):
-    """Redis takes both values until it is started with its new file."""
+    """The default user of Redis, which accepts both values until it restarts with its new file."""
 
-    overlaps = True
-
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
         try:
             self._client(at, value).ping()
         except redis.AuthenticationError:
@@ -148,36 +148,36 @@ class RedisUser(Target):
             raise CheckUnknown(f"Redis: {type(error).__name__}") from None
         return True
 
-    def change(self, at: Place, old: str, new: str) -> None:
-        self._tell(at, old, f"#{sha256(new.encode()).hexdigest()}")
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
+        self._set(at, old, f"#{sha256(new.encode()).hexdigest()}")
 
-    def revert(self, at: Place, old: str, new: str) -> None:
-        self._tell(at, old, f"!{sha256(new.encode()).hexdigest()}")
+    def revert(self, at: CountryServers, old: str, new: str) -> None:
+        self._set(at, old, f"!{sha256(new.encode()).hexdigest()}")
 
-    def _tell(self, at: Place, password: str, rule: str) -> None:
+    def _set(self, at: CountryServers, password: str, rule: str) -> None:
         try:
             self._client(at, password).execute_command("ACL", "SETUSER", "default", rule)  # type: ignore[no-untyped-call]
         except redis.RedisError as error:
-            raise NotChanged(f"Redis: {type(error).__name__}") from None
+            raise RotationFailed(f"Redis: {type(error).__name__}") from None
 
-    def _client(self, at: Place, password: str) -> "redis.Redis":
+    def _client(self, at: CountryServers, password: str) -> "redis.Redis":
         return redis_client.client(LOOPBACK, at.names.port("redis"), password, at.ca, ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
 class KeycloakClient(Target):
-    """A confidential client; `realm` is empty for the country's own."""
+    """A confidential client; `realm` is empty for the country's own realm."""
 
     client: str
     realm: str = ""
 
-    def opens(self, at: Place, value: str) -> bool:
-        """By asking about a token that is none: only the client itself gets an answer."""
+    def verify(self, at: CountryServers, value: str) -> bool:
+        """Introspect an invalid token: Keycloak answers only to the client itself."""
         path = f"/realms/{self.realm or at.names.realm}/protocol/openid-connect/token/introspect"
         form = {"client_id": self._id(at), "client_secret": value, "token": "none"}
         return _status(at, "keycloak", path, data=form)
 
-    def change(self, at: Place, old: str, new: str) -> None:
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
         realm = f"/realms/{self.realm or at.names.realm}"
         access = KeycloakAccess(at.names.url("keycloak"), at.ca, at.secrets["keycloak-admin"])
         try:
@@ -186,33 +186,33 @@ class KeycloakClient(Target):
                     admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
                     return
         except KeycloakError as error:
-            raise NotChanged(error.cause, error.remedy) from None
-        raise NotChanged(f"client {self._id(at)} is not there", Remedy.deploy(at.names.country.code))
+            raise RotationFailed(error.cause, error.remedy) from None
+        raise RotationFailed(f"client {self._id(at)} does not exist", Remedy.deploy(at.names.country.code))
 
-    def _id(self, at: Place) -> str:
+    def _id(self, at: CountryServers) -> str:
         return self.client or at.names.client
 
 
 @dataclass(frozen=True)
 class Bearer(Target):
-    """A service that takes the value as a bearer token."""
+    """A service that accepts the value as a bearer token."""
 
     service: str
     path: str
     body: Mapping[str, Any]
-    changes = False
+    rotates = False
 
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
         return _status(at, self.service, self.path, json=self.body, headers={"authorization": f"Bearer {value}"})
 
 
 @dataclass(frozen=True)
 class PortalTarget(Target):
-    """The test users, at the country's own portal; the update gives them their new password."""
+    """The test users, at the country's own portal; the update sets their new password."""
 
-    changes = False
+    rotates = False
 
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
         names = at.names
         try:
             with login(names, names, f"testuser-{names.country.lower}-1", value, at.ca):
@@ -223,8 +223,8 @@ class PortalTarget(Target):
             return False
 
 
-def doors(is_hub: bool) -> dict[str, Target]:
-    """Credential -> its door; those that no server asks for have none."""
+def targets(is_hub: bool) -> dict[str, Target]:
+    """Return credential -> its server; a credential that no server verifies has none."""
     found: dict[str, Target] = {d.credential: PostgresRole(d.role, d.name) for d in databases(is_hub)}
     found |= {
         "postgres-superuser": PostgresRole(SUPERUSER, SUPERUSER),
@@ -243,8 +243,8 @@ def doors(is_hub: bool) -> dict[str, Target]:
     return found
 
 
-def _status(at: Place, service: str, path: str, **how: Any) -> bool:
-    """Whether a service lets us in: by 200, or by 401 and 403."""
+def _status(at: CountryServers, service: str, path: str, **how: Any) -> bool:
+    """Return True for the status 200, False for 401 and 403; raises `CheckUnknown` for any other answer."""
     try:
         with https.client(at.ca, ROTATION_REQUEST) as http:
             answer = http.post(f"{at.names.url(service)}{path}", **how)

@@ -1,6 +1,7 @@
-"""What the hub holds of a spoke's link and of its deployment: its side of the link, the people, the rows of the record.
+"""A spoke's data at the hub: the hub's side of the link, the accounts of its people, its rows in the record.
 
-The approval is the hub's own (a grant, a role, data about the country) and stays as long as `dive:spokes` says so.
+The approval (a grant, a role, data about the country) belongs to the hub and stays as long as `dive:spokes` has the
+country.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,8 @@ from dive_infra.results.remedy import Remedy
 
 
 @dataclass(frozen=True)
-class Held:
-    """What the hub holds: `realm` names objects of its realm, `rows` is table -> count, `history` stays."""
+class HubData:
+    """The spoke's data: `realm` names objects of the hub's realm, `rows` is table -> count, `history` is kept."""
 
     realm: tuple[str, ...] = ()
     people: int = 0
@@ -31,15 +32,19 @@ class Held:
 
     @property
     def empty(self) -> bool:
+        """Return True if nothing is left to remove."""
         return not (self.realm or self.people or any(self.rows.values()))
 
 
 class HubUnreadable(DiveError):
-    """What the hub's state says of its realm is of another program: nothing is known of what the realm holds."""
+    """Another version of this program wrote the hub's state, hence the content of its realm is unknown."""
 
 
-class PartnerSide:
-    """The hub as seen by the owner of its state. One that never completed CONFIGURATION has linked nobody."""
+class HubSide:
+    """Access to a spoke's data at the hub, through the hub's state.
+
+    A hub that never completed CONFIGURATION has no links.
+    """
 
     def __init__(self, hub: StackState, spoke: Names) -> None:
         self._spoke = spoke
@@ -47,25 +52,25 @@ class PartnerSide:
         self._unreadable = "" if self._configured or Phase.CONFIGURATION not in hub.checkpoints else hub.code
         self.record: DatabaseAccess | None = hub.store
 
-    def held(self) -> Held:
-        """Raises `AdminError`, `StoreError` or `HubUnreadable` where that cannot be told."""
+    def observe(self) -> HubData:
+        """Return the spoke's data; raises `KeycloakError`, `RecordError` or `HubUnreadable`."""
         if self._unreadable:
             hub = self._unreadable
             raise HubUnreadable(f"{hub} was deployed by another version of this program", Remedy.deploy(hub))
         realm, known = self._realm() if self._configured else ([], {})
         if self.record is None:
-            return Held(tuple(realm), len(known))
+            return HubData(tuple(realm), len(known))
         with Store(self.record) as store:
             code = self._spoke.country.code
-            return Held(tuple(realm), len(known), store.rows(code), store.history(code))
+            return HubData(tuple(realm), len(known), store.rows(code), store.history(code))
 
-    def forget_link(self) -> None:
-        """Removes the link from the hub's realm, with the people who came through it; again is no error."""
+    def remove_link(self) -> None:
+        """Remove the link and the accounts of its people from the hub's realm; a missing link is no error."""
         if not self._configured:
             return
         realm, alias = f"/realms/{self._configured.names.realm}", self._spoke.idp_alias
         with self._admin() as admin:
-            with suppress(NotFound):  # first: nobody can come in any more
+            with suppress(NotFound):  # first, to stop logins
                 admin.delete(f"{realm}/identity-provider/instances/{alias}")
             with suppress(NotFound):
                 federated_users.forget(admin, self._configured.names.realm, self._people(admin))
@@ -73,7 +78,7 @@ class PartnerSide:
                     admin.delete(f"{realm}/clients/{client['id']}")
 
     def _realm(self) -> tuple[list[str], dict[str, str]]:
-        """Objects of the link in the hub's realm, and its people; nothing where there is no realm."""
+        """Return the link's objects in the hub's realm, and its people; empty if the realm does not exist."""
         assert self._configured
         realm, alias = f"/realms/{self._configured.names.realm}", self._spoke.idp_alias
         with self._admin() as admin:

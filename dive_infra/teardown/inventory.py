@@ -1,119 +1,81 @@
-"""What a country has on the engine and beside the program, and how all of it goes: by its labels, and by its names.
+"""Inventory of a country before its removal: Docker objects, files, Pulumi's state, and its data at the hub."""
 
-By its names too, because an object that was made anew by hand, or by Docker in place of a lost one, has no labels.
-"""
-
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import docker
-from docker.errors import APIError, NotFound
-
-from dive_infra.checks import objects
-from dive_infra.checks.objects import Object
-from dive_infra.config.naming import SERVICES, Names
-from dive_infra.config.paths import HOME, ROOT
-from dive_infra.engines.docker import networks
-
-_KINDS = ("container", "volume", "network")  # the order in which they can go
+from dive_infra.automation import stack_state
+from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.config.naming import Names
+from dive_infra.engines.docker import engine
+from dive_infra.identity.keycloak_admin import KeycloakError
+from dive_infra.orchestration.access import DatabaseAccess, RecordError
+from dive_infra.teardown import owned_objects, state_purge
+from dive_infra.teardown.hub_side import HubData, HubSide, HubUnreadable
+from dive_infra.teardown.owned_objects import OwnedObject
 
 
 @dataclass(frozen=True)
-class Belonging:
-    """`kind` is container, volume, network or file; `size` in bytes, where it is known; `stack` is the owner's mark."""
+class Inventory:
+    """Everything that a country has. `mark` is the owner id of its stack, empty without a state.
 
-    kind: str
-    name: str
-    stack: str = ""
-    size: int | None = None
+    `hub` is None for the hub itself, and if no hub is deployed. `hub_error` says why the hub's data could not be read.
+    """
 
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+    names: Names
+    stack: str
+    mark: str
+    resources: int
+    pending: int
+    objects: tuple[OwnedObject, ...]
+    files: tuple[Path, ...]
+    hub: HubSide | None = None
+    hub_data: HubData = field(default_factory=HubData)
+    hub_error: str = ""
+    record: DatabaseAccess | None = field(default=None, repr=False)
 
+    @property
+    def empty(self) -> bool:
+        """Return True if nothing is left to remove."""
+        local = self.resources or self.pending or self.objects or self.files
+        return not (local or self.hub_error) and self.hub_data.empty
 
-def on_engine(client: docker.DockerClient, names: Names) -> list[Belonging]:
-    """Everything of the country on the engine; raises `CheckUnknown` when that does not answer."""
-    found = [*objects.containers(client), *objects.volumes(client), *objects.networks(client)]
-    ours = [o for o in found if is_of(o, names)]
-    sizes = _sizes(client) if any(o.kind == "volume" for o in ours) else {}
-    made = [Belonging(o.kind, o.name, o.labels.get("dive.stack", ""), sizes.get((o.kind, o.name))) for o in ours]
-    return sorted(made, key=lambda b: (_KINDS.index(b.kind), b.name))
-
-
-def is_of(there: Object, names: Names) -> bool:
-    """Whether an object is the country's: its labels say so, or it has none and one of the country's names."""
-    if "dive.country" in there.labels:
-        return names.owns(there.labels)
-    services = "|".join(map(re.escape, SERVICES))
-    patterns = {
-        "container": rf"{names.prefix}-({services})",
-        "volume": rf"{names.prefix}-({services})-(data|files-[0-9a-f]{{8}})",
-        "network": "|".join(map(re.escape, [names.network, *([names.shared_network] if names.country.is_hub else [])])),
-    }
-    return re.fullmatch(patterns[there.kind], there.name) is not None
+    @property
+    def foreign(self) -> list[str]:
+        """Return the owner ids of other stacks on these objects."""
+        return sorted({o.stack for o in self.objects} - {"", self.mark})
 
 
-def countries(client: docker.DockerClient, namespace: str) -> set[str]:
-    """The codes of the countries of a namespace that have a container or a volume."""
-    found = [*objects.containers(client), *objects.volumes(client)]
-    return {
-        o.labels["dive.country"]
-        for o in found
-        if o.labels.get("dive.namespace") == namespace and "dive.country" in o.labels
-    }
-
-
-def files(names: Names) -> list[Path]:
-    """What the country's deployment has written beside the program."""
-    code = names.country.lower
-    by_program = (ROOT / ".dive" / f"{names.prefix}-ca.pem", ROOT / f"verification-report-{names.prefix}.json")
-    by_command = (HOME / "logs" / f"up-{code}.log", *HOME.glob(f"deployment-report-{code}.*"))
-    return [path for path in (*by_program, *by_command) if path.exists()]
-
-
-def remove(client: docker.DockerClient, found: Iterable[Belonging], tell: Callable[[str], None]) -> list[str]:
-    """Removes them, containers first; returns what could not be removed, and why. What is gone already is no error."""
-    problems: list[str] = []
-    with ThreadPoolExecutor(max_workers=4) as side_by_side:
-        for kind in _KINDS:
-            there = [b for b in found if b.kind == kind]
-            problems += filter(None, side_by_side.map(lambda b: _remove(client, b), there))
-            if there:
-                tell(f"{len(there)} {kind}{'s' if len(there) > 1 else ''}")
-    return problems
-
-
-def _remove(client: docker.DockerClient, one: Belonging) -> str:
+def take_inventory(names: Names, hub_stack: str) -> Inventory:
+    """Return the inventory of a country; raises `CheckUnknown` or `PulumiFailed` if engine or state cannot be read."""
+    client, name = engine.client(), names.country.lower
+    mark, counts, record = "", (0, 0), None
     try:
-        if one.kind == "container":
-            client.containers.get(one.name).remove(force=True, v=True)
-        elif one.kind == "volume":
-            client.volumes.get(one.name).remove(force=True)
-        else:
-            for network in networks.called(client, one.name):
-                for user in network.containers:  # somebody else's, put there by hand
-                    network.disconnect(user, force=True)
-                network.remove()
-    except NotFound:
-        return ""
-    except APIError as error:
-        return f"{one}: {error.explanation or error}"
-    return ""
+        state = export_state(name)
+        stack = stack_state.read_stack(name, state)
+        mark, counts, record = stack.mark, state_purge.count_resources(state), stack.store
+    except NotDeployed:
+        pass  # the state is lost or was never created; objects on the engine are removed all the same
+    objects = tuple(owned_objects.engine_objects(client, names))
+    files = tuple(owned_objects.local_files(names))
+    if names.country.is_hub:
+        return Inventory(names, name, mark, *counts, objects, files, record=record)
+    hub = _hub(hub_stack, names)
+    data, error = observe_hub(hub)
+    return Inventory(names, name, mark, *counts, objects, files, hub, data, error, hub.record if hub else None)
 
 
-def _sizes(client: docker.DockerClient) -> Mapping[tuple[str, str], int]:
-    """(kind, name) -> bytes of a volume; without those that the engine can't tell."""
-    api = client.api
-    response = api.get(f"{api.base_url}/v{api.api_version}/system/df", params={"type": "volume"})
-    if not response.ok:
-        return {}  # an older engine: the list is shown without sizes
-    volumes: Sequence[Mapping[str, object]] = response.json().get("Volumes") or []
-    told = {str(v["Name"]): v.get("UsageData") for v in volumes}
-    return {
-        ("volume", name): int(usage["Size"])
-        for name, usage in told.items()
-        if isinstance(usage, dict) and int(usage["Size"]) >= 0
-    }
+def _hub(hub_stack: str, spoke: Names) -> HubSide | None:
+    name = hub_stack.rsplit("/", 1)[-1]
+    try:
+        hub = stack_state.read_stack(name, export_state(name))
+    except NotDeployed:
+        return None
+    return HubSide(hub, spoke) if hub.resources else None
+
+
+def observe_hub(hub: HubSide | None) -> tuple[HubData, str]:
+    """Return the country's data at the hub, and why it could not be read."""
+    try:
+        return (hub.observe() if hub else HubData()), ""
+    except (KeycloakError, RecordError, HubUnreadable) as error:
+        return HubData(), str(error)

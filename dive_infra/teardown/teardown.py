@@ -1,180 +1,122 @@
-"""Removing all of a country, however broken it is, without asking any of its own services; then looking whether it is.
+"""Remove a country without asking any of its own services, and verify that nothing is left.
 
-Pulumi's destroy asks providers, and they ask services that may be gone. Here everything is removed where it is, the
-state last, as it tells whose things are. Whatever fails is told and does not stop the rest; done again, it goes on.
+Pulumi's destroy asks providers, which ask services that may be broken. Here each object is removed directly; the state
+goes last, because it says who owns what. A failure is reported and does not stop the rest; a second run continues.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import docker
 
-from dive_infra.automation import leftover_processes, stack_state
-from dive_infra.automation.country_lock import Claim
+from dive_infra.automation import leftover_processes
+from dive_infra.automation.country_lock import CountryLock
 from dive_infra.automation.pulumi_cli import PulumiFailed
-from dive_infra.automation.state_export import NotDeployed, exported
+from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker import engine
 from dive_infra.identity.keycloak_admin import KeycloakError
-from dive_infra.orchestration.access import DatabaseAccess, RecordError
-from dive_infra.teardown import inventory, state_purge
-from dive_infra.teardown.hub_side import Held, HubUnreadable, PartnerSide
-from dive_infra.teardown.inventory import Belonging
+from dive_infra.orchestration.access import RecordError
+from dive_infra.teardown import owned_objects, state_purge
+from dive_infra.teardown.hub_side import HubData, HubSide
+from dive_infra.teardown.inventory import Inventory, observe_hub
 
-_LOOK = 30.0  # seconds for all proofs
-
-
-@dataclass(frozen=True)
-class Inventory:
-    """What there is of a country. `mark` is the id of its stack, empty without a state.
-
-    `hub` is None for the hub itself, and where there is none; `away` says why what it holds could not be asked.
-    """
-
-    names: Names
-    stack: str
-    mark: str
-    resources: int
-    pending: int
-    objects: tuple[Belonging, ...]
-    files: tuple[Path, ...]
-    hub: PartnerSide | None = None
-    held: Held = field(default_factory=Held)
-    away: str = ""
-    record: DatabaseAccess | None = field(default=None, repr=False)
-
-    @property
-    def empty(self) -> bool:
-        return not (self.resources or self.pending or self.objects or self.files or self.away) and self.held.empty
-
-    @property
-    def foreign(self) -> list[str]:
-        """The marks of other stacks on what would go."""
-        return sorted({b.stack for b in self.objects} - {"", self.mark})
+_SECONDS = 30.0  # for all proofs
 
 
-def take_stock(names: Names, hub_stack: str) -> Inventory:
-    """Looks everywhere; raises `CheckUnknown` or `PulumiFailed` where engine or state can't be asked."""
-    client, name = engine.client(), names.country.lower
-    mark, counts, record = "", (0, 0), None
-    try:
-        state = exported(name)
-        stack = stack_state.read(name, state)
-        mark, counts, record = stack.mark, state_purge.resources(state), stack.store
-    except NotDeployed:
-        pass  # lost, or never made; what is on the engine goes all the same
-    objects = tuple(inventory.on_engine(client, names))
-    found = tuple(inventory.files(names))
-    if names.country.is_hub:
-        return Inventory(names, name, mark, *counts, objects, found, record=record)
-    hub = _hub(hub_stack, names)
-    held, away = _held(hub)
-    return Inventory(names, name, mark, *counts, objects, found, hub, held, away, hub.record if hub else None)
-
-
-def _hub(hub_stack: str, spoke: Names) -> PartnerSide | None:
-    name = hub_stack.rsplit("/", 1)[-1]
-    try:
-        hub = stack_state.read(name, exported(name))
-    except NotDeployed:
-        return None
-    return PartnerSide(hub, spoke) if hub.resources else None
-
-
-def _held(hub: PartnerSide | None) -> tuple[Held, str]:
-    try:
-        return (hub.held() if hub else Held()), ""
-    except (KeycloakError, RecordError, HubUnreadable) as error:
-        return Held(), str(error)
-
-
-def remove(there: Inventory, held: Claim, tell: Callable[[str], None]) -> list[str]:
-    """Removes all of it; returns what could not be removed, and why."""
+def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
+    """Remove everything of the inventory; return a line for each part that was not removed."""
     client = engine.client()
-    for program in leftover_processes.end_in(ROOT):  # it would go on making what is removed here
-        tell(f"{program}, left by a killed run")
-    problems = inventory.remove(client, there.objects, tell)
-    if there.hub and not there.away:
-        problems += _at_hub(there, there.hub, held, tell)
-    for path in there.files:
+    for program in leftover_processes.end_in_folder(ROOT):  # it would recreate what is removed here
+        report(f"{program}, left by a killed run")
+    problems = owned_objects.remove(client, inventory.objects, report)
+    if inventory.hub and not inventory.hub_error:
+        problems += _remove_at_hub(inventory, inventory.hub, lock, report)
+    for path in inventory.files:
         path.unlink(missing_ok=True)
-    if there.resources or there.pending:
+    if inventory.resources or inventory.pending:
         try:
-            state_purge.empty(there.stack)
-            tell(f"{there.resources} resources of stack {there.stack}")
+            state_purge.purge(inventory.stack)
+            report(f"{inventory.resources} resources of stack {inventory.stack}")
         except (PulumiFailed, NotDeployed) as error:
             problems.append(str(error))
     return problems
 
 
-def _at_hub(there: Inventory, hub: PartnerSide, held: Claim, tell: Callable[[str], None]) -> list[str]:
+def _remove_at_hub(inventory: Inventory, hub: HubSide, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
     problems: list[str] = []
     try:
-        hub.forget_link()
-        tell("the hub's side of the link")
+        hub.remove_link()
+        report("the hub's side of the link")
     except KeycloakError as error:
         problems.append(f"the hub's side of the link: {error}")
     try:
-        if held.store:
-            held.store.erase(there.names.country.code, "NUKE")
-            tell("the rows of the record")
+        if lock.store:
+            lock.store.erase(inventory.names.country.code, "NUKE")
+            report("the rows of the record")
     except RecordError as error:
         problems.append(f"the rows of the record: {error}")
     return problems
 
 
-def proofs(there: Inventory) -> Validation:
-    """Looks at everything anew."""
-    code, names = there.names.country.code, there.names
+def verify(inventory: Inventory) -> Validation:
+    """Search again everywhere, and validate that nothing of the country is left."""
+    code, names = inventory.names.country.code, inventory.names
     checks = [
-        Check(f"the engine holds nothing of {code}", "engine", lambda: _engine_is_empty(engine.client(), names)),
-        Check(f"the state of stack {there.stack} holds no resource", "state", lambda: _state_is_empty(there.stack)),
+        Check(f"the engine holds no object of {code}", "engine", lambda: _engine_is_empty(engine.client(), names)),
+        Check(
+            f"the state of stack {inventory.stack} holds no resource",
+            "state",
+            lambda: _state_is_empty(inventory.stack),
+        ),
     ]
-    if there.hub:
-        hub = there.hub
+    if inventory.hub:
+        hub = inventory.hub
         checks += [
-            Check(f"the hub's realm knows nobody and nothing of {code}", "realm", lambda: _realm_is_empty(hub)),
+            Check(f"the hub's realm holds no object or user of {code}", "realm", lambda: _realm_is_empty(hub)),
             Check(f"the record holds {code} as history only", "record", lambda: _record_is_empty(hub)),
         ]
-    return run(checks, _LOOK)
+    return run(checks, _SECONDS)
 
 
 def _engine_is_empty(client: docker.DockerClient, names: Names) -> str:
-    left = [*map(str, inventory.on_engine(client, names)), *(f"file {p.name}" for p in inventory.files(names))]
-    return _nothing(left, "no container, volume, network or file")
+    objects = map(str, owned_objects.engine_objects(client, names))
+    files = (f"file {path.name}" for path in owned_objects.local_files(names))
+    return _expect_none([*objects, *files], "no container, volume, network or file")
 
 
 def _state_is_empty(name: str) -> str:
     try:
-        found, pending = state_purge.resources(exported(name))
+        found, pending = state_purge.count_resources(export_state(name))
     except NotDeployed:
-        return "there is no such stack"
+        return "the stack does not exist"
     except PulumiFailed as error:
         raise CheckUnknown(str(error)) from None
-    return _nothing([f"{found} resources, {pending} pending operations"] if found or pending else [], "no resource")
+    left = [f"{found} resources, {pending} pending operations"] if found or pending else []
+    return _expect_none(left, "no resource")
 
 
-def _realm_is_empty(hub: PartnerSide) -> str:
-    held = _asked(hub)
-    return _nothing([*held.realm, *([f"{held.people} people"] if held.people else [])], "no provider, client or person")
+def _realm_is_empty(hub: HubSide) -> str:
+    data = _hub_data(hub)
+    people = [f"{data.people} people"] if data.people else []
+    return _expect_none([*data.realm, *people], "no provider, client or person")
 
 
-def _record_is_empty(hub: PartnerSide) -> str:
-    held = _asked(hub)
-    return _nothing([f"{n} in {table}" for table, n in held.rows.items() if n], f"{held.history} rows of history stay")
+def _record_is_empty(hub: HubSide) -> str:
+    data = _hub_data(hub)
+    left = [f"{count} in {table}" for table, count in data.rows.items() if count]
+    return _expect_none(left, f"{data.history} rows of history are kept")
 
 
-def _asked(hub: PartnerSide) -> Held:
-    held, away = _held(hub)
-    if away:
-        raise CheckUnknown(away)
-    return held
+def _hub_data(hub: HubSide) -> HubData:
+    data, error = observe_hub(hub)
+    if error:
+        raise CheckUnknown(error)
+    return data
 
 
-def _nothing(left: Sequence[str], told: str) -> str:
+def _expect_none(left: Sequence[str], evidence: str) -> str:
     if left:
         raise CheckFailed(", ".join(left), "nothing")
-    return told
+    return evidence

@@ -15,7 +15,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from dive_infra.automation.stack_state import declared
+from dive_infra.automation.stack_state import declared_specs
 from dive_infra.catalog.services import services
 from dive_infra.checks import phases, runner, verification
 from dive_infra.checks.spec import VerificationSpec
@@ -108,7 +108,7 @@ def validation(country: Country) -> tuple[float, float]:
 
     A run with nothing to do looks at VERIFICATION's proof, which is young; the logins are what proves it anew.
     """
-    specs = declared(country.runner.state())
+    specs = declared_specs(country.runner.state())
     proof = specs.pop(Phase.VERIFICATION)
     assert isinstance(proof, VerificationSpec)
     asked = [*map(phases.checks, specs.values()), verification.quick(proof), verification.logins(proof)]

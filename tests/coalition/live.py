@@ -4,7 +4,7 @@ from typing import Any
 
 import docker
 
-from dive_infra.automation.stack_state import declared, plaintext
+from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
@@ -50,7 +50,7 @@ def resource(country: Country, name: str) -> dict[str, Any]:
 
 def specification(country: Country, phase: Phase) -> Any:
     """What the phase last declared, secrets included."""
-    return declared(country.runner.state())[phase]
+    return declared_specs(country.runner.state())[phase]
 
 
 def record(hub: Country) -> Store:

@@ -11,7 +11,7 @@ from typing import Any
 import docker
 import psycopg
 
-from dive_infra.automation.stack_state import declared, plaintext
+from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.clients.trust import ca_file
@@ -50,7 +50,7 @@ def inventory(engine: docker.DockerClient, usa: Country, fra: Country) -> Invent
         "networks": sorted(n.name or "" for n in engine.networks.list(filters=_ours("FRA"))),
         **realms,
         "databases": _databases(fra, resources),
-        "seeds": _seeds(declared(state)[Phase.SEEDING]),
+        "seeds": _seeds(declared_specs(state)[Phase.SEEDING]),
         "record": _record(usa),
         "resources": sorted(f"{r['type']} {name} {r.get('delete', '')}" for name, r in resources.items()),
         "operations without an end": state["deployment"].get("pending_operations") or [],

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 import dive_infra
-from dive_infra.automation.pending_creates import AGAIN, REMOVE
-from dive_infra.automation.recovery import clear, recover
+from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
+from dive_infra.automation.recovery import clear_pending, recover
 from dive_infra.orchestration.states import Phase
 from tests.coalition.country import Country
 from tests.faults.killing import Killed, Point, deploy
@@ -23,7 +23,7 @@ from tests.support.providers import providers
 from tests.support.reporter import RecordingReporter
 
 PACKAGE = Path(dive_infra.__file__).parent
-REMOVED = "was made and not recorded: removed"
+REMOVED = "was created but not recorded: removed"
 _EACH = 8  # one of so many points is killed at in every test run
 _TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 
@@ -42,7 +42,7 @@ ELSEWHERE: Mapping[str, str] = {
     "DELETE at Keycloak": "of what is not declared",
     "PUT at Keycloak": "of people who are not as declared",
     "drop schema": "the hub's",
-    "mend state": "the command's, of a state that was cut off",
+    "repair state": "the command's, of a state that was cut off",
     "give back lock": "of a process that stood still and was overtaken",
 }
 
@@ -77,7 +77,7 @@ class Selection:
     def killed(self, points: Iterable[Point]) -> None:
         self._last = [*points]
         self._tries.update(p for p in self._last if p.moment == "made")
-        self._done |= {p for p in self._last if p.moment != "made" or p.name not in REMOVE}
+        self._done |= {p for p in self._last if p.moment != "made" or p.name not in REMOVERS}
 
     def resumed(self, told: str) -> None:
         if REMOVED in told:
@@ -158,7 +158,7 @@ def sweep(
         again = False
         if not killed.points:
             if recovered.open:
-                clear(country.runner)
+                clear_pending(country.runner)
             swept.last = killed
             return swept
         plan.killed(killed.points)
@@ -171,7 +171,7 @@ def sweep(
 
 def reachable() -> set[str]:
     """The names of all points of a spoke's first deployment: our steps, and the types of other providers."""
-    return (steps() - ELSEWHERE.keys()) | REMOVE.keys() | AGAIN
+    return (steps() - ELSEWHERE.keys()) | REMOVERS.keys() | REPEATABLE
 
 
 def sample() -> set[str]:

@@ -15,7 +15,7 @@ import pytest
 
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.automation.recovery import operations, recover
+from dive_infra.automation.recovery import pending_operations, recover
 from dive_infra.config.paths import ROOT
 from tests.support.reporter import RecordingReporter
 
@@ -90,19 +90,19 @@ def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_beg
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
     assert len(locks(runner)) == 1
-    assert [op["type"] for op in operations(runner.state())] == ["creating"]
+    assert [op["type"] for op in pending_operations(runner.state())] == ["creating"]
 
     reporter = RecordingReporter()
     left = recover(runner, reporter).state
     assert not locks(runner)
-    assert not operations(left)
+    assert not pending_operations(left)
     assert [r["urn"].rsplit("::")[-1] for r in left["deployment"]["resources"] if r.get("id")][-1] == "first"
     told = reporter.text
     assert f"cleared the lock of root (pid {running.pid} on {socket.gethostname()}, since" in told
-    assert f"pid {running.pid} is of no process" in told
+    assert f"no process with pid {running.pid}" in told
     assert "creating second" in told
     runner.ask("up", "--yes", "--skip-preview")
-    assert not operations(runner.state())
+    assert not pending_operations(runner.state())
 
 
 def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import docker
 import pytest
 
-from dive_infra.automation.drift import unseen
-from dive_infra.automation.stack_state import declared
+from dive_infra.automation.drift import refresh_only_drift
+from dive_infra.automation.stack_state import declared_specs
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
 from dive_infra.orchestration.states import Phase
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list[Finding]:
     """What the validators of these phases find off now; `warnings`: what is only told, too."""
-    specs = declared(state)
+    specs = declared_specs(state)
     looked = [runner.run(checks(specs[phase]), 20) for phase in phases]
     return [
         f for validation in looked for f in validation.findings if f.verdict != "valid" and (warnings or not f.advisory)
@@ -72,7 +72,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     # The command that the messages name, and that `./dive up` chooses by itself.
     asks = "--refresh" in fault.command
     assert any(f.remedy.kind == RemedyKind.REFRESH for f in seen) is asks, seen
-    assert bool(unseen(state)) is asks
+    assert bool(refresh_only_drift(state)) is asks
 
     if fault.refused:
         refusal = country.up()

@@ -147,7 +147,7 @@ def test_with_neither_it_plans_a_first_deployment_of_hub_and_spoke(tree: Path, t
         assert plan["changes"]["create"] > 100
         assert not any(plan["changes"][other] for other in ("update", "replace", "delete"))
         assert len(plan["phases"]) == len(Phase)
-        assert plan["notes"][0] == "there is no state here", country
+        assert plan["notes"][0] == "this machine has no state", country
 
 
 def test_a_wrong_program_is_told_without_a_state_too(tree: Path, tmp_path: Path) -> None:

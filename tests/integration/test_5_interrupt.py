@@ -20,7 +20,7 @@ import psutil
 import pytest
 
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.automation.recovery import operations
+from dive_infra.automation.recovery import pending_operations
 from dive_infra.config.environment import STEPS
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
@@ -109,7 +109,7 @@ def is_complete(usa: Country, fra: Country, number: int) -> None:
     assert current
     assert current.state == State.COMPLETE
     assert holder is None
-    assert not operations(fra.runner.state())
+    assert not pending_operations(fra.runner.state())
     assert not [*(fra.home / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 

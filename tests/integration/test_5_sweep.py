@@ -5,7 +5,7 @@ from collections import Counter
 import docker
 import pytest
 
-from dive_infra.automation.pending_creates import AGAIN, REMOVE
+from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.paths import ROOT
 from tests.coalition.country import Country
 from tests.coalition.live import told
@@ -71,7 +71,7 @@ def test_every_step_is_reached_and_killed_at(swept: Swept, names: set[str]) -> N
 
 def test_every_type_of_another_provider_is_killed_at(swept: Swept, names: set[str]) -> None:
     killed = {p.name for p in swept.points if p.moment == "made"}
-    assert killed == (REMOVE.keys() | AGAIN) & names
+    assert killed == (REMOVERS.keys() | REPEATABLE) & names
 
 
 def test_what_was_made_and_not_recorded_is_found(swept: Swept, thorough: bool) -> None:

@@ -14,9 +14,9 @@ from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
-from dive_infra.rotation.rotation import in_force
-from dive_infra.rotation.sources import variable
-from dive_infra.rotation.targets import Place, doors
+from dive_infra.rotation.rotation import secrets_in_force
+from dive_infra.rotation.sources import variable_name
+from dive_infra.rotation.targets import CountryServers, targets
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
 from tests.coalition.live import documents, keycloak, record, remains, running, told
@@ -54,10 +54,10 @@ def seconds(text: str) -> float:
     return float(re.findall(r"restarted in ([\d.]+) s", text)[0])
 
 
-def place(country: Country) -> Place:
+def place(country: Country) -> CountryServers:
     """The country's servers and the secrets that are in force by its state."""
     state = country.runner.state()
-    return Place(country.names, country.outputs()["ca_certificate"], in_force(state))
+    return CountryServers(country.names, country.outputs()["ca_certificate"], secrets_in_force(state))
 
 
 def test_a_new_country_is_written_from_the_table_and_entered_at_the_hub(usa: Country, gbr: Country) -> None:
@@ -89,7 +89,7 @@ def test_a_half_deployed_country_is_nuked_to_nothing(
     assert own(docker_engine, gbr)
     done = gbr.dive("nuke", "GBR", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    for proof in ("the engine holds nothing of GBR", "the state of stack gbr holds no resource"):
+    for proof in ("the engine holds no object of GBR", "the state of stack gbr holds no resource"):
         assert f"✓ {proof}" in done.stderr
     assert not remains(docker_engine, "dive.country=GBR")
     assert others(docker_engine, "gbr") == before, "nobody else is touched"
@@ -179,16 +179,16 @@ def test_secrets_are_changed_at_the_servers_and_only_their_users_are_made_anew(
     assert {s for s in before if after[s] != before[s]} == {
         *("postgres", "mongodb", "redis", "keycloak", "backend", "kas", "frontend")
     }, "OPA and the OPAL client use none of them"
-    asked = doors(is_hub=False)
+    asked = targets(is_hub=False)
     for name in ROTATED:
         assert new.secrets[name] != old.secrets[name]
-        assert asked[name].opens(new, new.secrets[name]), name
-        assert not asked[name].opens(new, old.secrets[name]), name
-        assert f"✓ {name}: the new one is taken, the old one refused" in done.stderr
+        assert asked[name].verify(new, new.secrets[name]), name
+        assert not asked[name].verify(new, old.secrets[name]), name
+        assert f"✓ {name}: the new value is accepted, the old one refused" in done.stderr
         assert new.secrets[name] not in done.stdout + done.stderr
     unchanged = gbr.dive("reload-secrets", "GBR")
     assert unchanged.returncode == 0, unchanged.stderr
-    assert "are those of the source already" in unchanged.stderr
+    assert "equal those of the source" in unchanged.stderr
 
 
 def test_a_weak_secret_is_refused_before_anything_is_changed(
@@ -198,7 +198,7 @@ def test_a_weak_secret_is_refused_before_anything_is_changed(
     text, containers = file.read_text(), running(docker_engine)
     env = tmp_path / "gbr.env"
     for value, why in (("changeme-0123456789", "a well-known word"), ("'with $dollar and space'", "not accepted")):
-        env.write_text(f"{variable('redis', gbr.settings.place)}={value}\n")
+        env.write_text(f"{variable_name('redis', gbr.settings.place)}={value}\n")
         done = gbr.dive("reload-secrets", "GBR", "--env-file", str(env))
         assert done.returncode == 1
         assert why in done.stderr
@@ -219,7 +219,7 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     )  # fmt: skip
     env = tmp_path / "gbr.env"
     values = {"redis": "another-one-for-redis-01", "keycloak-db": "another-one-for-keycloak"}
-    env.write_text("".join(f"{variable(n, gbr.settings.place)}={v}\n" for n, v in values.items()))
+    env.write_text("".join(f"{variable_name(n, gbr.settings.place)}={v}\n" for n, v in values.items()))
 
     def only_read(value: str) -> None:
         with connection.connect(superuser) as live:
@@ -232,10 +232,10 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     finally:
         only_read("off")
     assert done.returncode == 1, done.stderr
-    assert "rolled back: servers and configuration are as they were" in done.stderr
-    redis = doors(is_hub=False)["redis"]
-    assert redis.opens(at, at.secrets["redis"])
-    assert not redis.opens(at, values["redis"])
+    assert "rolled back: servers and configuration are as before" in done.stderr
+    redis = targets(is_hub=False)["redis"]
+    assert redis.verify(at, at.secrets["redis"])
+    assert not redis.verify(at, values["redis"])
     assert (file.read_text(), running(docker_engine)) == (text, containers)
 
 
@@ -256,9 +256,9 @@ def test_when_the_update_fails_the_same_secrets_are_rolled_forward(
     file.write_text(yaml.safe_dump(changed))
     healed = gbr.dive("up", "GBR")
     assert healed.returncode == 0, healed.stdout[-3000:] + healed.stderr
-    new, door = place(gbr), doors(is_hub=False)["portal-client"]
-    assert door.opens(new, new.secrets["portal-client"])
-    assert not door.opens(new, old.secrets["portal-client"])
+    new, door = place(gbr), targets(is_hub=False)["portal-client"]
+    assert door.verify(new, new.secrets["portal-client"])
+    assert not door.verify(new, old.secrets["portal-client"])
 
 
 def test_a_hub_with_spokes_is_not_nuked(usa: Country, gbr: Country, docker_engine: docker.DockerClient) -> None:
@@ -293,4 +293,4 @@ def test_a_broken_country_is_nuked_at_home_and_at_the_hub(
         assert not [u for u in admin.get(f"{realm}/users", max=1000) if "-gbr-" in u["username"]]
     again = gbr.dive("nuke", "GBR", "--yes")
     assert again.returncode == 0
-    assert "there is nothing of GBR" in again.stderr
+    assert "nothing to remove of GBR" in again.stderr

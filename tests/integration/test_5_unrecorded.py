@@ -7,7 +7,7 @@ import docker
 import psycopg
 import pytest
 
-from dive_infra.automation.pending_creates import REMOVE, Removal, remove
+from dive_infra.automation.pending_creates import REMOVERS, Removal, remove
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.clients.trust import ca_file
@@ -19,7 +19,7 @@ from tests.coalition.live import keycloak, told
 pytestmark = pytest.mark.timeout(600)
 
 NAME = "half-made"
-REMOVED = "was made and not recorded: removed, to be made whole"
+REMOVED = "was created but not recorded: removed, will be created again"
 MAPPER = {"name": NAME, "protocol": "openid-connect", "protocolMapper": "oidc-audience-mapper", "config": {}}
 
 
@@ -113,12 +113,12 @@ def test_an_object_of_keycloak_is_removed_and_no_other(fra: Country, state: dict
         if kind.endswith(":Execution"):
             steps = f"/realms/{fra.names.realm}/authentication/flows/{NAME}/executions"
             assert "idp-review-profile" in [row.get("providerId") for row in admin.get(steps)]
-            assert remove([pending], state).told == [f"{name}: {REMOVED}"]
+            assert remove([pending], state).report == [f"{name}: {REMOVED}"]
             assert "idp-review-profile" not in [row.get("providerId") for row in admin.get(steps)]
             remove([begun(state, "keycloak:authentication/flow:Flow", alias=NAME)], state)
         else:
             assert listed(admin, fra.names.realm) != before
-            assert remove([pending], state).told == [f"{name}: {REMOVED}"]
+            assert remove([pending], state).report == [f"{name}: {REMOVED}"]
         assert listed(admin, fra.names.realm) == before
         assert remove([pending], state).absent == [name], "nothing is there any more"
 
@@ -133,21 +133,21 @@ def test_a_mapper_is_removed_from_its_holder(fra: Country, state: dict[str, Any]
     with keycloak(fra) as admin:
         before = admin.get(path)
         admin.post(path, MAPPER)
-        assert len(remove([pending], state).told) == 1
+        assert len(remove([pending], state).report) == 1
         assert admin.get(path) == before
 
 
 def test_a_realm_is_removed(fra: Country, state: dict[str, Any]) -> None:
     with keycloak(fra) as admin:
         admin.post("/realms", {"realm": NAME, "enabled": False})
-        assert len(remove([begun(state, "keycloak:index/realm:Realm", realm=NAME)], state).told) == 1
+        assert len(remove([begun(state, "keycloak:index/realm:Realm", realm=NAME)], state).report) == 1
         with pytest.raises(NotFound):
             admin.get(f"/realms/{NAME}")
 
 
 def test_what_is_recorded_is_never_removed(fra: Country, state: dict[str, Any]) -> None:
-    recorded = [r for r in state["deployment"]["resources"] if r["type"] in REMOVE]
-    assert {r["type"] for r in recorded} == REMOVE.keys()
+    recorded = [r for r in state["deployment"]["resources"] if r["type"] in REMOVERS]
+    assert {r["type"] for r in recorded} == REMOVERS.keys()
     assert remove(recorded, state) == Removal()
     with keycloak(fra) as admin:
         assert admin.get(f"/realms/{fra.names.realm}")
@@ -174,12 +174,12 @@ def test_a_role_and_an_empty_database_are_removed_and_a_full_one_is_left(fra: Co
     with superuser(fra, state) as server:
         server.execute(f'CREATE ROLE "{NAME}"'.encode())
         server.execute(f'CREATE DATABASE "{NAME}" OWNER "{NAME}"'.encode())
-        (told,) = remove([role], state).told
-        assert told.endswith("owns something, so it is left")
-        assert [line.partition(": ")[2] for line in remove([database, role], state).told] == [REMOVED, REMOVED]
+        (told,) = remove([role], state).report
+        assert told.endswith("owns objects, not removed")
+        assert [line.partition(": ")[2] for line in remove([database, role], state).report] == [REMOVED, REMOVED]
     full = begun(state, "postgresql:index/database:Database", name="keycloak")
-    (told,) = remove([full], state).told
-    assert told.endswith("holds something, so it is left")
+    (told,) = remove([full], state).report
+    assert told.endswith("holds tables or data, not removed")
 
 
 def test_a_network_of_ours_is_removed_and_any_other_left(
@@ -190,9 +190,9 @@ def test_a_network_of_ours_is_removed_and_any_other_left(
     labels = {row["label"]: row["value"] for row in pending["inputs"]["labels"]}
     other = docker_engine.networks.create(name, labels={**labels, "dive.stack": "fra-0000"})
     try:
-        assert not remove([pending], state).told
+        assert not remove([pending], state).report
     finally:
         other.remove()
     docker_engine.networks.create(name, labels=labels)
-    assert len(remove([pending], state).told) == 1
+    assert len(remove([pending], state).report) == 1
     assert not docker_engine.networks.list(names=[name])

@@ -139,9 +139,9 @@ def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
 def test_up_refreshes_only_for_what_no_other_update_mends(
     monkeypatch: pytest.MonkeyPatch, finding: Finding, asks: bool
 ) -> None:
-    monkeypatch.setattr(drift, "declared", lambda _: {Phase.CONFIGURATION: "a specification"})
+    monkeypatch.setattr(drift, "declared_specs", lambda _: {Phase.CONFIGURATION: "a specification"})
     monkeypatch.setattr(drift, "checks", lambda _: [Check("realm", "realm", lambda: [finding])])
-    assert bool(drift.unseen({})) is asks
+    assert bool(drift.refresh_only_drift({})) is asks
 
 
 @pytest.mark.parametrize(

@@ -26,32 +26,32 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.usefixtures("folder")
 def test_a_whole_state_is_left_alone(environment: dict[str, str]) -> None:
-    assert truncated_state.files("fra", environment) == []
-    assert truncated_state.mend("fra", environment) == []
+    assert truncated_state.truncated_files("fra", environment) == []
+    assert truncated_state.repair("fra", environment) == []
 
 
 def test_empty_attributes_are_left_out(folder: Path, environment: dict[str, str]) -> None:
     """As `kill -9` leaves them, when Pulumi was writing its checkpoint."""
     (folder / "fra.json.attrs").write_text("")
-    assert [path.name for path in truncated_state.files("fra", environment)] == ["fra.json.attrs"]
-    assert truncated_state.mend("fra", environment) == ["fra.json.attrs was cut off: left out"]
+    assert [path.name for path in truncated_state.truncated_files("fra", environment)] == ["fra.json.attrs"]
+    assert truncated_state.repair("fra", environment) == ["fra.json.attrs was truncated: removed"]
     assert (folder / "fra.json").read_text() == STATE
-    assert truncated_state.files("fra", environment) == []
+    assert truncated_state.truncated_files("fra", environment) == []
 
 
 def test_half_a_state_gives_way_to_the_one_before_it(folder: Path, environment: dict[str, str]) -> None:
     (folder / "fra.json").write_text(STATE[:9])
-    assert truncated_state.mend("fra", environment) == ["fra.json was cut off: the one before it is in its place"]
+    assert truncated_state.repair("fra", environment) == ["fra.json was truncated: replaced by the previous state"]
     assert (folder / "fra.json").read_text() == STATE
 
 
 def test_without_a_whole_one_nothing_is_guessed(folder: Path, environment: dict[str, str]) -> None:
     for name in ("fra.json", "fra.json.bak"):
         (folder / name).write_text("")
-    assert truncated_state.mend("fra", environment) == []
-    assert [path.name for path in truncated_state.files("fra", environment)] == ["fra.json"]
+    assert truncated_state.repair("fra", environment) == []
+    assert [path.name for path in truncated_state.truncated_files("fra", environment)] == ["fra.json"]
 
 
 @pytest.mark.usefixtures("folder")
 def test_a_state_elsewhere_has_no_files_to_look_at() -> None:
-    assert truncated_state.files("fra", {"PULUMI_BACKEND_URL": "s3://bucket"}) == []
+    assert truncated_state.truncated_files("fra", {"PULUMI_BACKEND_URL": "s3://bucket"}) == []

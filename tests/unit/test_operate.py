@@ -21,9 +21,9 @@ from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.engines.docker.restart import all_needs
 from dive_infra.orchestration.states import Phase
-from dive_infra.teardown.hub_side import HubUnreadable, PartnerSide
-from dive_infra.teardown.inventory import Belonging, is_of
-from dive_infra.teardown.teardown import Inventory
+from dive_infra.teardown.hub_side import HubSide, HubUnreadable
+from dive_infra.teardown.inventory import Inventory
+from dive_infra.teardown.owned_objects import OwnedObject, belongs_to
 
 FRA = Names(parse("FRA"))
 
@@ -81,7 +81,7 @@ def test_what_a_run_that_was_cut_off_has_written_is_completed(checkout: Path) ->
     ],
 )
 def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, added: str) -> None:
-    lines = stack_config.approving(text, "GBR").splitlines()
+    lines = stack_config.with_spoke(text, "GBR").splitlines()
     assert added in lines
     lines.remove(added)
     assert lines == text.splitlines()
@@ -89,14 +89,14 @@ def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, add
 
 @pytest.mark.parametrize("text", ["", "config:\n", "config: {}\n", "config:\n  dive:spokes: '[]'\n"])
 def test_the_first_country_is_entered_too(text: str) -> None:
-    assert stack_config.approves(stack_config.approving(text, "GBR"), "GBR")
-    assert load("usa", yaml.safe_load(stack_config.approving(text, "GBR"))["config"]).spokes == ("GBR",)
+    assert stack_config.approves(stack_config.with_spoke(text, "GBR"), "GBR")
+    assert load("usa", yaml.safe_load(stack_config.with_spoke(text, "GBR"))["config"]).spokes == ("GBR",)
 
 
 def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:
     hub = load("usa", {"dive:namespace": "other", "dive:domain": "x.localhost", "dive:ports": {"redis": 7777}})
     for code in COUNTRIES.keys() - {HUB.code}:
-        spoke = load(code.lower(), yaml.safe_load(stack_config.spoke_file(hub, parse(code)))["config"])
+        spoke = load(code.lower(), yaml.safe_load(stack_config.spoke_file_text(hub, parse(code)))["config"])
         assert spoke.hub_names.url("keycloak") == hub.names.url("keycloak")
         assert spoke.hub_names.port("redis") == 7777
         assert spoke.names.zone == f"{code.lower()}.x.localhost"
@@ -111,7 +111,7 @@ def test_what_a_service_needs_includes_what_that_needs() -> None:
 def test_an_unknown_service_is_told_with_the_nearest_known_one(checkout: Path) -> None:
     done = CliRunner().invoke(app, ["restart", "FRA", "bakend"])
     assert done.exit_code == 2
-    assert "'bakend' is no service of FRA; did you mean backend?; expected one of postgres, mongodb," in done.stderr
+    assert "'bakend' is not a service of FRA; did you mean backend?; expected one of postgres, mongodb," in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_unknown_service_is_told_with_the_nearest_known_one(checkout: Path) -
 def test_a_country_owns_what_its_labels_or_else_its_names_say(
     kind: str, name: str, labels: dict[str, str], ours: bool
 ) -> None:
-    assert is_of(Object(kind, name, labels), FRA) is ours
+    assert belongs_to(Object(kind, name, labels), FRA) is ours
 
 
 def ended(*codes: int | None) -> list[CountryRun]:
@@ -187,19 +187,19 @@ def test_a_hub_of_another_program_is_not_taken_for_one_that_holds_nothing(config
     """Its realm may hold the country's link: that cannot be told, which is not the same as nothing."""
     checkpoint = CheckpointState(Phase.CONFIGURATION, "", "", None, "the specification is of another program")
     hub = StackState("usa", 180, None, {Phase.CONFIGURATION: checkpoint} if configured else {})
-    side = PartnerSide(hub, FRA)
+    side = HubSide(hub, FRA)
     if known:
-        assert side.held().empty
+        assert side.observe().empty
         return
     with pytest.raises(HubUnreadable, match="USA was deployed by another version of this program"):
-        side.held()
+        side.observe()
 
 
 def _confirm(
     monkeypatch: pytest.MonkeyPatch, typed: str, mark: str = "fra-1", of: str = "fra-1", yes: bool = False
 ) -> int:
     """The exit code of asking for a confirmation, with a person at the terminal who types."""
-    there = Inventory(FRA, "fra", mark, 1, 0, (Belonging("volume", "dive-fra-redis-data", of),), ())
+    there = Inventory(FRA, "fra", mark, 1, 0, (OwnedObject("volume", "dive-fra-redis-data", of),), ())
     monkeypatch.setattr(nuke.sys.stdin, "isatty", lambda: bool(typed), raising=False)
     monkeypatch.setattr(nuke.Prompt, "ask", lambda *_, **__: typed)
     try:

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from dive_infra.automation import state_export as exports
-from dive_infra.automation.backend_lock import updates
-from dive_infra.automation.stack_state import plaintext, read
+from dive_infra.automation.backend_lock import backend_locks
+from dive_infra.automation.stack_state import plaintext, read_stack
 from dive_infra.checks.spec import ConfigurationSpec, PreflightSpec, dump
 from dive_infra.cli import start
 from dive_infra.config import paths
@@ -54,7 +54,7 @@ LOGIN = {
 
 def test_a_stack_tells_what_its_phases_declared() -> None:
     spec = PreflightSpec(FRA, "fra-1", ("opa",))
-    stack = read("fra", exported(checkpoint(Phase.PREFLIGHT, dump(spec), LOGIN)))
+    stack = read_stack("fra", exported(checkpoint(Phase.PREFLIGHT, dump(spec), LOGIN)))
     assert stack.spec(Phase.PREFLIGHT) == spec
     assert stack.spec(Phase.SEEDING) is None
     assert stack.names == FRA
@@ -65,15 +65,15 @@ def test_a_stack_tells_what_its_phases_declared() -> None:
 
 
 def test_a_declaration_of_another_program_is_told_apart_from_none() -> None:
-    stack = read("fra", exported(checkpoint(Phase.CONFIGURATION, '{"realm": "x"}')))
+    stack = read_stack("fra", exported(checkpoint(Phase.CONFIGURATION, '{"realm": "x"}')))
     assert stack.specs == {}
     assert "is of another program" in stack.checkpoints[Phase.CONFIGURATION].unreadable
 
 
 def test_an_empty_stack_and_pending_operations_are_seen() -> None:
-    assert read("fra", {"version": 3, "deployment": None}).resources == 0
+    assert read_stack("fra", {"version": 3, "deployment": None}).resources == 0
     pending = [{"type": "creating", "resource": {"urn": "urn:pulumi:fra::dive::docker:index/container:Container::opa"}}]
-    assert read("fra", exported(pending_operations=pending)).pending == ("creating opa",)
+    assert read_stack("fra", exported(pending_operations=pending)).pending == ("creating opa",)
 
 
 def locked(folder: Path, pid: int, host: str) -> dict[str, str]:
@@ -90,7 +90,7 @@ def locked(folder: Path, pid: int, host: str) -> dict[str, str]:
 )
 def test_pulumis_lock_tells_whether_its_holder_lives(tmp_path: Path, pid: int, host: str, live: bool | None) -> None:
     assert live is not False or not psutil.pid_exists(pid)
-    (update,) = updates("fra", locked(tmp_path, pid, host))
+    (update,) = backend_locks("fra", locked(tmp_path, pid, host))
     assert update.live is live
     assert f"ada@{host} (pid {pid}" in str(update)
 
@@ -100,11 +100,11 @@ def test_a_process_that_was_given_the_number_of_a_dead_one_is_not_the_holder(tmp
     (path,) = tmp_path.rglob("1b.json")
     held = json.loads(path.read_text()) | {"timestamp": "2001-01-01T00:00:00Z"}
     path.write_text(json.dumps(held))
-    assert [u.live for u in updates("fra", environment)] == [False]
+    assert [u.live for u in backend_locks("fra", environment)] == [False]
 
 
 def test_a_state_elsewhere_has_no_lock_to_look_at() -> None:
-    assert updates("fra", {"PULUMI_BACKEND_URL": "s3://bucket"}) == []
+    assert backend_locks("fra", {"PULUMI_BACKEND_URL": "s3://bucket"}) == []
 
 
 def test_the_archive_hides_what_a_state_holds_as_a_secret() -> None:
@@ -218,8 +218,8 @@ def test_only_verbs_that_look_begin_exports_early(
     (tmp_path / "Pulumi.yaml").touch()
     monkeypatch.setattr(paths, "HOME", tmp_path / ".dive")
     monkeypatch.setattr(toolchain, "find", lambda *_: toolchain.Toolchain(Path("pulumi"), [], "installed"))
-    monkeypatch.setattr(exports, "begin", lambda stack, _: asked.append(stack))
-    start.begin(arguments)
+    monkeypatch.setattr(exports, "prefetch", lambda stack, _: asked.append(stack))
+    start.prefetch(arguments)
     assert asked == begun
 
 

@@ -50,18 +50,18 @@ def address(engine: socket.socket) -> str:
 def test_what_a_dead_engine_left_in_the_folder_is_ended(tmp_path: Path, engine: socket.socket, start: Start) -> None:
     process = start(address(engine))
     below = psutil.Process(process.pid).children()
-    assert leftover_processes.end_in(tmp_path) == []
+    assert leftover_processes.end_in_folder(tmp_path) == []
     assert process.poll() is None, "its engine answers"
     engine.close()
-    assert leftover_processes.end_in(tmp_path.parent) == []
+    assert leftover_processes.end_in_folder(tmp_path.parent) == []
     assert process.poll() is None, "it works on another program"
-    assert [told.endswith(f"(pid {process.pid})") for told in leftover_processes.end_in(tmp_path)] == [True]
+    assert [told.endswith(f"(pid {process.pid})") for told in leftover_processes.end_in_folder(tmp_path)] == [True]
     process.wait(5)  # it does not end by itself
     assert not psutil.wait_procs(below, 5)[1]
 
 
 def test_of_one_engine_all_programs_are_ended(engine: socket.socket, start: Start) -> None:
     process, other = start(address(engine)), start("127.0.0.1:9")
-    leftover_processes.end_of(address(engine))
+    leftover_processes.end_for_engine(address(engine))
     process.wait(5)  # it does not end by itself
     assert other.poll() is None

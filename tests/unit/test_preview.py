@@ -199,8 +199,8 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     (tmp_path / "Pulumi.fra.yaml").touch()
     monkeypatch.setattr(paths, "STACKS", tmp_path)
     fra, gbr = stacks.chosen(["fra", "gbr"])
-    assert preview_run.unapproved(fra) == []
-    assert preview_run.unapproved(gbr) == [
+    assert preview_run.approval_errors(fra) == []
+    assert preview_run.approval_errors(gbr) == [
         "Pulumi.usa.yaml does not approve GBR; next: add GBR to dive:spokes there",
     ]
 

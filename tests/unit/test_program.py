@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
-from dive_infra.automation.pending_creates import AGAIN, REMOVE
+from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
 from dive_infra.stacks.program import deploy
@@ -172,7 +172,7 @@ def test_recovery_knows_every_type_that_a_killed_run_may_have_made(usa: dict[str
         for r in [*usa.values(), *fra.values()]
         if not r.type.startswith(("dive:", "pulumi-python:dynamic/", "pulumi:"))
     }
-    assert others == REMOVE.keys() | AGAIN
+    assert others == REMOVERS.keys() | REPEATABLE
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

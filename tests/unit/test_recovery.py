@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 import pytest
 
-from dive_infra.automation.lock_owner import Owner, owners, whether
+from dive_infra.automation.lock_owner import LockOwner, liveness, owners
 
 REFUSAL = (
     "error: {what}the stack is currently locked by {n} lock(s). Either wait for the other process(es) to end or delete "
@@ -28,7 +28,7 @@ def refusal(*rows: str) -> str:
 @pytest.mark.parametrize("place", [FOLDER, BUCKET, DATABASE])
 def test_the_owner_is_read_from_the_refusal_of_every_backend(place: str) -> None:
     (owner,) = owners(refusal(f"{place}root@build-7 (pid 4242) at 2026-11-24T22:30:00Z"))
-    assert owner == Owner(
+    assert owner == LockOwner(
         place.strip().removesuffix(": created by"),
         "root",
         "build-7",
@@ -54,37 +54,37 @@ def test_other_failures_name_no_owner() -> None:
     assert owners(refusal()) == []
 
 
-def owner(pid: int, since: datetime, host: str = "") -> Owner:
-    return Owner("file:///x", "root", host or socket.gethostname(), pid, since)
+def owner(pid: int, since: datetime, host: str = "") -> LockOwner:
+    return LockOwner("file:///x", "root", host or socket.gethostname(), pid, since)
 
 
 def test_a_process_that_is_gone_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    answer, why = whether(owner(ended.pid, datetime.now(UTC)))
-    assert (answer, why) == ("dead", f"pid {ended.pid} is of no process")
+    answer, why = liveness(owner(ended.pid, datetime.now(UTC)))
+    assert (answer, why) == ("dead", f"no process with pid {ended.pid}")
 
 
 def test_a_process_that_nobody_has_buried_is_dead() -> None:
     with subprocess.Popen(["sleep", "60"]) as killed:
         killed.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
-        assert whether(owner(killed.pid, datetime.now(UTC))) == ("dead", f"pid {killed.pid} has ended")
+        assert liveness(owner(killed.pid, datetime.now(UTC))) == ("dead", f"pid {killed.pid} has ended")
 
 
 def test_a_process_that_lives_is_not_dead() -> None:
     began = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
     for since in (datetime.now(UTC), began.replace(microsecond=0)):  # Pulumi tells no fractions
-        assert whether(owner(os.getpid(), since))[0] == "alive"
+        assert liveness(owner(os.getpid(), since))[0] == "alive"
 
 
 def test_a_process_that_began_after_the_lock_is_another_one() -> None:
-    answer, why = whether(owner(os.getpid(), datetime.now(UTC) - timedelta(days=1)))
+    answer, why = liveness(owner(os.getpid(), datetime.now(UTC) - timedelta(days=1)))
     assert answer == "dead"
-    assert "began later" in why
+    assert "started after the lock was taken" in why
 
 
 def test_of_another_host_nothing_can_be_told() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
-    assert whether(owner(ended.pid, datetime.now(UTC), "elsewhere")) == ("unknown", "elsewhere is another host")
+    assert liveness(owner(ended.pid, datetime.now(UTC), "elsewhere")) == ("unknown", "elsewhere is another host")

@@ -60,7 +60,7 @@ def found(own: View, hub: View | None = None) -> Diagnosis:
 
 
 def steps(diagnosed: Diagnosis) -> list[tuple[str, str]]:
-    return [(step.remedy.name, step.code) for step in plan(diagnosed).steps]
+    return [(step.action.name, step.code) for step in plan(diagnosed).steps]
 
 
 def left(diagnosed: Diagnosis) -> list[str]:

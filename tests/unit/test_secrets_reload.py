@@ -9,8 +9,8 @@ from dive_infra.config.countries import HUB, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
 from dive_infra.rotation import rotation, sources
-from dive_infra.rotation.rotation import Reload, RolledBack, SecretChange, Stuck
-from dive_infra.rotation.targets import NotChanged, Place, Target
+from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation, SecretChange
+from dive_infra.rotation.targets import CountryServers, RotationFailed, Target
 from tests.support.google import secret_manager
 
 FRA = parse("FRA")
@@ -41,7 +41,7 @@ SPOKE, OF_HUB = own(is_hub=False), own(is_hub=True)
     ],
 )
 def test_a_secret_is_called_outside_as_in_dive_v3(name: str, variable: str, spoke: str, hub: str) -> None:
-    assert sources.variable(name, FRA) == variable
+    assert sources.variable_name(name, FRA) == variable
     assert sources.google_name(name, FRA) == spoke
     assert sources.google_name(name, HUB) == hub
 
@@ -50,7 +50,7 @@ def test_a_secret_is_called_outside_as_in_dive_v3(name: str, variable: str, spok
 def test_no_two_secrets_of_a_country_are_called_the_same_outside(country: object) -> None:
     place = parse(getattr(country, "code"))  # noqa: B009
     names = [c.name for c in own(place.is_hub)]
-    assert len({sources.variable(n, place) for n in names}) == len(names)
+    assert len({sources.variable_name(n, place) for n in names}) == len(names)
     assert len({sources.google_name(n, place) for n in names}) == len(names)
 
 
@@ -113,8 +113,8 @@ def test_a_weak_secret_is_refused_without_being_shown(value: str, why: str) -> N
 
 
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
-    assert "keys of documents that exist" in rotation.refusal("kas-key", is_hub=False)
-    assert "is no secret of this country; expected one of" in rotation.refusal("link-gateway", is_hub=False)
+    assert "keys of existing documents" in rotation.refusal("kas-key", is_hub=False)
+    assert "is not a secret of this country; expected one of" in rotation.refusal("link-gateway", is_hub=False)
     assert rotation.refusal("link-gateway", is_hub=True) == ""
 
 
@@ -124,82 +124,84 @@ def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> 
         own_ = {"type": "dive:components:Secrets", "urn": "urn::secret", "outputs": {"values": values}}
         return {"deployment": {"resources": [of_grant, own_]}}
 
-    assert rotation.in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
-    assert rotation.in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
-    assert rotation.in_force({"deployment": None}) == {}
+    assert rotation.secrets_in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
+    assert rotation.secrets_in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
+    assert rotation.secrets_in_force({"deployment": None}) == {}
 
 
 class Server(Target):
-    """Takes one value; `stubborn` ones are not told another, `mute` ones do not answer once told."""
+    """Accepts one value; a `stubborn` one cannot be changed, and with `only_once` it can be changed only once."""
 
-    def __init__(self, value: str, stubborn: bool = False, told_once: bool = False) -> None:
-        self.value, self.stubborn, self.told_once = value, stubborn, told_once
+    def __init__(self, value: str, stubborn: bool = False, only_once: bool = False) -> None:
+        self.value, self.stubborn, self.only_once = value, stubborn, only_once
 
-    def opens(self, at: Place, value: str) -> bool:
+    def verify(self, at: CountryServers, value: str) -> bool:
         return value == self.value
 
-    def change(self, at: Place, old: str, new: str) -> None:
+    def rotate(self, at: CountryServers, old: str, new: str) -> None:
         if self.stubborn or old != self.value:
-            raise NotChanged("read-only")
-        self.value, self.stubborn = new, self.told_once
+            raise RotationFailed("read-only")
+        self.value, self.stubborn = new, self.only_once
 
 
-def reload(monkeypatch: pytest.MonkeyPatch, **servers: Server) -> Reload:
-    monkeypatch.setattr(rotation, "doors", lambda is_hub: servers)
+def rotating(monkeypatch: pytest.MonkeyPatch, **servers: Server) -> Rotation:
+    monkeypatch.setattr(rotation, "targets", lambda is_hub: servers)
     changes = [SecretChange(name, "old", "new") for name in servers]
-    return Reload(Place(Names(FRA), "", dict.fromkeys(servers, "old")), changes, is_hub=False)
+    return Rotation(CountryServers(Names(FRA), "", dict.fromkeys(servers, "old")), changes, is_hub=False)
 
 
-def test_every_server_is_told_and_what_was_told_before_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_server_is_changed_and_one_changed_before_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     servers = {"a": Server("old"), "b": Server("new", stubborn=True)}
-    run = reload(monkeypatch, **servers)
-    assert run.look().verdict == "valid"
-    run.tell_servers(lambda _: None)
+    run = rotating(monkeypatch, **servers)
+    assert run.check().verdict == "valid"
+    run.rotate(lambda _: None)
     assert {s.value for s in servers.values()} == {"new"}
     assert run.at.secrets == {"a": "new", "b": "new"}
 
 
-def test_a_server_that_is_not_told_takes_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_be_changed_reverts_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     servers = {"a": Server("old"), "b": Server("old"), "c": Server("old", stubborn=True)}
-    run = reload(monkeypatch, **servers)
+    run = rotating(monkeypatch, **servers)
     with pytest.raises(RolledBack, match="c: read-only"):
-        run.tell_servers(lambda _: None)
+        run.rotate(lambda _: None)
     assert {s.value for s in servers.values()} == {"old"}
     assert set(run.at.secrets.values()) == {"old"}
 
 
-def test_a_server_that_is_not_told_back_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    servers = {"a": Server("old", told_once=True), "b": Server("old"), "c": Server("old", stubborn=True)}
-    run = reload(monkeypatch, **servers)
-    with pytest.raises(Stuck, match=r"could not be told back: a \(read-only\)"):
-        run.tell_servers(lambda _: None)
+def test_a_server_that_cannot_be_reverted_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    servers = {"a": Server("old", only_once=True), "b": Server("old"), "c": Server("old", stubborn=True)}
+    run = rotating(monkeypatch, **servers)
+    with pytest.raises(PartlyRotated, match=r"could not be reverted: a \(read-only\)"):
+        run.rotate(lambda _: None)
     assert [s.value for s in servers.values()] == ["new", "old", "old"]
 
 
-def test_a_server_that_takes_neither_value_is_found_before_anything_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = reload(monkeypatch, a=Server("third"))
-    assert run.look().verdict == "invalid"
+def test_a_server_that_accepts_neither_value_is_found_before_any_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = rotating(monkeypatch, a=Server("third"))
+    assert run.check().verdict == "invalid"
 
 
 def test_a_server_that_does_not_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     class Mute(Server):
-        def opens(self, at: Place, value: str) -> bool:
-            raise CheckUnknown("nobody answers")
+        def verify(self, at: CountryServers, value: str) -> bool:
+            raise CheckUnknown("no answer")
 
-    assert reload(monkeypatch, a=Mute("old")).look().verdict == "unknown"
+    assert rotating(monkeypatch, a=Mute("old")).check().verdict == "unknown"
 
 
-def test_an_old_secret_that_is_taken_still_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_secret_that_is_still_accepted_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     class Open(Server):
-        def opens(self, at: Place, value: str) -> bool:
+        def verify(self, at: CountryServers, value: str) -> bool:
             return True
 
-    assert reload(monkeypatch, a=Open("old")).proofs().verdict == "invalid"
-    assert reload(monkeypatch, a=Server("new")).proofs().verdict == "valid"
-    assert reload(monkeypatch, a=Server("old")).proofs().verdict == "invalid"
+    assert rotating(monkeypatch, a=Open("old")).verify().verdict == "invalid"
+    assert rotating(monkeypatch, a=Server("new")).verify().verdict == "valid"
+    assert rotating(monkeypatch, a=Server("old")).verify().verdict == "invalid"
 
 
-def test_accounts_that_change_others_are_told_last() -> None:
-    at = Place(Names(FRA), "", dict.fromkeys(("postgres-superuser", "redis", "keycloak-db"), "old"))
+def test_accounts_that_change_others_are_changed_last() -> None:
+    at = CountryServers(Names(FRA), "", dict.fromkeys(("postgres-superuser", "redis", "keycloak-db"), "old"))
     values = dict.fromkeys(("postgres-superuser", "redis", "keycloak-db"), "new")
-    assert [c.name for c in Reload.of(at, values, is_hub=False).changes][-1] == "postgres-superuser"
+    assert [c.name for c in Rotation.of(at, values, is_hub=False).changes][-1] == "postgres-superuser"

@@ -120,7 +120,7 @@ def test_the_benchmark_needs_nothing_but_what_a_deployment_needs() -> None:
 def test_what_is_started_in_the_background_heeds_an_interrupt() -> None:
     """Else Pulumi waits for its plugins until it kills them, at the end of each of their lives."""
     asked = [sys.executable, "-c", "import signal; print(signal.getsignal(signal.SIGINT) == signal.SIG_IGN)"]
-    code = f"import subprocess; from dive_infra.cli import start; start.heed_interrupts(); subprocess.run({asked})"
+    code = f"import subprocess; from dive_infra.cli import start; start.handle_interrupts(); subprocess.run({asked})"
     command = ["sh", "-c", 'trap "" INT; "$@"', "shell", sys.executable]
     kept = subprocess.run([*command, *asked[1:]], capture_output=True, text=True, check=True)
     assert kept.stdout == "True\n", "this is how a shell starts it"

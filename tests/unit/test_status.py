@@ -403,7 +403,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("usa", "fra"):
         (tmp_path / f"Pulumi.{name}.yaml").write_text("config: {}\n")
     monkeypatch.setattr(paths, "STACKS", tmp_path)
-    monkeypatch.setattr(status_verb, "ready", lambda: None)
+    monkeypatch.setattr(status_verb, "prepare_to_read", lambda: None)
     monkeypatch.setattr(status_verb, "Export", str)
     monkeypatch.setattr(status_verb, "look", lambda _, deadline: CASES["stopped"][0])
 

@@ -68,6 +68,6 @@ def test_a_selection_of_names_kills_at_no_other() -> None:
 
 
 def test_a_moment_that_luck_must_meet_is_tried_again_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.faults.sweep.REMOVE", {"docker:Container": None})
+    monkeypatch.setattr("tests.faults.sweep.REMOVERS", {"docker:Container": None})
     assert kills(Selection(PROGRAM), 1)[Point("made", "docker:Container")] == 4
     assert kills(Selection(PROGRAM), 1, told=f"network: {REMOVED}")[Point("made", "docker:Container")] == 1

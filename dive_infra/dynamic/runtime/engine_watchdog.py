@@ -33,7 +33,7 @@ def _watch(host: str, port: int) -> None:
             missed += 1
         time.sleep(_PAUSE)  # the engine also closes a line that says nothing for long; it is then there again
     with suppress(Exception):  # whatever happens there, this process ends
-        from dive_infra.automation.leftover_processes import end_of
+        from dive_infra.automation.leftover_processes import end_for_engine
 
-        end_of(f"{host}:{port}")  # the other providers', which would not notice
+        end_for_engine(f"{host}:{port}")  # the other providers', which would not notice
     os._exit(1)  # without a word: whoever read our output is gone too

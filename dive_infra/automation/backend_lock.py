@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from dive_infra.automation.lock_owner import LockOwner, liveness
 from dive_infra.config.settings import PROJECT
+from dive_infra.results.text import clock
 
 _ORGANIZATION = "organization"  # the only one in a file backend
 
@@ -30,7 +31,7 @@ class BackendLock:
     live: bool | None
 
     def __str__(self) -> str:
-        return f"{self.user}@{self.host} (pid {self.pid}, since {self.since:%H:%M:%S})"
+        return f"{self.user}@{self.host} (pid {self.pid}, since {clock(self.since)})"
 
 
 def backend_locks(stack: str, environment: Mapping[str, str] = os.environ) -> list[BackendLock]:

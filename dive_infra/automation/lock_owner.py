@@ -12,6 +12,8 @@ from typing import Literal
 
 import psutil
 
+from dive_infra.results.text import day
+
 LOCKED = "the stack is currently locked"
 
 # The user may contain an `@` (`anne@example.org`), a host does not.
@@ -33,7 +35,7 @@ class LockOwner:
     since: datetime
 
     def __str__(self) -> str:
-        return f"{self.user} (pid {self.pid} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S})"
+        return f"{self.user} (pid {self.pid} on {self.host}, since {day(self.since)})"
 
 
 def owners(refusal: str) -> list[LockOwner]:

@@ -1,4 +1,7 @@
-"""`./dive`: prepares a machine and deploys. What is deployed is decided by the Pulumi program alone."""
+"""`./dive`: the table of all verbs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import typer
 
@@ -21,27 +24,53 @@ from dive_infra.cli import (
 )
 from dive_infra.cli.exits import EPILOG
 
+
+@dataclass(frozen=True)
+class Verb:
+    """A command of `./dive`; its `examples` are shown at the end of its help."""
+
+    name: str
+    run: Callable[..., None]
+    examples: tuple[str, ...]
+
+    @property
+    def epilog(self) -> str:
+        # The mark keeps click from joining the lines.
+        return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in self.examples)
+
+
+VERBS = (
+    Verb("up", up.up, ("./dive up", "./dive up FRA", "./dive up --all --parallel 4")),
+    Verb("status", status.status, ("./dive status", "./dive status FRA --watch", "./dive status --short")),
+    Verb("doctor", doctor.doctor, ("./dive doctor FRA --failed", "./dive doctor FRA --bundle support.tar.gz")),
+    Verb("repair", repair.repair, ("./dive repair FRA --dry-run", "./dive repair FRA --yes")),
+    Verb("restart", restart.restart, ("./dive restart FRA", "./dive restart FRA backend kas")),
+    Verb(
+        "reload-secrets",
+        reload_secrets.reload_secrets,
+        ("./dive reload-secrets FRA redis --generate", "./dive reload-secrets FRA --env-file secrets.env"),
+    ),
+    Verb("new", new.new, ("./dive new GBR", "./dive new GBR --no-preview")),
+    Verb("nuke", nuke.nuke, ("./dive nuke FRA", "./dive nuke FRA --yes", "./dive nuke FRA --local-only")),
+    Verb("preview", preview.preview, ("./dive preview FRA", "./dive preview --markdown comment.md")),
+    Verb("history", history.history, ("./dive history", "./dive history FRA", "./dive history FRA 12")),
+    Verb("explain", explain.explain, ("./dive explain", "./dive explain 1301")),
+    Verb("env", environment.env, ('eval "$(./dive env)"',)),
+    Verb("test", test.test, ("./dive test --fast", "./dive test -- tests/unit/test_status.py")),
+    Verb("bench", bench.bench, ("./dive bench --rounds 3",)),
+)
+
 app = typer.Typer(
-    help=__doc__,
+    help="Prepare this machine, deploy the countries of a coalition, and operate them.\n\n"
+    "What is deployed is decided by the Pulumi program alone.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=True,
+    rich_markup_mode=None,  # the boxes of the other modes cut lines and show the type of a flag
     epilog=EPILOG,
 )
-app.command("up")(up.up)
-app.command("repair")(repair.repair)
-app.command("new")(new.new)
-app.command("nuke")(nuke.nuke)
-app.command("reload-secrets")(reload_secrets.reload_secrets)
-app.command("restart")(restart.restart)
-app.command("preview")(preview.preview)
-app.command("status")(status.status)
-app.command("doctor")(doctor.doctor)
-app.command("explain")(explain.explain)
-app.command("history")(history.history)
-app.command("env")(environment.env)
-app.command("test")(test.test)
-app.command("bench")(bench.bench)
+for verb in VERBS:
+    app.command(verb.name, epilog=verb.epilog)(verb.run)
 app.add_typer(images.app, name="images")
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`./dive bench`: how long everything takes, measured in a coalition of its own beside the engine's floor."""
+"""`./dive bench`: measures a coalition of its own, beside the least that the engine itself needs."""
 
 import os
 import subprocess
@@ -17,11 +17,15 @@ NAMESPACE = "divebench"
 
 
 def bench(
-    rounds: Annotated[int, typer.Option(min=1, help="how often each run is measured")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="print every round as JSON")] = False,
-    docs: Annotated[bool, typer.Option(help="write the table into docs/explanation/performance.md")] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each run is measured.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every round as JSON.")] = False,
+    docs: Annotated[bool, typer.Option(help="Write the table into docs/explanation/performance.md.")] = False,
 ) -> None:
-    """Measure runs with nothing to do, healing and a first deployment; 10 to 15 minutes, best beside nothing else."""
+    """Measure how long deployments take.
+
+    Measures runs without changes, healing and a first deployment. Takes 10 to 15 minutes; run it on an idle
+    machine.
+    """
     prepare()
     images.ensure(chosen(images.DEFAULT))
     flags = [flag for flag, wanted in (("--json", as_json), ("--docs", docs)) if wanted]

@@ -1,4 +1,4 @@
-"""`./dive doctor`: everything that can be wrong with a country, each with what mends it."""
+"""`./dive doctor`: checks everything that can be wrong with a country, and names what fixes each problem."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,21 +28,22 @@ from dive_infra.results.finding import Verdict
 
 def doctor(
     countries: Annotated[
-        list[str] | None, typer.Argument(help="codes such as FRA; by default every country", autocompletion=all_codes)
+        list[str] | None, typer.Argument(help="Codes such as FRA; by default all countries.", autocompletion=all_codes)
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/doctor.json)")] = False,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="every single finding, also of what is well")
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (schemas/doctor.json).")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show each passing check too.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", "-f", help="Show only what is wrong or could not be checked.")
     ] = False,
-    patience: Annotated[float, typer.Option("--timeout", min=1, help="seconds for each check")] = DEADLINE,
+    patience: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for each check.")] = DEADLINE,
     bundle: Annotated[
-        Path | None, typer.Option(help="also write an archive for support, without secrets (.tar.gz)")
+        Path | None, typer.Option(help="Also write an archive for support, without secrets (.tar.gz).")
     ] = None,
 ) -> None:
-    """Look at everything that can be wrong, and try one real login over each link.
+    """Check everything that can be wrong with a country.
 
-    Changes nothing. Each check is a sentence of what should be so, with a mark: holds, is a warning, does not hold, or
-    could not be told.
+    Includes a login over each link. Changes nothing. Each line says what holds or what is wrong, with its mark:
+    holds, warning, wrong, or could not be checked.
     """
     wanted = codes(countries or all_codes())
     prepare_to_read()
@@ -51,7 +52,7 @@ def doctor(
         typer.echo(report.model_dump_json(indent=2))
     else:
         console = stdout()
-        show(table(report, console), console)
+        show(table(report, console, failed), console)
     if bundle:
         written = support.write(bundle, wanted, report)
         progress.print(f"support archive {bundle}: {written} files, no secrets", markup=False)
@@ -59,7 +60,7 @@ def doctor(
 
 
 def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE) -> DoctorReport:
-    """All countries, side by side."""
+    """Check all countries side by side."""
     started = time.monotonic()
     exports = [Export(code.lower()) for code in wanted]
 
@@ -84,13 +85,15 @@ def outcome(patient: PatientReport) -> Exit:
     return Exit.UNKNOWN if any(c.answer == Verdict.UNKNOWN and not c.warning for c in checks) else Exit.OK
 
 
-def table(report: DoctorReport, console: Console) -> RenderableType:
+def table(report: DoctorReport, console: Console, failed: bool = False) -> RenderableType:
+    """Return the checks of each country by group; with `failed` without those that hold."""
     parts: list[RenderableType] = []
     for patient in report.countries:
         parts.append(Text(f"{patient.code} {patient.name}", style="bold"))
         for group in patient.groups:
-            parts.append(Text(f"  {group.title}", style="bold"))
-            parts += [part for check in group.checks for part in _check(check, console)]
+            checks = [check for check in group.checks if not failed or check.answer != "valid"]
+            parts += [Text(f"  {group.title}", style="bold")] if checks else []
+            parts += [part for check in checks for part in _check(check, console)]
         parts.append(Text())
     return Group(*parts, _last(report, console))
 
@@ -132,9 +135,9 @@ def _last(report: DoctorReport, console: Console) -> Text:
     looked = sum(c.findings for c in checks)
     off = {
         "wrong": sum(c.answer == Verdict.INVALID and not c.warning for c in checks),
-        "warnings": sum(c.answer == Verdict.INVALID and c.warning for c in checks),
-        "could not be told": sum(c.findings for c in checks if c.answer == Verdict.UNKNOWN),
+        "with a warning": sum(c.answer == Verdict.INVALID and c.warning for c in checks),
+        "could not be checked": sum(c.findings for c in checks if c.answer == Verdict.UNKNOWN),
     }
-    told = ", ".join(f"{what} {n}" for what, n in off.items() if n) or "everything is well"
+    told = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "everything is well"
     style = "green" if report.exit_code == Exit.OK else "red"
     return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {told}", console), style=style)

@@ -49,6 +49,6 @@ def prepare_to_read() -> dict[str, str]:
 
 
 def env() -> None:
-    """Print the variables with which plain `pulumi` works in a shell: eval "$(./dive env)"."""
+    """Print the variables that plain `pulumi` needs."""
     for name, value in prepare().items():
         print(f"export {name}={shlex.quote(value)}")

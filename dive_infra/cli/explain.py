@@ -1,4 +1,4 @@
-"""`./dive explain 1301`: what an error code means, and what mends it."""
+"""`./dive explain 1301`: what an error code means, and what fixes it."""
 
 from typing import Annotated
 
@@ -11,19 +11,19 @@ from dive_infra.results.codes import CODES, KINDS, UnknownCode, find, page
 
 
 def known(incomplete: str) -> list[tuple[str, str]]:
-    """The codes that begin so, for the shell's completion."""
+    """Return the codes that start with this prefix, for the shell's completion."""
     return [(str(c.number), c.title) for c in CODES.values() if str(c.number).startswith(incomplete)]
 
 
 def explain(
     code: Annotated[
-        str | None, typer.Argument(help="such as 1301; left out, all are listed", autocompletion=known)
+        str | None, typer.Argument(help="A code such as 1301; by default all are listed.", autocompletion=known)
     ] = None,
     as_page: Annotated[
-        bool, typer.Option("--page", help="print docs/reference/errors.md, made from the table")
+        bool, typer.Option("--page", help="Print docs/reference/errors.md, made from the table.")
     ] = False,
 ) -> None:
-    """Tell what an error code of a finding means, what it comes from, and what mends it."""
+    """Explain an error code: its cause, and what fixes it."""
     console = stdout()
     if as_page:
         typer.echo(page(), nl=False)
@@ -38,7 +38,7 @@ def explain(
         fail(f"{error}; next: ./dive explain", Exit.UNKNOWN)
     show(f"{row.number} {row.title} ({row.kind}: {KINDS[row.kind].replace('`', '')})", console)
     show(f"  cause  {row.cause.replace('`', '')}", console)
-    show(f"  mend   {row.remedy.replace('`', '')}", console)
+    show(f"  fix    {row.remedy.replace('`', '')}", console)
     if row.reserved:
-        show("  kept from DIVE V3: nothing here reports it", console)
+        show("  kept from DIVE V3: this program does not report it", console)
     show(f"  more   {row.anchor}", console)

@@ -1,64 +1,87 @@
-"""`./dive history FRA`: what each run did with each phase, and the report that every `./dive up` leaves behind."""
+"""`./dive history`: the runs of each country, and the report that every `./dive up` leaves behind."""
 
-from datetime import datetime
+import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.text import Text
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import read_stack
 from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.cli.environment import prepare_to_read
-from dive_infra.cli.exits import Exit
-from dive_infra.cli.output import grid, show, signs, stdout
+from dive_infra.cli.exits import Exit, worst
+from dive_infra.cli.history_table import table
+from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import console as progress
-from dive_infra.cli.progress import fail
+from dive_infra.cli.progress import fail, show_failure
 from dive_infra.cli.stacks import codes
 from dive_infra.config.paths import HOME
 from dive_infra.diagnosis import history as past
-from dive_infra.diagnosis.history import HistoryReport, PhaseRun, RunReport
+from dive_infra.diagnosis.history import HistoryReport
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.events import Event, events
 from dive_infra.orchestration.store import Store
 
-_SIGNS = {"ran": "green", "skipped": "dim", "failed": "red", "not reached": "dim"}
+_AT_ONCE = 8  # countries asked side by side
 
 
 def history(
-    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=all_codes)],
-    last: Annotated[int, typer.Option("--last", "-n", min=1, help="how many runs, from the newest on")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/history.json)")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="print Markdown")] = False,
+    country: Annotated[
+        str | None, typer.Argument(help="A code such as FRA; by default all countries.", autocompletion=all_codes)
+    ] = None,
+    run: Annotated[int | None, typer.Argument(min=1, help="The number of one run, to show its details.")] = None,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="Number of runs, newest first.")] = 10,
+    details: Annotated[bool, typer.Option("--details", "-d", help="Show what each run did with each phase.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (schemas/history.json).")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Show the runs of a country: phases skipped, run and why, seconds, and what skipping saved.
+    """Show the runs of a country, one line each.
 
-    Plain `pulumi up` counts too: Pulumi's own history is laid over the record.
+    A line has the result, the seconds and the phases that ran. Runs of plain `pulumi up` are included: the
+    command joins Pulumi's own history with the record. `--json` prints one report for a country, and a list of
+    reports without one.
     """
-    (code,) = codes([country])
+    wanted = codes([country] if country else all_codes())
     prepare_to_read()
-    try:
-        report = collect(code)
-    except NotDeployed as error:
-        fail(str(error), Exit.FINDINGS)
-    except PulumiFailed as error:
-        fail(str(error), Exit.UNKNOWN)
-    shown = report.model_copy(update={"runs": report.runs[:last]})
-    if as_json:
-        typer.echo(shown.model_dump_json(indent=2))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as side_by_side:
+        found = list(side_by_side.map(_collected, wanted))
+    reports = [_chosen(report, run, last) for report, _ in found if report]
+    if as_json and country:
+        typer.echo("".join(report.model_dump_json(indent=2) for report in reports))
+    elif as_json:
+        typer.echo(json.dumps([report.model_dump(mode="json") for report in reports], indent=2))
     elif as_markdown:
-        typer.echo(past.markdown(shown), nl=False)
+        typer.echo("\n".join(map(past.markdown, reports)), nl=False)
     else:
         console = stdout()
-        show(table(shown, console), console)
-    raise typer.Exit(Exit.OK if report.recorded else Exit.UNKNOWN)
+        for report in reports:
+            show(table(report, console, details or run is not None), console)
+    raise typer.Exit(worst(outcome for _, outcome in found))
+
+
+def _collected(code: str) -> tuple[HistoryReport | None, Exit]:
+    """Return the runs of a country and the exit code; a country that cannot be asked is reported, and others go on."""
+    try:
+        report = collect(code)
+    except (NotDeployed, PulumiFailed) as error:
+        show_failure(str(error))
+        return None, Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN
+    return report, Exit.OK if report.recorded else Exit.UNKNOWN
+
+
+def _chosen(report: HistoryReport, run: int | None, last: int) -> HistoryReport:
+    if run is None:
+        return report.model_copy(update={"runs": report.runs[:last]})
+    runs = [r for r in report.runs if r.number == run]
+    if not runs:
+        fail(f"{report.code} has no run {run}; expected 1 to {len(report.runs)}", Exit.UNKNOWN)
+    return report.model_copy(update={"runs": runs})
 
 
 def collect(code: str) -> HistoryReport:
-    """The runs of a country; raises `NotDeployed` and `PulumiFailed`."""
+    """Return the runs of a country; raise `NotDeployed` or `PulumiFailed`."""
     access = read_stack(code.lower(), export_state(code.lower())).store
     return past.runs(code, past.updates(code.lower()), _events(access, code) if access else None)
 
@@ -68,46 +91,12 @@ def _events(access: DatabaseAccess, code: str) -> list[Event] | None:
         with Store(access) as store:
             return store.ask(lambda connection: events(connection, code))
     except RecordError as error:
-        progress.print(f"? the record could not be asked: {error}", markup=False)
+        progress.print(f"? the record does not answer: {error}", markup=False)
         return None
 
 
-def table(report: HistoryReport, console: Console) -> RenderableType:
-    parts: list[RenderableType] = [Text(f"{report.code}: {len(report.runs)} runs, the newest first", style="bold")]
-    for run in report.runs:
-        parts.append(_title(run, console))
-        if run.error:
-            parts.append(Padding(Text(signs(run.error, console)), (0, 0, 0, 6)))
-        rows = [_phase(p, console) for p in run.phases]
-        if rows:
-            parts.append(Padding(grid(rows, None, None, None, 1), (0, 0, 0, 4)))
-    return Group(*parts)
-
-
-def _title(run: RunReport, console: Console) -> Text:
-    took = "" if run.seconds is None else f" in {run.seconds:.0f} s"
-    changes = ", ".join(f"{n} {what}" for what, n in sorted(run.changes.items()))
-    title = Text(f"  {run.number}  {_local(run.started)}  {run.kind} ")
-    title.append(run.result, style="green" if run.result == "succeeded" else "red")
-    title.append(signs(f"{took} · {changes or 'nothing known of its resources'}", console))
-    title.append(signs(f" · by {run.actor}", console) if run.actor else "")
-    if run.saved is not None and run.saved > 0:
-        title.append(signs(f" · {run.saved:.0f} s less than the first", console), style="green")
-    return title
-
-
-def _phase(phase: PhaseRun, console: Console) -> list[Text | str]:
-    took = "" if phase.seconds is None else f"{phase.seconds:.0f} s"
-    style = _SIGNS[phase.outcome]
-    return [str(phase.phase), Text(phase.outcome, style=style), took, signs(phase.why, console)]
-
-
-def _local(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
-
-
 def leave_report(code: str) -> None:
-    """After a deployment: its last run as JSON and Markdown, in `.dive/`."""
+    """Write the last run of a deployment as JSON and Markdown into `.dive/`."""
     try:
         report = collect(code)
     except (NotDeployed, PulumiFailed) as error:

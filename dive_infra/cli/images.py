@@ -1,4 +1,4 @@
-"""`./dive images`: which image each service has, and the committed lock of their digests."""
+"""`./dive images`: which image each service uses, and the committed lock of their digests."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from dive_infra.engines.docker.engine import EngineError
 from dive_infra.images import country_images, resolution
 from dive_infra.images.country_images import references
 
-app = typer.Typer(help="The images of the services.", no_args_is_help=True)
+app = typer.Typer(help="List and lock the images of the services.", no_args_is_help=True)
 
 
 DEFAULT = ["USA", "FRA"]
@@ -26,7 +26,7 @@ def ensure(countries: Sequence[Settings]) -> None:
 
 @app.command("list")
 def list_images() -> None:
-    """Show the configured reference of each service and what is on the engine for it."""
+    """Show each service's image, and whether it is on the engine."""
     wanted = references(chosen(DEFAULT))
     try:
         client = engine.client()
@@ -40,7 +40,10 @@ def list_images() -> None:
 
 @app.command()
 def lock() -> None:
-    """Record the digests of the official images in images.lock, from then on used instead of their tags."""
+    """Record the digests of the official images in images.lock.
+
+    From then on these are used instead of the tags.
+    """
     with step("images.lock") as progress:
         for reference, digest in resolution.lock(references(chosen(DEFAULT)).values()).items():
             progress(f"{reference} {digest}")

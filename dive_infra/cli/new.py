@@ -1,4 +1,4 @@
-"""`./dive new`: a further country, entered at the hub; what that changes there is shown, and nothing is deployed."""
+"""`./dive new`: writes the stack file of a country and its approval at the hub; deploys nothing."""
 
 import subprocess
 from pathlib import Path
@@ -24,25 +24,32 @@ def _others() -> list[str]:
 
 
 def new(
-    country: Annotated[str, typer.Argument(help="the country's code, such as GBR", autocompletion=_others)],
-    preview: Annotated[bool, typer.Option(help="show what the hub's next update would do")] = True,
+    country: Annotated[str, typer.Argument(help="A code such as GBR.", autocompletion=_others)],
+    preview: Annotated[bool, typer.Option(help="Show what the hub's next update would do.")] = True,
 ) -> None:
-    """Write the stack file of a country and enter it into dive:spokes of the hub; what exists is refused."""
+    """Add a country: its stack file and its approval.
+
+    Writes the stack file, adds the code to `dive:spokes` of the hub's stack file, and shows what the hub's next
+    update would do. Deploys nothing; a country that exists already is refused.
+    """
     place = _spoke(country)
     [hub] = chosen([HUB_CODE])
     for path, text in texts(hub, place).items():
         _write(path, text)
-        console.print(f"[green]✓[/] {path.name} {'is written' if path.name == _file(place).name else 'approves it'}")
+        done = "written" if path == _file(place) else f"approves {place.code}"
+        console.print(f"[green]✓[/] {path.name} {done}")
     if preview:
         _preview(hub)
     console.print(
-        f"next: ./dive up {HUB_CODE} {place.code}  (the hub gives {place.name} its grant, then it is deployed)"
+        f"next: ./dive up {HUB_CODE} {place.code}  (the hub grants {place.name} its access, then it is deployed)"
     )
 
 
 def texts(hub: Settings, country: Country) -> dict[Path, str]:
-    """Path of a stack file -> its text, in the order in which they are to be written; ends the command with 2 when
-    there is nothing to write. What a run that was cut off has written is not written again."""
+    """Return the text of each stack file to write, by path, in order; end the command with 2 if there is none.
+
+    A file that an interrupted run has written is left out.
+    """
     own, of_hub = _file(country), stack_file(HUB_CODE.lower())
     found: dict[Path, str] = {}
     try:
@@ -55,7 +62,7 @@ def texts(hub: Settings, country: Country) -> dict[Path, str]:
         found[of_hub] = stack_config.with_spoke(text, country.code)
     if not found:
         fail(
-            f"{country.code} is a country of this coalition already: {own.name} is there, {of_hub.name} approves it; "
+            f"{country.code} is a country of this coalition already: {own.name} exists, {of_hub.name} approves it; "
             f"next: ./dive up {HUB_CODE} {country.code}",
             Exit.UNKNOWN,
         )
@@ -68,7 +75,7 @@ def _spoke(code: str) -> Country:
     except UnknownCountry as error:
         fail(str(error), Exit.UNKNOWN)
     if country.is_hub:
-        fail(f"{HUB_CODE} is the hub and can't be its own spoke; expected another country's code", Exit.UNKNOWN)
+        fail(f"{HUB_CODE} is the hub and cannot be its own spoke; expected another country's code", Exit.UNKNOWN)
     return country
 
 
@@ -89,10 +96,10 @@ def _preview(hub: Settings) -> None:
     try:
         export_state(stack)
     except NotDeployed:
-        console.print(f"the hub ({hub.country}) is not deployed, so there is nothing to preview yet")
+        console.print(f"the hub ({hub.country}) is not deployed, so its preview is left out")
         return
     except PulumiFailed as error:
-        fail(f"{error}; the stack files are written; next: mend it, then: pulumi preview -s {stack}", Exit.UNKNOWN)
+        fail(f"{error}; the stack files are written; next: fix it, then run pulumi preview -s {stack}", Exit.UNKNOWN)
     console.rule(f"pulumi preview -s {stack}")
     if subprocess.run(runner.command("preview"), cwd=runner.folder, env=runner.environment).returncode:
         fail(f"the preview failed, see above; the stack files are written; next: pulumi preview -s {stack}")

@@ -26,13 +26,18 @@ from dive_infra.teardown.inventory import Inventory, take_inventory
 
 
 def nuke(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask for the code")] = False,
+    country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the code.")] = False,
     local_only: Annotated[
-        bool, typer.Option("--local-only", help="continue if the hub is unreachable; its data of the country remains")
+        bool, typer.Option("--local-only", help="Continue if the hub is unreachable; its data of the country remains.")
     ] = False,
 ) -> None:
-    """Remove a country with all its data, however broken it is, and verify that nothing is left."""
+    """Remove a country with all its data.
+
+    Lists what will be removed, asks for the country's code, and verifies that nothing is left. Works on a broken
+    or half deployed country too. Its data volumes are removed even where `dive:disposable` is not set: that
+    setting protects them from `pulumi destroy` only, and typing the code of the country is the consent here.
+    """
     [settings] = chosen([country])
     code = settings.country
     prepare()

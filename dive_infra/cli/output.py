@@ -7,7 +7,7 @@ where the encoding of the output has no others.
 import sys
 from collections.abc import Iterable
 
-from rich.console import Console, RenderableType
+from rich.console import Console, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -76,6 +76,18 @@ def grid(rows: Iterable[Iterable[Text | str]], *ratios: int | None) -> Table:
     table = Table.grid(padding=(0, 1), expand=any(ratios))
     for ratio in ratios:
         table.add_column(ratio=ratio, no_wrap=ratio is None, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def lines(rows: Iterable[Iterable[Text | str]], columns: int, console: Console) -> Table:
+    """Return columns without borders in which each row is one line: the last column is cut where the width ends."""
+    table = Table.grid(padding=(0, 1), expand=True)
+    for place in range(columns):
+        last = place == columns - 1
+        cut: OverflowMethod = "crop" if ascii_only(console) else "ellipsis"
+        table.add_column(ratio=1 if last else None, no_wrap=True, overflow=cut if last else "fold")
     for row in rows:
         table.add_row(*row)
     return table

@@ -1,4 +1,4 @@
-"""`./dive preview`: what an update would do to each country, for people and for gates."""
+"""`./dive preview`: shows what an update would do to each country, for people and for pull requests."""
 
 from pathlib import Path
 from typing import Annotated
@@ -25,21 +25,22 @@ _COLOURS = {"create": "green", "update": "yellow", "replace": "magenta", "delete
 
 def preview(
     countries: Annotated[
-        list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
+        list[str] | None, typer.Argument(help="Codes such as FRA; by default the hub, then France.")
     ] = None,
     comment: Annotated[
-        Path | None, typer.Option("--markdown", help="write a comment for a pull request here", dir_okay=False)
+        Path | None, typer.Option("--markdown", help="Write a comment for a pull request to this file.", dir_okay=False)
     ] = None,
     as_json: Annotated[
-        Path | None, typer.Option("--json", help="write the plans here (schemas/preview.json)", dir_okay=False)
+        Path | None, typer.Option("--json", help="Write the plans to this file (schemas/preview.json).", dir_okay=False)
     ] = None,
     from_state: Annotated[
-        bool, typer.Option(help="look at no engine: for a machine on which the coalition does not run")
+        bool, typer.Option(help="Use no engine: for a machine on which the coalition does not run.")
     ] = False,
 ) -> None:
-    """Show what an update would do, phase by phase; with what is there: the live system, its state, or neither.
+    """Show what an update would do, phase by phase.
 
-    Exit codes: 0 planned, whether or not something changes; 1 a plan failed, or it would be refused; 2 wrong use.
+    Compares with what is available: the live system, its state, or neither. Ends with 0 if the plans succeed, whether
+    or not something changes, and with 1 if one fails or its update would be refused.
     """
     wanted = chosen(countries or images.DEFAULT)
     tools = _tools()
@@ -59,7 +60,7 @@ def preview(
 
 
 def _tools() -> Toolchain:
-    """Pulumi, and no engine: a preview is to work without one."""
+    """Return Pulumi without asking for an engine: a preview works without one."""
     hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
@@ -68,7 +69,7 @@ def _tools() -> Toolchain:
 
 
 def show(plan: UpdatePlan, console: Console) -> None:
-    """What the comment says."""
+    """Print a plan with the words of the comment."""
     console.rule(f"{plan.country}: {headline(plan)} ({plan.seconds:.0f} s)")
     console.print(f"{SITUATIONS[plan.situation]} The command: {plan.command}", markup=False)
     for error in plan.errors:

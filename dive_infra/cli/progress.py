@@ -24,6 +24,8 @@ from dive_infra.toolchain.toolchain import ToolchainError
 
 console = Console(stderr=True, highlight=False)
 
+_NOTICEABLE = 1.0  # seconds
+
 # What an operator can fix; anything else is a defect of ours and shows its traceback.
 EXPECTED = (
     CountryLocked,
@@ -54,13 +56,18 @@ class ConsoleReporter:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Progress]:
-        """Show each progress line with the seconds since the step started, and how the step ended."""
-        started = time.monotonic()
+        """Show each progress line with the seconds since the step started, and how the step ended.
+
+        A step that is over at once and has nothing to report is not shown.
+        """
+        started, reported = time.monotonic(), False
 
         def elapsed() -> str:
             return f"{time.monotonic() - started:.1f} s"
 
         def progress(line: str) -> None:
+            nonlocal reported
+            reported = True
             console.print(f"  [dim]{elapsed():>8}[/]  {escape(line)}", soft_wrap=True)
 
         try:
@@ -68,7 +75,8 @@ class ConsoleReporter:
         except EXPECTED:
             console.print(f"[red]✗[/] {title} ({elapsed()})")
             raise
-        console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
+        if reported or time.monotonic() - started >= _NOTICEABLE:
+            console.print(f"[green]✓[/] {title} [dim]({elapsed()})[/]")
 
 
 REPORTER: Reporter = ConsoleReporter()

@@ -48,19 +48,23 @@ def _rotatable() -> list[str]:
 
 
 def reload_secrets(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
+    country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="secrets such as redis; by default all that differ", autocompletion=_rotatable),
+        typer.Argument(help="Secrets such as redis; by default all that differ.", autocompletion=_rotatable),
     ] = None,
-    generate: Annotated[bool, typer.Option("--generate", help="new random values")] = False,
-    env_file: Annotated[Path | None, typer.Option(help="a file with lines such as REDIS_PASSWORD_FRA=…")] = None,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate new random values.")] = False,
+    env_file: Annotated[Path | None, typer.Option(help="A file with lines such as REDIS_PASSWORD_FRA=VALUE.")] = None,
     source: Annotated[
-        SourceKind, typer.Option("--from", help="config: values of `pulumi config set --secret`; gcp: Secret Manager")
+        SourceKind, typer.Option("--from", help="Use `pulumi config set --secret` (config) or Secret Manager (gcp).")
     ] = SourceKind.CONFIG,
-    project: Annotated[str, typer.Option(help="with --from gcp: the Google project")] = "",
+    project: Annotated[str, typer.Option(help="With --from gcp: the Google project.")] = "",
 ) -> None:
-    """Rotate secrets of a running country: servers first, then their users, then logins with new and old values."""
+    """Rotate secrets of a running country.
+
+    Servers get the new values first, then the services that use them; then logins with the new and the old values
+    prove the change.
+    """
     [settings] = chosen([country])
     code, name = settings.country, settings.country.lower()
     wanted = _credentials(settings, names)

@@ -20,15 +20,15 @@ _ROUNDS = 3  # a repair may reveal further symptoms
 
 
 def repair(
-    country: Annotated[str, typer.Argument(help="a code such as FRA", autocompletion=all_codes)],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="show the findings and the plan, change nothing")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask for confirmation")] = False,
+    country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings and the plan; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Repair what is wrong with a country, and verify the repair.
+    """Repair what is wrong with a country, and verify it.
 
-    Diagnoses as `./dive status` does, and tries logins if nothing else is wrong; shows the plan; carries it out with
-    the Pulumi program; checks again. Only what is valid afterwards counts as repaired. Data is never removed: what
-    needs an operator's decision is listed with the exact next step.
+    Diagnoses as `./dive status` does, and tries logins if nothing else is wrong; shows its plan, carries it out
+    by the Pulumi program, and checks again. Only what is valid afterwards counts as repaired. Data is never
+    removed: what needs an operator's decision is listed with the exact next step.
     """
     (code,) = codes([country])
     prepare_to_read()

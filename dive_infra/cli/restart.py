@@ -27,13 +27,16 @@ from dive_infra.engines.docker.restart import Restart, Restarted
 
 
 def restart(
-    country: Annotated[str, typer.Argument(help="the country's code, such as FRA", autocompletion=all_codes)],
+    country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
     services: Annotated[
         list[str] | None,
-        typer.Argument(help="services such as backend; by default all", autocompletion=lambda: list(SERVICES)),
+        typer.Argument(help="Services such as backend; by default all.", autocompletion=lambda: list(SERVICES)),
     ] = None,
 ) -> None:
-    """Restart services in dependency order; no data is lost, no container is replaced."""
+    """Restart services in dependency order.
+
+    No data is lost, and no container is replaced.
+    """
     [settings] = chosen([country])
     specs = catalog(settings.names, settings.hub_names, settings.partners, settings.images)
     wanted = _known(services or [s.name for s in specs], specs, settings.country)

@@ -1,12 +1,13 @@
-"""`./dive status`: how far each country's deployment is, whether its services are well, and what mends what is not."""
+"""`./dive status`: how far each country's deployment is, whether its services are well, and what fixes each problem."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from dive_infra.automation.stack_config import all_codes
@@ -16,64 +17,70 @@ from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes
-from dive_infra.cli.status_table import table
+from dive_infra.cli.status_table import short_table, table
 from dive_infra.diagnosis.snapshot import GLANCE, look
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus, StatusReport
 
+Drawing = Callable[[StatusReport, Console], RenderableType]
+
+_LONG = 5  # countries that fit a screen with all details
 _OUTCOMES = {"RUNNING": Exit.LOCKED, "PARTIAL": Exit.PARTIAL}
 
 
 def status(
     countries: Annotated[
         list[str] | None,
-        typer.Argument(help="codes such as FRA; by default every country of the coalition", autocompletion=all_codes),
+        typer.Argument(help="Codes such as FRA; by default all countries.", autocompletion=all_codes),
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="every country that has a stack file")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON (schemas/status.json)")] = False,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="look again and again, until Ctrl+C")] = False,
-    every_seconds: Annotated[float, typer.Option("--interval", min=0.5, help="seconds between two looks")] = 2.0,
-    patience: Annotated[float, typer.Option("--timeout", min=1, help="seconds for the checks of a country")] = GLANCE,
+    short: Annotated[bool | None, typer.Option("--short/--long", help="One line per country, or all details.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All countries with a stack file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (schemas/status.json).")] = False,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl+C.")] = False,
+    every_seconds: Annotated[float, typer.Option("--interval", min=0.5, help="Seconds between two refreshes.")] = 2.0,
+    patience: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for the checks of a country.")] = GLANCE,
 ) -> None:
-    """Show how far the deployment of each country is, and whether its services are well now.
+    """Show each country's deployment and health.
 
-    Looks at the state, the engine, the record and the services; changes nothing. Logins are not repeated: their age is
-    shown, and `./dive doctor` tries them.
+    Shows how far the deployment is, and whether the services are well now. Reads the state, the engine, the
+    record and the services; changes nothing. Logins are not repeated: `./dive doctor` tries them, and their age
+    is shown here. More than five countries are shown in one line each.
     """
     if everyone and countries:
-        fail("give countries, or --all, not both; next: ./dive status --all", Exit.UNKNOWN)
+        fail("country codes and --all exclude each other; next: ./dive status --all", Exit.UNKNOWN)
     if watch and as_json:
-        fail("--watch is for people and --json for programs; next: leave one out", Exit.UNKNOWN)
+        fail("--watch and --json exclude each other; next: leave one out", Exit.UNKNOWN)
     wanted = codes(countries or all_codes())
     prepare_to_read()
     console = stdout()
+    drawn = short_table if (len(wanted) > _LONG if short is None else short) else table
     if watch:
-        _watch(wanted, console, every_seconds, patience)
+        _watch(wanted, console, drawn, every_seconds, patience)
     report = collect(wanted, patience)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
-        show(table(report, console), console)
+        show(drawn(report, console), console)
     raise typer.Exit(report.exit_code)
 
 
-def _watch(wanted: list[str], console: Console, every_seconds: float, patience: float) -> None:
-    """In place on a terminal, else one look after the other; Ctrl+C ends it."""
+def _watch(wanted: list[str], console: Console, drawn: Drawing, every_seconds: float, patience: float) -> None:
+    """Refresh in place on a terminal, else print one table after the other; Ctrl+C ends the command."""
     try:
         if not console.is_terminal:
             while True:
-                show(table(collect(wanted, patience), console), console)
+                show(drawn(collect(wanted, patience), console), console)
                 time.sleep(every_seconds)
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
-                live.update(table(collect(wanted, patience), console), refresh=True)
+                live.update(drawn(collect(wanted, patience), console), refresh=True)
                 time.sleep(every_seconds)
     except KeyboardInterrupt:
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
 def collect(wanted: list[str], patience: float = GLANCE) -> StatusReport:
-    """All countries, side by side; what a check has not told after `patience` seconds could not be told."""
+    """Inspect all countries side by side; a check without an answer after `patience` seconds is unknown."""
     started = time.monotonic()
     exports = [Export(code.lower()) for code in wanted]
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
@@ -87,7 +94,7 @@ def collect(wanted: list[str], patience: float = GLANCE) -> StatusReport:
 
 
 def outcome(country: CountryStatus) -> Exit:
-    """What the command ends with for one country: while it is being deployed, nothing found is a finding."""
+    """Return the exit code of one country; while it is being deployed, no problem counts as a finding."""
     if country.deployment.state in _OUTCOMES:
         return _OUTCOMES[country.deployment.state]
     if any(p.severity != "unknown" for p in country.problems):

@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from dive_infra.cli.output import grid, kind, mark, signs
+from dive_infra.cli.output import grid, kind, lines, mark, signs
 from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
 from dive_infra.results.finding import Verdict
 from dive_infra.results.text import ago
@@ -17,9 +17,46 @@ _HEALTH = {"healthy": "green", "degraded": "yellow", "unhealthy": "red", "unknow
 
 
 def table(report: StatusReport, console: Console) -> RenderableType:
-    """All countries, each with what is wrong at its end."""
+    """Return all countries, each with its problems at the end."""
     parts = [part for country in report.countries for part in (*_country(country, console), Text())]
     return Group(*parts[:-1])
+
+
+def short_table(report: StatusReport, console: Console) -> RenderableType:
+    """Return one line for each country, and how many of them have problems."""
+    off = [country.code for country in report.countries if _worst(country) not in ("valid", "none")]
+    last = f"{len(report.countries)} countries, {len(off)} with problems"
+    last += f"; details: ./dive status {off[0]}" if off else ""
+    return Group(lines((_line(c, console) for c in report.countries), 6, console), Text(last))
+
+
+def _line(country: CountryStatus, console: Console) -> list[Text | str]:
+    state, health = country.deployment.state, country.health
+    age = ago(country.deployment.age) if country.deployment.age is not None else ""
+    return [
+        mark(_worst(country), console),
+        Text(country.code, style="bold"),
+        Text(state.replace("_", " "), style=_STATES.get(state, "red")),
+        age,
+        Text("" if health == "none" else health.upper(), style=_HEALTH[health]),
+        Text(signs(_first_problem(country), console)),
+    ]
+
+
+def _worst(country: CountryStatus) -> str:
+    """Return the kind of mark of a country: that of its most severe problem."""
+    found = [p.severity for p in country.problems] + ["unknown" for _ in country.collecting]
+    well = "none" if country.deployment.state == "RUNNING" else "valid"
+    return next((kind for kind in ("error", "warning", "unknown") if kind in found), well)
+
+
+def _first_problem(country: CountryStatus) -> str:
+    found = [p.title for kind in ("error", "warning", "unknown") for p in country.problems if p.severity == kind]
+    found += [f"{error.source}: {error.cause}" for error in country.collecting]
+    if country.deployment.state == "RUNNING":
+        found = [f"deployed by {country.deployment.holder}", *found]
+    more = f"({len(found)}) " if found[1:] else ""
+    return f"{more}{found[0]}" if found else ""
 
 
 def _country(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
@@ -39,7 +76,7 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
         )
     yield from _problems(country, console)
     if country.collecting:
-        yield Text("  could not be asked")
+        yield Text("  without an answer")
         for error in country.collecting:
             cause = f"{error.source}: {error.cause}"
             yield Padding(grid([[mark("unknown", console), signs(cause, console)]], None, 1), (0, 0, 0, 4))

@@ -1,4 +1,4 @@
-"""`./dive test`: everything tested, on real services."""
+"""`./dive test`: checks the code and runs the tests, on real services."""
 
 import json
 import os
@@ -34,12 +34,15 @@ CHECKS = (
 
 
 def test(
-    fast: Annotated[bool, typer.Option(help="leave out what needs a Docker engine")] = False,
+    fast: Annotated[bool, typer.Option(help="Leave out what needs a Docker engine.")] = False,
     pytest: Annotated[
-        list[str] | None, typer.Argument(help="arguments for pytest; with a path, only the tests there")
+        list[str] | None, typer.Argument(help="Arguments for pytest; with a path, only the tests there.")
     ] = None,
 ) -> None:
-    """Check the code, then run the tests: unit, policies, dynamic providers, and both countries on a real engine."""
+    """Check the code, then run the tests.
+
+    These are the unit tests, the policies, the dynamic providers, and both countries on a real engine.
+    """
     arguments = pytest or []
     failed = [name for name, command in CHECKS if not arguments and not run(name, command)]
     if not fast:

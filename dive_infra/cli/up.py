@@ -20,12 +20,15 @@ from dive_infra.engines.docker.containers import look
 
 def up(
     countries: Annotated[
-        list[str] | None, typer.Argument(help="codes such as FRA; by default the hub, then France")
+        list[str] | None, typer.Argument(help="Codes such as FRA; by default the hub, then France.")
     ] = None,
-    everyone: Annotated[bool, typer.Option("--all", help="the hub, then all its spokes in parallel")] = False,
-    parallel: Annotated[int, typer.Option(min=1, help="with --all: how many spokes at a time")] = 2,
+    everyone: Annotated[bool, typer.Option("--all", help="The hub, then all its spokes in parallel.")] = False,
+    parallel: Annotated[int, typer.Option(min=1, help="With --all: how many spokes at a time.")] = 2,
 ) -> None:
-    """Deploy the given countries (the hub first), verify them by real logins, and show where to log in."""
+    """Deploy countries, and verify them by logins.
+
+    The hub comes first. A phase that is complete and valid is skipped. At the end it shows where to log in.
+    """
     if everyone:
         if countries:
             fail(f"found --all and {', '.join(countries)}, expected one of them", Exit.UNKNOWN)

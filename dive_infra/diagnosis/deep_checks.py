@@ -32,7 +32,7 @@ from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import UP, Remedy
-from dive_infra.results.text import first_line
+from dive_infra.results.text import day, first_line
 from dive_infra.toolchain import toolchain
 
 DEADLINE = 20.0  # seconds for a check, a login included
@@ -173,7 +173,8 @@ def _readable(name: str, stack: StackState | None, problem: DiveError | None) ->
     for checkpoint in stack.checkpoints.values():
         if checkpoint.unreadable:
             raise CheckFailed(checkpoint.unreadable, "declarations of this version", up, Code.DECLARATION_UNREADABLE)
-    return f"{stack.resources} resources, last updated at {stack.updated:%Y-%m-%d %H:%M:%S} by Pulumi {stack.program}"
+    updated = f", last updated at {day(stack.updated)}" if stack.updated else ""
+    return f"{stack.resources} resources{updated} by Pulumi {stack.program}"
 
 
 def _accepted(name: str, declared: Declared) -> str:
@@ -261,7 +262,7 @@ def _complete(known: _Known, up: Remedy) -> str:
         failure = next(iter(found.failures), None)
         cause = first_line(failure.message) if failure else found.current.reason if found.current else ""
         raise CheckFailed(f"{state}{f', {cause}' if cause else ''}", State.COMPLETE, up, Code.INTERRUPTED)
-    return f"since {found.current.changed_at:%Y-%m-%d %H:%M:%S}" if found.current else ""
+    return f"since {day(found.current.changed_at)}" if found.current else ""
 
 
 def _phases(known: _Known, up: Remedy) -> str:

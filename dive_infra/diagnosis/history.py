@@ -18,7 +18,7 @@ from dive_infra.automation.state_export import TIMEOUT
 from dive_infra.diagnosis.status_report import Part
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
-from dive_infra.results.text import first_line
+from dive_infra.results.text import day, first_line
 
 Outcome = Literal["ran", "skipped", "failed", "not reached"]
 Result = Literal["succeeded", "failed", "interrupted", "in progress"]
@@ -137,7 +137,7 @@ def _phases(update: RunHistory, events: Sequence[Event]) -> list[PhaseRun]:
     proven = {Phase(e.subject): e for e in events if e.kind == "checkpoint"}
     failed = {e.subject: e for e in events if e.kind == "error"}
     ended = update.result == "succeeded"
-    reached = [*Phase].index(max(proven, key=[*Phase].index)) if proven else -1
+    reached = max((place for place, phase in enumerate(Phase) if phase in proven or phase in failed), default=-1)
     found: list[PhaseRun] = []
     before = update.started
     for place, phase in enumerate(Phase):
@@ -171,7 +171,7 @@ def markdown(report: HistoryReport) -> str:
         skipped = sum(p.outcome == "skipped" for p in run.phases)
         cells = (
             run.number,
-            f"{run.started:%Y-%m-%d %H:%M:%S}",
+            day(run.started),
             run.kind,
             run.result,
             "" if run.seconds is None else f"{run.seconds:.0f}",
@@ -190,8 +190,8 @@ def details(run: RunReport) -> list[str]:
     took = "" if run.seconds is None else f", {run.seconds:.0f} s"
     lines = [f"## Run {run.number}: {run.kind}, {run.result}{took}", ""]
     changes = ", ".join(f"{n} {what}" for what, n in sorted(run.changes.items()))
-    lines += [f"By {run.actor or 'unknown: it changed nothing'}; resources: {changes or 'none'}."]
-    if run.error:
+    lines += [f"By {run.actor or 'an unknown person (it changed nothing)'}; resources: {changes or 'none'}."]
+    if run.error and run.error not in {p.why for p in run.phases}:
         lines += ["", f"Error: {run.error}"]
     if run.phases:
         lines += ["", "| phase | outcome | seconds | why |", "|---|---|---|---|"]

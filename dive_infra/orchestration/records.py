@@ -11,6 +11,7 @@ from typing import Any
 
 from dive_infra.config import environment
 from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.results.text import clock
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Holder:
     live: bool
 
     def __str__(self) -> str:
-        return f"{self.actor} (pid {self.pid} on {self.hostname}, since {self.since:%H:%M:%S}, phase {self.phase})"
+        return f"{self.actor} (pid {self.pid} on {self.hostname}, since {clock(self.since)}, phase {self.phase})"
 
 
 @dataclass(frozen=True)

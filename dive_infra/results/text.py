@@ -1,4 +1,4 @@
-"""Short forms for people: the first line of a message, and how long ago something was."""
+"""Short forms for people: the first line of a message, how long ago something was, and when, in UTC."""
 
 from datetime import UTC, datetime
 
@@ -24,3 +24,13 @@ def ago(seconds: float | None) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit} ago"
     return f"{max(seconds, 0):.0f} s ago"
+
+
+def clock(moment: datetime) -> str:
+    """Return a time of day with its zone: `12:00:05 UTC`."""
+    return f"{moment.astimezone(UTC):%H:%M:%S} UTC"
+
+
+def day(moment: datetime) -> str:
+    """Return a moment with its zone: `2026-11-24 12:00:05 UTC`."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

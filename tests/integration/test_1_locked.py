@@ -130,6 +130,6 @@ def test_a_lock_of_another_host_is_left_and_told(runner: Runner) -> None:
         recover(runner, RecordingReporter())
     assert lock.exists()
     told = str(refusal.value)
-    assert "FRA is locked by anne (pid 1 on elsewhere, since 2026-11-24 22:30:00)" in told
+    assert "FRA is locked by anne (pid 1 on elsewhere, since 2026-11-24 22:30:00 UTC)" in told
     assert "elsewhere is another host" in told
     assert "pulumi cancel -s fra" in told

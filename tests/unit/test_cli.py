@@ -120,6 +120,23 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
     assert done.read_text() == "1", "Pulumi is told once"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "lines", "shown"),
+    [(0.0, [], ""), (1.2, [], "✓ Pulumi (1.2 s)"), (0.0, ["built"], "0.0 s  built\n✓ Pulumi (0.0 s)")],
+    ids=["over at once", "slow", "with something to report"],
+)
+def test_a_step_is_shown_when_it_takes_time_or_has_something_to_report(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, lines: list[str], shown: str
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    with progress.console.capture() as captured, progress.step("Pulumi") as report:
+        for line in lines:
+            report(line)
+        now[0] += seconds
+    assert captured.get().strip() == shown
+
+
 def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     with progress.console.capture() as shown, progress.step("images") as report:
         report("Step 3: RUN echo [/tmp] [red] done")

@@ -35,7 +35,7 @@ def test_the_owner_is_read_from_the_refusal_of_every_backend(place: str) -> None
         4242,
         datetime(2026, 11, 24, 22, 30, tzinfo=UTC),
     )
-    assert str(owner) == "root (pid 4242 on build-7, since 2026-11-24 22:30:00)"
+    assert str(owner) == "root (pid 4242 on build-7, since 2026-11-24 22:30:00 UTC)"
 
 
 def test_every_owner_is_read_whatever_the_user_is_called() -> None:

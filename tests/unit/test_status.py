@@ -28,7 +28,7 @@ from dive_infra.cli import status as status_verb
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.config import paths
-from dive_infra.config.countries import parse
+from dive_infra.config.countries import COUNTRIES, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
 from dive_infra.diagnosis.deep_checks import Examined
@@ -423,7 +423,7 @@ def test_the_verb_ends_with_what_was_found_and_prints_nothing_but_json() -> None
     ("arguments", "told"),
     [
         (["FRX"], "did you mean FRA?"),
-        (["FRA", "--all"], "not both"),
+        (["FRA", "--all"], "exclude each other"),
         (["--watch", "--json"], "leave one out"),
     ],
 )
@@ -471,3 +471,55 @@ def test_the_launched_command_answers_the_shell() -> None:
     command = [sys.executable, "-m", "dive_infra.cli.start"]
     done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.split() == ["1301"]
+
+
+# Many countries on one screen.
+
+
+def coalition(count: int) -> StatusReport:
+    """Return a report on this many countries: all well but those of `CASES` which come first."""
+    chosen = ("stopped", "interrupted", "blind", "no-record", "not-deployed", "undeclared", "running")
+    codes = list(COUNTRIES)[:count]
+    seen = [judge(CASES[name][0]) for name in (*chosen, *["well"] * (count - len(chosen)))]
+    found = [
+        c.model_copy(update={"code": code, "name": COUNTRIES[code].name}) for c, code in zip(seen, codes, strict=True)
+    ]
+    return StatusReport(at=NOON, seconds=1.5, exit_code=1, countries=found)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_whole_coalition_fits_one_screen_with_a_line_for_each_country(width: int) -> None:
+    text = drawn(lambda console: status_table.short_table(coalition(31), console), width)
+    lines = text.splitlines()
+    assert len(lines) == 32
+    assert max(map(len, lines)) <= width
+    assert lines[-1].startswith("31 countries, 6 with problems; details: ./dive status ")
+    held(f"status-short-{width}", text)
+
+
+@pytest.mark.usefixtures("looked_at")
+@pytest.mark.parametrize(
+    ("arguments", "rows"),
+    [(["FRA", "--short"], 2), (["--all"], 2 * 13 + 1), (["--all", "--short"], 3)],
+    ids=["asked for", "few countries", "few countries, asked for"],
+)
+def test_few_countries_have_all_details_unless_one_line_is_asked_for(arguments: list[str], rows: int) -> None:
+    assert len(CliRunner().invoke(app, ["status", *arguments]).stdout.splitlines()) == rows
+
+
+@pytest.mark.usefixtures("looked_at")
+def test_many_countries_have_one_line_each_by_default(tmp_path: Path) -> None:
+    for code in list(COUNTRIES)[:8]:
+        (tmp_path / f"Pulumi.{code.lower()}.yaml").write_text("config: {}\n")
+    count = len(list(tmp_path.glob("Pulumi.*.yaml")))
+    assert len(CliRunner().invoke(app, ["status"]).stdout.splitlines()) == count + 1
+    assert len(CliRunner().invoke(app, ["status", "--long"]).stdout.splitlines()) > 8 * count
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_doctor_shows_only_what_failed_when_asked(width: int) -> None:
+    text = drawn(lambda console: doctor_verb.table(patient(), console, failed=True), width)
+    assert "✓" not in text
+    assert "MACHINE" not in text
+    assert text.splitlines()[-1].startswith("8 checks in 2.5 s: 1 wrong")
+    held(f"doctor-failed-{width}", text)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.automation import workspace
 from dive_infra.automation.state_export import NotDeployed
 from dive_infra.cli import history as verb
 from dive_infra.cli import history_table
 from dive_infra.cli.__main__ import app
+from dive_infra.config import paths
 from dive_infra.diagnosis.history import HistoryReport, RunHistory, markdown, runs
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase
@@ -79,7 +79,7 @@ def coalition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             raise NotDeployed("DEU is not deployed; next: ./dive up DEU")
         return report(code)
 
-    monkeypatch.setattr(workspace, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
     monkeypatch.setattr(verb, "ready", lambda: None)
     monkeypatch.setattr(verb, "collect", collect)
 

@@ -80,7 +80,7 @@ def coalition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return report(code)
 
     monkeypatch.setattr(paths, "STACKS", tmp_path)
-    monkeypatch.setattr(verb, "ready", lambda: None)
+    monkeypatch.setattr(verb, "prepare_to_read", lambda: None)
     monkeypatch.setattr(verb, "collect", collect)
 
 

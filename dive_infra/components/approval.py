@@ -1,4 +1,4 @@
-"""What the hub gives to a country that it approves, and to nobody else."""
+"""A country's grant: what the hub creates for a country that it approves, and what a spoke starts from."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,8 @@ from dive_infra.config.credentials import issued
 from dive_infra.config.naming import Names
 from dive_infra.identity.opal_token import mint_opal_token
 
-# The hub's own secret with which a spoke proves the link: the password of the people that log in at the spoke's portal.
+# The hub's own secret that a spoke needs to prove the link: the password of the users who log in at its portal.
 PROOF = ("test-users",)
-
-# Where this is set, a preview takes a grant that is yet to be made for one that is not known. An update never does.
 
 
 @dataclass
@@ -33,7 +31,7 @@ class Grant:
     secrets: Mapping[str, pulumi.Output[str]]
 
     def export(self) -> dict[str, Any]:
-        """As it stands in the hub's outputs (all of it secret)."""
+        """Return the grant as an output of the hub; all of it is secret."""
         return {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key, "secrets": dict(self.secrets)}
 
 
@@ -41,13 +39,13 @@ _GRANTED = (*(c.name for c in issued()), *PROOF)
 
 
 def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
-    """The grant of a country, read from the hub's outputs; fails, saying how to approve it, when there is none."""
+    """Return the grant of a country from the hub's outputs; fail with the way to approve it if there is none."""
     code = names.country.code
 
     def mine(grants: Mapping[str, Any] | None) -> Mapping[str, Any]:
         if grants is None:
             raise pulumi.RunError(
-                f"the hub ({hub_stack}) is not deployed, so it grants nothing; next: pulumi up of the hub"
+                f"the hub ({hub_stack}) is not deployed, so it approves no country; next: pulumi up of the hub"
             )
         if code not in grants:
             raise pulumi.RunError(
@@ -70,7 +68,7 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
 
 
 def assumed() -> Grant | None:
-    """In a preview that was told to: a grant of which nothing is known but its shape."""
+    """Return a grant with unknown values in a preview that may assume one, else None. An update assumes none."""
     if not (environment.assumes_grant() and pulumi.runtime.is_dry_run()):
         return None
 
@@ -82,7 +80,7 @@ def assumed() -> Grant | None:
 
 
 class Approval(pulumi.ComponentResource):
-    """Makes the grant of one country."""
+    """The approval of one country, which creates its `grant`."""
 
     def __init__(
         self,

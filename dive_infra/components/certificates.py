@@ -1,4 +1,4 @@
-"""Trust in the coalition: a root at the hub, for each country an issuer limited to its names and one certificate."""
+"""The coalition's certificates: a root at the hub; for each country an issuer limited to its names, and one leaf."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from dive_infra.dynamic.certificate import Certificate
 
 @dataclass
 class IssuedBy:
-    """An authority: its chain (PEM) and its key (PEM, secret)."""
+    """The authority that signs: its `chain` (PEM) and its `key` (PEM, secret)."""
 
     chain: pulumi.Input[str]
     key: pulumi.Input[str]
@@ -21,7 +21,6 @@ class Authority(pulumi.ComponentResource):
 
     def __init__(self, name: str, names: Names, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:Authority", name, None, opts)
-        # What renews itself must not drop the old key while certificates of it are in use: protected like data.
         self.root = Certificate(
             f"{name}-root",
             f"DIVE coalition {names.namespace}",
@@ -32,7 +31,7 @@ class Authority(pulumi.ComponentResource):
         self.register_outputs({"certificate": self.certificate})
 
     def issuer_of(self, names: Names) -> IssuedBy:
-        """The authority of one country, limited to its hosts and loopback."""
+        """Create the authority of one country, limited to its hosts and loopback."""
         issuer = Certificate(
             f"{self._name}-issuer-{names.country.lower}",
             f"DIVE {names.country.code}",
@@ -63,5 +62,5 @@ class CountryCertificate(pulumi.ComponentResource):
 
 
 def covered_names(names: Names) -> list[str]:
-    """What the certificate of a country must be valid for."""
+    """Return the names that the certificate of a country must be valid for."""
     return [*(names.host(service) for service in SERVICES), LOOPBACK]

@@ -1,4 +1,4 @@
-"""The roles and databases of a country's Postgres: one of each for every service that uses it, and no superuser."""
+"""The roles and databases of a country's Postgres: one of each per service that uses it; none is a superuser."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ from dive_infra.orchestration.access import DatabaseAccess
 @dataclass
 class DatabasesArgs:
     """`owners`: database -> (role, password). `host` and `trust_file` come from gates, so that the provider connects
-    only to a server that is there. `remade`: databases whose loss is no loss of data."""
+    only to a running server. `remade`: databases that this program can fill again, so that their loss loses no data."""
 
     names: Names
     host: pulumi.Input[str]
@@ -63,9 +63,9 @@ class Databases(pulumi.ComponentResource):
         passwords = dict(args.owners.values())
         owners = {database: role for database, (role, _) in args.owners.items()}
         made = [*self.databases.values()]
-        # Two: what begins anew with a database must not be announced for a password.
+        # Two resources: a changed password must not announce a change of what depends on a database.
         self.logins = self.keep(f"{name}-logins", made, passwords=passwords)
-        # What waits for a database waits for this.
+        # What needs a database depends on this.
         self.kept = self.keep(f"{name}-kept", [*made, self.logins], owners=owners, remade=args.remade)
         self.register_outputs({"databases": sorted(args.owners)})
 
@@ -77,7 +77,7 @@ class Databases(pulumi.ComponentResource):
         owners: Mapping[str, str] | None = None,
         remade: Sequence[str] = (),
     ) -> DatabaseLogins:
-        """Keeps these roles able to log in (role -> password) and these databases there (database -> role)."""
+        """Keep these roles able to log in (role -> password) and these databases existing (database -> role)."""
         args = self._args
         names = args.names
         administrator = pulumi.Output.all(args.host, args.superuser_password, args.ca).apply(
@@ -90,7 +90,7 @@ class Databases(pulumi.ComponentResource):
         return DatabaseLogins(name, names.country.code, administrator, held, owners or {}, list(remade), options)
 
     def login(self, name: str, role: str, password: pulumi.Input[str]) -> postgresql.Role:
-        """A role that may log in and nothing else."""
+        """Create a role that may log in and nothing else."""
         return postgresql.Role(
             f"{self._name}-{name}",
             name=role,

@@ -1,4 +1,4 @@
-"""The federation link between a spoke and the hub, both sides of it, owned by the spoke's stack."""
+"""The federation link between a spoke and the hub: both sides, owned by the spoke's stack."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,8 @@ from dive_infra.identity import link_data as data
 class LinkArgs:
     """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
 
-    `access`: the fields of `identity.keycloak_admin.Access` to the spoke's server; `inside`:
-    the options of what is there.
+    `access`: the fields of `identity.keycloak_admin.KeycloakAccess` to the spoke's server; `inside`: the options of
+    what is stored there.
     """
 
     spoke: Names
@@ -31,15 +31,14 @@ class LinkArgs:
 class FederationLink(pulumi.ComponentResource):
     """`fra-idp` in the hub's realm, `usa-idp` in the spoke's, and the client that each broker uses at the other.
 
-    Each broker proves itself with its realm's key, so there is no shared secret, and no order between the two sides.
-    Both realms must be there.
+    Each broker authenticates with its realm's key: the sides share no secret and need no order. Both realms must exist.
     """
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
         child = pulumi.ResourceOptions.merge(args.inside, pulumi.ResourceOptions(parent=self))
         idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own, child)
-        PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub clears its own away
+        PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub removes its own
         there = pulumi.ResourceOptions(parent=self)
         self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner, there)
         self.register_outputs({})
@@ -48,7 +47,7 @@ class FederationLink(pulumi.ComponentResource):
     def _side(
         name: str, at: Names, of: Names, provider: keycloak.Provider, opts: pulumi.ResourceOptions
     ) -> keycloak.oidc.IdentityProvider:
-        """What at's realm holds of the link."""
+        """Create what the realm of `at` holds of the link."""
         child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=provider))
         idp = identity_provider(f"{name}-idp", at.realm, data.identity_provider(at, of), data.NO_SECRET, child)
         for mapper in data.identity_provider_mappers(of):

@@ -1,4 +1,4 @@
-"""From Keycloak's own representations, in which the tables of `identity` are written, to Pulumi's resources."""
+"""Converts Keycloak's own representations, as in the tables of `identity`, to Pulumi's resources."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ def snake(key: str) -> str:
 
 
 def go_duration(seconds: int) -> str:
-    """As the provider reads durations back, so that a refresh sees no difference: `8h0m0s`, `15m0s`, `30s`."""
+    """Return the provider's own spelling, so that a refresh sees no difference: `8h0m0s`, `15m0s`, `30s`."""
     hours, rest = divmod(seconds, 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}h{minutes}m{left}s" if hours else f"{minutes}m{left}s" if minutes else f"{left}s"
@@ -70,7 +70,7 @@ _PROVIDER_CONFIG: _Table = {
 
 
 def _split(config: Mapping[str, Any], table: _Table) -> tuple[_Arguments, dict[str, str]]:
-    """Arguments of their own, and what goes into `extra_config`."""
+    """Return what the resource has arguments for, and the rest, for `extra_config`."""
     own = {table[k][0]: table[k][1](v) for k, v in config.items() if k in table}
     return own, {k: v for k, v in config.items() if k not in table}
 
@@ -83,7 +83,7 @@ def _top(representation: Json, table: _Table, without: tuple[str, ...]) -> _Argu
 def client(
     name: str, realm: pulumi.Input[str], representation: Json, opts: pulumi.ResourceOptions, secret: Any = None
 ) -> keycloak.openid.Client:
-    """A confidential client. `secret` is left to Keycloak when it is not given."""
+    """Create a confidential client; without a `secret`, Keycloak generates one."""
     attributes: Any = representation["attributes"]
     own, extra = _split(attributes, _CLIENT_ATTRIBUTES)
     arguments = {**_top(representation, _CLIENT, ("attributes", "publicClient")), **own}
@@ -101,7 +101,7 @@ def client(
 def protocol_mapper(
     name: str, realm: pulumi.Input[str], mapper: Mapper, opts: pulumi.ResourceOptions, **holder: pulumi.Input[str]
 ) -> keycloak.GenericProtocolMapper:
-    """A mapper of `client_id=` or `client_scope_id=` (Keycloak's ids)."""
+    """Create a mapper of `client_id=` or `client_scope_id=` (Keycloak's ids)."""
     return keycloak.GenericProtocolMapper(
         f"{name}-{mapper.name}",
         realm_id=realm,
@@ -118,7 +118,7 @@ def identity_provider(
     name: str, realm: pulumi.Input[str], representation: Json, secret: str, opts: pulumi.ResourceOptions
 ) -> keycloak.oidc.IdentityProvider:
     config: Any = representation["config"]
-    # The provider derives `useJwksUrl` from `jwks_url` and refuses it beside.
+    # The provider derives `useJwksUrl` from `jwks_url` and rejects both.
     own, extra = _split({k: v for k, v in config.items() if k != "useJwksUrl"}, _PROVIDER_CONFIG)
     arguments = {**_top(representation, _PROVIDER, ("config",)), **own}
     return keycloak.oidc.IdentityProvider(

@@ -1,4 +1,4 @@
-"""At the hub: what lets each approved country manage its link, and nothing else (see `identity.link_policy`)."""
+"""The hub's accounts with which an approved country manages its link, and nothing else (`identity.link_policy`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
 class LinkAccessArgs:
     """`spokes`: code of an approved country -> the secret of its account; `gateway_secret` is the hub backend's own.
 
-    `access` is the fields of `identity.keycloak_admin.Access` to the hub's Keycloak.
+    `access` holds the fields of `identity.keycloak_admin.KeycloakAccess` to the hub's Keycloak.
     """
 
     hub: Names
@@ -28,9 +28,9 @@ class LinkAccessArgs:
 
 
 class LinkAccess(pulumi.ComponentResource):
-    """For each country an account without any role, and the gateway's with the roles that links take.
+    """An account without roles for each country, and the gateway's account with the roles that a link needs.
 
-    The realm must be there.
+    It depends on the realm.
     """
 
     def __init__(self, name: str, args: LinkAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:

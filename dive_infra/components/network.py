@@ -8,7 +8,7 @@ from dive_infra.dynamic.network_probe import NetworkProbe
 
 
 class Network(pulumi.ComponentResource):
-    """A bridge with its physical name and the labels that say whose it is, made anew when it is gone."""
+    """A bridge with a fixed name and its owner's labels, recreated when it is gone."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A country's realm: the tables of `identity.realm_data`, declared."""
+"""A country's realm, declared from the tables of `identity.realm_data`."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from dive_infra.identity import realm_data as data
 
 @dataclass
 class RealmArgs:
-    """Whose realm it is, and the client secret of its portal."""
+    """The country of the realm, and the client secret of its portal."""
 
     names: Names
     portal_secret: pulumi.Input[str]
@@ -24,8 +24,8 @@ class RealmArgs:
 class Realm(pulumi.ComponentResource):
     """Settings, user profile, events, scopes, roles, groups, clients and the flow of a partner's first login.
 
-    Wants a Keycloak provider with the right to administer the server. `realm` is the realm's name and known only when
-    everything in it is there. No Keycloak object may be created beside it before that.
+    Needs a Keycloak provider that administers the server. `realm` is the realm's name, known only when everything in
+    it exists: other objects of the realm must depend on it.
     """
 
     def __init__(self, name: str, args: RealmArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -42,7 +42,7 @@ class Realm(pulumi.ComponentResource):
         flow = self._first_login_flow()
         defaults = self._scopes()
 
-        # A client gets the default scopes of its realm when it is made.
+        # Keycloak assigns the default scopes of the realm to a client when it is created.
         after = self._after(defaults)
         portal = client(f"{name}-portal", self._realm, data.portal_client(names), after, args.portal_secret)
         mappers = [
@@ -83,7 +83,7 @@ class Realm(pulumi.ComponentResource):
             )
             for role, description in data.ROLES.items()
         }
-        # Instead of Keycloak's own: no offline sessions, no linking of accounts by their owner.
+        # Replaces Keycloak's defaults, which allow offline sessions and let users link accounts.
         keycloak.DefaultRoles(
             f"{self._name}-default-roles",
             realm_id=self._realm,
@@ -139,7 +139,7 @@ class Realm(pulumi.ComponentResource):
 
 
 def _settings(names: Names) -> dict[str, Any]:
-    """The arguments of `keycloak.Realm`."""
+    """Return the arguments of `keycloak.Realm`."""
     brute_force = dict(data.BRUTE_FORCE.values())
     return {
         "realm": names.realm,

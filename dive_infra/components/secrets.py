@@ -1,4 +1,4 @@
-"""The secrets of a country: given by the configuration, else generated once."""
+"""The secrets of a country: from the configuration, else generated once."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from dive_infra.dynamic.secret import GeneratedSecret
 
 
 class Secrets(pulumi.ComponentResource):
-    """`values`: name of the credential -> its secret value; `public`: the public half of the keys among them (PEM)."""
+    """`values`: credential -> its secret value; `public`: credential that is a key -> its public key (PEM)."""
 
     def __init__(
         self,
@@ -34,5 +34,5 @@ class Secrets(pulumi.ComponentResource):
             self.values[credential.name] = made.value
             if credential.kind == "rsa":
                 self.public[credential.name] = made.public
-        # By name, whether given or generated: `./dive reload-secrets` reads here which ones are in force.
+        # By name, whether given or generated: `./dive reload-secrets` reads the current values here.
         self.register_outputs({"values": pulumi.Output.secret(self.values)})

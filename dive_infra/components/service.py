@@ -2,8 +2,8 @@
 
     Files ── Probe ── Container ── Gate ──> what needs this service
 
-The files and the probe see before the container whether what is declared is there, the gate sees after it whether it
-runs and is healthy; so a plain `pulumi up` heals a removed, edited or stopped container (see `dynamic.files`,
+The files and the probe check before the container whether it exists as declared, the gate checks after it whether it
+runs and is healthy. A plain `pulumi up` thereby repairs a removed, edited or stopped container (`dynamic.files`,
 `dynamic.probe`, `dynamic.gate`). All compare with one declaration (`engines.docker.declaration`).
 """
 
@@ -27,10 +27,10 @@ from dive_infra.engines.docker.declaration import RESTART, complete, declare
 
 @dataclass
 class ServiceArgs:
-    """What a service is made of; `needs` are the gates that must be open before its container starts.
+    """What a service consists of; `needs` are the resources that its container waits for.
 
-    `stack` is the mark of the owning stack, written on every object so that two stacks of one country are noticed.
-    `begins_with`: incarnations of data with which the container begins anew, when it was lost and that is accepted.
+    `stack` is the mark of the owning stack, a label of every object, so that a second stack of the country is noticed.
+    `begins_with`: incarnations of its data; the container is replaced when lost data was accepted as lost.
     """
 
     spec: ServiceSpec
@@ -79,7 +79,7 @@ class Service(pulumi.ComponentResource):
             memory=spec.memory_mb,
             memory_swap=spec.memory_mb,
             cpus=str(spec.cpus),
-            # The gate limits processes: this provider cannot, and `nproc` would count the whole host's.
+            # The gate limits processes: this provider cannot, and `nproc` counts the processes of the whole host.
             volumes=[
                 docker.ContainerVolumeArgs(volume_name=self.files.volume, container_path=FILES, read_only=True),
                 *(docker.ContainerVolumeArgs(volume_name=v, container_path=k) for k, v in shape.mounts.items()),
@@ -111,14 +111,14 @@ class Service(pulumi.ComponentResource):
                 parent=self,
                 depends_on=[*args.networks, self.files, self.probe, *args.needs],
                 delete_before_replace=True,
-                # Another declaration is another container: in a preview the probe that takes it on cannot say more.
+                # A changed declaration replaces the container; a preview knows no output of the probe that takes it on.
                 replacement_trigger=[
                     self.declared.apply(_fingerprint),
                     self.probe.generation,
                     self.files.generation,
                     *args.begins_with,
                 ],
-                # The provider takes a changed health check for an update in place, which changes nothing.
+                # The provider plans a changed health check as an update in place, which has no effect.
                 replace_on_changes=["healthcheck"],
             ),
         )
@@ -137,7 +137,7 @@ class Service(pulumi.ComponentResource):
 
 
 def _duration(seconds: int) -> str:
-    """`2m0s`: as the engine tells it back; any other spelling would be a difference in every preview."""
+    """Return `2m0s`, the engine's own spelling; any other would be a difference in every preview."""
     minutes, rest = divmod(seconds, 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 

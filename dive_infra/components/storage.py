@@ -1,4 +1,4 @@
-"""The data volumes of a country: they outlive every container, and by default every mistake."""
+"""The data volumes of a country, which outlive containers and are protected by default."""
 
 from collections.abc import Sequence
 
@@ -36,18 +36,19 @@ class Storage(pulumi.ComponentResource):
         self.register_outputs({"volumes": sorted(self.volumes)})
 
     def inside(self, service: str) -> pulumi.ResourceOptions:
-        """Options of what is kept in a service's data volume, and of all its children (`contents`)."""
+        """Return the options of what is stored in a service's data volume, see `contents`."""
         return self._inside[service]
 
 
 def contents(
     name: str, volume_name: str, incarnation: pulumi.Input[int], opts: pulumi.ResourceOptions
 ) -> pulumi.ResourceOptions:
-    """Options of what is kept in data of one `incarnation`, and of all its children.
+    """Return the options of what is stored in data of one `incarnation`, and of all its children.
 
-    It goes with the data, and nobody has to be asked for that. When lost data was made anew, it is made anew.
+    It is deleted with the data without asking a server, and replaced when lost data was recreated.
     """
-    # Two, because the engine takes for gone what is replaced together with another, and not that other itself.
+    # Two resources: for `deleted_with`, one replaced by `replace_with` counts as deleted, one replaced by its own diff
+    # does not.
     lifetime = Contents(f"{name}-lifetime", volume_name, incarnation, opts)
     renewed = pulumi.ResourceOptions(replace_with=[lifetime])
     after = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[lifetime], replace_with=[lifetime]))

@@ -1,4 +1,4 @@
-"""Outputs that need a word more than Pulumi's own types say."""
+"""Typed helpers for Pulumi outputs."""
 
 from typing import TypeVar
 
@@ -8,6 +8,6 @@ T = TypeVar("T")
 
 
 def secret(value: pulumi.Output[T]) -> pulumi.Output[T]:
-    """The same value, encrypted in the state and hidden in every display."""
+    """Return the value as a secret: encrypted in the state and hidden in every display."""
     hidden: pulumi.Output[T] = pulumi.Output.secret(value)
     return hidden

@@ -11,8 +11,16 @@ REALM_REQUEST = 5  # Keycloak while it reads hundreds of objects
 SERVED_CERTIFICATE = 3.0  # a TLS handshake
 DRIFT_CHECK = 10.0  # all checks of one phase before an update
 
-# One request of a diff: Pulumi asks one resource after the other, in previews too.
-DIFF_REQUEST = 2.0
+# Diffs, which a preview waits for too.
+DIFF_REQUEST = 2.0  # one request
+DIFF_PHASE = 2.0  # all checks of a phase, in the diff of its checkpoint
+DIFF_PHASE_AGAIN = 8.0  # the same once more, where checks were late: a busy machine is no reason to prove nothing
+DIFF_REALM = 5.0  # a realm: a hundred objects, on a busy machine
+
+# The proof of a phase; checks that are unknown are repeated within it.
+PROOF = 60.0
+PREFLIGHT_PROOF = 5.0  # what does not exist before anything was started will not appear
+VERIFICATION_PROOF = 90.0  # policy data reaches every policy engine, and identity providers each other's keys
 
 # Requests that change something.
 ROTATION_REQUEST = 5

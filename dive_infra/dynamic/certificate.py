@@ -1,4 +1,4 @@
-"""A certificate of the coalition: an authority or a leaf, renewed before it ends."""
+"""A certificate of the coalition: an authority or a leaf, renewed before it expires."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,13 @@ class CertificateProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         left = pki.days_left(before["chain"])
-        return f"ends in {left:.0f} days, is renewed {_RENEW_DAYS} days before" if left < _RENEW_DAYS else None
+        return f"expires in {left:.0f} days; renewed {_RENEW_DAYS} days before" if left < _RENEW_DAYS else None
 
 
 class Certificate(Resource, module="dive", name="Certificate"):
     """`chain` (PEM, the certificate and its issuers below the root) and its private `key` (PEM, secret).
 
-    Without an issuer it signs itself. `names` are what a leaf is valid for and what an authority may sign for.
+    Without an issuer it is self-signed. `names`: what a leaf is valid for, or what an authority may sign for.
     """
 
     chain: pulumi.Output[str]

@@ -1,8 +1,8 @@
-"""Ends a phase: proven by the phase's validator, recorded in the orchestration database, asked again in every diff.
+"""The checkpoint at the end of a phase: proven by the phase's validator, recorded, and checked again in every diff.
 
-A checkpoint is skipped when the record says COMPLETED for the same declaration and the validator passes now. It is made
-again, and says why, when either does not hold. When that cannot be told (the database, the engine or a service does not
-answer), it is kept, and says so.
+A diff skips the phase if the record says COMPLETED for the same declaration and the validator passes now. Otherwise the
+phase runs again, and the diff says why. If the database, the engine or a service does not answer, the phase is kept as
+proven, and the diff says that, too.
 """
 
 from collections import Counter
@@ -17,6 +17,7 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.config import timeouts
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
@@ -31,19 +32,15 @@ from dive_infra.results.finding import Finding, Verdict, listing, overall
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import age, ago, first_line
 
-GLANCE = 2.0  # seconds for the look of a diff: the engine asks one resource after the other, in previews too
-SECOND_GLANCE = 8.0  # seconds for a second one, where checks were late: a busy machine is no reason to prove nothing
-PATIENCE = 60.0  # seconds for the proof of a phase; what could not be told is asked again within them
-DUE = "age"  # topic of the check whether it is time to prove again; that it is says of nothing that it is wrong
-_CAUSES = 2  # shown in one line; a third is counted
-IMPATIENCE = 5.0  # the same for PREFLIGHT: what is not there before anything was started does not come by waiting
-_RECORDS = Remedy.update(detail="proves and records it anew")
+DUE = "age"  # topic of the check whether a proof is too old; too old does not mean that anything is wrong
+_CAUSES = 2  # shown in one line; more are counted
+_RECORDS = Remedy.update(detail="proves and records it again")
 
 
 class CheckpointProvider(Provider):
     deploys = False  # it locks and records by itself
     replaces = ("country", "phase")
-    ignores = ("earlier",)  # recorded with this phase once; whether they are is asked of the record
+    ignores = ("earlier",)  # recorded once, with this phase; the record says whether they are
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
@@ -62,7 +59,7 @@ class CheckpointProvider(Provider):
             this_run().id,
             {"why": self.run.deployment.reason(phase)},
         )
-        self.proven(inputs, spec, validation)
+        self.after_proof(inputs, spec, validation)
         if validation.verdict != Verdict.VALID:
             off = listing(validation.findings, Verdict.INVALID, Verdict.UNKNOWN)
             if store:
@@ -75,7 +72,7 @@ class CheckpointProvider(Provider):
         if store:
             store.complete(country, *_unrecorded(store, inputs), proof)
             store.measure(country, "validation", validation.seconds, "s", phase=phase)
-            self.recorded(store, inputs, spec, validation)
+            self.after_record(store, inputs, spec, validation)
         outputs = {
             "evidence": proof.evidence,
             "completed": proof.proven_at,
@@ -85,7 +82,7 @@ class CheckpointProvider(Provider):
         return f"{country.lower()}/{phase}", outputs
 
     def store(self, inputs: Inputs) -> Store | None:
-        """The record; None where the hub makes its first phases, before the database that records them exists."""
+        """Return the record; None in the first phases of the hub, which end before their database exists."""
         if not inputs.get("store"):
             return None
         try:
@@ -99,42 +96,42 @@ class CheckpointProvider(Provider):
             ) from None
 
     def prove(self, spec: Spec) -> Validation:
-        """Validates until nothing is unknown any more, at most `PATIENCE` seconds."""
-        patience = IMPATIENCE if phase_of(spec) == Phase.PREFLIGHT else PATIENCE
-        return runner.settle(self.checks(spec), patience, again=(Verdict.UNKNOWN,))
+        """Run the checks, and repeat unknown ones until their time is over."""
+        seconds = timeouts.PREFLIGHT_PROOF if phase_of(spec) == Phase.PREFLIGHT else timeouts.PROOF
+        return runner.settle(self.checks(spec), seconds, again=(Verdict.UNKNOWN,))
 
     def checks(self, spec: Spec) -> list[Check]:
-        """What proves the phase."""
+        """Return the checks that prove the phase."""
         return phases.checks(spec)
 
-    def glance(self, spec: Spec, before: Inputs) -> list[Check]:
-        """What is asked in a diff beside the record."""
-        # The realm's own probe, before the realm, has looked already; an update has repaired it since.
+    def quick_checks(self, spec: Spec, before: Inputs) -> list[Check]:
+        """Return the checks of a diff, beside those of the record."""
+        # The realm's own probe has checked already, before an update repaired the realm.
         if findings := self.run.realm_findings.pop(before["spec"], None):
             return [Check(findings[0].check, findings[0].topic, lambda: findings)]
         return phases.quick(spec)
 
-    def proven(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
-        """After the validator has answered, whatever it answered."""
+    def after_proof(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
+        """Act on the validation, whatever its verdict."""
 
-    def recorded(self, store: Store, inputs: Inputs, spec: Spec, validation: Validation) -> None:
-        """After the checkpoint has been written."""
+    def after_record(self, store: Store, inputs: Inputs, spec: Spec, validation: Validation) -> None:
+        """Act after the checkpoint was recorded."""
 
     def delete_resource(self, before: Inputs) -> None:
-        """The record says that the phase is to be done again; a hub that is gone has no record to change."""
+        """Remove the checkpoint from the record, if the hub that keeps it still exists."""
         if not before["recorded"]:
             return
         country, phase = before["country"], Phase(before["phase"])
         try:
-            # Closed at the end: the hub's database is dropped soon after, and an open session would hold it.
+            # Closed at the end: the hub's database is dropped soon after, which an open session would prevent.
             with session(access_of(before["store"])) as store:
                 store.hold(country, phase)
                 store.forget(country, phase)
                 store.release(country)
         except (Unreachable, LoginRefused) as error:
-            tell(f"{before['phase']} of {before['country']}: not recorded as taken back: {error}")
+            tell(f"{before['phase']} of {before['country']}: the record still names it completed: {error}")
 
-    # Whether the phase is skipped.
+    # Whether the phase runs again.
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
@@ -159,54 +156,54 @@ class CheckpointProvider(Provider):
             except Unreadable:
                 self._again(before, "the program changed")
                 return True
-            asked = [*self.glance(spec, before), *self._record(spec, before)]
-            looked = runner.run(asked, GLANCE)
-            if looked.verdict == Verdict.UNKNOWN and looked.late:
-                looked = runner.run(asked, SECOND_GLANCE)
+            asked = [*self.quick_checks(spec, before), *self._record(spec, before)]
+            found = runner.run(asked, timeouts.DIFF_PHASE)
+            if found.verdict == Verdict.UNKNOWN and found.late:
+                found = runner.run(asked, timeouts.DIFF_PHASE_AGAIN)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(
                 provider_messages.unknown(phase, f"kept as proven {ago(age(before['completed']))}: {first_line(error)}")
             )
             return False
-        lasting = [f for f in looked.findings if f.topic != DUE]
-        due = [f.found for f in looked.findings if f.topic == DUE and f.verdict == Verdict.INVALID]
+        lasting = [f for f in found.findings if f.topic != DUE]
+        due = [f.found for f in found.findings if f.topic == DUE and f.verdict == Verdict.INVALID]
         off = listing(lasting, Verdict.INVALID)
         if due and overall(lasting) != Verdict.INVALID:
             self._again(before, due[0])
             return True
-        if looked.verdict == Verdict.INVALID:
+        if found.verdict == Verdict.INVALID:
             tell(provider_messages.again(phase, f"not valid now\n{off}"))
-            first = next(f for f in looked.findings if f.verdict == Verdict.INVALID and not f.advisory)
+            first = next(f for f in found.findings if f.verdict == Verdict.INVALID and not f.advisory)
             self.run.deployment.run_again(phase, f"not valid: {first.statement}")
             return True
-        if looked.verdict == Verdict.UNKNOWN:
+        if found.verdict == Verdict.UNKNOWN:
             tell(
                 provider_messages.unknown(
-                    phase, f"kept as proven {ago(age(before['completed']))}: {self._blind(looked.findings, kept)}"
+                    phase, f"kept as proven {ago(age(before['completed']))}: {self._unknown(found.findings, kept)}"
                 )
             )
             return False
-        tell(provider_messages.skipped(phase, f"{looked.evidence}\n{off}" if off else looked.evidence))
+        tell(provider_messages.skipped(phase, f"{found.evidence}\n{off}" if off else found.evidence))
         return False
 
     def _record(self, spec: Spec, before: Inputs) -> list[Check]:
         if not before.get("store"):
-            return []  # DEPLOYMENT of the hub records it, and asks for it
+            return []  # DEPLOYMENT of the hub records it, and checks its record
         return [Check("the record says COMPLETED for this declaration", "record", lambda: _recorded(spec, before))]
 
     def _again(self, before: Inputs, why: str) -> None:
-        """Tells why a phase runs again, and keeps it for the record."""
+        """Report why a phase runs again, and keep the reason for the record."""
         if before.get("phase"):
             tell(provider_messages.again(Phase(before["phase"]), why))
             self.run.deployment.run_again(Phase(before["phase"]), why)
 
-    def _blind(self, findings: Sequence[Finding], kept: int) -> str:
-        """Return in one line what could not be checked, and why: `the engine does not answer (7 looks); 14 … kept`."""
-        looks = Counter(" ".join(f.found.split()) for f in findings if f.verdict == Verdict.UNKNOWN and not f.advisory)
-        for cause in looks:
+    def _unknown(self, findings: Sequence[Finding], kept: int) -> str:
+        """Return in one line what could not be checked, and why: `the engine does not answer (7 checks); 14 … kept`."""
+        causes = Counter(" ".join(f.found.split()) for f in findings if f.verdict == Verdict.UNKNOWN and not f.advisory)
+        for cause in causes:
             self.run.unchecked.is_new(cause)
-        shown = [f"{cause} ({n} looks)" if n > 1 else cause for cause, n in looks.most_common(_CAUSES)]
-        shown += [f"{len(looks) - _CAUSES} other causes"] if len(looks) > _CAUSES else []
+        shown = [f"{cause} ({n} checks)" if n > 1 else cause for cause, n in causes.most_common(_CAUSES)]
+        shown += [f"{len(causes) - _CAUSES} other causes"] if len(causes) > _CAUSES else []
         shown += [f"{kept} of its resources kept as they were"] if kept else []
         return "; ".join(shown)
 
@@ -214,10 +211,10 @@ class CheckpointProvider(Provider):
 class Checkpoint(Resource, module="dive", name="Checkpoint"):
     """The end of `phase` in the country of `names`.
 
-    `store` is the login at the record. `bootstrap`: the hub's first phases, which may end before the record exists;
-    their `proof` is given to a later phase as `earlier`, which records it with its own.
+    `store` is the login at the record. `bootstrap`: one of the hub's first phases, which end before the record exists;
+    a later phase gets their `proof` as `earlier` and records it with its own.
 
-    `completed` (ISO 8601) changes whenever the phase is done again; `evidence` is what was proven, in one line.
+    `completed` (ISO 8601) changes whenever the phase runs; `evidence` is what was proven, in one line.
     """
 
     evidence: pulumi.Output[str]
@@ -242,7 +239,7 @@ class Checkpoint(Resource, module="dive", name="Checkpoint"):
 
 
 def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulumi.Input[Any] | None) -> dict[str, Any]:
-    """The inputs and outputs that every checkpoint has."""
+    """Return the inputs and outputs that every checkpoint has."""
     wanted = pulumi.Output.from_input(spec)
     return {
         "phase": str(phase),
@@ -283,7 +280,7 @@ def _recorded(spec: Spec, before: Inputs) -> str:
 
 
 def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
-    """The proofs of earlier phases that the record does not hold yet."""
+    """Return the proofs of earlier phases that are not in the record yet."""
     proofs = [Proof.of(e) for e in inputs.get("earlier") or []]
     steps = [(proof, store.step(inputs["country"], proof.phase)) for proof in proofs]
     return [

@@ -1,7 +1,7 @@
-"""The data volume of a service: made once. A lost one is refused, not refilled, until the loss is accepted by name.
+"""The data volume of a service: created once. A lost volume fails the update until its loss is accepted by name.
 
-Docker makes an empty volume for a container that names a lost one, and Pulumi's own resource would do so after a
-refresh. The labels of its stack tell: a volume that carries them was made here, or restored on purpose.
+Docker creates an empty volume for a container that names a lost one, and Pulumi's own resource would do the same after
+a refresh. A volume with the labels of its stack was created here, or restored on purpose.
 """
 
 from collections.abc import Mapping
@@ -36,8 +36,8 @@ class DataVolumeProvider(Provider):
             if before["volume"] in accepted_losses():
                 tell(f"warning: {ACCEPT_LOSS} names {before['volume']}, which is not lost; next: unset {ACCEPT_LOSS}")
             return None
-        told = "is gone" if found is None else f"was made anew without its labels (stack {found or '(none)'})"
-        return f"{told}: the data of {before['labels']['dive.service']} is lost"
+        lost = "is gone" if found is None else f"was recreated without its labels (stack {found or '(none)'})"
+        return f"{lost}: the data of {before['labels']['dive.service']} is lost"
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         incarnation = int(before["incarnation"])
@@ -46,7 +46,7 @@ class DataVolumeProvider(Provider):
             return {"incarnation": incarnation}
         if inputs["volume"] not in accepted_losses():
             raise _loss(inputs, reason)
-        tell(f"{inputs['volume']}: the loss is accepted, an empty volume is made")
+        tell(f"{inputs['volume']}: the loss is accepted, an empty volume is created")
         self.create_resource(inputs)
         return {"incarnation": incarnation + 1}
 
@@ -58,7 +58,7 @@ class DataVolumeProvider(Provider):
 
 
 def _found(inputs: Inputs) -> str | None:
-    """The stack whose mark is on the live volume, empty without one; None when there is no volume."""
+    """Return the stack in the labels of the live volume, empty without one; None if the volume does not exist."""
     try:
         volume = engine.client().volumes.get(inputs["volume"])
     except NotFound:
@@ -69,11 +69,11 @@ def _found(inputs: Inputs) -> str | None:
 def _loss(inputs: Inputs, reason: str) -> ProviderError:
     labels = inputs["labels"]
     remedy = Remedy.decide(*data_loss.choice(inputs["volume"], labels), country=labels["dive.country"])
-    return ProviderError(f"volume {inputs['volume']} {reason}; nothing is made in its place", remedy)
+    return ProviderError(f"volume {inputs['volume']} {reason}; nothing was created in its place", remedy)
 
 
 class DataVolume(Resource, module="dive", name="DataVolume"):
-    """`incarnation` grows with every accepted loss: what was in the volume has to be made again."""
+    """`incarnation` grows with every accepted loss, after which the contents have to be created again."""
 
     volume: pulumi.Output[str]
     incarnation: pulumi.Output[int]
@@ -97,7 +97,7 @@ class ContentsProvider(Provider):
 
 
 class Contents(Resource, module="dive", name="Contents"):
-    """Stands for what is in a data volume, for one `incarnation` of it, where given, and gone with it."""
+    """Represents the contents of a data volume, of one `incarnation` if given; it is deleted with the volume."""
 
     def __init__(
         self,

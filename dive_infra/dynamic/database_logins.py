@@ -1,7 +1,7 @@
-"""Keeps the logins of a country's Postgres, and the databases behind them, as declared: no refresh sees a password.
+"""The logins of a country's Postgres and their databases, kept as declared: a refresh cannot see a password.
 
-Each role logs in in every diff. A database that is gone is made anew when this program makes its content too; any other
-is lost data, refused until the loss is accepted by name.
+Each diff logs in with every role. A database that is gone is recreated if this program also creates its content. Any
+other is lost data, and fails the update until its loss is accepted by name.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,17 +23,17 @@ class DatabaseLoginsProvider(Provider):
     """Inputs: `access` of the superuser; `passwords` by role; `owners`: database -> role; `remade`: databases."""
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        return inputs["access"]["host"], {"incarnations": self._mended(inputs, {})}
+        return inputs["access"]["host"], {"incarnations": self._repair(inputs, {})}
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
-        return {"incarnations": self._mended(inputs, before.get("incarnations") or {})}
+        return {"incarnations": self._repair(inputs, before.get("incarnations") or {})}
 
     def drift_reason(self, before: Inputs) -> str | None:
         with _superuser(before) as live:
             gone = [f"database {name} is gone" for name in _gone(live, before)]
             return "; ".join([*gone, *(f"role {role} does not log in" for role in _refused(live, before))]) or None
 
-    def _mended(self, inputs: Inputs, before: Mapping[str, float]) -> dict[str, int]:
+    def _repair(self, inputs: Inputs, before: Mapping[str, float]) -> dict[str, int]:
         incarnations = {name: int(before.get(name, 0)) for name in inputs["owners"]}
         with _superuser(inputs) as live:
             for role in list(_refused(live, inputs)):
@@ -43,15 +43,15 @@ class DatabaseLoginsProvider(Provider):
                 if name not in inputs["remade"] and name not in accepted_losses():
                     raise _loss(inputs, name)
                 _create(live, name, inputs["owners"][name])
-                tell(f"database {name} is made anew, empty")
+                tell(f"database {name} was recreated, empty")
                 incarnations[name] += 1
         return incarnations
 
 
 class DatabaseLogins(Resource, module="dive", name="DatabaseLogins"):
-    """The logins at the Postgres that `access` administers; roles and databases have been declared before.
+    """The logins at the Postgres that `access` administers; it depends on the declared roles and databases.
 
-    `incarnations`: database -> how often it was lost and made anew: who has its data in it starts anew with it.
+    `incarnations`: database -> how often it was lost and recreated; a service that stores data in it is recreated too.
     """
 
     incarnations: pulumi.Output[dict[str, int]]
@@ -87,7 +87,7 @@ def _gone(live: "Connection[Any]", inputs: Inputs) -> list[str]:
 
 
 def _refused(live: "Connection[Any]", inputs: Inputs) -> Iterator[str]:
-    """The roles that are missing, or refused with their password, in the database that everybody may enter."""
+    """Yield the roles that are missing or whose password is refused, in the database that every role may enter."""
     there = {row[0] for row in live.execute("SELECT rolname FROM pg_roles").fetchall()}
     for role, password in sorted(inputs["passwords"].items()):
         if role not in there:
@@ -104,13 +104,13 @@ def _refused(live: "Connection[Any]", inputs: Inputs) -> Iterator[str]:
 def _allow(live: "Connection[Any]", role: str, password: str) -> None:
     there = live.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
     verb = "ALTER" if there else "CREATE"
-    # Hashed here: a statement may end in a log.
+    # Hashed here: the server may log the statement.
     scram = live.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     live.execute(sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}").format(sql.Identifier(role), sql.Literal(scram)))
 
 
 def _create(live: "Connection[Any]", name: str, owner: str) -> None:
-    """As `components.databases` declares it."""
+    """Create the database as `components.databases` declares it."""
     live.execute(
         sql.SQL(
             "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
@@ -120,7 +120,7 @@ def _create(live: "Connection[Any]", name: str, owner: str) -> None:
 
 def _loss(inputs: Inputs, name: str) -> ProviderError:
     return ProviderError(
-        f"database {name} of {inputs['country']} is gone, its data is lost; nothing is made in its place",
+        f"database {name} of {inputs['country']} is gone, its data is lost; nothing was created in its place",
         Remedy.decide(
             f"restore it from a backup as {SUPERUSER}, owned by {inputs['owners'][name]}, then: {UP}",
             f"accept the loss, in this one run: {ACCEPT_LOSS}={name} {UP}",

@@ -1,9 +1,8 @@
-"""The files of one service, in a volume of their own: exact owner, mode 0400, mounted read-only.
+"""The files of one service, in their own volume: exact owner, mode 0400, mounted read-only.
 
-The Docker provider's uploads cannot reach a container with a read-only root, and a bind mount would show the host. A
-container that is never started carries the files into the volume.
-
-Files that were altered or lost are written anew, and their container with them: it may have read the wrong ones.
+The Docker provider cannot upload to a container with a read-only root, and a bind mount would expose the host. A
+container that is never started carries the files into the volume. Files that were altered or lost are rewritten, and
+the container is replaced with them: it may have read the wrong ones.
 """
 
 from collections.abc import Mapping
@@ -21,14 +20,14 @@ from dive_infra.process.crash_points import crash_point
 
 class FilesProvider(Provider):
     replaces = ("volume",)
-    ignores = ("declared",)  # read where it is acted: another declaration of the container is the container's
-    delete_before_replace = False  # the old one is in use until its container is replaced
+    ignores = ("declared",)  # only read: a changed declaration is a change of the container
+    delete_before_replace = False  # the container uses the old volume until it is replaced
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         client, volume = engine.client(), inputs["volume"]
         image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
         packed = files.pack(inputs["contents"], int(inputs["owner"]))
-        # Creating a volume that is there already answers with it.
+        # For a volume that exists already, this returns it.
         with crash_point("make volume of files"):
             client.volumes.create(volume, labels=labels)
         with files.carrier(client, volume, image, labels) as carrier, crash_point("write files"):
@@ -41,7 +40,7 @@ class FilesProvider(Provider):
             return kept
         client = engine.client()
         remove(client, declaration.load(inputs["declared"]))
-        self.delete_resource(before)  # what was added by hand goes too
+        self.delete_resource(before)  # with files that were added by hand
         return self.create_resource(inputs)[1] | {"generation": int(before["generation"]) + 1}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -53,9 +52,9 @@ class FilesProvider(Provider):
         try:
             container = client.containers.get(before["declared"]["name"])
         except NotFound:
-            return None  # who could look inside? the probe has the container made anew
+            return None  # only a container can show its files; the probe has it recreated
         if not files.mounted(container, volume):
-            return None  # another mount is the probe's to tell
+            return None  # the probe reports a wrong mount
         expected = files.manifest(files.pack(before["contents"], int(before["owner"])))
         return files.difference(expected, files.read(container))
 
@@ -69,8 +68,8 @@ class FilesProvider(Provider):
 class ServiceFiles(Resource, module="dive", name="Files"):
     """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, whose name ends with their hash.
 
-    Other contents are another volume, so nothing of the old ones stays. `generation` is a replacement trigger of the
-    container (`declared`, as plain data), `digest` a hash over the files as they must be found.
+    Changed contents get a new volume, so no old file remains. `generation` is a replacement trigger of the container
+    (`declared`, as plain data), `digest` a hash over the expected files.
     """
 
     volume: pulumi.Output[str]

@@ -1,7 +1,7 @@
-"""Stands after a container and opens when it runs and is healthy: mends what can be mended without another container.
+"""The gate after a container: opens once it runs and is healthy, and repairs what needs no new container.
 
-`container_id` and `ready` are echoed: in an update they come when the gate has been open, in a preview they are known.
-So what stands in a server is not announced as changed whenever its container is.
+`container_id` and `ready` are echoed inputs: an update returns them when the gate opens, a preview knows them. What is
+stored in a server is therefore not announced as changed whenever its container is.
 """
 
 from typing import Any
@@ -40,17 +40,17 @@ class GateProvider(Provider):
         if not now.healthy:
             return f"is {now.describe()}"
         found = differences(client, now.attributes, declaration.load(before["declared"]))
-        told = "; ".join(str(d) for d in found if d.in_place)  # the rest is the probe's
-        if told:
-            return told
+        reason = "; ".join(str(d) for d in found if d.in_place)  # the probe reports the others
+        if reason:
+            return reason
         return "is healthy again" if before["degraded"] else None
 
 
 class Gate(Resource, module="dive", name="Gate"):
-    """`ready` is the address of the container's published port; `degraded` why an optional service is not healthy.
+    """`ready` is the address of the container's published port; `degraded`: why an optional service is not healthy.
 
-    `declared` is a `engines.docker.declaration.Declared` as plain data. `deadline`: seconds to become healthy. A core
-    service that fails fails the update, with its last log lines.
+    `declared` is an `engines.docker.declaration.Declared` as plain data; `deadline`: seconds to become healthy. A core
+    service that does not become healthy fails the update, with its last log lines.
     """
 
     ready: pulumi.Output[str]

@@ -1,7 +1,7 @@
-"""Stands at the end of a stack, so it is the first to go: refuses a destroy before anything is removed.
+"""The guard at the end of a stack: the first resource of a destroy, which it refuses before anything is deleted.
 
-Pulumi's own protection of a volume stops a destroy only when everything in front of the volume is gone. And a hub that
-is destroyed before its spokes would leave them with link objects that nobody can remove any more.
+Pulumi's own protection of a volume stops a destroy only after everything that depends on the volume was deleted. A hub
+that is destroyed before its spokes would leave link objects that cannot be deleted any more.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from dive_infra.results.remedy import Remedy
 
 
 class GuardProvider(Provider):
-    deploys = False  # it refuses, and changes nothing
+    deploys = False  # it changes nothing
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["country"], {}
@@ -41,7 +41,7 @@ class GuardProvider(Provider):
 
 
 def _others(client: docker.DockerClient, before: Inputs) -> list[str]:
-    """The countries, other than its owner, on the network between countries."""
+    """Return the other countries on the network between countries."""
     if not before.get("network"):
         return []
     try:
@@ -52,10 +52,7 @@ def _others(client: docker.DockerClient, before: Inputs) -> list[str]:
 
 
 class Guard(Resource, module="dive", name="Guard"):
-    """`protected` are data volumes; `network` is, at the hub, the one between countries.
-
-    Must depend on all phases.
-    """
+    """`protected`: data volumes; `network`: at the hub, the one between countries. It must depend on all phases."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class ImageProvider(Provider):
 class Image(Resource, module="dive", name="Image"):
     """`image_id` (`sha256:…`) is what containers use; `source` is `present`, `pulled` or `built`.
 
-    `recipe` is the hash of what the image would be built from, so that an edit of it is a change here.
+    `recipe` is the hash of the image's build input, so that an edit of it is a change of this resource.
     """
 
     image_id: pulumi.Output[str]

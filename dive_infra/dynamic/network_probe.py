@@ -1,6 +1,6 @@
-"""Stands before a network and asks the engine whether it is there and ours.
+"""The probe before a network: checks that it exists once, and that its labels name this stack.
 
-Its `generation` is the network's replacement trigger. The gates connect their containers to the new one.
+Its `generation` is the network's replacement trigger. The gates connect their containers to the new network.
 """
 
 import pulumi
@@ -22,9 +22,9 @@ class NetworkProbeProvider(Provider):
     def drift_reason(self, before: Inputs) -> str | None:
         found = [mark(network) for network in called(engine.client(), before["network"])]
         if not found:
-            return "is not there"
+            return "does not exist"
         if len(found) > 1:
-            return f"has {len(found)} networks of its name"
+            return f"exists {len(found)} times"
         return None if found[0] == before["stack"] else f"is of stack {found[0] or '(none)'}"
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
@@ -46,7 +46,7 @@ class NetworkProbeProvider(Provider):
 
 
 class NetworkProbe(Resource, module="dive", name="NetworkProbe"):
-    """`stack`: the mark of the stack that the network is of."""
+    """`stack`: the mark of the stack that owns the network."""
 
     generation: pulumi.Output[int]
 

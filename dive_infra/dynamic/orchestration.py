@@ -15,12 +15,12 @@ from dive_infra.orchestration.store import Store
 
 
 def access_of(plain: Inputs) -> DatabaseAccess:
-    """The login that stands in a resource's inputs, where every number is a float."""
+    """Return the login in a resource's inputs, where every number is a float."""
     return DatabaseAccess(**{**plain, "port": int(plain["port"])})
 
 
 def plain(access: pulumi.Input[DatabaseAccess] | None) -> pulumi.Output[dict[str, Any]] | None:
-    """A login as a secret input."""
+    """Return a login as a secret input."""
     return None if access is None else pulumi.Output.secret(pulumi.Output.from_input(access).apply(asdict))
 
 
@@ -47,7 +47,7 @@ class OrchestrationSchemaProvider(Provider):
 
     @staticmethod
     def _accept_loss(live: "Connection[Any]") -> None:
-        """A schema that is not this program's is given up with all that was recorded, when that is accepted."""
+        """Drop a damaged schema, with every record in it, if that loss is accepted."""
         if DATABASE not in accepted_losses():
             return
         try:
@@ -56,7 +56,7 @@ class OrchestrationSchemaProvider(Provider):
             return
         except SchemaMismatch:
             schema.drop(live)
-            tell("orchestration database: the loss of the record is accepted, it is made anew")
+            tell("orchestration database: the loss of the record is accepted, it is recreated")
 
 
 class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
@@ -95,7 +95,7 @@ class AdmissionProvider(Provider):
 
 
 class Admission(Resource, module="dive", name="Admission"):
-    """Lets the role `deployer(country)`, which exists, work on the rows of its country; `role` is its name."""
+    """Grants the role `deployer(country)` the rows of its country; `role` is its name, and must exist."""
 
     role: pulumi.Output[str]
 

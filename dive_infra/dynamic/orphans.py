@@ -1,7 +1,7 @@
-"""Removes what a deployment of this country has left on the engine that nobody carries on, when it is told which.
+"""Removes Docker objects that an abandoned deployment of this country left, once the operator names its mark.
 
-PREFLIGHT shows it, and refuses to go on beside it. What goes carries our labels and the named mark; a data volume goes
-only when its loss is accepted by name. What the record calls COMPLETE is running for somebody, and is kept.
+PREFLIGHT reports them and does not pass beside them. Only objects with our labels and the named mark are removed; a
+data volume only if its loss is accepted by name. A deployment that is COMPLETE in the record is in use, and is kept.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ class OrphansProvider(Provider):
         for mark in _named(inputs):
             found = marked(names, mark)
             if found:
-                _kept_alive(inputs, mark)
+                _refuse_if_complete(inputs, mark)
             for one in sorted(found, key=lambda o: ("container", "network", "volume").index(o.kind)):
                 _remove(objects.ask(), names, one)
         return names.prefix, {}
@@ -45,7 +45,7 @@ class OrphansProvider(Provider):
 
 
 class Orphans(Resource, module="dive", name="Orphans"):
-    """What other deployments of `names` have left; `mark` is the one that owns what is to stay."""
+    """Orphaned objects of `names`; `mark` is that of this stack, whose objects stay."""
 
     def __init__(
         self,
@@ -65,14 +65,14 @@ class Orphans(Resource, module="dive", name="Orphans"):
 
 
 def _named(inputs: Inputs) -> list[str]:
-    """The marks whose orphans may go in this run; never our own."""
+    """Return the marks whose objects this run may remove; never our own."""
     marks = sorted(name.removeprefix(ORPHANS) for name in removals() if name.startswith(ORPHANS))
     return [mark for mark in marks if mark != inputs["mark"]]
 
 
-def _kept_alive(inputs: Inputs, mark: str) -> None:
+def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
     if not inputs.get("store"):
-        return  # the hub's own record goes with its containers
+        return  # the hub's record is lost with its containers
     current = session(access_of(inputs["store"])).current(inputs["country"])
     if current and current.state == State.COMPLETE:
         raise ProviderError(

@@ -1,4 +1,4 @@
-"""The accounts that a link has made here: they go with it, and those it has lost are cleared away."""
+"""The accounts that a link created in this realm: deleted with the link, and when they have lost it."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 
 
 class PartnerPeopleProvider(Provider):
-    """Inputs: realm, alias of the identity provider, `access` (see `identity.keycloak_admin.Access`)."""
+    """Inputs: realm, alias of the identity provider, `access` (`identity.keycloak_admin.KeycloakAccess`)."""
 
-    deploys = False  # clears away what nobody uses
+    deploys = False  # deletes only accounts that no one can use
     replaces = ("realm", "alias")
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -37,7 +37,7 @@ class PartnerPeopleProvider(Provider):
 
 
 class PartnerPeople(dynamic.Resource, module="dive", name="PartnerPeople"):
-    """What the identity provider `alias` leaves in `realm`."""
+    """The accounts in `realm` that the identity provider `alias` created."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""Stands before a container and asks the engine whether the declared one is there.
+"""The probe before a container: checks that it exists as declared.
 
-Its `generation` is a replacement trigger of the container: one that was removed, or made anew by hand in any other way
-than declared, is replaced by a plain `pulumi up`, which alone would see nothing. What can be mended while the container
-runs is left to its gate.
+Its `generation` is a replacement trigger of the container. A plain `pulumi up` thereby replaces a container that was
+removed, or recreated by hand in another way than declared; Pulumi alone would not notice. What can be repaired while
+the container runs is left to its gate.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ from dive_infra.engines.docker.container_repair import remove
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
 
-_HALF_MADE = "was never let through its gate, as a run ended before"
+_HALF_MADE = "never passed its gate: the run that created it ended before"
 
 
 class ProbeProvider(Provider):
@@ -24,7 +24,7 @@ class ProbeProvider(Provider):
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         client = engine.client()
-        # What an interrupted run made and Pulumi does not know of.
+        # The container of an interrupted run, which is not in Pulumi's state.
         if look(client, inputs["container"]).half_made:
             remove(client, declaration.load(inputs["declared"]))
         return inputs["container"], {"generation": 0}
@@ -33,7 +33,7 @@ class ProbeProvider(Provider):
         client = engine.client()
         now = look(client, before["container"])
         if not now.exists:
-            return "is not there"
+            return "does not exist"
         if now.half_made:
             return _HALF_MADE
         found = differences(client, now.attributes, declaration.load(before["declared"]))
@@ -43,13 +43,13 @@ class ProbeProvider(Provider):
         # A change of the declaration replaces the container by itself; only drift needs the trigger.
         if self.drift_reason(before) is None:
             return {"generation": before["generation"]}
-        # Pulumi removes the container that it made: any other would keep the name, and the ports.
+        # Pulumi deletes only the container in its state; another one would keep the name and the ports.
         remove(engine.client(), declaration.load(inputs["declared"]))
         return {"generation": int(before["generation"]) + 1}
 
 
 class Probe(Resource, module="dive", name="Probe"):
-    """`declared` is a `engines.docker.declaration.Declared` as plain data."""
+    """`declared` is an `engines.docker.declaration.Declared` as plain data."""
 
     generation: pulumi.Output[int]
 

@@ -1,8 +1,8 @@
-"""Stands before a realm and asks whether it is as declared, before anything in it is changed.
+"""The probe before a realm: checks it before an update repairs it, so that preview and update plan the same.
 
-Keycloak's objects are changed by a provider that knows nothing of phases. When the checkpoint behind them is asked, an
-update has mended them already, a preview has not: so what is announced is decided here, by one look for both. A realm
-that is off counts as changed in this run: the deployment begins with it, and the phase is proven anew.
+The Keycloak provider knows no phases. When the checkpoint after the realm is diffed, an update has repaired the realm
+and a preview has not. This probe decides for both. A realm that differs counts as changed in this run: the deployment
+starts here, and the phase is proven again.
 """
 
 from typing import Any
@@ -13,11 +13,10 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import phases, runner
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.checks.spec import Unreadable, dump, load
+from dive_infra.config import timeouts
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict
-
-GLANCE = 5.0  # seconds for the look of a diff: a hundred objects, on a busy machine
 
 
 class RealmProbeProvider(Provider):
@@ -30,20 +29,20 @@ class RealmProbeProvider(Provider):
         try:
             spec = load(Phase.CONFIGURATION, before["spec"])
         except Unreadable:
-            return "was declared by another program"
-        looked = runner.run(phases.quick(spec), GLANCE)
-        self.run.realm_findings[before["spec"]] = looked.findings
-        off = [f for f in looked.findings if f.verdict == Verdict.INVALID and not f.advisory]
+            return "was declared by another version of the program"
+        validation = runner.run(phases.quick(spec), timeouts.DIFF_REALM)
+        self.run.realm_findings[before["spec"]] = validation.findings
+        off = [f for f in validation.findings if f.verdict == Verdict.INVALID and not f.advisory]
         if off:
             more = f", and {len(off) - 1} more" if off[1:] else ""
             return f"{off[0].check}: found {off[0].found}{more}"
-        if looked.verdict == Verdict.UNKNOWN:
-            raise CheckUnknown(next(f.found for f in looked.findings if f.verdict == Verdict.UNKNOWN))
+        if validation.verdict == Verdict.UNKNOWN:
+            raise CheckUnknown(next(f.found for f in validation.findings if f.verdict == Verdict.UNKNOWN))
         return None
 
 
 class RealmProbe(Resource, module="dive", name="RealmProbe"):
-    """`spec` is the `checks.spec.Configuration` that the phase ends with."""
+    """`spec` is the `checks.spec.ConfigurationSpec` of the phase."""
 
     def __init__(
         self, name: str, realm: str, spec: pulumi.Input[Any], opts: pulumi.ResourceOptions | None = None

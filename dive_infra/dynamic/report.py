@@ -1,4 +1,4 @@
-"""Keeps the verification report as it was written: a file that anybody may edit or remove, and that decides nothing."""
+"""The verification report as a file, restored when it was edited or removed; no check reads it."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 
 class ReportProvider(Provider):
-    deploys = False  # a file for people and tools; the proof is the record's
+    deploys = False  # for people and tools; the proof is in the record
     replaces = ("path",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -19,15 +19,15 @@ class ReportProvider(Provider):
         return inputs["path"], {}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        told = report.judge(Path(before["path"]), before["text"])
-        return f"{before['path']} {told}, so it is ignored and written anew" if told else None
+        found = report.judge(Path(before["path"]), before["text"])
+        return f"{before['path']} {found}, so it is ignored and written anew" if found else None
 
     def delete_resource(self, before: Inputs) -> None:
         Path(before["path"]).unlink(missing_ok=True)
 
 
 class ReportFile(Resource, module="dive", name="Report"):
-    """`text` is the report as VERIFICATION has made it, `path` where it is, relative to the program."""
+    """`text` is the report of VERIFICATION, `path` its file, relative to the program."""
 
     def __init__(
         self,

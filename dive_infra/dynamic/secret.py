@@ -1,4 +1,4 @@
-"""A generated secret: made once, kept in the stack's encrypted state, shown nowhere."""
+"""A generated secret: created once, stored only in the stack's encrypted state."""
 
 import pulumi
 from pulumi.dynamic import Resource

@@ -1,4 +1,4 @@
-"""The seed data of a country as a resource: every document compared in each diff, only what is off is written."""
+"""The seed data of a country: compared in each diff; only documents that differ are written."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class SeedProvider(Provider):
 
 
 class Seed(Resource, module="dive", name="Seed"):
-    """`counts`: collection -> documents of the seed. `kas_key` (PEM, public) is what documents are sealed for."""
+    """`counts`: collection -> documents of the seed; documents are sealed for `kas_key` (PEM, public)."""
 
     counts: pulumi.Output[dict[str, int]]
 

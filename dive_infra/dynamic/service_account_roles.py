@@ -1,4 +1,4 @@
-"""Exactly these administrator's roles for a service account, live; one too many is drift as well."""
+"""The administrative roles of a service account: exactly these; one more is drift, too."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from dive_infra.identity.service_accounts import roles, set_roles
 
 
 class ServiceAccountRolesProvider(Provider):
-    """Inputs: realm, client_id, roles (names of `realm-management`), `access` (see `identity.keycloak_admin.Access`).
+    """Inputs: realm, client_id, roles (names of `realm-management`), `access` (`keycloak_admin.KeycloakAccess`).
 
-    What is given goes with the account, so removal has nothing to do.
+    The roles are deleted with the account, so a delete does nothing.
     """
 
     replaces = ("realm", "client_id")

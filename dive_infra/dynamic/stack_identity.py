@@ -1,4 +1,4 @@
-"""What tells this deployment from another of the same country: an id that lives in the stack's state alone."""
+"""The identity of a deployment: an id that exists only in the stack's state."""
 
 import secrets
 
@@ -18,9 +18,9 @@ class StackIdentityProvider(Provider):
 
 
 class StackIdentity(Resource, module="dive", name="StackIdentity"):
-    """`mark` (`fra-1b2c3d4e`) stands on everything on the engine that this stack owns, as the label `dive.stack`.
+    """`mark` (`fra-1b2c3d4e`) is the label `dive.stack` of every Docker object that this stack owns.
 
-    A second checkout with a state of its own has another one, and is refused by PREFLIGHT.
+    A second checkout has its own state and so another mark; PREFLIGHT refuses it.
     """
 
     mark: pulumi.Output[str]

@@ -1,4 +1,4 @@
-"""The coalition's CA as a file beside the state, for providers that take a path (Postgres)."""
+"""The coalition's CA as a file, for providers that need a path (Postgres)."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 
 
 class TrustProvider(Provider):
-    deploys = False  # a file for tools, of no country
+    deploys = False  # a local file
     replaces = ("path",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -23,7 +23,7 @@ class TrustProvider(Provider):
     def drift_reason(self, before: Inputs) -> str | None:
         path = Path(before["path"])
         if not path.exists():
-            return f"{path} is not there"
+            return f"{path} does not exist"
         return None if path.read_text() == before["certificate"] else f"{path} differs from the CA"
 
     def delete_resource(self, before: Inputs) -> None:

@@ -1,7 +1,7 @@
-"""Keeps a realm free of what nobody declared and no refresh can see (`identity.undeclared`).
+"""Removes from a realm what is not declared and no refresh can see (`identity.undeclared`).
 
-What stands in a declared object is put right by any update. An object of its own is shown by the validator and removed
-when the environment of one run names it: it may be somebody's.
+An undeclared part of a declared object is repaired by any update. A whole undeclared object is reported by the
+validator, and removed only when the environment of a run names it: it may have an owner.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from dive_infra.identity.undeclared import Loose, loose
 
 
 class UndeclaredProvider(Provider):
-    """Inputs: country, namespace, partners (codes), `access` (see `identity.keycloak_admin.Access`)."""
+    """Inputs: country, namespace, partners (codes), `access` (`identity.keycloak_admin.KeycloakAccess`)."""
 
     replaces = ("country", "namespace")
 
@@ -28,7 +28,7 @@ class UndeclaredProvider(Provider):
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
                 found.mend()
-                tell(f"{found.what}: not as declared, put right")
+                tell(f"{found.what}: was not as declared, repaired")
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -36,12 +36,12 @@ class UndeclaredProvider(Provider):
             try:
                 due = _due(admin, before)
             except NotFound:
-                return None  # without a realm there is nothing in it: the validator tells
+                return None  # the validator reports a missing realm
         return "; ".join(f"{found.what}: not as declared" for found in due) or None
 
 
 class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
-    """What stands undeclared in the realm of `names`. Must depend on all that is declared there."""
+    """What is undeclared in the realm of `names`; it must depend on everything that is declared there."""
 
     def __init__(
         self,

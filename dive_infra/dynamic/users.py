@@ -1,4 +1,4 @@
-"""The test users of a country as a resource: made with fixed ids, looked at in each diff, mended where they are off."""
+"""The test users of a country: created with fixed ids, compared in each diff, repaired where they differ."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ from dive_infra.results.remedy import Remedy
 
 
 class TestUsersProvider(Provider):
-    """Inputs: country, namespace, domain; `access` (`identity.keycloak_admin.Access`); `password`, one for all six."""
+    """Inputs: country, namespace, domain; `access` (`keycloak_admin.KeycloakAccess`); `password` of all six."""
 
     replaces = ("country", "namespace", "domain")
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        return f"{inputs['namespace']}/{inputs['country']}", self._mended(inputs, reset=True)
+        return f"{inputs['namespace']}/{inputs['country']}", self._repair(inputs, reset=True)
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
-        return self._mended(inputs, reset=inputs["password"] != before.get("password"))
+        return self._repair(inputs, reset=inputs["password"] != before.get("password"))
 
     def delete_resource(self, before: Inputs) -> None:
         with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
@@ -35,7 +35,7 @@ class TestUsersProvider(Provider):
             off = [f for f in users.compare_users(admin, Names.of_plain(before)) if f.verdict != Verdict.VALID]
         return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
 
-    def _mended(self, inputs: Inputs, reset: bool) -> Outputs:
+    def _repair(self, inputs: Inputs, reset: bool) -> Outputs:
         names = Names.of_plain(inputs)
         if not strong(inputs["password"]):
             raise ProviderError(

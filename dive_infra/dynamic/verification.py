@@ -1,4 +1,4 @@
-"""Ends a deployment: real logins and decisions, written to a report and recorded as the checkpoint of VERIFICATION."""
+"""The checkpoint of VERIFICATION, which ends a deployment: real logins and decisions, written to a report."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec
+from dive_infra.config import timeouts
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs
@@ -26,8 +27,6 @@ from dive_infra.results.remedy import Remedy
 
 Answered = TypeVar("Answered")
 
-SETTLE = 90.0  # seconds in which policy data reaches every policy engine, and identity providers each other's keys
-
 _PROVES = Remedy.update(detail="proves it again")
 
 
@@ -40,10 +39,10 @@ class VerificationProvider(CheckpointProvider):
         return name, {**outputs, "report": text, "status": "success"}
 
     def prove(self, spec: Any) -> Validation:
-        return runner.settle(self.checks(spec), SETTLE, again=(Verdict.INVALID, Verdict.UNKNOWN))
+        return runner.settle(self.checks(spec), timeouts.VERIFICATION_PROOF, again=(Verdict.INVALID, Verdict.UNKNOWN))
 
-    def glance(self, spec: Any, before: Inputs) -> list[Check]:
-        from dive_infra.checks import verification  # with every client library: only where it acts
+    def quick_checks(self, spec: Any, before: Inputs) -> list[Check]:
+        from dive_infra.checks import verification  # loads every client library
 
         age = Check(f"it was proven at most {spec.max_age:g} s ago", DUE, lambda: _age(spec, before))
         state = Check("the record says COMPLETE", "state", lambda: _complete(before), subject="state in the record")
@@ -51,10 +50,10 @@ class VerificationProvider(CheckpointProvider):
         links = Check(sentence, "links", lambda: _linked(spec, before), subject="logins over the links")
         return [*verification.quick(spec), age, state, links]
 
-    def proven(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
+    def after_proof(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
         report.write(report.text(report.make(spec, validation, this_run().id)), Path(spec.report))
 
-    def recorded(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
+    def after_record(self, store: Store, inputs: Inputs, spec: Any, validation: Validation) -> None:
         from dive_infra.checks import verification
 
         for visit in verification.visited(spec, validation):
@@ -62,17 +61,17 @@ class VerificationProvider(CheckpointProvider):
         store.release(inputs["country"])  # the last phase: the deployment has ended
 
     def delete_resource(self, before: Inputs) -> None:
-        # By itself: the specification may be of an older program, as may be a state without this.
+        # From the outputs: an older program may have written the specification, or a state without a path.
         if path := before.get("path"):
             Path(path).unlink(missing_ok=True)
         super().delete_resource(before)
 
 
 class VerificationCheckpoint(Resource, module="dive", name="Verification"):
-    """Proves the country of `names` and its links; `after` are the `completed` of the phases before it.
+    """The proof of the country of `names` and its links; `after` are the `completed` of the phases before it.
 
-    It is proven again when one of them was done again, when the last proof is older than the specification's `max_age`,
-    and when a cheap look shows something wrong. `report` is the report's JSON text, `completed` the time (ISO 8601).
+    It is proven again if one of them ran again, if the last proof is older than the specification's `max_age`, or if a
+    quick check fails. `report` is the report's JSON text, `completed` the time (ISO 8601).
     """
 
     evidence: pulumi.Output[str]
@@ -99,7 +98,7 @@ class VerificationCheckpoint(Resource, module="dive", name="Verification"):
 
 
 def _complete(before: Inputs) -> str:
-    """What was changed without reaching the end, by a run that was interrupted or failed, is proven anew."""
+    """Return the state in the record; a run that was interrupted or failed left another one, and is proven again."""
     current = _ask(before, lambda store: store.current(before["country"]))
     if current is None or current.state != State.COMPLETE:
         raise CheckFailed(current.state if current else "no record", State.COMPLETE, _PROVES)
@@ -107,7 +106,7 @@ def _complete(before: Inputs) -> str:
 
 
 def _linked(spec: VerificationSpec, before: Inputs) -> str:
-    """Of each link that this country's own deployment has to prove, both ways."""
+    """Return how many links are proven; this country's deployment proves each of its links both ways."""
     here = spec.own.names.country.code
     known = _ask(before, lambda store: store.ask(lambda connection: overview(connection, here))).links
     active = {(link.source, link.target) for link in known if link.status == "ACTIVE" and link.age is not None}
@@ -129,7 +128,7 @@ def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
 
 
 def _age(spec: VerificationSpec, before: Inputs) -> str:
-    """By the database's clock."""
+    """Return the age of the proof, by the database's clock."""
     seconds = _ask(before, lambda store: store.age(before["country"], Phase.VERIFICATION))
     if seconds is None or seconds > spec.max_age:
         last = "no proof is recorded" if seconds is None else f"it was proven {seconds:.0f} s ago"

@@ -1,4 +1,4 @@
-"""What the six phases share: the country they deploy, their place in the row, and the checkpoint at their end."""
+"""What the six phases share: the country that they deploy, their order, and the checkpoint that ends each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
 
 @dataclass(frozen=True)
 class Context:
-    """The country that a stack deploys. `stack` is the stack's name, written on what it owns."""
+    """The country that a stack deploys. `stack` is the stack's name, part of the label of everything that it owns."""
 
     settings: Settings
     stack: str
-    grant: Grant | None = None  # what the hub gave to a spoke
+    grant: Grant | None = None  # of a spoke, from the hub
 
     @cached_property
     def names(self) -> Names:
@@ -43,7 +43,7 @@ class Context:
         return services(self.names, self.hub, self.settings.partners, self.settings.images)
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
-        """This country's login at the orchestration database, which is the hub's."""
+        """Return this country's login at the orchestration database, which the hub runs."""
         hub = self.hub
         user = OWNER if self.is_hub else deployer(self.names.country.code)
         return secret(
@@ -53,7 +53,7 @@ class Context:
         )
 
     def administrator(self, client_secret: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
-        """The fields of `identity.keycloak_admin.Access` to this country's Keycloak."""
+        """Return the fields of `identity.keycloak_admin.KeycloakAccess` to this country's Keycloak."""
         url = f"https://{LOOPBACK}:{self.names.port('keycloak')}"
         return secret(
             pulumi.Output.all(client_secret, ca).apply(
@@ -63,12 +63,12 @@ class Context:
 
     @property
     def trust_file(self) -> str:
-        """Where providers of this stack find the coalition's CA, relative to the program."""
+        """Return the path of the coalition's CA for this stack's providers, relative to the program."""
         return f".dive/{self.names.prefix}-ca.pem"
 
 
 class PhaseComponent(pulumi.ComponentResource):
-    """A phase starts when the checkpoint of the one before it is there, and ends with its own."""
+    """A phase: it waits for the checkpoint of the phase before it, and ends with its own."""
 
     checkpoint: Checkpoint | VerificationCheckpoint
 
@@ -79,12 +79,12 @@ class PhaseComponent(pulumi.ComponentResource):
 
     @property
     def end(self) -> pulumi.Resource:
-        """Behind which all of the phase stands."""
+        """Return the last resource of the phase."""
         return self.checkpoint
 
     @property
     def completed(self) -> pulumi.Output[str]:
-        """When the phase was last completed: changes when it is done again."""
+        """Return when the phase was last completed (ISO 8601); it changes whenever the phase runs."""
         return self.checkpoint.completed
 
     def child(self) -> pulumi.ResourceOptions:

@@ -1,4 +1,4 @@
-"""CONFIGURATION: the realm, and the link to the hub or the access that the hub lends for it."""
+"""CONFIGURATION: the realm, and at a spoke the link to the hub, at the hub the accounts that manage links."""
 
 import pulumi
 import pulumi_keycloak as keycloak
@@ -25,10 +25,10 @@ class ConfigurationPhase(PhaseComponent):
     def __init__(self, context: Context, after: DeploymentPhase, base: InitializationPhase) -> None:
         super().__init__(context, "configuration", after)
         names = context.names
-        # The provider logs in late, and not in previews.
+        # Known once Keycloak is healthy; the provider logs in with its first request, so not in a preview.
         server = after.services["keycloak"].ready.apply(lambda host: f"https://{host}:{names.port('keycloak')}")
         own = self._login("keycloak", server, "master", DEPLOYER, base.secrets["keycloak-admin"], base.ca)
-        # What stands in the realm goes with its database: nothing to ask a server that is gone.
+        # Deleted with Keycloak's database, without asking a server that may be gone.
         kept = self.in_keycloak = after.in_keycloak
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
         accounts = self._accounts(context, base)
@@ -89,7 +89,7 @@ class ConfigurationPhase(PhaseComponent):
 
     @staticmethod
     def _accounts(context: Context, base: InitializationPhase) -> dict[str, pulumi.Input[str]]:
-        """The accounts that manage links, with their secrets: all of them at the hub, its own at a spoke."""
+        """Return the accounts that manage links, with their secrets: all of them at the hub, its own at a spoke."""
         names = context.names
         if not context.is_hub:
             return {link_account(names): base.secrets["link-admin"]}

@@ -1,4 +1,4 @@
-"""DEPLOYMENT: the containers, each as soon as those that it needs are healthy, and the databases in Postgres."""
+"""DEPLOYMENT: the containers, each once those that it needs are healthy, and the databases in Postgres."""
 
 from typing import Any
 
@@ -102,7 +102,7 @@ class DeploymentPhase(PhaseComponent):
 
     @staticmethod
     def _material(service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
-        """Of its own secrets alone: what is new or unknown among the others is no change of this service."""
+        """Return what its files are written from: its own secrets only, as a change of another must not change it."""
         certificate = after.certificate
         secrets = {name: after.secrets[name] for name in service.secrets}
         return secret(
@@ -117,7 +117,7 @@ class DeploymentPhase(PhaseComponent):
         return found
 
     def _orchestration(self, after: InitializationPhase) -> list[pulumi.Resource]:
-        """The orchestration database's schema, and a login in it for each country that the hub approves."""
+        """Create the schema of the orchestration database, and a login for each country that the hub approves."""
         schema = OrchestrationSchema(
             "orchestration",
             after.store,
@@ -138,14 +138,14 @@ class DeploymentPhase(PhaseComponent):
                     f"admission-{code.lower()}",
                     code,
                     after.store,
-                    # On the role itself too: `logins` stays when a country leaves, and its rights go before its role.
+                    # Also on the role: `logins` stays when a country leaves; its rights are revoked before its role.
                     self.inside(after, schema, logins, role),
                 )
             )
         return made
 
     def inside(self, after: InitializationPhase, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
-        """Options of what stands in this country's Postgres: it goes with its volume, nobody has to be asked."""
+        """Return the options of what is stored in this country's Postgres, which is deleted with the volume."""
         options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
         return pulumi.ResourceOptions.merge(options, after.storage.inside("postgres"))
 

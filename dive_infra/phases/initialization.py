@@ -1,4 +1,4 @@
-"""INITIALIZATION: what the services stand on: networks, data volumes, secrets, certificates, images."""
+"""INITIALIZATION: networks, data volumes, secrets, certificates and images, which services need."""
 
 import pulumi
 
@@ -21,7 +21,7 @@ from dive_infra.phases.preflight import PreflightPhase
 class InitializationPhase(PhaseComponent):
     """`secrets` (own and granted), `certificate`, `networks`, `storage` and `images` of the country.
 
-    The hub, which has no grant, makes the coalition's authority and the `grants` of the countries it approves.
+    The hub has no grant: it creates the coalition's authority, and the `grants` of the countries that it approves.
     """
 
     def __init__(self, context: Context, after: PreflightPhase) -> None:
@@ -62,7 +62,7 @@ class InitializationPhase(PhaseComponent):
                 certificate=self.certificate.chain,
                 ca=self.ca,
                 stack=stack,
-                # So another approved country is another declaration, which is proven anew.
+                # A newly approved country changes the declaration, so the phase is proven again.
                 issuers={code: made.issuer.chain for code, made in self.grants.items()},
             ).apply(
                 lambda found: spec.InitializationSpec(

@@ -1,4 +1,4 @@
-"""PREFLIGHT: may this country be deployed here and now? Declares nothing that lasts."""
+"""PREFLIGHT: whether this country may be deployed here and now. It declares no lasting resource."""
 
 from typing import Any
 
@@ -14,11 +14,11 @@ from dive_infra.phases.base import Context, PhaseComponent
 
 
 class PreflightPhase(PhaseComponent):
-    """At a spoke the login at the hub's orchestration database proves that the hub is up and approves the country."""
+    """A spoke's login at the hub's orchestration database proves that the hub runs and approves the country."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, "preflight", None)
-        # Read by every phase: the label of all that this stack owns.
+        # The label of everything that this stack owns, in every phase.
         self.mark = StackIdentity("identity", context.stack, self.child()).mark
 
         granted: list[pulumi.Output[Any]] = []

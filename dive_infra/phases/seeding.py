@@ -1,4 +1,4 @@
-"""SEEDING: the people of the country, and the data that its services and policies work with."""
+"""SEEDING: the test users of the country, and the data of its services and policies."""
 
 import pulumi
 
@@ -14,7 +14,7 @@ from dive_infra.phases.initialization import InitializationPhase
 
 
 class SeedingPhase(PhaseComponent):
-    """`test_users`: who can log in."""
+    """`test_users`: the names of the users who can log in."""
 
     def __init__(self, context: Context, after: ConfigurationPhase, base: InitializationPhase) -> None:
         super().__init__(context, "seeding", after)

@@ -1,4 +1,4 @@
-"""VERIFICATION: people of each country log in at the other, and are permitted and denied what the policy says."""
+"""VERIFICATION: users log in at home and over the links, and the policy permits and denies as it should."""
 
 import pulumi
 

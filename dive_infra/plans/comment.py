@@ -1,12 +1,12 @@
-"""A plan as a comment on a pull request (GitHub's Markdown)."""
+"""Renders plans as a comment on a pull request, in GitHub's Markdown."""
 
 import html
 from collections.abc import Sequence
 
 from dive_infra.plans.plan import OPERATIONS, Operation, PhasePlan, PlannedChange, UpdatePlan
 
-LIMIT = 65_536  # characters that GitHub takes
-_CUT = "… the rest of the diff is cut here, as a comment holds no more; the whole: `{command}` without `--yes`"
+LIMIT = 65_536  # characters, GitHub's maximum
+_CUT = "… the diff is cut here, as a comment can hold no more; all of it: `{command}` without `--yes`"
 
 SIGNS: dict[Operation, str] = {"create": "+", "update": "~", "replace": "±", "delete": "−"}
 _WORDS: dict[Operation, str] = {
@@ -16,29 +16,29 @@ _WORDS: dict[Operation, str] = {
     "delete": "to delete",
 }
 SITUATIONS = {
-    "live": "Looked at the live system.",
-    "state": "Planned from the state: not everything could be looked at.",
-    "fresh": "There is no state to plan from: this is a first deployment.",
+    "live": "Checked against the live system.",
+    "state": "Planned from the state: not everything could be checked.",
+    "fresh": "No state exists: this is a first deployment.",
 }
 _MARKS = {"skipped": "✓ skipped", "unknown": "? kept", "again": "↻ proven again", "new": "+ new"}
 
 
 def headline(plan: UpdatePlan) -> str:
-    """`3 to update, 1 to replace, 158 unchanged`, or why there is no such count."""
+    """Return `3 to update, 1 to replace, 158 unchanged`, or that the plan failed."""
     if plan.result == "failed":
         return "the plan failed"
-    told = [f"{plan.changes.get(o, 0)} {_WORDS[o]}" for o in OPERATIONS if plan.changes.get(o, 0)]
+    shown = [f"{plan.changes.get(o, 0)} {_WORDS[o]}" for o in OPERATIONS if plan.changes.get(o, 0)]
     kept = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
-    return ", ".join([*(told or ["nothing to do"]), *kept])
+    return ", ".join([*(shown or ["nothing to do"]), *kept])
 
 
 def markdown(plans: Sequence[UpdatePlan]) -> str:
-    """The comment on these countries, at most `LIMIT` characters: the diff is cut first."""
+    """Return the comment on these countries, at most `LIMIT` characters; the diffs are cut first."""
     heads = [_head(plan) for plan in plans]
     room = LIMIT - sum(map(len, heads)) - 2 * len(plans)
     share = max(0, room // max(1, len(plans)))
     text = "\n".join(head + _diff(plan, share) for head, plan in zip(heads, plans, strict=True))
-    return text if len(text) <= LIMIT else text[: LIMIT - 80] + "\n\n… cut here: a comment holds no more\n"
+    return text if len(text) <= LIMIT else text[: LIMIT - 80] + "\n\n… cut here: a comment can hold no more\n"
 
 
 def _head(plan: UpdatePlan) -> str:
@@ -60,9 +60,9 @@ def _head(plan: UpdatePlan) -> str:
 def _block(errors: Sequence[str]) -> list[str]:
     if not errors:
         return []
-    told = "\n".join(errors)
-    fence = _fence(told)
-    return [fence, told, fence, ""]
+    shown = "\n".join(errors)
+    fence = _fence(shown)
+    return [fence, shown, fence, ""]
 
 
 def _cell(phase: PhasePlan) -> str:
@@ -80,30 +80,30 @@ def _because(change: PlannedChange) -> str:
 
 
 def _text(words: str) -> str:
-    """As it is, also where a value looks like Markdown, HTML or somebody's name."""
-    told = html.escape(words, quote=False).replace("\n", "<br>")
+    """Return the text escaped: a value may look like Markdown, HTML or a user to notify."""
+    shown = html.escape(words, quote=False).replace("\n", "<br>")
     for sign, code in {"|": "&#124;", "@": "&#64;", "`": "&#96;", "*": "&#42;", "_": "&#95;", "[": "&#91;"}.items():
-        told = told.replace(sign, code)
-    return told
+        shown = shown.replace(sign, code)
+    return shown
 
 
 def _diff(plan: UpdatePlan, room: int) -> str:
-    """The whole diff, folded; cut, and saying so, where it is longer than `room` characters."""
+    """Return the folded diff; beyond `room` characters it is cut, and says so."""
     if not plan.all_changes:
         return ""
-    told = "\n".join(line for change in plan.all_changes for line in diff(change))
-    fence = _fence(told)
+    shown = "\n".join(line for change in plan.all_changes for line in diff(change))
+    fence = _fence(shown)
     before, after = f"\n<details><summary>The whole diff</summary>\n\n{fence}diff\n", f"\n{fence}\n\n</details>\n"
-    if len(before) + len(told) + len(after) > room:
+    if len(before) + len(shown) + len(after) > room:
         cut = _CUT.format(command=plan.command)
         kept = max(0, room - len(before) - len(after) - len(cut) - 2)
-        told = told[:kept].rpartition("\n")[0]
+        shown = shown[:kept].rpartition("\n")[0]
         after = f"\n{fence}\n\n{cut}\n</details>\n"
-    return before + told + after
+    return before + shown + after
 
 
 def diff(change: PlannedChange) -> list[str]:
-    """One resource as lines of a diff, each with its sign in front."""
+    """Return one resource as the lines of a diff."""
     sign = {"create": "+", "delete": "-"}.get(change.operation, "!")
     lines = [f"{sign} {change.operation} {change.kind} {change.name}"]
     for d in change.differences:
@@ -113,7 +113,7 @@ def diff(change: PlannedChange) -> list[str]:
 
 
 def _fence(text: str) -> str:
-    """More backticks than stand in the text."""
+    """Return more backticks than the text has in a row."""
     longest = max((len(run) for run in _runs(text)), default=0)
     return "`" * max(3, longest + 1)
 

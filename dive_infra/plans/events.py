@@ -1,4 +1,4 @@
-"""Reads the events that `pulumi preview` tells (one JSON object a line) into a plan."""
+"""Reads the events of `pulumi preview --json` (one JSON object per line) into a plan."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from dive_infra.plans.plan import Operation, PhasePlan, PlannedChange, PropertyC
 from dive_infra.plans.provider_messages import ProviderMessage
 from dive_infra.results.text import first_line
 
-# What the engine does -> what becomes of the resource; the three steps of a replacement are one.
+# Step of the engine -> operation in the plan; the three steps of a replacement are one operation.
 _OPERATIONS: Mapping[str, Operation] = {
     "create": "create",
     "update": "update",
@@ -23,23 +23,23 @@ _OPERATIONS: Mapping[str, Operation] = {
 }
 _UNTOUCHED = ("same", "read")
 
-# Kind of resource -> the data that goes with it.
+# Kind of resource -> the data that is lost with it.
 HOLDS: Mapping[str, str] = {
     "DataVolume": "a data volume",
     "Contents": "everything in a data volume",
     "Volume": "a volume",
     "Database": "a database with all its tables",
-    "Realm": "a realm with its people, sessions and links",
-    "User": "a person's account",
+    "Realm": "a realm with its users, sessions and links",
+    "User": "a user's account",
     "TestUsers": "the accounts of the test users",
-    "PartnerPeople": "the accounts that came by the link",
+    "PartnerPeople": "the accounts that the link created",
     "Seed": "the documents",
     "OrchestrationSchema": "the record of deployments",
     "Secret": "a generated secret, and what only it opens",
     "StackIdentity": "the mark by which a stack knows what it owns",
 }
 
-# Property -> what a reader knows it as.
+# Property -> its name in the plan.
 _WORDS: Mapping[str, str] = {
     "after": "the phases before it",
     "container_id": "its container",
@@ -57,8 +57,8 @@ _LONGEST = 400  # characters of a value
 
 
 @dataclass
-class _Heard:
-    """What the events say, before it is put in order."""
+class _Output:
+    """What the events hold, by kind and in their order."""
 
     steps: dict[str, list[Mapping[str, Any]]] = field(default_factory=dict[str, list[Mapping[str, Any]]])
     untouched: set[str] = field(default_factory=set[str])
@@ -68,12 +68,12 @@ class _Heard:
 
 
 def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: bool, seconds: float) -> UpdatePlan:
-    """The plan that the output of `pulumi preview --json`, streamed, tells."""
-    heard = _hear(lines)
-    reasons = _reasons(heard)
-    changes = [_change(urn, steps, reasons) for urn, steps in heard.steps.items()]
-    phases = [_phase(phase, heard, changes) for phase in Phase] if heard.steps or heard.untouched else []
-    blind = any(m.about in ("unknown", "unchecked") for m in heard.messages)
+    """Return the plan in the streamed output of `pulumi preview --json`."""
+    output = _read(lines)
+    reasons = _reasons(output)
+    changes = [_change(urn, steps, reasons) for urn, steps in output.steps.items()]
+    phases = [_phase(phase, output, changes) for phase in Phase] if output.steps or output.untouched else []
+    blind = any(m.about in ("unknown", "unchecked") for m in output.messages)
     situation: Situation = "fresh" if fresh else "state" if blind else "live"
     return UpdatePlan(
         country=country,
@@ -81,52 +81,52 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         result="failed" if failed else "planned",
         situation=situation,
         changes=counted(changes),
-        unchanged=len(heard.untouched - heard.steps.keys()),
+        unchanged=len(output.untouched - output.steps.keys()),
         phases=phases,
         others=[c for c in changes if _phase_of(c.urn) is None],
-        # What Pulumi calls an error and goes on is a note: a plugin that ended before it was told to.
-        notes=[*heard.notes, *([] if failed else map(first_line, heard.errors))],
-        errors=heard.errors if failed else [],
+        # An error of a preview that succeeds is a note, for example a plugin that exited early.
+        notes=[*output.notes, *([] if failed else map(first_line, output.errors))],
+        errors=output.errors if failed else [],
         seconds=round(seconds, 1),
     )
 
 
-def _hear(lines: Iterable[str]) -> _Heard:
-    heard, said = _Heard(), list[str]()
+def _read(lines: Iterable[str]) -> _Output:
+    output, printed = _Output(), list[str]()
     for event in _events(lines):
         step = event.get("resourcePreEvent", {}).get("metadata")
         if step and _lasts(step):
             if step["op"] in _OPERATIONS:
-                heard.steps.setdefault(step["urn"], []).append(step)
+                output.steps.setdefault(step["urn"], []).append(step)
             elif step["op"] in _UNTOUCHED:
-                heard.untouched.add(step["urn"])
+                output.untouched.add(step["urn"])
         if judged := event.get("policyEvent"):
-            violated = heard.errors if judged["enforcementLevel"] == "mandatory" else heard.notes
+            violated = output.errors if judged["enforcementLevel"] == "mandatory" else output.notes
             violated.append(_violation(judged))
         diagnostic = event.get("diagnosticEvent", {})
         message = _plain(diagnostic.get("message", ""))
         match diagnostic.get("severity"):
             case "error":
-                heard.errors.append(message.strip())
+                output.errors.append(message.strip())
             case "warning":
-                heard.notes.append(message.strip())
+                output.notes.append(message.strip())
             case "info" | "info#err":
-                said.append(message)
-    heard.messages = list(provider_messages.parse("".join(said)))
-    if unchecked := [m.of for m in heard.messages if m.about == "unchecked"]:
-        # Each of them names a cause of its own; their phases show the causes.
-        heard.notes.append(f"could not be checked, kept as it was: {', '.join(unchecked)}")
-    return heard
+                printed.append(message)
+    output.messages = list(provider_messages.parse("".join(printed)))
+    if unchecked := [m.of for m in output.messages if m.about == "unchecked"]:
+        # One note for all of them: the phases show the causes.
+        output.notes.append(f"could not be checked, kept as it was: {', '.join(unchecked)}")
+    return output
 
 
 def _violation(judged: Mapping[str, Any]) -> str:
-    """What a rule of `policy/` found; why there is such a rule is in docs/reference/policies.md."""
+    """Return what a rule of `policy/` found; docs/reference/policies.md gives the reasons of the rules."""
     name = judged["resourceUrn"].rpartition("::")[2]
     return f"{name} breaks the rule {judged['policyName']}: {first_line(_plain(judged['message']))}"
 
 
 def _lasts(step: Mapping[str, Any]) -> bool:
-    """Components only group what is in them."""
+    """Return whether the step is about a resource; a component only groups resources."""
     return bool((step.get("new") or step.get("old") or {}).get("custom"))
 
 
@@ -137,22 +137,22 @@ def _events(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
 
 
 def _plain(message: str) -> str:
-    """Without the engine's marks for colours."""
+    """Return the message without the engine's colour marks."""
     return re.sub(r"<\{%.*?%\}>", "", message)
 
 
-def _reasons(heard: _Heard) -> dict[str, list[str]]:
-    """urn -> why it is changed; what is told of one resource of a component counts for those beside it too."""
-    by_id = {m.of: m.what for m in heard.messages if m.about == "drifted"}
+def _reasons(output: _Output) -> dict[str, list[str]]:
+    """Return URN -> why it changes. A reason for one resource counts for the others of its component too."""
+    by_id = {m.of: m.what for m in output.messages if m.about == "drifted"}
     found: dict[str, list[str]] = {}
     beside: dict[str, list[str]] = {}
-    for urn, steps in heard.steps.items():
+    for urn, steps in output.steps.items():
         state = steps[0].get("old") or {}
         why = by_id.get(f"{_kind(urn)} {state.get('id')}")
         if why:
             found[urn] = [why]
             beside.setdefault(_parent(steps), []).append(why)
-    for urn, steps in heard.steps.items():
+    for urn, steps in output.steps.items():
         if urn not in found and (shared := beside.get(_parent(steps))):
             found[urn] = list(dict.fromkeys(shared))
     return found
@@ -163,11 +163,11 @@ def _parent(steps: list[Mapping[str, Any]]) -> str:
     return str(state.get("parent", ""))
 
 
-def _phase(phase: Phase, heard: _Heard, changes: list[PlannedChange]) -> PhasePlan:
+def _phase(phase: Phase, output: _Output, changes: list[PlannedChange]) -> PhasePlan:
     own = [c for c in changes if _phase_of(c.urn) == phase]
     verdicts: tuple[Literal["again", "unknown", "skipped"], ...] = ("again", "unknown", "skipped")
     for about in verdicts:
-        if message := next((m for m in heard.messages if m.about == about and m.of == phase), None):
+        if message := next((m for m in output.messages if m.about == about and m.of == phase), None):
             return PhasePlan(phase=phase, verdict=about, evidence=_evidence(message.what), changes=own)
     ends = [c for c in own if c.kind in ("Checkpoint", "Verification") and c.operation == "create"]
     reason = "" if ends or not own else "depends on what is changed before it"
@@ -175,7 +175,7 @@ def _phase(phase: Phase, heard: _Heard, changes: list[PlannedChange]) -> PhasePl
 
 
 def _evidence(what: str) -> str:
-    """As it was told, the properties of a checkpoint by their words."""
+    """Return the evidence or the reason, with the changed properties by their names in the plan."""
     listed = what.removeprefix("changed: ")
     return f"changed: {_worded(listed.split(', '))}" if listed != what else what
 
@@ -186,7 +186,7 @@ def _phase_of(urn: str) -> Phase | None:
 
 
 def _kind(urn: str) -> str:
-    """`DataVolume`: the last word of the type."""
+    """Return the last word of the type: `DataVolume`."""
     return urn.split("::")[2].rpartition("$")[2].rpartition(":")[2]
 
 
@@ -214,7 +214,7 @@ def _worded(keys: Iterable[str]) -> str:
 
 
 def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
-    """A change of which nothing can be shown; why a phase is proven again stands above its checkpoint."""
+    """Return the reason of a change with no property to show. A phase shows the reason for its checkpoint."""
     inputs = json.dumps((step.get("new") or {}).get("inputs"))
     silent = operation in ("create", "delete") or _kind(step["urn"]) in ("Checkpoint", "Verification")
     return [] if silent or _SECRET not in inputs else ["changed: a property that is kept secret"]
@@ -225,7 +225,7 @@ def _differences(step: Mapping[str, Any]) -> list[PropertyChange]:
     after = (step.get("new") or {}).get("inputs") or {}
     found = list(_compared("", before, after))
     seen = {re.split(r"[.\[]", d.path)[0] for d in found}
-    # Two secrets look the same; the engine knows that they are not.
+    # Two secrets are shown alike; only the engine knows that they differ.
     hidden = [k for k in step.get("diffs") or [] if k not in (*seen, *_INTERNAL) and (k in before or k in after)]
     return [*found, *(PropertyChange(path=k, before=_shown(before.get(k)), after=_shown(after.get(k))) for k in hidden)]
 

@@ -1,6 +1,6 @@
-"""The plan of an update as data, for people and for gates; its JSON schema stands in `schemas/preview.json`.
+"""The plan of an update as data, for people and for CI; its JSON schema is `schemas/preview.json`.
 
-Nothing in it is secret: Pulumi puts `[secret]` in the place of every one, and what is not known yet is `[unknown]`.
+It holds no secrets: Pulumi shows each as `[secret]`. A value that is not known yet is `[unknown]`.
 """
 
 from collections import Counter
@@ -14,10 +14,10 @@ from dive_infra.orchestration.states import Phase
 Operation = Literal["create", "update", "replace", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("create", "update", "replace", "delete")
 _ORDER = ("delete", "replace", "update", "create")
-_LISTED = 8  # more resources that are only created are counted
+_LISTED = 8  # resources to create that are listed; more are counted
 
-# live: everything was looked at; state: something was out of reach, and is planned as it was left; fresh: there is no
-# state here, so this is the plan of a first deployment
+# live: every resource was checked; state: something was out of reach, and is planned from the state; fresh: without a
+# state, this is the plan of a first deployment
 Situation = Literal["live", "state", "fresh"]
 
 
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class PropertyChange(_Part):
-    """One property: `before` is empty when it is new, `after` when it goes."""
+    """One property: `before` is empty if it is new, `after` if it is removed."""
 
     path: str
     before: str
@@ -34,7 +34,7 @@ class PropertyChange(_Part):
 
 
 class PlannedChange(_Part):
-    """What is done to one resource. `holds`: the data in it, empty for most; `why`: the reasons, told or seen."""
+    """What happens to one resource. `holds`: the data in it, empty for most; `why`: reported or derived reasons."""
 
     name: str
     kind: str
@@ -46,13 +46,13 @@ class PlannedChange(_Part):
 
     @property
     def loses(self) -> bool:
-        """Whether data goes with it."""
+        """Return whether data is lost with it."""
         return bool(self.holds) and self.operation in ("replace", "delete")
 
 
 class PhasePlan(_Part):
-    """`verdict`: skipped as it is valid now, with its `evidence`; unknown, with what could not be looked at; to be
-    proven again, with the reason; or new."""
+    """`verdict`: `skipped` as it is valid now, with its `evidence`; `unknown`, with what could not be checked;
+    `again`, with the reason to prove it again; or `new`."""
 
     phase: Phase
     verdict: Literal["skipped", "unknown", "again", "new"]
@@ -61,13 +61,13 @@ class PhasePlan(_Part):
 
     @property
     def listed(self) -> list[PlannedChange]:
-        """What is worth a line: what loses data first, then by operation; much that is created is only counted."""
+        """Return what gets a line: losses first, then by operation. Many creations are only counted."""
         shown = [c for c in self.changes if c.operation != "create" or not self._many]
         return sorted(shown, key=lambda c: (not c.loses, _ORDER.index(c.operation)))
 
     @property
     def counted(self) -> str:
-        """The rest: `42 to create: 9 Container, 9 Gate`."""
+        """Return the rest: `42 to create: 9 Container, 9 Gate`."""
         if not self._many:
             return ""
         created = Counter(c.kind for c in self.changes if c.operation == "create")
@@ -79,7 +79,7 @@ class PhasePlan(_Part):
 
 
 class UpdatePlan(_Part):
-    """The plan of one country. `command` does what is announced; `seconds` is how long the preview took."""
+    """The plan of one country. `command` carries it out; `seconds` is how long the preview took."""
 
     country: str = Field(pattern="^[A-Z]{3}$")
     command: str
@@ -103,7 +103,7 @@ class UpdatePlan(_Part):
 
 
 class Preview(_Part):
-    """What `./dive preview --json` writes."""
+    """The output of `./dive preview --json`."""
 
     version: Literal[1] = 1
     plans: list[UpdatePlan]
@@ -115,6 +115,6 @@ def counted(changes: Sequence[PlannedChange]) -> dict[Operation, int]:
 
 
 def json_schema() -> dict[str, object]:
-    """The JSON schema of the preview as it stands in `schemas/preview.json`."""
+    """Return the JSON schema of the preview, as in `schemas/preview.json`."""
     made = Preview.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "DIVE preview"}

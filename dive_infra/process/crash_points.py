@@ -1,7 +1,7 @@
-"""Every side effect of a deployment is a named step, so that a deployment can be stopped exactly before and after it.
+"""Crash points: named side effects of a deployment, before and after which a test can stop it.
 
-Nothing happens here unless `DIVE_STEPS` is the path of a Unix socket: then each boundary is told to whoever listens
-there, and the deployment waits for the answer. That is how the crash-point sweep finds all of them.
+Without `DIVE_STEPS` a crash point does nothing. With it, the path of a Unix socket, each boundary is sent there and the
+deployment waits for an answer: the crash-point sweep finds all boundaries that way.
 """
 
 import socket
@@ -13,7 +13,7 @@ from dive_infra.config import environment
 
 @contextmanager
 def crash_point(name: str) -> Iterator[None]:
-    """One side effect, by what is done: `create Files`, `insert documents`."""
+    """Mark one side effect by verb and object: `create Files`, `insert documents`."""
     _boundary("before", name)
     yield
     _boundary("after", name)

@@ -1,16 +1,16 @@
-"""Rare collection of garbage, for processes that live for seconds: loading makes objects, and next to no garbage.
+"""Garbage-collector tuning for processes that live for seconds.
 
-Looking for it takes a sixth of the loading, and at the end of the process, where the interpreter looks several times
-over all that there is, half a second.
+Loading modules creates many objects and next to no garbage. Collecting takes a sixth of the loading time, and half a
+second at the end of the process, where the interpreter collects several times.
 """
 
 import atexit
 import gc
 
-_OBJECTS = 50_000  # made and not freed, until the next look; Python's own 700 is for processes that stay
+_OBJECTS = 50_000  # allocations between two collections; Python's default of 700 suits processes that stay
 
 
 def tune() -> None:
-    """From now on this process looks for garbage seldom, and never at its end. What a long run makes is still found."""
+    """Collect garbage rarely from now on, and never at the end of the process."""
     gc.set_threshold(_OBJECTS)
     atexit.register(gc.freeze)

@@ -1,7 +1,7 @@
-"""How a command that runs Pulumi learns that the deployment was refused, as somebody else deploys the country.
+"""Channel by which a command that runs Pulumi learns that another run holds the country's lock.
 
-Pulumi's exit code is the same for every failed resource. So the process that runs our providers writes the refusal into
-the file that `DIVE_REFUSED` names, if it does.
+Pulumi's exit code is the same for every failed resource. The provider process therefore writes the refusal to the file
+that `DIVE_REFUSED` names, if it is set.
 """
 
 from pathlib import Path
@@ -10,11 +10,11 @@ from dive_infra.config import environment
 
 
 def refuse(message: str) -> None:
-    """Somebody else deploys this country: `message` says who, and what to do."""
+    """Report that another run deploys this country; `message` says who, and the next step."""
     if path := environment.refusal_file():
         path.write_text(message)
 
 
 def refusal(path: Path) -> str:
-    """What was told there; empty when nothing was."""
+    """Return the refusal written to `path`; empty if there is none."""
     return path.read_text() if path.exists() else ""

@@ -104,7 +104,7 @@ def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = ()
         Phase.INITIALIZATION,
         heals=frozenset({f"data-{service}", f"{service}-container", *heals}),
         touched=frozenset({service, *touched}),
-        refused=f"the data of {service} is lost; nothing is made in its place",
+        refused=f"the data of {service} is lost; nothing was created in its place",
         selected=selected,
     )
 
@@ -155,7 +155,7 @@ FAULTS: tuple[Fault, ...] = (
         Phase.DEPLOYMENT,
         heals=_KEPT | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
         touched=frozenset({"keycloak"}),
-        refused="database keycloak of FRA is gone, its data is lost; nothing is made in its place",
+        refused="database keycloak of FRA is gone, its data is lost; nothing was created in its place",
     ),
     Fault(
         "the role of France in the record is dropped",

@@ -22,10 +22,11 @@ from dive_infra.checks.spec import (
     fingerprint,
     phase_of,
 )
+from dive_infra.config import timeouts
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
-from dive_infra.dynamic.checkpoint import GLANCE, CheckpointProvider
+from dive_infra.dynamic.checkpoint import CheckpointProvider
 from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
 from dive_infra.dynamic.verification import VerificationProvider, _age
 from dive_infra.orchestration.access import DatabaseAccess, deployer
@@ -85,7 +86,7 @@ def made(given: dict[str, Any]) -> dict[str, Any]:
 def changes(outs: dict[str, Any], now: dict[str, Any]) -> bool | None:
     started = time.monotonic()
     found = PROVIDER.diff("fra/INITIALIZATION", outs, now).changes
-    assert time.monotonic() - started < GLANCE + 0.5
+    assert time.monotonic() - started < timeouts.DIFF_PHASE + 0.5
     return found
 
 

@@ -148,7 +148,7 @@ def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
     for plans in ([found], [found, found.model_copy(update={"country": "USA"})]):
         text = comment.markdown(plans)
         assert len(text) <= comment.LIMIT
-        assert "the rest of the diff is cut here" in text
+        assert "the diff is cut here" in text
         assert text.count("<details>") == text.count("</details>") == len(plans)
 
 

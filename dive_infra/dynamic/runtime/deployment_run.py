@@ -17,7 +17,7 @@ from dive_infra.results.text import first_line
 
 @dataclass
 class DeploymentRun:
-    """`phase` is the one whose resources are looked at now; `access` is None until the hub's database exists."""
+    """`phase` is the one whose resources are diffed now; `access` is None until the hub's database exists."""
 
     country: str = ""
     phase: Phase = Phase.PREFLIGHT

@@ -1,7 +1,7 @@
-"""Ends the process that runs our providers when the engine that asked it is gone.
+"""Ends this process when the Pulumi engine that started it is gone.
 
-Killed, the engine leaves that process behind: it would finish its work unseen, and hold the lock of the country for
-ever. The operating system tells of the engine's end by closing a connection to it.
+A killed engine leaves its plugins behind: the provider process would finish its work unrecorded and hold the country's
+lock forever. The operating system closes a connection to the engine when the engine ends.
 """
 
 import os
@@ -15,9 +15,9 @@ _ATTEMPTS = 3
 
 
 def watch(address: str) -> None:
-    """Watches the engine at `address` (host:port) from a thread of its own."""
+    """Watch the engine at `address` (host:port) from a daemon thread."""
     host, _, port = address.rpartition(":")
-    Thread(target=_watch, args=(host, int(port)), daemon=True, name="lifeline").start()
+    Thread(target=_watch, args=(host, int(port)), daemon=True, name="engine-watchdog").start()
 
 
 def _watch(host: str, port: int) -> None:
@@ -31,9 +31,9 @@ def _watch(host: str, port: int) -> None:
                     pass
         except OSError:
             missed += 1
-        time.sleep(_PAUSE)  # the engine also closes a line that says nothing for long; it is then there again
-    with suppress(Exception):  # whatever happens there, this process ends
+        time.sleep(_PAUSE)  # the engine also closes an idle connection, and then accepts a new one
+    with suppress(Exception):  # this process ends in any case
         from dive_infra.automation.leftover_processes import end_for_engine
 
-        end_for_engine(f"{host}:{port}")  # the other providers', which would not notice
-    os._exit(1)  # without a word: whoever read our output is gone too
+        end_for_engine(f"{host}:{port}")  # the processes of the other providers, which have no watchdog
+    os._exit(1)  # the reader of our output is gone too

@@ -186,7 +186,10 @@ def main() -> None:
     found = measure(wanted.rounds)
     after = os.getloadavg()[0]
     load = f"{os.cpu_count()} processors, load {before:.1f} before and {after:.1f} after, {wanted.rounds} rounds"
-    console.print(figures.table(found, found[0]), load)
+    # The answer goes to standard output, unless that is to be JSON alone.
+    shown = console if wanted.json else Console(highlight=False)
+    figures.show(found, found[0], shown)
+    shown.print(load)
     if wanted.json:
         json.dump({"load": [before, after], "figures": figures.plain(found)}, sys.stdout, indent=2)
     if wanted.docs:

@@ -1,4 +1,4 @@
-"""What was measured, and how it is told: as a table, as JSON, and as the table in the documentation."""
+"""What was measured, and how it is shown: on a terminal, as plain rows, as JSON, and as the table of a page."""
 
 import resource
 import time
@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass
@@ -42,7 +44,8 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-HEAD = ("what", "min", "median", "max", "CPU", "× floor", "note")
+NUMBERS = ("min", "median", "max", "CPU", "× floor")
+HEAD = ("what", *NUMBERS, "note")
 
 
 def cells(figure: Figure, floor: Figure) -> tuple[str, ...]:
@@ -52,13 +55,37 @@ def cells(figure: Figure, floor: Figure) -> tuple[str, ...]:
     return (figure.title, *three, cpu, f"{median(figure.wall) / median(floor.wall):.2f}", figure.note)
 
 
-def table(figures: Sequence[Figure], floor: Figure) -> Table:
-    shown = Table(*HEAD[:1], title_justify="left")
-    for head in HEAD[1:]:
-        shown.add_column(head, justify="left" if head == "note" else "right")
+def show(figures: Sequence[Figure], floor: Figure, console: Console) -> None:
+    """Print a table that fits the terminal, or one row for each figure where no terminal reads it."""
+    if console.is_terminal:
+        console.print(_table(figures, floor))
+        return
+    for line in rows(figures, floor):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _table(figures: Sequence[Figure], floor: Figure) -> Table:
+    """Numbers first, so that the words have the rest of the line and wrap there."""
+    shown = Table.grid(padding=(0, 1), expand=True)
+    for _ in NUMBERS:
+        shown.add_column(justify="right", no_wrap=True)
+    shown.add_column(ratio=1, overflow="fold")
+    shown.add_row(*NUMBERS, HEAD[0], style="bold")
     for figure in figures:
-        shown.add_row(*cells(figure, floor))
+        title, *numbers, note = cells(figure, floor)
+        shown.add_row(*numbers, Text.assemble(title, (f"\n  {note}", "dim") if note else ""))
     return shown
+
+
+def rows(figures: Sequence[Figure], floor: Figure) -> list[str]:
+    """Return a heading and one line for each figure, in columns: numbers, what was measured, and the note."""
+    lines = [(*NUMBERS, HEAD[0])]
+    for figure in figures:
+        title, *numbers, note = cells(figure, floor)
+        lines.append((*numbers, f"{title} ({note})" if note else title))
+    widths = [max(len(line[place]) for line in lines) for place in range(len(NUMBERS))]
+    aligned = ([cell.rjust(width) for cell, width in zip(line, widths, strict=False)] for line in lines)
+    return [f"{'  '.join(numbers)}  {line[-1]}" for numbers, line in zip(aligned, lines, strict=True)]
 
 
 def markdown(figures: Sequence[Figure], floor: Figure) -> str:

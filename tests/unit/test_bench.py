@@ -1,12 +1,14 @@
 """The benchmark's arithmetic: chains of measured times, and ratios to the floor."""
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from dive_infra.catalog.spec import HealthCheck, ServiceSpec
 from tests.bench import chain
-from tests.bench.figures import Figure, cells, markdown
+from tests.bench.figures import Figure, cells, markdown, rows, show
 
 
 def event(kind: str, name: str, op: str = "create") -> dict[str, Any]:
@@ -57,3 +59,34 @@ def test_a_ratio_is_that_of_the_medians() -> None:
     floor, figure = Figure("floor", wall=[4.0, 2.0, 9.0]), Figure("ours", "a | b", wall=[6.0, 5.0, 30.0], cpu=[1.0])
     assert cells(figure, floor) == ("ours", "5.00", "6.00", "30.00", "1.0", "1.50", "a | b")
     assert "a \\| b" in markdown([figure], floor)
+
+
+FIGURES = [
+    Figure("floor: the providers of docker, keycloak and postgresql", "178 resources, unchanged", [3.0, 3.2], [4.0]),
+    Figure("validation of FRA, all six phases, of a run with nothing to do", "", [1.1, 1.2]),
+    Figure("its longest chain of resources", "network 2.1 → postgres-container 1.7 → postgres-gate 1.7", [135.9]),
+]
+
+
+def printed(terminal: bool, width: int = 80) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=None, highlight=False)
+    show(FIGURES, FIGURES[0], console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_on_a_terminal_of_80_columns_no_word_is_broken() -> None:
+    lines = printed(terminal=True)
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    for word in [w for f in FIGURES for w in f"{f.title} {f.note}".split()]:
+        assert word in text
+    assert len(lines) <= 3 * len(FIGURES), "the words take the lines that they need, no more"
+
+
+def test_without_a_terminal_each_figure_is_one_plain_row() -> None:
+    lines = printed(terminal=False)
+    assert lines == rows(FIGURES, FIGURES[0])
+    assert len(lines) == 1 + len(FIGURES)
+    assert lines[0].split() == ["min", "median", "max", "CPU", "×", "floor", "what"]
+    assert lines[2].split()[:5] == ["1.10", "1.15", "1.20", "–", "0.37"]

@@ -104,11 +104,11 @@ def _check(check: CheckReport, console: Console) -> list[RenderableType]:
         if check.findings > 1 and check.answer == Verdict.UNKNOWN
         else ""
     )
-    told = f"{check.title}{more}"
+    title = signs(f"{check.title}{more}", console)
     took = Text(f"{check.seconds:.1f} s", style="dim")
     rows: list[RenderableType] = [
         Padding(
-            grid([[mark(kind(check.answer, check.warning), console), signs(told, console), took]], None, 1, None),
+            grid([[mark(kind(check.answer, check.warning), console), title, took]], None, 1, None),
             (0, 0, 0, 4),
         )
     ]
@@ -138,6 +138,6 @@ def _last(report: DoctorReport, console: Console) -> Text:
         "with a warning": sum(c.answer == Verdict.INVALID and c.warning for c in checks),
         "could not be checked": sum(c.findings for c in checks if c.answer == Verdict.UNKNOWN),
     }
-    told = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "everything is well"
+    counts = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "everything is well"
     style = "green" if report.exit_code == Exit.OK else "red"
-    return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {told}", console), style=style)
+    return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {counts}", console), style=style)

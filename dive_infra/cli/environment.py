@@ -4,8 +4,11 @@ import os
 import shlex
 
 from dive_infra.automation import workspace
+from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import EXPECTED, console, fail, step
+from dive_infra.config import paths
 from dive_infra.engines.docker import engine
 from dive_infra.toolchain import toolchain
 
@@ -52,3 +55,14 @@ def env() -> None:
     """Print the variables that plain `pulumi` needs."""
     for name, value in prepare().items():
         print(f"export {name}={shlex.quote(value)}")
+    if paths.STACKS != paths.ROOT:
+        _name_stack_files()
+
+
+def _name_stack_files() -> None:
+    """Print the commands for stack files elsewhere: Pulumi looks for them in this checkout, and has no variable."""
+    console.print(f"the stack files are in {paths.STACKS}, so plain pulumi needs --config-file:", soft_wrap=True)
+    for code in all_codes():
+        console.print(f"  {shlex.join(Runner.of(code.lower()).command('up'))}", markup=False, soft_wrap=True)
+    folder = shlex.quote(str(paths.STACKS))
+    console.print(f"commands without that option (config, stack) run in that folder: cd {folder}", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What a verb answers goes to standard output: a table for people, or JSON. Plain where no terminal reads it.
+"""The standard output of a verb: a table for people, plain where no terminal reads it, or JSON.
 
 Colours and control characters are left out when the output is not a terminal or NO_COLOR is set; the marks are ASCII
 where the encoding of the output has no others.
@@ -27,7 +27,7 @@ _SIGNS = str.maketrans(
 
 
 def stdout(width: int | None = None) -> Console:
-    """A console on standard output; `width` in columns, by default the terminal's, else COLUMNS, else 120."""
+    """Return a console on standard output; `width` in columns, by default the terminal's, else COLUMNS, else 120."""
     plain = not sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=width)
     if plain and width is None and "COLUMNS" not in console._environ:
@@ -36,7 +36,7 @@ def stdout(width: int | None = None) -> Console:
 
 
 def show(what: RenderableType, console: Console) -> None:
-    """Prints it; plainly, without the blanks that fill up a line, where no terminal reads it."""
+    """Print it; where no terminal reads it, without the blanks that fill up a line."""
     if console.is_terminal:
         console.print(what)
         return
@@ -55,13 +55,13 @@ def ascii_only(console: Console) -> bool:
 
 
 def mark(kind: str, console: Console) -> Text:
-    """The sign of an answer or severity, coloured where colours are shown."""
+    """Return the sign of a verdict or severity, coloured where colours are shown."""
     sign, plain, colour = _MARKS[kind]
     return Text(plain if ascii_only(console) else sign, style=colour)
 
 
 def signs(text: str, console: Console) -> str:
-    """Text with the signs that the console's encoding has."""
+    """Return the text with signs that the console's encoding has."""
     return text.translate(_SIGNS) if ascii_only(console) else text
 
 
@@ -72,7 +72,7 @@ def kind(verdict: Verdict | None, advisory: bool = False) -> str:
 
 
 def grid(rows: Iterable[Iterable[Text | str]], *ratios: int | None) -> Table:
-    """Columns without lines; a column with a ratio shares what is left and wraps, the others never do."""
+    """Return columns without borders; a column with a ratio shares the remaining width and wraps, the others never."""
     table = Table.grid(padding=(0, 1), expand=any(ratios))
     for ratio in ratios:
         table.add_column(ratio=ratio, no_wrap=ratio is None, overflow="fold")

@@ -1,4 +1,4 @@
-"""How a status looks on a screen."""
+"""How a status looks on a screen: each country with its details, or one line for each."""
 
 from collections.abc import Iterator
 
@@ -98,7 +98,7 @@ def _title(country: CountryStatus, console: Console) -> Text:
 
 
 def _phase(phase: PhaseStatus, console: Console) -> list[Text | str]:
-    """One verdict a row: what the validator finds wrong, else what the record says, else what the validator says."""
+    """Return a row with one verdict: what the validator finds wrong, else the record's, else the validator's."""
     checkpoint = ago(phase.age) if phase.age is not None else ""
     recorded = phase.recorded not in ("", "COMPLETED") and phase.now != Verdict.INVALID
     if recorded:
@@ -133,12 +133,12 @@ def _link(country: CountryStatus, place: int, console: Console) -> list[Text | s
     link = country.links[place]
     good = link.status == "ACTIVE" and link.age is not None
     took = f" in {link.seconds:.1f} s" if link.seconds is not None else ""
-    told = f"login proven {ago(link.age)}{took}" if good else f"{link.status} {link.error}".strip()
-    return [mark("valid" if good else "warning", console), signs(f"{link.source} → {link.target}", console), told]
+    status = f"login proven {ago(link.age)}{took}" if good else f"{link.status} {link.error}".strip()
+    return [mark("valid" if good else "warning", console), signs(f"{link.source} → {link.target}", console), status]
 
 
 def _problems(country: CountryStatus, console: Console) -> Iterator[RenderableType]:
-    """Grouped by the command that fixes them: it is printed once, after what it fixes."""
+    """Group the problems by the command that fixes them, which is printed once after them."""
     groups: dict[str, list[Problem]] = {}
     for problem in country.problems:
         groups.setdefault(problem.next, []).append(problem)

@@ -22,10 +22,10 @@ from dive_infra.toolchain import debian
 
 PYTHON = ["dive_infra", "policy", "tests", "services", ".github", "__main__.py"]
 
-# program -> the Debian package that has it
+# program -> the Debian package that contains it
 BROWSER = {"chromium": "chromium", "chromedriver": "chromium-driver", "certutil": "libnss3-tools"}
 
-# What needs no engine, in the order in which it fails fastest.
+# These need no engine; the fastest comes first.
 CHECKS = (
     ("format", ["ruff", "format", "--check", *PYTHON]),
     ("lint", ["ruff", "check", *PYTHON]),
@@ -60,7 +60,7 @@ def test(
 
 
 def names_tests(arguments: Sequence[str]) -> bool:
-    """Whether one of the arguments is a file or folder of tests: `tests/unit/test_naming.py::test_ports`."""
+    """Return True if an argument is a file or folder of tests, such as `tests/unit/test_naming.py::test_ports`."""
     paths = [(ROOT / argument.partition("::")[0]).resolve() for argument in arguments if not argument.startswith("-")]
     return any(path.exists() and path.is_relative_to(ROOT / "tests") for path in paths)
 
@@ -71,7 +71,7 @@ def alone(arguments: Sequence[str]) -> list[str]:
 
 
 def everything(fast: bool, arguments: Sequence[str]) -> bool:
-    """Run all lanes and say what took how long; whether they passed."""
+    """Run all lanes and report their times; return True if they passed."""
     with tempfile.TemporaryDirectory(prefix="dive-test-") as place:
         folder = Path(place)
         started = time.monotonic()

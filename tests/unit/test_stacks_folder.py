@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from dive_infra.automation import workspace
 from dive_infra.automation.pulumi_cli import Runner
+from dive_infra.cli import environment
+from dive_infra.cli.__main__ import app
 from dive_infra.config import paths
 from dive_infra.toolchain.toolchain import Toolchain
 
@@ -50,3 +53,24 @@ def test_pulumi_is_given_the_stack_file_of_the_folder(tmp_path: Path, monkeypatc
     monkeypatch.setattr(paths, "STACKS", tmp_path)
     command = Runner.of("fra").command("up")
     assert command[-2:] == ["--config-file", str(tmp_path / "Pulumi.fra.yaml")]
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "prepare", lambda: {"PULUMI_BACKEND_URL": "file:///a b"})
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_shell_gets_variables_alone_and_its_user_the_option_for_stack_files_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").touch()
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    done = CliRunner().invoke(app, ["env"])
+    assert done.stdout == "export PULUMI_BACKEND_URL='file:///a b'\n"
+    assert f"pulumi up -s usa --config-file {tmp_path}/Pulumi.usa.yaml" in done.stderr
+
+
+@pytest.mark.usefixtures("prepared")
+def test_in_the_checkout_plain_pulumi_needs_no_option() -> None:
+    assert CliRunner().invoke(app, ["env"]).stderr == ""

@@ -28,13 +28,13 @@ from dive_infra.results.remedy import UP, Remedy
 def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
     """Update the stack after clearing what a killed run left.
 
-    `refresh` is by default chosen by whether only a refresh sees a change. Raises `PulumiFailed`, `CountryLocked` or
+    By default, it refreshes if only that shows a change. Raises `PulumiFailed`, `CountryLocked` or
     `UpdateFailed`.
     """
     recovered = recover(runner, reporter)
     code = _up(runner, recovered, refresh, reporter)
     if code and (recovered.open or (refresh is None and _uncovered(runner, recovered))):
-        # It met what a server had not finished then, or what had to be started first could not be asked before.
+        # The run met a create that a server completed late, or drift of a service that was down before.
         recovered = recover(runner, reporter)
         code = _up(runner, recovered, refresh, reporter)
     if code:

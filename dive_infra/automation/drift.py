@@ -1,4 +1,4 @@
-"""What was changed behind Pulumi's back and only a refresh can see: found by the validators of the finished phases."""
+"""Drift that only a refresh sees, such as a manual change: found by the validators of the completed phases."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import RemedyKind
 
-# VERIFICATION would log people in; the update does that.
-_LOOKED_AT = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
+# Without VERIFICATION: its logins are left to the update.
+_CHECKED = (Phase.INITIALIZATION, Phase.DEPLOYMENT, Phase.CONFIGURATION)
 
 
 def refresh_only_drift(state: dict[str, Any]) -> list[Finding]:
-    """The invalid findings whose remedy is a refresh; empty when there are none, or when it cannot be told now."""
+    """Return the invalid findings whose remedy is a refresh; empty as well if the checks get no answer."""
     specs = declared_specs(state)
-    looked = [runner.run(checks(specs[phase]), DRIFT_CHECK) for phase in _LOOKED_AT if phase in specs]
-    return [f for validation in looked for f in validation.findings if _hidden(f)]
+    validations = [runner.run(checks(specs[phase]), DRIFT_CHECK) for phase in _CHECKED if phase in specs]
+    return [f for validation in validations for f in validation.findings if _hidden(f)]
 
 
 def _hidden(finding: Finding) -> bool:

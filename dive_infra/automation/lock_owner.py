@@ -52,7 +52,7 @@ Liveness = Literal["dead", "alive", "unknown"]
 
 
 def liveness(owner: LockOwner) -> tuple[Liveness, str]:
-    """Return whether the owner is alive, and why.
+    """Return dead, alive or unknown, and why.
 
     It is dead if this host has no process with its pid, or if that process started after the lock was taken.
     """

@@ -109,8 +109,8 @@ def _temporary(stack: str, tools: Mapping[str, str], folder: Path, why: str) -> 
     home = folder / "stack"
     home.mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", home)
-    made = _pulumi(source, "stack", "init", stack, "--no-select", folder=home)
-    return source if made.returncode == 0 else replace(source, notes=(*notes, _last(made.stderr)))
+    created = _pulumi(source, "stack", "init", stack, "--no-select", folder=home)
+    return source if created.returncode == 0 else replace(source, notes=(*notes, _last(created.stderr)))
 
 
 def _stack_file(stack: str, folder: Path, source: PreviewSource) -> Path:

@@ -67,7 +67,7 @@ class Export:
             raise PulumiFailed(f"`pulumi stack export -s {self.stack}` did not end within {timeout:.0f} s") from None
         if self._running.returncode:
             if "no stack named" in err:
-                raise NotDeployed(f"there is no stack {self.stack}", Remedy.deploy(self.stack.upper()))
+                raise NotDeployed(f"stack {self.stack} does not exist", Remedy.deploy(self.stack.upper()))
             raise PulumiFailed(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
         found = json.loads(out)
         assert isinstance(found, dict)

@@ -7,9 +7,10 @@ from dive_infra.automation import workspace
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import EXPECTED, console, fail, step
+from dive_infra.cli.progress import console, fail, step
 from dive_infra.config import paths
 from dive_infra.engines.docker import engine
+from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import toolchain
 
 
@@ -42,10 +43,10 @@ def prepare_to_read() -> dict[str, str]:
     """Set and return the variables for reading; installs, builds and starts nothing."""
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
-        fail("Pulumi is not installed on this machine; next: ./dive env (installs or builds it)", Exit.UNKNOWN)
+        fail("Pulumi is not installed on this machine; next: ./dive env", Exit.UNKNOWN)
     try:
         added = workspace.environment(tools, engine.host()[0])
-    except EXPECTED as error:
+    except DiveError as error:
         fail(str(error), Exit.UNKNOWN)
     os.environ.update(added)
     return added

@@ -16,7 +16,7 @@ from dive_infra.automation.stack_config import all_codes
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, warn_without_lock
+from dive_infra.cli.progress import console, fail, fail_with, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
@@ -47,7 +47,7 @@ def nuke(
         inventory = take_inventory(settings.names, settings.hub)
         refuse_while_updating([code])
     except (CheckUnknown, PulumiFailed) as error:
-        fail(f"{error}; nothing was removed", Exit.UNKNOWN)
+        fail_with(error, "nothing was removed", Exit.UNKNOWN)
     except CountryLocked as locked:
         _refuse(locked, code)
     if inventory.empty:

@@ -1,4 +1,7 @@
-"""How a verb shows what it does: one line for each step with its time; and how an expected failure ends it."""
+"""How a verb shows what it does: one line for each step with its time; and how a failure ends it.
+
+A `DiveError` is a failure that an operator can fix. Any other exception is a defect of ours: it shows its traceback.
+"""
 
 import sys
 import time
@@ -11,34 +14,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from dive_infra.automation.country_lock import CountryLock
-from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
-from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateInterrupted
 from dive_infra.automation.reporter import Reporter
-from dive_infra.automation.workspace import StateError
 from dive_infra.cli.exits import Exit
-from dive_infra.config.settings import SettingsError
-from dive_infra.engines.docker.engine import EngineError
-from dive_infra.images.resolution import ImageError
-from dive_infra.toolchain.debian import PackageError, Progress
-from dive_infra.toolchain.toolchain import ToolchainError
+from dive_infra.results.errors import DiveError
+from dive_infra.toolchain.debian import Progress
 
 console = Console(stderr=True, highlight=False)
 
 _NOTICEABLE = 1.0  # seconds
-
-# What an operator can fix; anything else is a defect of ours and shows its traceback.
-EXPECTED = (
-    CountryLocked,
-    EngineError,
-    ImageError,
-    PackageError,
-    PulumiFailed,
-    SettingsError,
-    StateError,
-    ToolchainError,
-    UpdateFailed,
-)
-_EXITS: dict[type[Exception], Exit] = {
+_EXITS: dict[type[DiveError], Exit] = {
     CountryLocked: Exit.LOCKED,
     PartlyDeployed: Exit.PARTIAL,
     UpdateInterrupted: Exit.INTERRUPTED,
@@ -72,7 +57,7 @@ class ConsoleReporter:
 
         try:
             yield progress
-        except EXPECTED:
+        except DiveError:
             console.print(f"[red]✗[/] {title} ({elapsed()})")
             raise
         if reported or time.monotonic() - started >= _NOTICEABLE:
@@ -84,22 +69,22 @@ REPORTER: Reporter = ConsoleReporter()
 
 @contextmanager
 def step(title: str) -> Iterator[Progress]:
-    """Run one step of a verb; an expected failure ends the command."""
+    """Run one step of a verb; a `DiveError` ends the command."""
     with ends_on_failure(), REPORTER.step(title) as progress:
         yield progress
 
 
 @contextmanager
 def ends_on_failure() -> Iterator[None]:
-    """End the command with the message and the exit code of an expected failure."""
+    """End the command with the message and the exit code of a `DiveError`."""
     try:
         yield
-    except EXPECTED as error:
+    except DiveError as error:
         fail(str(error), exit_of(error))
 
 
-def exit_of(error: Exception) -> Exit:
-    """Return the exit code that tells this failure."""
+def exit_of(error: DiveError) -> Exit:
+    """Return the exit code for this failure."""
     return next((code for kind, code in _EXITS.items() if isinstance(error, kind)), Exit.FINDINGS)
 
 
@@ -107,6 +92,11 @@ def fail(message: str, code: Exit = Exit.FINDINGS) -> NoReturn:
     """End the command: the message says what was found, what was expected and what to do next."""
     show_failure(message)
     raise typer.Exit(code)
+
+
+def fail_with(error: DiveError, note: str, code: Exit) -> NoReturn:
+    """End the command because of `error`; `note` says what the command did, before the next step."""
+    fail(str(DiveError(f"{error.cause}; {note}", error.remedy, error.code, error.expected)), code)
 
 
 def warn_without_lock(lock: CountryLock) -> None:

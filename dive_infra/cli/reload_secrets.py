@@ -21,7 +21,7 @@ from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, warn_without_lock
+from dive_infra.cli.progress import console, fail, fail_with, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
 from dive_infra.config.paths import stack_file
@@ -74,7 +74,7 @@ def reload_secrets(
     try:
         values = _values(settings, wanted, generate, env_file, source, project)
     except (PulumiFailed, SourceError) as error:
-        fail(f"{error}; nothing was changed", Exit.UNKNOWN)
+        fail_with(error, "nothing was changed", Exit.UNKNOWN)
     _refuse_flaws(settings, values, names)
     run = Rotation.of(CountryServers(settings.names, ca, secrets), values, settings.is_hub)
     if not run.changes:
@@ -115,7 +115,7 @@ def _deployed(settings: Settings) -> tuple[StackState, dict[str, str], str]:
     except NotDeployed as error:
         fail(str(error))
     except PulumiFailed as error:
-        fail(f"{error}; nothing was changed", Exit.UNKNOWN)
+        fail_with(error, "nothing was changed", Exit.UNKNOWN)
     found, secrets = stack_state.read_stack(name, state), rotation.secrets_in_force(state)
     deployment: DeploymentSpec | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
@@ -188,10 +188,14 @@ def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
         _refuse(locked, code)
     except (PulumiFailed, RolledBack) as error:
         file.write_text(before)
-        fail(f"{error}; rolled back: servers and configuration are as before; next: ./dive up {code}, then again")
+        fail(
+            f"{error.cause}; rolled back: servers and configuration are as before; "
+            f"next: ./dive up {code}, then ./dive reload-secrets {code}"
+        )
     except PartlyRotated as error:
         fail(
-            f"{error}; the configuration has the new values; next: ./dive reload-secrets {code}, which continues",
+            f"{error.cause}; the configuration keeps the new values, so this command continues: "
+            f"./dive reload-secrets {code}",
             Exit.PARTIAL,
         )
 

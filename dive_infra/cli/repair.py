@@ -11,10 +11,11 @@ from dive_infra.cli import repair_report as report
 from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
-from dive_infra.cli.progress import EXPECTED, REPORTER, exit_of, fail, show_failure
+from dive_infra.cli.progress import REPORTER, exit_of, fail, show_failure
 from dive_infra.cli.stacks import codes
 from dive_infra.diagnosis.diagnosis import Diagnosis, View, diagnose, proven
 from dive_infra.diagnosis.repair import RepairPlan, plan
+from dive_infra.results.errors import DiveError
 
 _ROUNDS = 3  # a repair may reveal further symptoms
 
@@ -70,14 +71,14 @@ def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit
     """Act until no step is left or another round would change nothing; return the final diagnosis."""
     before = found.symptoms
     for _ in range(_ROUNDS):
-        how = _act(planned)
+        outcome = _act(planned)
         found = diagnose(found.code)
         planned = plan(found)
         unchanged = {s.key for s in found.symptoms} >= {s.key for s in before}
-        if not planned.steps or unchanged or how in (Exit.LOCKED, Exit.INTERRUPTED):
-            return found, how
+        if not planned.steps or unchanged or outcome in (Exit.LOCKED, Exit.INTERRUPTED):
+            return found, outcome
         before = found.symptoms
-    return found, how
+    return found, outcome
 
 
 def _act(planned: RepairPlan) -> Exit:
@@ -85,7 +86,7 @@ def _act(planned: RepairPlan) -> Exit:
     for step in planned.steps:
         try:
             step.action.act(step.code, REPORTER)
-        except EXPECTED as error:
+        except DiveError as error:
             show_failure(str(error))
             return exit_of(error)
     return Exit.OK

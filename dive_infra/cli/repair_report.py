@@ -29,7 +29,7 @@ def _view(view: View, console: Console) -> Iterator[RenderableType]:
     if view.running:
         yield _row("unknown", f"is being deployed by {view.status.deployment.holder}", console)
     elif not view.symptoms:
-        checks = sum(len(looked.findings) for looked in view.country.phases.values())
+        checks = sum(len(validation.findings) for validation in view.country.phases.values())
         yield _row("valid", f"nothing is wrong: {checks} checks", console)
 
 

@@ -110,7 +110,7 @@ class Rotation:
                     raise RotationFailed("it was changed, and still refuses the new value")
                 report(change.name)
             except (RotationFailed, CheckUnknown) as error:
-                self._roll_back(done, f"{change.name}: {error}")
+                self._roll_back(done, f"{change.name}: {error.cause}")
 
     def verify(self) -> Validation:
         """Verify, after the update, that each server accepts the new value and refuses the old one."""
@@ -152,7 +152,7 @@ class Rotation:
                 target.revert(self.at, change.old, change.new)
                 self.at.secrets[change.name] = change.old
             except RotationFailed as error:
-                left.append(f"{change.name} ({error})")
+                left.append(f"{change.name} ({error.cause})")
         if left:
             raise PartlyRotated(f"{cause}; these have the new value and could not be reverted: {', '.join(left)}")
         raise RolledBack(cause)

@@ -25,6 +25,7 @@ from dive_infra.engines.docker.engine import EngineError
 from dive_infra.images import resolution
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
 
@@ -172,7 +173,7 @@ def test_up_refreshes_only_for_what_no_other_update_mends(
     ],
 )
 def test_a_failure_below_the_verbs_ends_the_command_with_its_exit_code(
-    error: Exception, code: Exit, capsys: pytest.CaptureFixture[str]
+    error: DiveError, code: Exit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as ended, progress.ends_on_failure():
         raise error
@@ -185,3 +186,11 @@ def test_a_failure_inside_a_step_is_shown_once_and_ends_the_command(capsys: pyte
         raise EngineError("no engine; next: start it")
     assert "✗ Docker engine" in shown.get()
     assert capsys.readouterr().err == "dive: no engine; next: start it\n"
+
+
+def test_what_a_command_did_is_said_before_the_next_step(capsys: pytest.CaptureFixture[str]) -> None:
+    error = PulumiFailed("pulumi is missing", Remedy.run("./dive env"))
+    with pytest.raises(typer.Exit) as ended:
+        progress.fail_with(error, "nothing was removed", Exit.UNKNOWN)
+    assert ended.value.exit_code == Exit.UNKNOWN
+    assert capsys.readouterr().err == "dive: pulumi is missing; nothing was removed; next: ./dive env\n"

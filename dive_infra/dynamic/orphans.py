@@ -76,9 +76,9 @@ def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
     current = session(access_of(inputs["store"])).current(inputs["country"])
     if current and current.state == State.COMPLETE:
         raise ProviderError(
-            f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so what carries "
-            f"{mark} is kept; nothing was removed",
-            Remedy.decide("pulumi destroy with the state that made it"),
+            f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so the objects "
+            f"of {mark} are kept; nothing was removed",
+            Remedy.decide("pulumi destroy with the state that created them"),
         )
 
 
@@ -96,4 +96,4 @@ def _remove(client: docker.DockerClient, names: Names, found: Object) -> None:
             client.volumes.get(found.name).remove()
     except NotFound:
         return
-    tell(f"{found.kind} {found.name} of {found.labels.get('dive.stack')}: an orphan, removed")
+    tell(f"{found.kind} {found.name} of {found.labels.get('dive.stack')}: orphaned, removed")

@@ -263,11 +263,11 @@ def test_a_killed_owner_is_taken_over_at_once_and_found_interrupted(orchestratio
     program = textwrap.dedent(
         """
         import json, sys, time
-        from dive_infra.orchestration.access import Access
+        from dive_infra.orchestration.access import DatabaseAccess
         from dive_infra.orchestration.records import Proof
         from dive_infra.orchestration.states import Phase
         from dive_infra.orchestration.store import Store
-        store = Store(Access(**json.load(sys.stdin)))
+        store = Store(DatabaseAccess(**json.load(sys.stdin)))
         store.hold("FRA", "PREFLIGHT")
         store.complete("FRA", Proof(Phase.DEPLOYMENT, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
         print("held", flush=True)

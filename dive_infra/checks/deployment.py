@@ -63,7 +63,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
 
 def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
     """One finding for each container; one that is not core is a warning when it is down, wrong when it is another."""
-    client = objects.ask()
+    client = objects.connect()
     with ThreadPoolExecutor(max_workers=len(declared) or 1) as side_by_side:
         return list(side_by_side.map(partial(_container, client), declared))
 
@@ -106,7 +106,7 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
     except Unreachable as error:
-        raise objects.silent(error.cause, "an answer", _UP, Code.DATABASE) from None
+        raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
         raise CheckFailed(error.cause, f"a login as {database.user}", _UP, Code.DATABASE) from None
     except psycopg.Error as error:
@@ -127,7 +127,7 @@ def mongodb(names: Names, password: str, ca: str) -> str:
         except OperationFailure as error:
             raise CheckFailed(str(error), f"a login as {ROOT_USER}", _UP, Code.DATABASE) from None
         except PyMongoError as error:
-            raise objects.silent(first_line(error), "an answer", _UP, Code.DATABASE) from None
+            raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
     return f"{len(collections)} collections"
 
 
@@ -138,7 +138,7 @@ def redis(names: Names, password: str, ca: str) -> str:
     except AuthenticationError as error:
         raise CheckFailed(str(error), "a login", _UP, Code.DATABASE) from None
     except RedisError as error:
-        raise objects.silent(first_line(error), "an answer", _UP, Code.DATABASE) from None
+        raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
     finally:
         client.close()
     return "PONG"
@@ -152,7 +152,7 @@ def opa(names: Names, token: str, ca: str) -> str:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             nobody = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
-        raise objects.silent(f"{url}: {first_line(error)}", "an answer", _UP, Code.DECISION_OR_API) from None
+        raise objects.unanswered(f"{url}: {first_line(error)}", "an answer", _UP, Code.DECISION_OR_API) from None
     if bearer != 200 or nobody not in (401, 403):
         raise CheckFailed(
             f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
@@ -175,7 +175,7 @@ def schema(access: DatabaseAccess) -> str:
     try:
         session(access).compare()
     except Unreachable as error:
-        raise objects.silent(error.cause, "this program's schema", _UP, Code.DATABASE) from None
+        raise objects.unanswered(error.cause, "this program's schema", _UP, Code.DATABASE) from None
     except (SchemaMismatch, LoginRefused) as error:
         raise CheckFailed(error.cause, "this program's schema", error.remedy or _UP, Code.DATABASE) from None
     return "agrees"

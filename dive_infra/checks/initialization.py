@@ -41,7 +41,7 @@ def checks(spec: InitializationSpec) -> list[Check]:
 def present(
     spec: InitializationSpec, listed: Callable[[docker.DockerClient], list[Object]], wanted: Sequence[str]
 ) -> str:
-    found = {o.name: o for o in listed(objects.ask())}
+    found = {o.name: o for o in listed(objects.connect())}
     missing = [name for name in wanted if name not in found]
     foreign = [
         f"{name} of stack {found[name].labels.get('dive.stack') or '(none)'}"
@@ -72,7 +72,7 @@ def _choice(spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
 
 
 def images(wanted: Sequence[str]) -> str:
-    client = objects.ask()
+    client = objects.connect()
     missing: list[str] = []
     for image in wanted:
         try:

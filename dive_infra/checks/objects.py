@@ -19,7 +19,7 @@ from dive_infra.results.remedy import Remedy
 REMEDY = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 
-def ask() -> docker.DockerClient:
+def connect() -> docker.DockerClient:
     """A client with short patience; raises `CheckUnknown` when no engine answers."""
     try:
         return engine.client(ENGINE_ANSWER)
@@ -30,7 +30,7 @@ def ask() -> docker.DockerClient:
 _WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
 
 
-def silent(found: str, expected: str, remedy: Remedy, code: Code | None = None) -> CheckFailed | CheckUnknown:
+def unanswered(found: str, expected: str, remedy: Remedy, code: Code | None = None) -> CheckFailed | CheckUnknown:
     """What to raise for a server that does not answer.
 
     Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one
@@ -39,7 +39,7 @@ def silent(found: str, expected: str, remedy: Remedy, code: Code | None = None) 
     if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
         return CheckUnknown(found, remedy)
     try:
-        ask().close()
+        connect().close()
     except CheckUnknown as error:
         return error
     return CheckFailed(found, expected, remedy, code)
@@ -58,34 +58,34 @@ class Object:
 def containers(client: docker.DockerClient) -> list[Object]:
     return [
         Object("container", c["Names"][0].lstrip("/"), c["Labels"] or {}, _published(c))
-        for c in _asked(lambda: client.api.containers(all=True))
+        for c in _request(lambda: client.api.containers(all=True))
         if c["Names"]
     ]
 
 
 def networks(client: docker.DockerClient) -> list[Object]:
-    return [Object("network", n["Name"], n["Labels"] or {}) for n in _asked(client.api.networks)]
+    return [Object("network", n["Name"], n["Labels"] or {}) for n in _request(client.api.networks)]
 
 
 def volumes(client: docker.DockerClient) -> list[Object]:
-    found = _asked(client.api.volumes)["Volumes"] or []
+    found = _request(client.api.volumes)["Volumes"] or []
     return [Object("volume", v["Name"], v["Labels"] or {}) for v in found]
 
 
-def everything(client: docker.DockerClient) -> list[Object]:
+def all_objects(client: docker.DockerClient) -> list[Object]:
     return [*containers(client), *networks(client), *volumes(client)]
 
 
-def marked(names: Names, mark: str) -> list[Object]:
+def owned_by_stack(names: Names, mark: str) -> list[Object]:
     """All of the country that the stack with this mark has made on the engine."""
-    return [o for o in everything(ask()) if names.owns(o.labels) and o.labels.get("dive.stack") == mark]
+    return [o for o in all_objects(connect()) if names.owns(o.labels) and o.labels.get("dive.stack") == mark]
 
 
 def _published(container: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(sorted({p["PublicPort"] for p in container["Ports"] or [] if "PublicPort" in p}))
 
 
-def _asked(request: Any) -> Any:
+def _request(request: Any) -> Any:
     try:
         return request()
     except (docker.errors.DockerException, RequestException) as error:

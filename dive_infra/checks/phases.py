@@ -19,10 +19,10 @@ def checks(spec: Spec) -> list[Check]:
     return found
 
 
-def quick(spec: Spec) -> list[Check]:
+def shallow_checks(spec: Spec) -> list[Check]:
     """What is asked at every preview: the same, or where that takes too long what the module says instead."""
     module = _module(spec)
-    found: list[Check] = getattr(module, "quick", module.checks)(spec)
+    found: list[Check] = getattr(module, "shallow_checks", module.checks)(spec)
     return found
 
 

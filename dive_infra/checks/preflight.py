@@ -84,7 +84,7 @@ def endpoint() -> str:
 
 
 def memory(minimum: float) -> str:
-    client = objects.ask()
+    client = objects.connect()
     has = client.info()["MemTotal"] / _GIB
     if has < minimum:
         raise CheckFailed(
@@ -95,7 +95,7 @@ def memory(minimum: float) -> str:
 
 def disk(minimum: float) -> str:
     """The file system of the engine's data, when it is not inside a virtual machine."""
-    root = objects.ask().info()["DockerRootDir"]
+    root = objects.connect().info()["DockerRootDir"]
     if not Path(root).exists():
         return "in a virtual machine, not looked at"
     free = shutil.disk_usage(root).free / _GIB
@@ -112,7 +112,7 @@ def disk(minimum: float) -> str:
 def ports(names: Names, services: Iterable[str]) -> str:
     """All ports that are taken by something else are told at once, each with who has it."""
     wanted = {names.port(service): service for service in services}
-    client = objects.ask()
+    client = objects.connect()
     there = objects.containers(client)
     on_engine = {port: c for c in there for port in c.ports}
     ours = {c.name for c in there if names.owns(c.labels)}
@@ -149,8 +149,8 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
 
     A network that nobody but our containers uses was made anew by hand in place of ours, and is ours to replace.
     """
-    client = objects.ask()
-    kept = objects.everything(client)
+    client = objects.connect()
+    kept = objects.all_objects(client)
     own = {names.container(s) for s in services} | {names.network}
     own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
     replaced = {o.name for o in kept if o.kind == "network" and not names.owns(o.labels) and o.name in own}
@@ -188,7 +188,7 @@ def _by_hand(others: Iterable[Object]) -> str:
 def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
     """What carries the mark of this stack and is not declared: shown, and left to the operator."""
     declared = set(services)
-    client = objects.ask()
+    client = objects.connect()
     left = [
         *(o for o in objects.containers(client) if o.name not in map(names.container, declared)),
         *(o for o in objects.networks(client) if o.name not in (names.network, names.shared_network)),
@@ -216,7 +216,7 @@ def hub_healthy(hub: Names, ca: str) -> str:
             try:
                 status = http.get(url).status_code
             except httpx.HTTPError as error:
-                raise objects.silent(
+                raise objects.unanswered(
                     f"{url}: {error or type(error).__name__}", "an answer", remedy, Code.HUB_UNHEALTHY
                 ) from None
             if status != 200:

@@ -48,7 +48,7 @@ class Check:
 
     sentence: str
     topic: str
-    look: Callable[[], "str | Sequence[Finding]"]
+    probe: Callable[[], "str | Sequence[Finding]"]
     advisory: bool = False
     subject: str = ""
 
@@ -136,7 +136,7 @@ def _run(check: Check) -> list[Finding]:
     started = time.monotonic()
     blank = Finding(check.sentence, Verdict.VALID, topic=check.topic, advisory=check.advisory, subject=check.subject)
     try:
-        answer = check.look()
+        answer = check.probe()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
     except CheckFailed as w:
         told = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)

@@ -24,7 +24,7 @@ def checks(spec: SeedingSpec) -> list[Check]:
     return _checks(spec, data)
 
 
-def quick(spec: SeedingSpec) -> list[Check]:
+def shallow_checks(spec: SeedingSpec) -> list[Check]:
     """As `checks`, in bounded time however many documents there are."""
     return _checks(spec, lambda spec: data(spec, whole=False))
 

@@ -27,7 +27,7 @@ _REFUSALS = 3
 
 def checks(spec: VerificationSpec) -> list[Check]:
     """Everything, the real logins included: some seconds a direction."""
-    return [*quick(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
+    return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
 
 
 def logins(spec: VerificationSpec) -> list[Check]:
@@ -44,7 +44,7 @@ def logins(spec: VerificationSpec) -> list[Check]:
     ]
 
 
-def quick(spec: VerificationSpec) -> list[Check]:
+def shallow_checks(spec: VerificationSpec) -> list[Check]:
     """What is cheap enough to be asked at every preview."""
     running = Check(
         "the declared containers run, healthy",
@@ -75,7 +75,7 @@ def discovery(names: Names, ca: str) -> str:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
     except httpx.HTTPError as error:
-        raise objects.silent(
+        raise objects.unanswered(
             f"{url}: {str(error) or type(error).__name__}", names.issuer, remedy, Code.KEYCLOAK
         ) from None
     except (ValueError, KeyError) as error:

@@ -20,8 +20,8 @@ from dive_infra.cli.output import grid, kind, mark, show, signs, stdout
 from dive_infra.cli.progress import console as progress
 from dive_infra.cli.stacks import codes
 from dive_infra.diagnosis import support_bundle as support
-from dive_infra.diagnosis.deep_checks import DEADLINE, examine
-from dive_infra.diagnosis.doctor_report import diagnose
+from dive_infra.diagnosis.deep_checks import DEADLINE, run_checks
+from dive_infra.diagnosis.doctor_report import patient_report
 from dive_infra.diagnosis.status_report import CheckReport, DoctorReport, PatientReport
 from dive_infra.results.finding import Verdict
 
@@ -66,7 +66,7 @@ def collect(wanted: list[str], verbose: bool = False, patience: float = DEADLINE
 
     def one(export: Export) -> PatientReport:
         code = export.stack.upper()
-        return diagnose(code, examine(export, partial(read_settings, code), patience), verbose)
+        return patient_report(code, run_checks(export, partial(read_settings, code), patience), verbose)
 
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
         found = list(side_by_side.map(one, exports))

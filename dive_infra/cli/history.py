@@ -89,7 +89,7 @@ def collect(code: str) -> HistoryReport:
 def _events(access: DatabaseAccess, code: str) -> list[Event] | None:
     try:
         with Store(access) as store:
-            return store.ask(lambda connection: events(connection, code))
+            return store.query(lambda connection: events(connection, code))
     except RecordError as error:
         progress.print(f"? the record does not answer: {error}", markup=False)
         return None

@@ -18,7 +18,7 @@ from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import fail
 from dive_infra.cli.stacks import codes
 from dive_infra.cli.status_table import short_table, table
-from dive_infra.diagnosis.snapshot import GLANCE, look
+from dive_infra.diagnosis.snapshot import DEADLINE, observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus, StatusReport
 
@@ -38,7 +38,9 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (schemas/status.json).")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Refresh until Ctrl+C.")] = False,
     every_seconds: Annotated[float, typer.Option("--interval", min=0.5, help="Seconds between two refreshes.")] = 2.0,
-    patience: Annotated[float, typer.Option("--timeout", min=1, help="Seconds for the checks of a country.")] = GLANCE,
+    patience: Annotated[
+        float, typer.Option("--timeout", min=1, help="Seconds for the checks of a country.")
+    ] = DEADLINE,
 ) -> None:
     """Show each country's deployment and health.
 
@@ -79,12 +81,12 @@ def _watch(wanted: list[str], console: Console, drawn: Drawing, every_seconds: f
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-def collect(wanted: list[str], patience: float = GLANCE) -> StatusReport:
+def collect(wanted: list[str], patience: float = DEADLINE) -> StatusReport:
     """Inspect all countries side by side; a check without an answer after `patience` seconds is unknown."""
     started = time.monotonic()
     exports = [Export(code.lower()) for code in wanted]
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
-        found = list(side_by_side.map(lambda export: judge(look(export, deadline=patience)), exports))
+        found = list(side_by_side.map(lambda export: judge(observe(export, deadline=patience)), exports))
     return StatusReport(
         at=datetime.now(UTC),
         seconds=round(time.monotonic() - started, 3),

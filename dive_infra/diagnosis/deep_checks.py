@@ -25,7 +25,7 @@ from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
-from dive_infra.diagnosis.snapshot import whole
+from dive_infra.diagnosis.snapshot import deep_checks
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State, Status
@@ -43,7 +43,7 @@ Declared = Callable[[], Settings]  # the settings of the country's stack file; r
 
 
 @dataclass(frozen=True)
-class Examined:
+class CheckRun:
     """A check and what it found; `seconds` that it took."""
 
     check: Check
@@ -70,7 +70,7 @@ class _Known:
             raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
 
 
-def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[Examined]]:
+def run_checks(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[CheckRun]]:
     """The groups in their order, each with what its checks found."""
     try:
         stack: StackState | None = read_stack(export.stack, export.state())
@@ -83,7 +83,7 @@ def examine(export: Export, declared: Declared, deadline: float = DEADLINE) -> d
         running = {
             g.title: [(c, side_by_side.submit(runner.run, [c], deadline)) for c in g.checks] for g in groups if g.checks
         }
-        return {title: [Examined(c, f.result()) for c, f in looked] for title, looked in running.items()}
+        return {title: [CheckRun(c, f.result()) for c, f in looked] for title, looked in running.items()}
 
 
 def _overview(stack: StackState | None, name: str) -> Overview:
@@ -101,7 +101,7 @@ def _groups(name: str, known: _Known, problem: DiveError | None, declared: Decla
     yield Group("RECORD", tuple(_record(code, known)))
     for phase in Phase:
         spec = stack.spec(phase)
-        checks = whole(spec) if spec else [_unproven(stack, phase)]
+        checks = deep_checks(spec) if spec else [_unproven(stack, phase)]
         if isinstance(spec, VerificationSpec):
             sentence = "the verification report is of this deployment"
             checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # it decides nothing

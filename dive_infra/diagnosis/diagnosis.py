@@ -11,7 +11,7 @@ from dive_infra.automation.state_export import Export
 from dive_infra.checks import runner, verification
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.diagnosis.snapshot import Snapshot, look
+from dive_infra.diagnosis.snapshot import Snapshot, observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus
 from dive_infra.diagnosis.symptoms import SOURCES, Symptom, symptoms
@@ -89,10 +89,10 @@ def diagnose(code: str) -> Diagnosis:
 
 
 def _view(export: Export, logins: bool) -> View:
-    view = view_of(look(export, deadline=_LOOK))
+    view = view_of(observe(export, deadline=_LOOK))
     for _ in range(_LOOKS - 1):
         if any(s.where in view.country.phases for s in view.symptoms):
-            view = view_of(look(Export(export.stack), deadline=_LOOK))
+            view = view_of(observe(Export(export.stack), deadline=_LOOK))
     return view if view.symptoms or not logins else view_of(_logged_in(view.country))
 
 

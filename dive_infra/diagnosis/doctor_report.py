@@ -1,40 +1,40 @@
-"""From what was examined to a report: one line for each check that holds, one for each finding that does not."""
+"""From what was runs to a report: one line for each check that holds, one for each finding that does not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from dive_infra.config.countries import COUNTRIES
-from dive_infra.diagnosis.deep_checks import Examined
+from dive_infra.diagnosis.deep_checks import CheckRun
 from dive_infra.diagnosis.status_report import CheckReport, GroupReport, PatientReport
 from dive_infra.results.codes import CODES
 from dive_infra.results.finding import Finding, Verdict, counted
 
 
-def diagnose(code: str, groups: Mapping[str, Sequence[Examined]], whole: bool = False) -> PatientReport:
-    """The report of a country; `whole` tells every single finding, also of checks that hold."""
+def patient_report(code: str, groups: Mapping[str, Sequence[CheckRun]], verbose: bool = False) -> PatientReport:
+    """The report of a country; `verbose` tells every single finding, also of checks that hold."""
     return PatientReport(
         code=code,
         name=COUNTRIES[code].name,
         groups=[
             GroupReport(
                 title=title,
-                seconds=round(max((e.validation.seconds for e in examined), default=0.0), 3),
-                checks=[line for e in examined for line in _lines(code, e, whole)],
+                seconds=round(max((e.validation.seconds for e in runs), default=0.0), 3),
+                checks=[line for e in runs for line in _lines(code, e, verbose)],
             )
-            for title, examined in groups.items()
+            for title, runs in groups.items()
         ],
     )
 
 
-def _lines(code: str, examined: Examined, whole: bool) -> Iterator[CheckReport]:
-    findings = examined.validation.findings
+def _lines(code: str, runs: CheckRun, verbose: bool) -> Iterator[CheckReport]:
+    findings = runs.validation.findings
     off = [f for f in findings if f.verdict != Verdict.VALID]
-    if whole or len(findings) == 1:
+    if verbose or len(findings) == 1:
         yield from (_line(code, f) for f in findings)
     elif off:
         yield from _alike(code, off)
     else:
         told = counted(findings)
-        merged = Finding(examined.check.sentence, Verdict.VALID, found=told, seconds=examined.validation.seconds)
+        merged = Finding(runs.check.sentence, Verdict.VALID, found=told, seconds=runs.validation.seconds)
         yield _line(code, merged, len(findings))
 
 

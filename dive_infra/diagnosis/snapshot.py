@@ -33,7 +33,7 @@ from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.remedy import Remedy
 
-GLANCE = 10.0  # seconds for all checks of a country
+DEADLINE = 10.0  # seconds for all checks of a country
 
 _READABLE = Remedy.decide(
     "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
@@ -86,21 +86,25 @@ class Snapshot:
         return next((f for f in self.failed if f.source == source), None)
 
 
-def quick(spec: Spec) -> list[Check]:
+def shallow_checks(spec: Spec) -> list[Check]:
     """What proves a phase without logging people in, and without asking twice what another phase asks."""
     return verification.issuers(spec) if isinstance(spec, VerificationSpec) else phases.checks(spec)
 
 
-def whole(spec: Spec) -> list[Check]:
-    """As `quick`, with the real logins of VERIFICATION."""
-    return [*quick(spec), *verification.logins(spec)] if isinstance(spec, VerificationSpec) else quick(spec)
+def deep_checks(spec: Spec) -> list[Check]:
+    """As `shallow_checks`, with the real logins of VERIFICATION."""
+    return (
+        [*shallow_checks(spec), *verification.logins(spec)]
+        if isinstance(spec, VerificationSpec)
+        else shallow_checks(spec)
+    )
 
 
-def look(
+def observe(
     export: Export,
     named: Names | None = None,
-    checks: Callable[[Spec], list[Check]] = quick,
-    deadline: float = GLANCE,
+    checks: Callable[[Spec], list[Check]] = shallow_checks,
+    deadline: float = DEADLINE,
 ) -> Snapshot:
     """The country of `export` as it is now. `named` are its names by its settings, for one never deployed."""
     started = time.monotonic()
@@ -155,7 +159,7 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
     found: list[ContainerState] = []
     deployment = stack.spec(Phase.DEPLOYMENT) if stack else None
     with _asking(failed):
-        client = objects.ask()
+        client = objects.connect()
         declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
         for name, container in declared.items():
             found.append(

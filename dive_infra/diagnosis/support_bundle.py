@@ -27,7 +27,7 @@ from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import stack_file
 from dive_infra.config.timeouts import ENGINE_ANSWER
-from dive_infra.diagnosis.snapshot import look
+from dive_infra.diagnosis.snapshot import observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport
 from dive_infra.engines.docker import engine
@@ -121,7 +121,7 @@ def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
     for code, state in states.items():
         stack = read_stack(code.lower(), state)
         files[f"{code}/settings.yaml"] = _settings(code)
-        files[f"{code}/status.json"] = judge(look(Export(code.lower()))).model_dump_json(indent=2)
+        files[f"{code}/status.json"] = judge(observe(Export(code.lower()))).model_dump_json(indent=2)
         files[f"{code}/resources.txt"] = _resources(state)
         if stack.store:
             files[f"{code}/record.json"] = _record(stack.store, code)
@@ -197,7 +197,7 @@ def _record(store: Any, code: str) -> str:
 def _containers(names: Names) -> Iterator[tuple[str, str]]:
     """Of each container what the engine tells, variables by name only, and its last log lines."""
     try:
-        client = objects.ask()
+        client = objects.connect()
         found = [c for c in objects.containers(client) if names.owns(c.labels)]
         for container in found:
             yield f"containers/{container.name}.json", _json(_inspected(client, container.name))

@@ -109,7 +109,7 @@ class CheckpointProvider(Provider):
         # The realm's own probe has checked already, before an update repaired the realm.
         if findings := self.run.realm_findings.pop(before["spec"], None):
             return [Check(findings[0].check, findings[0].topic, lambda: findings)]
-        return phases.quick(spec)
+        return phases.shallow_checks(spec)
 
     def after_proof(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """Act on the validation, whatever its verdict."""

@@ -27,7 +27,7 @@ def plain(access: pulumi.Input[DatabaseAccess] | None) -> pulumi.Output[dict[str
 class OrchestrationSchemaProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         access = access_of(inputs["access"])
-        with connection.connect(access, "dive migrations") as live, connection.telling():
+        with connection.connect(access, "dive migrations") as live, connection.translated_errors():
             self._accept_loss(live)
             taken = schema.migrate(live)
             schema.compare(live)
@@ -36,7 +36,7 @@ class OrchestrationSchemaProvider(Provider):
         return DATABASE, {"ready": DATABASE}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
+        with connection.connect(access_of(before["access"]), "dive check") as live, connection.translated_errors():
             try:
                 schema.compare(live)
             except NewerSchema:
@@ -76,7 +76,7 @@ class AdmissionProvider(Provider):
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         country = inputs["country"].lower()
-        with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.telling():
+        with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.translated_errors():
             live.execute("SELECT admit(%s, %s)", [country, deployer(country)])
         return country, {"role": deployer(country)}
 
@@ -85,12 +85,12 @@ class AdmissionProvider(Provider):
         with Store(access_of(before["access"])) as store:
             if store.admitted(country) != deployer(country):
                 return "the country's role is not admitted"
-        with connection.connect(access_of(before["access"]), "dive check") as live, connection.telling():
+        with connection.connect(access_of(before["access"]), "dive check") as live, connection.translated_errors():
             lost = schema.lost_rights(live, deployer(country))
         return f"{deployer(country)} has no right to {', '.join(lost)}" if lost else None
 
     def delete_resource(self, before: Inputs) -> None:
-        with connection.connect(access_of(before["access"]), "dive admission") as live, connection.telling():
+        with connection.connect(access_of(before["access"]), "dive admission") as live, connection.translated_errors():
             live.execute("SELECT dismiss(%s)", [before["country"].lower()])
 
 

@@ -12,7 +12,7 @@ from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object, marked
+from dive_infra.checks.objects import Object, owned_by_stack
 from dive_infra.config.environment import ACCEPT_LOSS, REMOVE, accepted_losses, removals
 from dive_infra.config.naming import ORPHANS, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
@@ -32,15 +32,15 @@ class OrphansProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         names = Names.of_plain(inputs)
         for mark in _named(inputs):
-            found = marked(names, mark)
+            found = owned_by_stack(names, mark)
             if found:
                 _refuse_if_complete(inputs, mark)
             for one in sorted(found, key=lambda o: ("container", "network", "volume").index(o.kind)):
-                _remove(objects.ask(), names, one)
+                _remove(objects.connect(), names, one)
         return names.prefix, {}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        found = [o.name for mark in _named(before) for o in marked(Names.of_plain(before), mark)]
+        found = [o.name for mark in _named(before) for o in owned_by_stack(Names.of_plain(before), mark)]
         return f"{', '.join(found)} may be removed" if found else None
 
 

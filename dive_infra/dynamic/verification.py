@@ -48,7 +48,7 @@ class VerificationProvider(CheckpointProvider):
         state = Check("the record says COMPLETE", "state", lambda: _complete(before), subject="state in the record")
         sentence = "the record says that every link is proven"
         links = Check(sentence, "links", lambda: _linked(spec, before), subject="logins over the links")
-        return [*verification.quick(spec), age, state, links]
+        return [*verification.shallow_checks(spec), age, state, links]
 
     def after_proof(self, inputs: Inputs, spec: Any, validation: Validation) -> None:
         report.write(report.text(report.make(spec, validation, this_run().id)), Path(spec.report))
@@ -108,7 +108,7 @@ def _complete(before: Inputs) -> str:
 def _linked(spec: VerificationSpec, before: Inputs) -> str:
     """Return how many links are proven; this country's deployment proves each of its links both ways."""
     here = spec.own.names.country.code
-    known = _ask(before, lambda store: store.ask(lambda connection: overview(connection, here))).links
+    known = _ask(before, lambda store: store.query(lambda connection: overview(connection, here))).links
     active = {(link.source, link.target) for link in known if link.status == "ACTIVE" and link.age is not None}
     there = [p.names.country.code for p in spec.partners]
     wanted = [pair for partner in there for pair in ((here, partner), (partner, here))]

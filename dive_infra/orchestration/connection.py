@@ -44,7 +44,7 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
 
 
 @contextmanager
-def telling() -> Iterator[None]:
+def translated_errors() -> Iterator[None]:
     """Turns the driver's errors into ours: a lost connection is `Unreachable`, any other failure is `QueryFailed`."""
     try:
         yield

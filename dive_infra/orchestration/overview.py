@@ -99,7 +99,7 @@ class Overview:
 def read_overview(access: DatabaseAccess, country: str) -> Overview:
     """Return what the record knows of a country; raises `RecordError`."""
     with Store(access) as store:
-        return store.ask(lambda connection: overview(connection, country))
+        return store.query(lambda connection: overview(connection, country))
 
 
 def overview(connection: Connection[Any], country: str) -> Overview:

@@ -31,7 +31,7 @@ def _one_at_a_time(method: Method) -> Method:
 
     @wraps(method)
     def guarded(self: "Store", *args: Any, **kwargs: Any) -> Any:
-        with self._guard, connection.telling():
+        with self._guard, connection.translated_errors():
             return method(self, *args, **kwargs)
 
     return cast(Method, guarded)
@@ -49,7 +49,7 @@ class Store:
         self._fences: dict[str, int] = {}
         self._connection = connection.connect(access, f"dive {self.run.actor}")
         try:
-            with connection.telling():
+            with connection.translated_errors():
                 schema.compare(self._connection)
         except Exception:
             self._connection.close()
@@ -117,7 +117,7 @@ class Store:
         return lock.holder(self._connection, country)
 
     @_one_at_a_time
-    def ask(self, question: Callable[[Connection[Any]], Answered]) -> Answered:
+    def query(self, question: Callable[[Connection[Any]], Answered]) -> Answered:
         """What `question` reads through this session."""
         return question(self._connection)
 
@@ -157,7 +157,7 @@ class Store:
                 self._enter(code, state, State.INITIALIZING, f"{phase} is changed")
 
     @_one_at_a_time
-    def broke(self, country: str, phase: str, component: str, error: Exception) -> None:
+    def record_failure(self, country: str, phase: str, component: str, error: Exception) -> None:
         """Records that a change failed, with the state FAILED; what fails after it follows from it."""
         code = country.lower()
         if isinstance(error, DiveError):

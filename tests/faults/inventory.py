@@ -166,6 +166,6 @@ def _record(hub: Country) -> dict[str, Any]:
     }
     with record(hub) as store:
         return {
-            what: sorted(map(str, store.ask(lambda c, q=query: c.execute(q.encode()).fetchall())))
+            what: sorted(map(str, store.query(lambda c, q=query: c.execute(q.encode()).fetchall())))
             for what, query in queries.items()
         }

@@ -74,7 +74,7 @@ def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(usa: Country) 
     assert run.ok, told(run)
     assert {"admission-fra", "databases-orchestration-fra", "approval-fra"} <= run.changed("delete")
     with record(usa) as store:
-        roles = store.ask(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))
+        roles = store.query(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))
         assert [name for (name,) in roles] == ["orchestration_deu"]
     again = usa.up()
     assert again.ok, told(again)

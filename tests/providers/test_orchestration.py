@@ -117,7 +117,7 @@ def test_a_failing_migration_leaves_nothing(record: Record, monkeypatch: pytest.
         with (
             connection.connect(blank.owner) as live,
             pytest.raises(QueryFailed, match="nonsense"),
-            connection.telling(),
+            connection.translated_errors(),
         ):
             schema.migrate(live)
         assert blank.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == [(0,)]

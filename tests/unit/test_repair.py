@@ -187,7 +187,7 @@ def test_out_of_sight_is_not_repaired() -> None:
 def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(parse("FRA"), "t")
     spec = InitializationSpec(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
-    monkeypatch.setattr(objects, "ask", object)
+    monkeypatch.setattr(objects, "connect", object)
     monkeypatch.setattr(objects, "volumes", lambda _: [])
     volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
     (lost,) = runner.run([volumes], 5).findings

@@ -31,8 +31,8 @@ from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
-from dive_infra.diagnosis.deep_checks import Examined
-from dive_infra.diagnosis.doctor_report import diagnose
+from dive_infra.diagnosis.deep_checks import CheckRun
+from dive_infra.diagnosis.doctor_report import patient_report
 from dive_infra.diagnosis.history import HistoryReport
 from dive_infra.diagnosis.snapshot import ContainerState, Failed, Snapshot
 from dive_infra.diagnosis.status import judge
@@ -338,8 +338,8 @@ def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "\x1b[31m" not in drawn(table, 120, colours=True)
 
 
-def examined(sentence: str, topic: str, *findings: Finding) -> Examined:
-    return Examined(Check(sentence, topic, str), validation(*findings))
+def examined(sentence: str, topic: str, *findings: Finding) -> CheckRun:
+    return CheckRun(Check(sentence, topic, str), validation(*findings))
 
 
 def patient() -> DoctorReport:
@@ -354,7 +354,7 @@ def patient() -> DoctorReport:
         ],
         "VERIFICATION": [examined("the report is there", "report", replace(STOPPED, advisory=True, seconds=1.25))],
     }
-    found = diagnose("FRA", groups)
+    found = patient_report("FRA", groups)
     return DoctorReport(at=NOON, seconds=2.5, exit_code=doctor_verb.outcome(found), countries=[found])
 
 
@@ -366,8 +366,8 @@ def test_the_doctors_table_looks_so(width: int) -> None:
 
 
 def test_the_doctor_tells_what_holds_once_and_what_does_not_each() -> None:
-    whole = diagnose(
-        "FRA", {"A": [Examined(Check("s", "t", str), validation(finding("one"), finding("two")))]}, whole=True
+    whole = patient_report(
+        "FRA", {"A": [CheckRun(Check("s", "t", str), validation(finding("one"), finding("two")))]}, verbose=True
     )
     assert [c.check for c in whole.groups[0].checks] == ["one", "two"]
     (group,) = (g for g in patient().countries[0].groups if g.title == "CONFIGURATION")
@@ -405,7 +405,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(paths, "STACKS", tmp_path)
     monkeypatch.setattr(status_verb, "prepare_to_read", lambda: None)
     monkeypatch.setattr(status_verb, "Export", str)
-    monkeypatch.setattr(status_verb, "look", lambda _, deadline: CASES["stopped"][0])
+    monkeypatch.setattr(status_verb, "observe", lambda _, deadline: CASES["stopped"][0])
 
 
 @pytest.mark.usefixtures("looked_at")

@@ -61,7 +61,7 @@ class DeploymentRun:
 
     def fail(self, component: str, error: Exception) -> None:
         """Record that a change of `component` failed, so that the country is not called complete."""
-        self._write(lambda store: store.broke(self.country, self.phase, component, error))
+        self._write(lambda store: store.record_failure(self.country, self.phase, component, error))
 
     def _write(self, write: Callable[[Store], None]) -> None:
         with self._one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):

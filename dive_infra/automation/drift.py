@@ -18,8 +18,8 @@ def refresh_only_drift(state: dict[str, Any]) -> list[Finding]:
     """Return the invalid findings whose remedy is a refresh; empty as well if the checks get no answer."""
     specs = declared_specs(state)
     validations = [runner.run(checks(specs[phase]), DRIFT_CHECK) for phase in _CHECKED if phase in specs]
-    return [f for validation in validations for f in validation.findings if _hidden(f)]
+    return [f for validation in validations for f in validation.findings if _needs_refresh(f)]
 
 
-def _hidden(finding: Finding) -> bool:
+def _needs_refresh(finding: Finding) -> bool:
     return finding.verdict == Verdict.INVALID and not finding.advisory and finding.remedy.kind == RemedyKind.REFRESH

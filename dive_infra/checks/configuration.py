@@ -1,4 +1,4 @@
-"""CONFIGURATION: the live realm holds exactly what is declared, object by object, and its secrets are those in use."""
+"""CONFIGURATION: the live realm holds exactly what is declared, and accepts the secrets that services use."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,17 +15,17 @@ from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
 
-_STARTS = Remedy.update(detail="starts what does not answer, then it is looked at")
+_STARTS = Remedy.update(detail="starts what does not answer, then checks it")
 
 
 def checks(spec: ConfigurationSpec) -> list[Check]:
     names = spec.names
     found = [
         Check(f"realm {names.realm} is as declared", "realm objects", lambda: realm(spec)),
-        _proof(spec, names, names.client, spec.portal, account=False),
+        _secret_check(spec, names, names.client, spec.portal, account=False),
     ]
     if names.country.is_hub:
-        found += [_proof(spec, names, account, secret) for account, secret in sorted(spec.accounts.items())]
+        found += [_secret_check(spec, names, account, secret) for account, secret in sorted(spec.accounts.items())]
     else:
         (hub,) = spec.partners
         found.append(Check(f"the link at {hub.country.code} is as declared", "link", lambda: link(spec, hub)))
@@ -35,34 +35,34 @@ def checks(spec: ConfigurationSpec) -> list[Check]:
 def realm(spec: ConfigurationSpec) -> Sequence[Finding]:
     access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
     right = Remedy.decide(f"restore the service account {access.client_id} of realm master")
-    return _asked(access, lambda admin: compare(admin, spec.names, spec.partners), right)
+    return _compare(access, lambda admin: compare(admin, spec.names, spec.partners), right)
 
 
 def link(spec: ConfigurationSpec, hub: Names) -> Sequence[Finding]:
-    """The hub's side of the link, as the spoke's own account sees it; a refused login is the account's secret."""
+    """Check the hub's side of the link through the spoke's own account; a refused login is that account's secret."""
     account = link_account(spec.names)
     access = KeycloakAccess(f"{hub.url('backend')}{BASE_PATH}", spec.ca, spec.accounts[account], account, hub.realm)
-    return _asked(access, lambda admin: compare_link(admin, hub, spec.names), refresh(hub))
+    return _compare(access, lambda admin: compare_link(admin, hub, spec.names), refresh(hub))
 
 
 def secret(names: Names, client: str, value: str, ca: str, account: bool) -> str:
-    """The secret that services hold is the one that the realm accepts."""
+    """Check that the realm accepts the secret that services hold."""
     try:
         refused = refusal(names, client, value, ca, account, REALM_REQUEST)
     except KeycloakUnreachable as error:
         raise CheckUnknown(error.cause, Remedy.update(names.country.code, "starts Keycloak")) from None
     if refused:
-        raise CheckFailed(f"refused ({refused})", "the one that is declared", refresh(names), Code.CLIENT_SECRET)
+        raise CheckFailed(f"refused ({refused})", "the declared one", refresh(names), Code.CLIENT_SECRET)
     return "accepted"
 
 
-def _proof(spec: ConfigurationSpec, names: Names, client: str, value: str, account: bool = True) -> Check:
+def _secret_check(spec: ConfigurationSpec, names: Names, client: str, value: str, account: bool = True) -> Check:
     sentence = f"{names.realm} accepts the secret of {client}"
-    look = partial(secret, names, client, value, spec.ca, account)
-    return Check(sentence, "secrets in use", look, subject=f"secret of {client} at {names.realm}")
+    probe = partial(secret, names, client, value, spec.ca, account)
+    return Check(sentence, "secrets in use", probe, subject=f"secret of {client} at {names.realm}")
 
 
-def _asked(
+def _compare(
     access: KeycloakAccess, question: Callable[[KeycloakAdmin], Sequence[Finding]], right: Remedy
 ) -> Sequence[Finding]:
     try:

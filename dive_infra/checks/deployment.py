@@ -37,10 +37,10 @@ _UP = Remedy.update()
 def checks(spec: DeploymentSpec) -> list[Check]:
     names = spec.names
     found = [
-        Check("the declared containers run, healthy", "containers", lambda: containers(spec.containers)),
+        Check("every declared container runs and is healthy", "containers", lambda: containers(spec.containers)),
         Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca), subject="MongoDB"),
         Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
-        Check("OPA answers to its token alone", "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA"),
+        Check("OPA answers only requests with its token", "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA"),
     ]
     found += [
         Check(
@@ -52,17 +52,17 @@ def checks(spec: DeploymentSpec) -> list[Check]:
         for d in spec.databases
     ]
     if spec.keycloak:
-        look = partial(keycloak, names, spec.keycloak, spec.ca)
-        found.append(Check("Keycloak answers a login", "keycloak", look, subject="Keycloak"))
+        probe = partial(keycloak, names, spec.keycloak, spec.ca)
+        found.append(Check("Keycloak answers a login", "keycloak", probe, subject="Keycloak"))
     if spec.store:
         store = spec.store
-        sentence = "the orchestration schema is this program's"
+        sentence = "the orchestration schema matches this program"
         found.append(Check(sentence, "schema", lambda: schema(store), subject="orchestration schema"))
     return found
 
 
 def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
-    """One finding for each container; one that is not core is a warning when it is down, wrong when it is another."""
+    """Return one finding for each container; a container that is not core is only a warning while it is down."""
     client = objects.connect()
     with ThreadPoolExecutor(max_workers=len(declared) or 1) as side_by_side:
         return list(side_by_side.map(partial(_container, client), declared))
@@ -71,7 +71,7 @@ def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
 def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding:
     declared = container.declared
     now = look(client, declared.name)
-    sentence = f"{declared.name} runs as declared, healthy"
+    sentence = f"{declared.name} runs as declared and is healthy"
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
         code = Code.SERVICE_FILES if FILES in found else Code.CONTAINER
@@ -81,7 +81,7 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
         )  # fmt: skip
 
     if not now.exists:
-        return wrong("no such container", "a running one")
+        return wrong("no such container", "a running container")
     other = differences(client, now.attributes, declared)
     if other:
         return wrong(
@@ -95,7 +95,7 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
 
 
 def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
-    """The role logs in, owns its database, and is no superuser."""
+    """Check that the role can log in, owns its database, and is not a superuser."""
     access = DatabaseAccess(
         names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name
     )
@@ -145,29 +145,29 @@ def redis(names: Names, password: str, ca: str) -> str:
 
 
 def opa(names: Names, token: str, ca: str) -> str:
-    """A decision is given to the bearer of the token and to nobody else."""
+    """Check that OPA answers a request with the token and refuses one without."""
     url = f"{names.url('opa')}/v1/data/dive/authz/allow"
     try:
         with https.client(ca, CHECK_REQUEST) as http:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
-            nobody = http.post(url, json={"input": {}}).status_code
+            anonymous = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
         raise objects.unanswered(f"{url}: {first_line(error)}", "an answer", _UP, Code.DECISION_OR_API) from None
-    if bearer != 200 or nobody not in (401, 403):
+    if bearer != 200 or anonymous not in (401, 403):
         raise CheckFailed(
-            f"{bearer} with the token, {nobody} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
+            f"{bearer} with the token, {anonymous} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
         )
-    return "default deny, token asked"
+    return "denies by default, requires the token"
 
 
 def keycloak(names: Names, secret: str, ca: str) -> str:
-    """The service account logs in and is told something out of the database, which may have been away."""
+    """Check that the service account can log in and read from the database, which may have been down."""
     access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
     try:
-        with keycloak_admin.KeycloakAdmin(access, CHECK_REQUEST) as there:
-            there.get("/realms/master")
+        with keycloak_admin.KeycloakAdmin(access, CHECK_REQUEST) as admin:
+            admin.get("/realms/master")
     except keycloak_admin.KeycloakError as error:
-        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then it is asked again")) from None
+        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then checks it")) from None
     return "logged in"
 
 

@@ -1,4 +1,4 @@
-"""INITIALIZATION: networks, volumes, images and the certificate are there and are ours."""
+"""INITIALIZATION: networks, volumes, images and the certificate exist and belong to this stack."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,13 +22,21 @@ _RENEWED = Remedy.update(detail="renews it")
 
 def checks(spec: InitializationSpec) -> list[Check]:
     return [
-        Check("the networks are there and ours", "networks", lambda: present(spec, objects.networks, spec.networks)),
-        Check("the data volumes are there and ours", "volumes", lambda: present(spec, objects.volumes, spec.volumes)),
+        Check(
+            "the networks exist and belong to this stack",
+            "networks",
+            lambda: present(spec, objects.networks, spec.networks),
+        ),
+        Check(
+            "the data volumes exist and belong to this stack",
+            "volumes",
+            lambda: present(spec, objects.volumes, spec.volumes),
+        ),
         Check("the images are on the engine", "images", lambda: images(spec.images)),
-        Check("the certificate covers every name and has days left", "certificate", lambda: certificate(spec)),
+        Check("the certificate covers every name and is valid long enough", "certificate", lambda: certificate(spec)),
         *(
             Check(
-                f"the issuer of {code} has days left",
+                f"the issuer certificate of {code} is valid long enough",
                 "issuers",
                 partial(issuer, chain, spec.days),
                 subject=f"issuer certificate of {code}",
@@ -44,18 +52,17 @@ def present(
     found = {o.name: o for o in listed(objects.connect())}
     missing = [name for name in wanted if name not in found]
     foreign = [
-        f"{name} of stack {found[name].labels.get('dive.stack') or '(none)'}"
+        f"{name} belongs to stack {found[name].labels.get('dive.stack') or '(none)'}"
         for name in wanted
         if name in found and name != spec.names.shared_network and found[name].labels.get("dive.stack") != spec.stack
     ]
     if missing or foreign:
-        told = [f"{', '.join(missing)} missing"] if missing else []
-        told += [f"{', '.join(foreign)} not ours"] if foreign else []
+        off = [f"{', '.join(missing)} missing", *foreign] if missing else foreign
         kind = "volume" if listed is objects.volumes else "network"
-        # A lost data volume is lost data: nobody makes it again in passing.
+        # A lost data volume is lost data: it is never recreated silently.
         remedy = _UP if kind == "network" else _choice(spec, [*missing, *(f.split()[0] for f in foreign)])
         raise CheckFailed(
-            "; ".join(told),
+            "; ".join(off),
             f"{len(wanted)} of stack {spec.stack}",
             remedy,
             Code.VOLUME_OR_DISK if kind == "volume" else Code.NETWORK,
@@ -64,11 +71,11 @@ def present(
 
 
 def _choice(spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
-    """Of each lost data volume: restore it, or accept its loss."""
+    """Return the decision for each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
     labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
-    told = "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
-    return Remedy.decide(told, country=spec.names.country.code)
+    choices = "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
+    return Remedy.decide(choices, country=spec.names.country.code)
 
 
 def images(wanted: Sequence[str]) -> str:

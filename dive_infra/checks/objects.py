@@ -1,4 +1,4 @@
-"""Looking at what a country has on the engine, one request a kind of object."""
+"""List what a country has on the engine: one request for each kind of object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ REMEDY = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 
 def connect() -> docker.DockerClient:
-    """A client with short patience; raises `CheckUnknown` when no engine answers."""
+    """Return a client with a short timeout; raise `CheckUnknown` if no engine answers."""
     try:
         return engine.client(ENGINE_ANSWER)
     except EngineError as error:
         raise CheckUnknown(error.cause, REMEDY) from None
 
 
-_WAITED = ("timeout expired", "timed out")  # how the clients tell that nobody answered in time
+_WAITED = ("timeout expired", "timed out")  # the clients' words for a timeout
 
 
 def unanswered(found: str, expected: str, remedy: Remedy, code: Code | None = None) -> CheckFailed | CheckUnknown:
-    """What to raise for a server that does not answer.
+    """Return the error to raise for a server that does not answer.
 
-    Where its engine answers, it is down. Where that does not either, nothing can be told from here. Nor can it of one
-    that lets us wait and may be busy: whether it is well, its container tells.
+    The server is down if its engine answers, and unknown if the engine does not. A server that times out may only be
+    busy: the health check of its container decides.
     """
     if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
         return CheckUnknown(found, remedy)
@@ -77,7 +77,7 @@ def all_objects(client: docker.DockerClient) -> list[Object]:
 
 
 def owned_by_stack(names: Names, mark: str) -> list[Object]:
-    """All of the country that the stack with this mark has made on the engine."""
+    """Return all objects of the country that the stack with this mark created on the engine."""
     return [o for o in all_objects(connect()) if names.owns(o.labels) and o.labels.get("dive.stack") == mark]
 
 

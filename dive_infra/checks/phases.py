@@ -1,4 +1,4 @@
-"""Which checks prove which phase: one validator for the skip, for the proof and for `status`."""
+"""Which checks prove which phase: the same validator decides on a skip, gives the proof and feeds `status`."""
 
 from importlib import import_module
 from threading import Lock
@@ -7,20 +7,21 @@ from types import ModuleType
 from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import Spec, phase_of
 
-_LOADING = Lock()  # countries are looked at side by side, and modules that import each other must not meet half loaded
+_LOADING = Lock()  # countries are checked in threads, which must not import the same modules at once
 
 
 def checks(spec: Spec) -> list[Check]:
-    """The checks that prove the phase of `spec`: those of the module with that phase's name.
+    """Return the checks that prove the phase of `spec`: those of the module with that phase's name.
 
-    It is loaded when it is asked: together they load every client library, of which a program that declares needs none.
+    The module is imported here because the modules load every client library, and a program that only declares needs
+    none of them.
     """
     found: list[Check] = _module(spec).checks(spec)
     return found
 
 
 def shallow_checks(spec: Spec) -> list[Check]:
-    """What is asked at every preview: the same, or where that takes too long what the module says instead."""
+    """Return the checks for every preview: the same ones, or the module's cheaper ones if it has any."""
     module = _module(spec)
     found: list[Check] = getattr(module, "shallow_checks", module.checks)(spec)
     return found

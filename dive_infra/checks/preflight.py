@@ -1,4 +1,4 @@
-"""PREFLIGHT: may this country be deployed here and now?"""
+"""PREFLIGHT: the country can be deployed on this machine now."""
 
 import shutil
 import socket
@@ -35,17 +35,22 @@ def checks(spec: PreflightSpec) -> list[Check]:
     found = [
         Check("the Docker engine is on this machine", "endpoint", endpoint, subject="Docker engine"),
         Check(
-            "the Docker engine answers and has memory",
+            "the Docker engine answers and has enough memory",
             "engine",
             lambda: memory(spec.memory),
             subject="memory of the engine",
         ),
-        Check("the engine's disk has room", "disk", lambda: disk(spec.disk), subject="disk of the engine"),
-        Check("every port is free or ours", "ports", lambda: ports(names, spec.services)),
+        Check("the engine's disk has enough space", "disk", lambda: disk(spec.disk), subject="disk of the engine"),
+        Check("every port is free or used by this country", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
         ),
-        Check("nothing is left over", "leftovers", lambda: leftovers(names, spec.stack, spec.services), advisory=True),
+        Check(
+            "no undeclared object of this stack is left",
+            "leftovers",
+            lambda: leftovers(names, spec.stack, spec.services),
+            advisory=True,
+        ),
     ]
     if spec.hub:
         hub = spec.hub
@@ -61,20 +66,22 @@ def checks(spec: PreflightSpec) -> list[Check]:
             )
         )
         found.append(
-            Check("nobody else deploys this country", "lock", lambda: unlocked(store, names), subject="country lock")
+            Check(
+                "no other run is deploying this country", "lock", lambda: unlocked(store, names), subject="country lock"
+            )
         )
     return found
 
 
 def endpoint() -> str:
-    """A local socket: ports are published on the engine's own loopback, where nobody else would find them."""
+    """Check that the engine is reached by a local socket: ports are published on the loopback of its own machine."""
     try:
-        found, said_by = engine.host()
+        found, source = engine.host()
     except EngineError as error:
         raise CheckUnknown(error.cause, objects.REMEDY) from None
     if not found.startswith("unix:"):
         raise CheckFailed(
-            f"{found} ({said_by})",
+            f"{found} ({source})",
             f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
             Remedy.decide(f"DOCKER_HOST={SOCKET} {UP}"),
             Code.ENGINE,
@@ -94,10 +101,10 @@ def memory(minimum: float) -> str:
 
 
 def disk(minimum: float) -> str:
-    """The file system of the engine's data, when it is not inside a virtual machine."""
+    """Check the file system of the engine's data, unless it is inside a virtual machine."""
     root = objects.connect().info()["DockerRootDir"]
     if not Path(root).exists():
-        return "in a virtual machine, not looked at"
+        return "inside a virtual machine, not checked"
     free = shutil.disk_usage(root).free / _GIB
     if free < minimum:
         raise CheckFailed(
@@ -110,12 +117,12 @@ def disk(minimum: float) -> str:
 
 
 def ports(names: Names, services: Iterable[str]) -> str:
-    """All ports that are taken by something else are told at once, each with who has it."""
+    """Check that no port is taken; report all taken ports at once, each with its owner."""
     wanted = {names.port(service): service for service in services}
     client = objects.connect()
-    there = objects.containers(client)
-    on_engine = {port: c for c in there for port in c.ports}
-    ours = {c.name for c in there if names.owns(c.labels)}
+    existing = objects.containers(client)
+    on_engine = {port: c for c in existing for port in c.ports}
+    ours = {c.name for c in existing if names.owns(c.labels)}
     listening = _listening()
     taken: list[str] = []
     for port, service in sorted(wanted.items()):
@@ -123,7 +130,9 @@ def ports(names: Names, services: Iterable[str]) -> str:
         if container:
             if container.name != names.container(service) or not names.owns(container.labels):
                 taken.append(f"{port} ({service}) by container {container.name}")
-        elif port in listening and not (names.container(service) in ours and _lives(client, names.container(service))):
+        elif port in listening and not (
+            names.container(service) in ours and _holds_ports(client, names.container(service))
+        ):
             taken.append(f"{port} ({service}) by {listening[port]}")
     if taken:
         key = f"dive:ports.{wanted[int(taken[0].split()[0])]}"
@@ -136,8 +145,8 @@ def ports(names: Names, services: Iterable[str]) -> str:
     return f"{len(wanted)} ports"
 
 
-def _lives(client: docker.DockerClient, container: str) -> bool:
-    """Whether it runs or is started again and again: between two lives the engine lists no ports and holds them."""
+def _holds_ports(client: docker.DockerClient, container: str) -> bool:
+    """Return True if it runs or keeps restarting: between two starts the engine lists no ports but holds them."""
     try:
         return client.containers.get(container).status in ("running", "restarting")
     except docker.errors.NotFound:
@@ -145,9 +154,9 @@ def _lives(client: docker.DockerClient, container: str) -> bool:
 
 
 def owners(names: Names, stack: str, services: Iterable[str]) -> str:
-    """Nothing that carries our names belongs to another stack, or to nobody we know.
+    """Check that every object with a name of this country belongs to this stack.
 
-    A network that nobody but our containers uses was made anew by hand in place of ours, and is ours to replace.
+    A network that only this country's containers use was recreated by hand: this stack may replace it.
     """
     client = objects.connect()
     kept = objects.all_objects(client)
@@ -164,10 +173,10 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     if others:
         marks = sorted({o.labels["dive.stack"] for o in others if names.owns(o.labels) and o.labels.get("dive.stack")})
         named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
-        removed = f"; where nobody deploys it any more: {REMOVE}={named} {UP}"
+        removed = f"; if no one deploys it any more: {REMOVE}={named} {UP}"
         raise CheckFailed(
             "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
-            f"whatever is called {names.prefix}-… is labelled as of stack {stack}",
+            f"every object named {names.prefix}-… belongs to stack {stack}",
             Remedy.decide(
                 f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
                 f"{names.namespace}{removed if marks else ''}",
@@ -175,18 +184,18 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
             ),
             Code.CONFLICT,
         )
-    return f"{sum(names.owns(o.labels) for o in kept)} objects, all ours"
+    return f"{sum(names.owns(o.labels) for o in kept)} objects, all of this stack"
 
 
 def _by_hand(others: Iterable[Object]) -> str:
-    """Commands for what holds no data."""
+    """Return the commands that remove what holds no data."""
     commands = {"container": "docker container rm -f", "network": "docker network rm"}
-    told = ", ".join(f"{commands[o.kind]} {o.name}" for o in others if o.kind in commands)
-    return f", or by hand: {told}" if told else ""
+    listed = ", ".join(f"{commands[o.kind]} {o.name}" for o in others if o.kind in commands)
+    return f", or by hand: {listed}" if listed else ""
 
 
 def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
-    """What carries the mark of this stack and is not declared: shown, and left to the operator."""
+    """Report what carries the mark of this stack and is not declared; the operator decides on it."""
     declared = set(services)
     client = objects.connect()
     left = [
@@ -200,12 +209,12 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
             "; ".join(f"{o.kind} {o.name}" for o in ours),
             f"only what stack {stack} declares",
             Remedy.decide(
-                "a run that removes a service removes its own; any other: "
+                "a run that removes a service also removes its objects; remove the others by hand: "
                 + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours)
             ),
             Code.LEFTOVER,
         )
-    return "nothing"
+    return "none"
 
 
 def hub_healthy(hub: Names, ca: str) -> str:
@@ -232,13 +241,15 @@ def approved(access: DatabaseAccess, names: Names) -> str:
         store.compare()
         admitted = store.whose()
     except LoginRefused as error:
-        raise CheckFailed(error.cause, "a login that the hub has made", remedy, Code.NOT_APPROVED) from None
+        raise CheckFailed(error.cause, "a role that the hub has created", remedy, Code.NOT_APPROVED) from None
     except SchemaMismatch as error:
         raise CheckFailed(
             error.cause, "the schema and the rights of this program", Remedy.update(HUB_CODE), Code.DATABASE
         ) from None
     if admitted != code.lower():
-        raise CheckFailed(f"role {access.user} is of {admitted or 'nobody'}", code, remedy, Code.NOT_APPROVED)
+        raise CheckFailed(
+            f"role {access.user} is admitted for {admitted or 'no country'}", code, remedy, Code.NOT_APPROVED
+        )
     return f"as {access.user}"
 
 
@@ -247,19 +258,19 @@ def unlocked(access: DatabaseAccess, names: Names) -> str:
     holder = store.holder(names.country.code)
     if holder and holder.live and not store.holds(names.country.code):
         raise CheckFailed(
-            f"{holder} deploys it", "nobody", Remedy.wait(f"wait for it to end, then: {UP}"), Code.CONFLICT
+            f"{holder} is deploying it", "no other run", Remedy.wait(f"wait for it to end, then: {UP}"), Code.CONFLICT
         )
-    return "free" if not holder or not holder.live else "ours"
+    return "free" if not holder or not holder.live else "held by this run"
 
 
 def _listening() -> dict[int, str]:
-    """Port -> program that listens on it on this machine's loopback or everywhere."""
+    """Return port -> program that listens on it, on the loopback or on every address of this machine."""
     found: dict[int, str] = {}
     try:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:
         raise CheckUnknown(
-            "no right to list the listening programs of this machine", Remedy.decide("run as a user who may")
+            "not allowed to list the listening programs of this machine", Remedy.decide("run as a user with that right")
         ) from None
     for c in connections:
         if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.ip in _OURS:

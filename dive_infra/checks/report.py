@@ -1,5 +1,7 @@
-"""The verification report: what was proven, when, for which declaration. It is for people and programs to read; nothing
-here decides by it."""
+"""The verification report: what was proven, when, and for which declaration.
+
+People and programs read it; no decision of this program depends on it.
+"""
 
 import os
 import tempfile
@@ -27,7 +29,7 @@ class ContainerCounts(_Part):
 
 
 class CheckResult(_Part):
-    """`seconds` is how long the look took."""
+    """`seconds` is the duration of the check."""
 
     check: str
     topic: str
@@ -94,12 +96,12 @@ def _result(f: Finding) -> CheckResult:
 
 
 def text(report: Report) -> str:
-    """The report as it stands in its file."""
+    """Return the report as it is written to its file."""
     return report.model_dump_json(indent=2) + "\n"
 
 
 def judge(path: Path, written: str) -> str:
-    """Why the file is not the report that was written, in words that follow its name; empty when it is."""
+    """Return why the file is not the report that was written, as words that follow its name; empty if it is."""
     try:
         found = path.read_text()
     except FileNotFoundError:
@@ -112,19 +114,19 @@ def judge(path: Path, written: str) -> str:
     try:
         other = Report.model_validate_json(found)
     except ValidationError:
-        return "is no report, or half of one"
+        return "is not a complete report"
     marks = ("instance", "fingerprint", "run")
-    told = {"instance": "another country", "fingerprint": "another declaration", "run": "another run"}
+    named = {"instance": "another country", "fingerprint": "another declaration", "run": "another run"}
     off = [
-        f"of {told[mark]} ({getattr(other, mark)}, expected {getattr(wanted, mark)})"
+        f"for {named[mark]} ({getattr(other, mark)}, expected {getattr(wanted, mark)})"
         for mark in marks
         if getattr(other, mark) != getattr(wanted, mark)
     ]
-    return f"is {off[0]}" if off else "was altered"
+    return f"was written {off[0]}" if off else "was altered"
 
 
 def write(content: str, path: Path) -> None:
-    """Writes a report whole or not at all: a reader never sees half of it, also after a loss of power."""
+    """Write the report atomically: a reader never sees half of it, not even after a power loss."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -146,6 +148,6 @@ def write(content: str, path: Path) -> None:
 
 
 def json_schema() -> dict[str, object]:
-    """The JSON schema of the report as it stands in `schemas/verification-report.json`."""
+    """Return the JSON schema of the report, as in `schemas/verification-report.json`."""
     made = Report.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "DIVE verification report"}

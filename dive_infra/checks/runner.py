@@ -16,11 +16,11 @@ from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Finding, Verdict, evidence, overall
 from dive_infra.results.remedy import NO_REMEDY, Remedy
 
-PAUSE, LONGEST = 0.5, 8.0  # seconds between looks at what has not settled: each pause is twice the one before
+PAUSE, LONGEST = 0.5, 8.0  # seconds between repetitions: each pause is twice the one before
 
 
 class CheckFailed(DiveError):
-    """The thing was looked at and is not as wanted; `final` as in `Finding`."""
+    """What was checked is not as expected; `final` as in `Finding`."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class CheckFailed(DiveError):
 
 
 class CheckUnknown(DiveError):
-    """The thing could not be looked at; `remedy` says what makes it visible."""
+    """It could not be checked; `remedy` says what makes a check possible."""
 
     def __init__(self, found: str, remedy: Remedy = NO_REMEDY) -> None:
         super().__init__(found, remedy)
@@ -44,7 +44,10 @@ class CheckUnknown(DiveError):
 
 @dataclass(frozen=True)
 class Check:
-    """`sentence` states what is wanted, positively; `topic` groups it in the evidence; `subject` as in `Finding`."""
+    """A check: `probe` returns what it found, or findings; it raises `CheckFailed` or `CheckUnknown`.
+
+    `sentence` states the wanted condition; `topic` groups findings in the evidence; `subject` as in `Finding`.
+    """
 
     sentence: str
     topic: str
@@ -55,7 +58,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Validation:
-    """All findings of one look at a phase; `seconds` from the first check's start to the last one's end."""
+    """All findings of one run of checks; `seconds` from the first start to the last end."""
 
     findings: tuple[Finding, ...]
     seconds: float
@@ -66,7 +69,7 @@ class Validation:
 
     @property
     def late(self) -> bool:
-        """Whether a check had not ended in time."""
+        """Return True if a check missed the deadline."""
         return any(f.code == Code.CHECK_LATE for f in self.findings)
 
     @property
@@ -75,14 +78,14 @@ class Validation:
 
 
 def run(checks: Sequence[Check], deadline: float) -> Validation:
-    """Runs all checks at once, for at most `deadline` seconds; findings in the order of the checks."""
+    """Run all checks at once for at most `deadline` seconds; return the findings in the order of the checks."""
     return settle(checks, deadline, again=())
 
 
 def settle(checks: Sequence[Check], patience: float, again: Sequence[Verdict]) -> Validation:
-    """As `run`, and asks those with an answer in `again` once more until there is none or `patience` seconds are over.
+    """Run the checks, and repeat those with a verdict in `again`, for at most `patience` seconds.
 
-    For what needs a moment after its cause is mended: a service that starts, data that travels.
+    This is for what needs a moment after a repair: a service that starts, data that is distributed.
     """
     started = time.monotonic()
     ends = started + patience
@@ -90,7 +93,7 @@ def settle(checks: Sequence[Check], patience: float, again: Sequence[Verdict]) -
     pending = dict(enumerate(checks))
     pause = PAUSE
     while True:
-        found |= _look(pending, ends)
+        found |= _probe(pending, ends)
         pending = {p: c for p, c in pending.items() if any(_unsettled(f, again) for f in found[p])}
         if not pending or time.monotonic() + pause >= ends:
             ordered = tuple(finding for _, group in sorted(found.items()) for finding in group)
@@ -103,8 +106,8 @@ def _unsettled(finding: Finding, again: Sequence[Verdict]) -> bool:
     return finding.verdict in again and not finding.advisory and not finding.final
 
 
-def _look(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
-    """One look at each, side by side, until the time `ends`."""
+def _probe(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]:
+    """Run each check once, side by side, until the time `ends`."""
     started = time.monotonic()
     ended: SimpleQueue[tuple[int, list[Finding]]] = SimpleQueue()
     for place, check in checks.items():
@@ -139,11 +142,11 @@ def _run(check: Check) -> list[Finding]:
         answer = check.probe()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
     except CheckFailed as w:
-        told = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
-        findings = [replace(told, code=w.code, final=w.final)]
+        failed = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
+        findings = [replace(failed, code=w.code, final=w.final)]
     except CheckUnknown as c:
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is no answer)
+    except Exception as error:  # noqa: BLE001 (an error is never an answer)
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=_line(error), code=Code.CHECK_UNKNOWN)]
     seconds = time.monotonic() - started
     return [replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic) for f in findings]

@@ -1,4 +1,4 @@
-"""SEEDING: what was seeded is there and unaltered, by count and content hash of each batch."""
+"""SEEDING: each seeded batch is complete and unaltered, by count and content hash."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,28 +16,28 @@ from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
 from dive_infra.seeds.store import SeedStoreError, Target, connect
 
-_SHOWN = 3  # ids of a batch that are named
+_SHOWN = 3  # ids of a batch that a message names
 
 
 def checks(spec: SeedingSpec) -> list[Check]:
-    """Every document is read."""
+    """Return the checks that read every document."""
     return _checks(spec, data)
 
 
 def shallow_checks(spec: SeedingSpec) -> list[Check]:
-    """As `checks`, in bounded time however many documents there are."""
-    return _checks(spec, lambda spec: data(spec, whole=False))
+    """Return the same checks in bounded time: of a large batch only some documents are read."""
+    return _checks(spec, lambda spec: data(spec, deep=False))
 
 
-def _checks(spec: SeedingSpec, look: Callable[[SeedingSpec], Sequence[Finding]]) -> list[Check]:
+def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]) -> list[Check]:
     names = spec.names
     return [
-        Check("the seed batches are there, unaltered", "seed batches", lambda: look(spec)),
+        Check("the seed batches are complete and unaltered", "seed batches", lambda: probe(spec)),
         Check(f"the test users of {names.country.code} are as declared", "test users", lambda: users(spec)),
     ]
 
 
-def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
+def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
     names = spec.names
     key = spec.kas_keys[names.country.code]
     target = Target(
@@ -46,28 +46,29 @@ def data(spec: SeedingSpec, whole: bool = True) -> Sequence[Finding]:
     try:
         with connect(target) as database:
             loader = Loader(database)
-            look = loader.inspect if whole else loader.glance
+            compare = loader.inspect if deep else loader.glance
             return [
-                _finding(batch, look(batch)) for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
+                _finding(batch, compare(batch))
+                for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
             ]
     except SeedStoreError as error:
         raise CheckUnknown(
-            " ".join(str(error).split())[:300], Remedy.update(detail="starts MongoDB, then it is looked at")
+            " ".join(str(error).split())[:300], Remedy.update(detail="starts MongoDB, then checks it")
         ) from None
 
 
 def _finding(batch: Batch, state: BatchState) -> Finding:
     off = {"missing": state.missing, "altered": state.altered, "extra": state.extra}
-    told = [
+    differences = [
         f"{len(ids)} {kind} ({', '.join(ids[:_SHOWN])}{', …' if ids[_SHOWN:] else ''})"
         for kind, ids in off.items()
         if ids
     ]
     return Finding(
-        f"batch {batch.id} is there, unaltered",
+        f"batch {batch.id} is complete and unaltered",
         Verdict.VALID if state.valid else Verdict.INVALID,
         expected=f"{len(batch.documents)} with hash {batch.hash[:12]}",
-        found="; ".join(told) or f"{state.count} with hash {state.hash[:12]}{_read(batch, state)}",
+        found="; ".join(differences) or f"{state.count} with hash {state.hash[:12]}{_read(batch, state)}",
         remedy=Remedy.update(),
         code=None if state.valid else Code.SEED_DATA,
         topic="seed batches" if state.read is None else _read(batch, state).strip(", "),
@@ -85,11 +86,9 @@ def users(spec: SeedingSpec) -> Sequence[Finding]:
         with KeycloakAdmin(access, CHECK_REQUEST) as admin:
             return compare_users(admin, spec.names)
     except KeycloakUnreachable as error:
-        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then the users are looked at")) from None
+        raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then checks the users")) from None
     except NotFound as error:
-        raise CheckUnknown(
-            error.cause, Remedy.refresh(detail="makes the realm anew, then the users are looked at")
-        ) from None
+        raise CheckUnknown(error.cause, Remedy.refresh(detail="recreates the realm, then checks the users")) from None
     except Forbidden as error:
         remedy = Remedy.decide(f"restore the service account {access.client_id} of realm master")
         raise CheckUnknown(error.cause, remedy) from None

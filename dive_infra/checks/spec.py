@@ -21,7 +21,7 @@ from dive_infra.results.errors import DiveError
 
 
 class Unreadable(DiveError, ValueError):
-    """A specification that this program cannot read; the message names its fields and never what they hold."""
+    """This program cannot read a specification; the message names the fields and never their values."""
 
 
 def _secret() -> Any:
@@ -30,10 +30,10 @@ def _secret() -> Any:
 
 @dataclass(frozen=True)
 class PreflightSpec:
-    """`services` are those whose ports are wanted.
+    """`services` need their ports. Sizes are in GiB.
 
-    `hub` and `store` are given for a spoke: the hub must be healthy, and the login at the store proves its approval.
-    The hub gives neither before its Postgres exists. Sizes in GiB.
+    A spoke has `hub` and `store`: the hub must be healthy, and the login at the store proves the approval. The hub
+    has neither before its Postgres exists.
     """
 
     names: Names
@@ -86,8 +86,7 @@ class DatabaseSpec:
 
 @dataclass(frozen=True)
 class DeploymentSpec:
-    """`store` is given at the hub: its schema must be the one of this program. `keycloak` is the secret of the service
-    account `dive-deployer`."""
+    """`keycloak` is the secret of the service account `dive-deployer`. The hub has a `store`: its schema must match."""
 
     names: Names
     containers: tuple[ContainerSpec, ...]
@@ -131,7 +130,7 @@ class SeedingSpec:
 
 @dataclass(frozen=True)
 class Party:
-    """A country whose people log in, and the password of its test users."""
+    """A country whose users log in, and the password of its test users."""
 
     names: Names
     password: str = _secret()
@@ -139,9 +138,9 @@ class Party:
 
 @dataclass(frozen=True)
 class VerificationSpec:
-    """`deployment` is looked at again; people of `own` log in at home and, both ways, at each of `partners`.
+    """`deployment` is checked again; users of `own` log in at home and, both ways, at each of `partners`.
 
-    `report`: where the report is written, relative to the program; `max_age` in seconds.
+    `report` is the path of the report, relative to the program; `max_age` is in seconds.
     """
 
     own: Party
@@ -175,25 +174,27 @@ def phase_of(spec: Spec) -> Phase:
 
 
 def dump(spec: Spec) -> str:
-    """The specification as JSON, secrets included: keep it secret."""
+    """Return the specification as JSON, secrets included: keep it secret."""
     return _adapter(phase_of(spec)).dump_json(spec).decode()
 
 
 def load(phase: Phase, text: str) -> Spec:
-    """The specification of `phase` from its JSON; raises `Unreadable` when it is not one."""
+    """Return the specification of `phase` from its JSON; raise `Unreadable` if it is not one."""
     try:
         loaded: Spec = _adapter(phase).validate_json(text)
     except ValidationError as error:
-        # Its own message shows what it was given, secrets included.
+        # Pydantic's own message shows the input, secrets included.
         off = error.errors(include_input=False, include_url=False, include_context=False)
-        told = ", ".join(f"{'.'.join(map(str, e['loc']))} ({e['type']})".strip() for e in off)
-        raise Unreadable(f"the specification of {phase} is of another program: {told}") from None
+        fields_ = ", ".join(f"{'.'.join(map(str, e['loc']))} ({e['type']})".strip() for e in off)
+        raise Unreadable(f"the specification of {phase} was written by another version: {fields_}") from None
     return loaded
 
 
 def fingerprint(spec: Spec) -> str:
-    """16 hex digits over all of the specification but its secrets."""
-    travelled = load(phase_of(spec), dump(spec))  # 5 and 5.0 are one number here, as they are after a journey
+    """Return 16 hex digits over the specification without its secrets."""
+    travelled = load(
+        phase_of(spec), dump(spec)
+    )  # so that 5 and 5.0 are one number, as after a round trip through the state
     return sha256(json.dumps(_public(travelled), sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""VERIFICATION: people of each country log in at the other, and are permitted and denied what the policy says."""
+"""VERIFICATION: users from each country can log in at the other, and get the documents that the policy permits."""
 
 from collections import defaultdict
 from functools import partial
@@ -26,12 +26,12 @@ _REFUSALS = 3
 
 
 def checks(spec: VerificationSpec) -> list[Check]:
-    """Everything, the real logins included: some seconds a direction."""
+    """Return all checks, the real logins included: a login takes some seconds."""
     return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
 
 
 def logins(spec: VerificationSpec) -> list[Check]:
-    """The real logins, at home and both ways with each partner, and what is permitted and denied after them."""
+    """Return the real logins, at home and both ways with each partner, with the decisions after them."""
     people = defaultdict[str, _Person](_Person)
     return [
         Check(
@@ -45,9 +45,9 @@ def logins(spec: VerificationSpec) -> list[Check]:
 
 
 def shallow_checks(spec: VerificationSpec) -> list[Check]:
-    """What is cheap enough to be asked at every preview."""
+    """Return the checks that are cheap enough for every preview."""
     running = Check(
-        "the declared containers run, healthy",
+        "every declared container runs and is healthy",
         "containers",
         lambda: deployment.containers(spec.deployment.containers),
     )
@@ -55,10 +55,10 @@ def shallow_checks(spec: VerificationSpec) -> list[Check]:
 
 
 def issuers(spec: VerificationSpec) -> list[Check]:
-    """Each country's Keycloak answers, and calls itself what everybody calls it."""
+    """Return the checks that each country's Keycloak answers with the issuer that all others expect."""
     return [
         Check(
-            f"the issuer of {p.names.country.code} is one string",
+            f"Keycloak of {p.names.country.code} reports the expected issuer",
             "discovery",
             partial(discovery, p.names, spec.ca),
             subject=f"issuer of {p.names.country.code}",
@@ -86,7 +86,7 @@ def discovery(names: Names, ca: str) -> str:
 
 
 def _visits(spec: VerificationSpec) -> list[tuple[Party, Party]]:
-    """(where, whose people): at home, and both ways with each partner."""
+    """Return (where, whose users): at home, and both ways with each partner."""
     pairs = [(spec.own, spec.own)]
     for partner in spec.partners:
         pairs += [(spec.own, partner), (partner, spec.own)]
@@ -94,7 +94,7 @@ def _visits(spec: VerificationSpec) -> list[tuple[Party, Party]]:
 
 
 def visited(spec: VerificationSpec, validation: Validation) -> list[tuple[str, str, str, str, float]]:
-    """The brokered logins that succeeded: source and target country, alias and client of the link, seconds."""
+    """Return the brokered logins that succeeded: source, target, alias and client of the link, seconds."""
     seconds = {f.check: f.seconds for f in validation.findings if f.verdict == Verdict.VALID}
     return [
         (
@@ -110,14 +110,14 @@ def visited(spec: VerificationSpec, validation: Validation) -> list[tuple[str, s
 
 
 def _sentence(where: Names, whose: Names) -> str:
-    return f"a user of {whose.country.code} logs in at {where.country.code}"
+    return f"a user from {whose.country.code} can log in at {where.country.code}"
 
 
 class _Person:
-    """The logins of one person in one validation.
+    """The logins of one user in one validation.
 
-    One at a time: while one is going on, a realm refuses the next in the words for a wrong password. And after
-    `_REFUSALS` no more: it locks the person out after five.
+    They run one at a time: during a login, a realm refuses another one with the message for a wrong password. They stop
+    after `_REFUSALS`: a realm locks the user after five.
     """
 
     def __init__(self) -> None:
@@ -146,15 +146,15 @@ class _Person:
 
 
 def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
-    """The brokered login, its way, its claims, one document permitted and others denied, each for the right reason.
+    """Check the login, its path, its claims, one permitted document and the denied ones, each for the right reason.
 
-    Raises `LoginFailed`, and `CheckFailed` where the session is not the one that was wanted.
+    Raise `LoginFailed`, or `CheckFailed` if the session is not the expected one.
     """
     home, user = whose.names, _user(whose.names)
     with login(here, home, user, whose.password, ca) as session:
         remedy = Remedy.refresh(here.country.code)
-        told = {name: session.claims.get(name) for name in ("uniqueID", "countryOfAffiliation", "clearance")}
-        found = {**told, "acpCOI": session.claims.get("acpCOI", []), "issuer": session.issuer, "path": session.hosts}
+        claims = {name: session.claims.get(name) for name in ("uniqueID", "countryOfAffiliation", "clearance")}
+        found = {**claims, "acpCOI": session.claims.get("acpCOI", []), "issuer": session.issuer, "path": session.hosts}
         wanted = {
             "uniqueID": user,
             "countryOfAffiliation": home.country.code,
@@ -167,7 +167,7 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
         if differing:
             was, should = ({name: values[name] for name in differing} for values in (found, wanted))
             raise CheckFailed(f"session {was}", f"session {should}", remedy, Code.LOGIN_UNEXPECTED)
-        way = f"{user} by {' > '.join(session.hosts)}"
+        way = f"{user} via {' > '.join(session.hosts)}"
         signed_in = Finding(_sentence(here, home), Verdict.VALID, found=way, seconds=session.seconds)
         decided = [_decision(session, here, home.country.code, *c) for c in cases(here, home.country.code, documents)]
         return [signed_in, *decided]
@@ -178,14 +178,14 @@ def _user(home: Names) -> str:
 
 
 def path(here: Names, home: Names) -> tuple[str, ...]:
-    """The hosts that a login passes: the portal sends to its own realm, and that one to the person's, and back."""
+    """Return the hosts of a login: the portal redirects to its own realm, that one to the user's realm, and back."""
     own, portal = here.host("keycloak"), here.host("frontend")
     there = () if here == home else (home.host("keycloak"), own)
     return (portal, own, *there, portal)
 
 
 def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
-    """(document, check that denies it, or "" where it is permitted) for the user without communities of `home`."""
+    """Return (document, check that denies it or "") for the user of `home` who belongs to no community."""
 
     def outcome(document: dict[str, Any]) -> str | None:
         if document["COI"]:

@@ -1,7 +1,6 @@
-"""Everything that can be wrong with a country: its validators, and what stands around a deployment.
+"""The deep checks of `./dive doctor`: all validators, and the machine, the state and the record around a deployment.
 
-Checks are data: a group is a title and its checks, and whoever runs them needs to know nothing else. All of them run
-side by side, each bounded in time.
+Checks are data: a group is a title with its checks. All of them run side by side, each bounded in time.
 """
 
 import json
@@ -39,12 +38,12 @@ DEADLINE = 20.0  # seconds for a check, a login included
 _SKEW = 2.0  # seconds between the clocks of this machine and of the database
 _MEMORY, _DISK = 4, 5  # GiB, as PREFLIGHT asks
 
-Declared = Callable[[], Settings]  # the settings of the country's stack file; raises what it is refused with
+Declared = Callable[[], Settings]  # returns the settings of the country's stack file; raises why they are refused
 
 
 @dataclass(frozen=True)
 class CheckRun:
-    """A check and what it found; `seconds` that it took."""
+    """A check and its findings."""
 
     check: Check
     validation: Validation
@@ -58,7 +57,7 @@ class Group:
 
 @dataclass
 class _Known:
-    """What several checks ask for, asked once."""
+    """What several checks need, read once."""
 
     stack: StackState | None
     record: "Future[Overview]"
@@ -71,7 +70,7 @@ class _Known:
 
 
 def run_checks(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[CheckRun]]:
-    """The groups in their order, each with what its checks found."""
+    """Run all groups; return each title with its checks and their findings, in order."""
     try:
         stack: StackState | None = read_stack(export.stack, export.state())
         problem: DiveError | None = None
@@ -83,7 +82,7 @@ def run_checks(export: Export, declared: Declared, deadline: float = DEADLINE) -
         running = {
             g.title: [(c, side_by_side.submit(runner.run, [c], deadline)) for c in g.checks] for g in groups if g.checks
         }
-        return {title: [CheckRun(c, f.result()) for c, f in looked] for title, looked in running.items()}
+        return {title: [CheckRun(c, f.result()) for c, f in checks] for title, checks in running.items()}
 
 
 def _overview(stack: StackState | None, name: str) -> Overview:
@@ -103,8 +102,8 @@ def _groups(name: str, known: _Known, problem: DiveError | None, declared: Decla
         spec = stack.spec(phase)
         checks = deep_checks(spec) if spec else [_unproven(stack, phase)]
         if isinstance(spec, VerificationSpec):
-            sentence = "the verification report is of this deployment"
-            checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # it decides nothing
+            sentence = "the verification report was written for this deployment"
+            checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # no decision depends on it
         if phase == Phase.INITIALIZATION and spec and Phase.DEPLOYMENT in stack.specs:
             checks += [Check(*row) for row in served(spec)]
         yield Group(phase, tuple(checks))
@@ -114,21 +113,21 @@ def _groups(name: str, known: _Known, problem: DiveError | None, declared: Decla
 
 
 def _machine(stack: StackState | None) -> Iterator[Check]:
-    yield Check("Pulumi is there, in a supported version", "pulumi", _pulumi)
-    yield Check("its plugins are there, in the versions that are asked for", "plugins", _plugins)
-    if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT asks
+    yield Check("Pulumi is installed in a supported version", "pulumi", _pulumi)
+    yield Check("Pulumi's plugins are installed in the required versions", "plugins", _plugins)
+    if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT checks it
         yield Check("the Docker engine is on this machine", "endpoint", preflight.endpoint)
-        yield Check("the Docker engine answers and has memory", "engine", lambda: preflight.memory(_MEMORY))
-        yield Check("the engine's disk has room", "disk", lambda: preflight.disk(_DISK))
+        yield Check("the Docker engine answers and has enough memory", "engine", lambda: preflight.memory(_MEMORY))
+        yield Check("the engine's disk has enough space", "disk", lambda: preflight.disk(_DISK))
 
 
 def _pulumi() -> str:
-    told: list[str] = []
-    found = toolchain.find(None, told.append)
+    reasons: list[str] = []
+    found = toolchain.find(None, reasons.append)
     if found is None:
         least = ".".join(map(str, toolchain.SUPPORTED[0]))
         raise CheckFailed(
-            "; ".join(told) or "not on this machine", f"{least} or newer", Remedy.run("./dive env"), Code.PULUMI
+            "; ".join(reasons) or "not installed", f"{least} or newer", Remedy.run("./dive env"), Code.PULUMI
         )
     return f"{found.source}, {found.pulumi}"
 
@@ -152,24 +151,24 @@ def _plugins() -> str:
 def _state(name: str, stack: StackState | None, problem: DiveError | None, declared: Declared) -> Iterator[Check]:
     yield Check(f"the state of stack {name} can be read", "state", lambda: _readable(name, stack, problem))
     yield Check(f"Pulumi.{name}.yaml is accepted", "settings", lambda: _accepted(name, declared))
-    yield Check("no update runs, and none left its lock behind", "pulumi lock", lambda: _unlocked(name))
+    yield Check("no update is running, and none left its lock", "pulumi lock", lambda: _unlocked(name))
     if stack:
         yield Check("no operation is pending", "pending", lambda: _settled(stack))
-        yield Check("the stack file names what is deployed", "namespace", lambda: _same(name, stack, declared))
+        yield Check("the stack file matches what is deployed", "namespace", lambda: _same(name, stack, declared))
 
 
 def _readable(name: str, stack: StackState | None, problem: DiveError | None) -> str:
     up = Remedy.update(name.upper())
     if isinstance(problem, NotDeployed):
-        raise CheckFailed("there is no such stack", "a deployed one", up)
+        raise CheckFailed("the stack does not exist", "a deployed one", up)
     if problem:
         raise CheckUnknown(
             problem.cause,
-            Remedy.decide(f"set the passphrase that it was made with: ./dive explain 1004; or: {UP}"),
+            Remedy.decide(f"set the passphrase that it was created with: ./dive explain 1004; or: {UP}"),
         )
-    assert stack is not None  # one of both
+    assert stack is not None  # the stack or the problem
     if not stack.resources:
-        raise CheckFailed("nothing is in it", "a deployed country", up)
+        raise CheckFailed("it is empty", "a deployed country", up)
     for checkpoint in stack.checkpoints.values():
         if checkpoint.unreadable:
             raise CheckFailed(checkpoint.unreadable, "declarations of this version", up, Code.DECLARATION_UNREADABLE)
@@ -180,11 +179,11 @@ def _readable(name: str, stack: StackState | None, problem: DiveError | None) ->
 def _accepted(name: str, declared: Declared) -> str:
     try:
         settings = declared()
-    except ValueError as error:  # every refusal of a setting is one
+    except ValueError as error:  # every refused setting raises one
         raise CheckFailed(
             " ".join(str(error).split()),
-            "settings that are known",
-            Remedy.decide(f"mend Pulumi.{name}.yaml"),
+            "valid settings",
+            Remedy.decide(f"fix Pulumi.{name}.yaml"),
             Code.SETTING,
         ) from None
     return f"country {settings.country}, namespace {settings.namespace}"
@@ -193,11 +192,11 @@ def _accepted(name: str, declared: Declared) -> str:
 def _same(name: str, stack: StackState, declared: Declared) -> str:
     deployed = stack.names
     if deployed is None:
-        raise CheckUnknown("no phase was completed yet", Remedy.update(stack.code))
+        raise CheckUnknown("no phase is complete yet", Remedy.update(stack.code))
     try:
         wanted = declared().names
     except ValueError:
-        raise CheckUnknown("the stack file is refused", Remedy.decide(f"mend Pulumi.{name}.yaml")) from None
+        raise CheckUnknown("the stack file is refused", Remedy.decide(f"fix Pulumi.{name}.yaml")) from None
     for what, here, there in (
         ("namespace", wanted.namespace, deployed.namespace),
         ("domain", wanted.domain, deployed.domain),
@@ -217,7 +216,7 @@ def _unlocked(name: str) -> str:
     for update in held:
         if update.live is False:
             raise CheckFailed(
-                f"left behind by {update}, which lives no more",
+                f"left behind by {update}, which is dead",
                 "no lock",
                 Remedy.run(f"pulumi cancel -s {name} --yes"),
                 Code.INTERRUPTED,
@@ -225,7 +224,7 @@ def _unlocked(name: str) -> str:
     if held:
         raise CheckFailed(
             f"{held[0]} runs an update",
-            "nobody",
+            "no update",
             Remedy.wait(f"wait for it to end, then: ./dive doctor {name.upper()}"),
             Code.CONFLICT,
         )
@@ -244,10 +243,10 @@ def _settled(stack: StackState) -> str:
 def _record(code: str, known: _Known) -> Iterator[Check]:
     up = Remedy.update(code)
     yield Check("the record answers the country's own login", "record", lambda: _answers(known))
-    yield Check("it says COMPLETE", "state", lambda: _complete(known, up))
-    yield Check("it has every phase as it was deployed", "phases", lambda: _phases(known, up))
-    yield Check("nobody holds or left the country's lock", "lock", lambda: _free(known, up))
-    yield Check("its clock agrees with this machine's", "clock", lambda: _clock(known))
+    yield Check("the record says COMPLETE", "state", lambda: _complete(known, up))
+    yield Check("the record has every phase as deployed", "phases", lambda: _phases(known, up))
+    yield Check("the country's lock is free", "lock", lambda: _free(known, up))
+    yield Check("the database's clock agrees with this machine's", "clock", lambda: _clock(known))
 
 
 def _answers(known: _Known) -> str:
@@ -271,7 +270,7 @@ def _phases(known: _Known, up: Remedy) -> str:
         step = record.steps.get(phase)
         if step is None or step.status != Status.COMPLETED:
             raise CheckFailed(
-                f"{phase} is {step.status if step else 'not there'}", Status.COMPLETED, up, Code.RECORD_MISMATCH
+                f"{phase} is {step.status if step else 'not recorded'}", Status.COMPLETED, up, Code.RECORD_MISMATCH
             )
         if step.fingerprint != fingerprint(spec):
             raise CheckFailed(
@@ -283,7 +282,7 @@ def _phases(known: _Known, up: Remedy) -> str:
 def _free(known: _Known, up: Remedy) -> str:
     holder = known.overview().holder
     if holder and holder.live:
-        raise CheckFailed(f"{holder} deploys it", "nobody", Remedy.wait("wait for it to end"), Code.CONFLICT)
+        raise CheckFailed(f"{holder} is deploying it", "no run", Remedy.wait("wait for it to end"), Code.CONFLICT)
     if holder:
         raise CheckFailed(f"left behind by {holder}", "released", up, Code.INTERRUPTED)
     return "free"
@@ -291,14 +290,14 @@ def _free(known: _Known, up: Remedy) -> str:
 
 def _clock(known: _Known) -> str:
     before = time.time()
-    assert known.stack is not None  # the record group is asked with one only
+    assert known.stack is not None  # the record group needs one
     assert known.stack.store is not None
     try:
-        there = read_overview(known.stack.store, known.stack.name).now.timestamp()
+        database = read_overview(known.stack.store, known.stack.name).now.timestamp()
     except RecordError as error:
         raise CheckUnknown(error.cause, Remedy.update(HUB_CODE)) from None
     after = time.time()
-    off = max(before - there, there - after, 0.0)
+    off = max(before - database, database - after, 0.0)
     if off > _SKEW:
         raise CheckFailed(
             f"{off:.1f} s apart", f"at most {_SKEW:g} s", Remedy.decide("set the clock, for instance by NTP")
@@ -310,19 +309,20 @@ def _clock(known: _Known) -> str:
 
 
 def _unproven(stack: StackState, phase: Phase) -> Check:
-    def look() -> str:
+    def probe() -> str:
         if phase in stack.checkpoints:
             raise CheckUnknown(stack.checkpoints[phase].unreadable, Remedy.update(stack.code))
         raise CheckFailed("never completed", Status.COMPLETED, Remedy.update(stack.code), Code.INTERRUPTED)
 
-    return Check(f"{phase} is completed", "phase", look)
+    return Check(f"{phase} is completed", "phase", probe)
 
 
 def _report(spec: VerificationSpec) -> str:
     path, up = ROOT / spec.report, Remedy.update()
     if not path.exists():
         raise CheckUnknown(
-            f"{spec.report} is not in this checkout", Remedy.update(detail=f"deployed from another one, or: {UP}")
+            f"{spec.report} is not in this checkout",
+            Remedy.update(detail=f"it was written by another checkout, or run: {UP}"),
         )
     return _of(path, spec, up)
 
@@ -330,10 +330,10 @@ def _report(spec: VerificationSpec) -> str:
 def _of(path: Path, spec: VerificationSpec, up: Remedy) -> str:
     try:
         report: Mapping[str, Any] = json.loads(path.read_text())
-        told = (report["instance"], report["fingerprint"], report["status"])
+        found = (report["instance"], report["fingerprint"], report["status"])
     except (ValueError, KeyError, TypeError):
-        raise CheckFailed(f"{path.name} is not whole", "a verification report", up, Code.LOCAL_FILE) from None
+        raise CheckFailed(f"{path.name} is not complete", "a verification report", up, Code.LOCAL_FILE) from None
     wanted = (spec.own.names.country.code, fingerprint(spec), "success")
-    if told != wanted:
-        raise CheckFailed(f"{path.name} is of {', '.join(told)}", ", ".join(wanted), up, Code.LOCAL_FILE)
-    return f"{path.name}, of {report['timestamp']}"
+    if found != wanted:
+        raise CheckFailed(f"{path.name} was written for {', '.join(found)}", ", ".join(wanted), up, Code.LOCAL_FILE)
+    return f"{path.name}, from {report['timestamp']}"

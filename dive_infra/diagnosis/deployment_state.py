@@ -17,12 +17,12 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
         who, detail = str(running or holder), _elsewhere(running)
         return DeploymentStatus(state="RUNNING", detail=detail, age=_since(country), holder=who, phase=phase, **known)
     if not country.deployed:
-        return DeploymentStatus(state="NOT_DEPLOYED", detail="there is no stack, or nothing in it", **known)
+        return DeploymentStatus(state="NOT_DEPLOYED", detail="the stack does not exist or is empty", **known)
     if stack is None:
         return DeploymentStatus(state="UNKNOWN", detail="its state could not be read")
     current = record.current if record else None
     if holder and current and current.state == State.FAILED and current.run_id == holder.run_id:
-        holder = None  # it told why it ended; a run that succeeds is the only one that gives its lock back
+        holder = None  # the record says why it ended; only a run that succeeds releases its lock
     left = [str(u) for u in country.updates] or ([str(holder)] if holder else [])
     if left or stack.pending:
         detail = f"pending: {', '.join(stack.pending)}" if stack.pending else "it ended without releasing its lock"
@@ -31,10 +31,10 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
         )
     if record is None:
         first = not stack.store  # the hub, before its database
-        detail = "it ended before there was a record" if first else "the record could not be asked"
+        detail = "it ended before the record existed" if first else "the record did not answer"
         return DeploymentStatus(state="INTERRUPTED" if first else "UNKNOWN", detail=detail, **known)
     if record.current is None:
-        return DeploymentStatus(state="UNKNOWN", detail="the record has no row of it", **known)
+        return DeploymentStatus(state="UNKNOWN", detail="the record has no row for it", **known)
     state = record.current.state
     if state in IN_PROGRESS and state not in (State.ROLLING_BACK, State.CLEANUP):
         return DeploymentStatus(state="INTERRUPTED", detail=f"it ended while {state}", age=record.age, **known)
@@ -42,11 +42,11 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
 
 
 def _elsewhere(update: BackendLock | None) -> str:
-    return "on another machine, where it can't be told whether it lives" if update and update.live is None else ""
+    return "on another machine; cannot determine whether it is still running" if update and update.live is None else ""
 
 
 def _since(country: Snapshot) -> float | None:
-    """How long the holder of a lock has held it."""
+    """Return how many seconds the holder has held its lock."""
     if country.record and country.record.holder:
         return (country.record.now - country.record.holder.since).total_seconds()
     return (country.at - country.updates[0].since).total_seconds() if country.updates else None

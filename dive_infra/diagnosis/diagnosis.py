@@ -1,7 +1,7 @@
-"""What is wrong with a country, with what each finding needs, and what of it is proven mended afterwards.
+"""Diagnose a country for a repair: its symptoms and its hub's, and which of them are proven fixed afterwards.
 
-The look is that of `./dive status`: all validators of all phases, the record, the engine and the state; when they find
-nothing, people are logged in too. A country stands on its hub, so the hub is looked at beside it.
+The observation is that of `./dive status`; if it finds nothing wrong, users are logged in too. A country depends on its
+hub, so the hub is observed as well.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +18,13 @@ from dive_infra.diagnosis.symptoms import SOURCES, Symptom, symptoms
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict
 
-_LOOK, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; it is acted upon, so nobody hurries them
-_LOOKS = 2  # what is acted upon was seen twice: a busy machine answers late
+_CHECKS, _LOGINS = 20.0, 60.0  # seconds for all checks of a country; a repair acts on them, so they get more time
+_OBSERVATIONS = 2  # a repair acts on what was seen twice: a busy machine answers late
 
 
 @dataclass(frozen=True)
 class View:
-    """A country as it was looked at, and what is wrong with it."""
+    """A country as it was observed, and what is wrong with it."""
 
     country: Snapshot
     status: CountryStatus
@@ -40,7 +40,7 @@ class View:
 
     @property
     def in_reach(self) -> bool:
-        """Whether its stack is here to be updated, be it that its state was cut off by a killed run."""
+        """Return True if its stack can be updated here, even if a killed run truncated its state."""
         return self.country.deployed and (self.country.stack is not None or any(s.leftover for s in self.symptoms))
 
 
@@ -57,12 +57,12 @@ class Diagnosis:
 
     @property
     def symptoms(self) -> tuple[Symptom, ...]:
-        """What concerns the country: its own, and the hub's where the hub stands in the way."""
+        """Return the country's own symptoms, and the hub's if the hub is in the way."""
         return (*self.own.symptoms, *(self.hub.symptoms if self.hub and self.hub_in_the_way else ()))
 
     @property
     def hub_in_the_way(self) -> bool:
-        """An own finding is the hub's to mend, or the hub is broken under a country that has to be updated."""
+        """Return True if the hub must fix a symptom of the country, or is broken while the country needs an update."""
         if self.hub is None or not self.own.in_reach:
             return False
         named = any(s.by == HUB_CODE or s.where == "record" for s in self.own.symptoms)
@@ -75,13 +75,13 @@ class Diagnosis:
 
     @property
     def running(self) -> View | None:
-        """Who is being deployed now, of those that would be touched."""
+        """Return which of the countries that a repair would change is being deployed now."""
         hub = self.hub if self.hub and self.hub_in_the_way else None
         return next((view for view in (self.own, hub) if view and view.running), None)
 
 
 def diagnose(code: str) -> Diagnosis:
-    """The country and its hub, side by side."""
+    """Diagnose the country and its hub, side by side."""
     exports = [Export(c.lower()) for c in dict.fromkeys((code, HUB_CODE))]
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
         own, *hub = side_by_side.map(_view, exports, [True, False][: len(exports)])
@@ -89,15 +89,15 @@ def diagnose(code: str) -> Diagnosis:
 
 
 def _view(export: Export, logins: bool) -> View:
-    view = view_of(observe(export, deadline=_LOOK))
-    for _ in range(_LOOKS - 1):
+    view = view_of(observe(export, deadline=_CHECKS))
+    for _ in range(_OBSERVATIONS - 1):
         if any(s.where in view.country.phases for s in view.symptoms):
-            view = view_of(observe(Export(export.stack), deadline=_LOOK))
+            view = view_of(observe(Export(export.stack), deadline=_CHECKS))
     return view if view.symptoms or not logins else view_of(_logged_in(view.country))
 
 
 def _logged_in(country: Snapshot) -> Snapshot:
-    """With real logins; where anything else is wrong they would only tell the same again, and count as wrong ones."""
+    """Add real logins. If anything else is wrong they would only report it again, and count as failed logins."""
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
     if not isinstance(spec, VerificationSpec):
         return country
@@ -113,17 +113,17 @@ def view_of(country: Snapshot) -> View:
 
 
 def proven(symptom: Symptom, after: Diagnosis) -> bool:
-    """Whether what was wrong is valid now: looked at again and found so, not merely out of sight."""
+    """Return True if the symptom was checked again and found valid, not merely not found."""
     view = after.views.get(symptom.code)
     if view is None or any(s.key == symptom.key for s in view.symptoms):
         return False
     if symptom.where in SOURCES:
         return view.country.problem(symptom.where) is None
-    looked = view.country.phases.get(Phase(symptom.where)) if symptom.where in set(Phase) else None
-    if looked is None:
-        return view.in_reach and not view.country.failed  # of the state and the record, and both have answered
-    same = [f for f in looked.findings if f.check == symptom.finding.check]
+    validation = view.country.phases.get(Phase(symptom.where)) if symptom.where in set(Phase) else None
+    if validation is None:
+        return view.in_reach and not view.country.failed  # from the state and the record, and both have answered
+    same = [f for f in validation.findings if f.check == symptom.finding.check]
     if same:
         return all(f.verdict == Verdict.VALID for f in same)
-    # Something that should not have been there: there is no finding of what is gone, if everything could be looked at.
-    return not view.country.failed and all(f.verdict != Verdict.UNKNOWN for f in looked.findings)
+    # What should not exist has no finding once it is removed, provided that everything could be checked.
+    return not view.country.failed and all(f.verdict != Verdict.UNKNOWN for f in validation.findings)

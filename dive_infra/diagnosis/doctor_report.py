@@ -1,4 +1,4 @@
-"""From what was runs to a report: one line for each check that holds, one for each finding that does not."""
+"""The report of the deep checks: one line for each check that holds, one for each finding that does not."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,41 +10,41 @@ from dive_infra.results.finding import Finding, Verdict, counted
 
 
 def patient_report(code: str, groups: Mapping[str, Sequence[CheckRun]], verbose: bool = False) -> PatientReport:
-    """The report of a country; `verbose` tells every single finding, also of checks that hold."""
+    """Return the report of a country; `verbose` lists every finding, those of passing checks too."""
     return PatientReport(
         code=code,
         name=COUNTRIES[code].name,
         groups=[
             GroupReport(
                 title=title,
-                seconds=round(max((e.validation.seconds for e in runs), default=0.0), 3),
-                checks=[line for e in runs for line in _lines(code, e, verbose)],
+                seconds=round(max((run.validation.seconds for run in runs), default=0.0), 3),
+                checks=[line for run in runs for line in _lines(code, run, verbose)],
             )
             for title, runs in groups.items()
         ],
     )
 
 
-def _lines(code: str, runs: CheckRun, verbose: bool) -> Iterator[CheckReport]:
-    findings = runs.validation.findings
+def _lines(code: str, run: CheckRun, verbose: bool) -> Iterator[CheckReport]:
+    findings = run.validation.findings
     off = [f for f in findings if f.verdict != Verdict.VALID]
     if verbose or len(findings) == 1:
         yield from (_line(code, f) for f in findings)
     elif off:
         yield from _alike(code, off)
     else:
-        told = counted(findings)
-        merged = Finding(runs.check.sentence, Verdict.VALID, found=told, seconds=runs.validation.seconds)
+        evidence = counted(findings)
+        merged = Finding(run.check.sentence, Verdict.VALID, found=evidence, seconds=run.validation.seconds)
         yield _line(code, merged, len(findings))
 
 
 def _alike(code: str, findings: Sequence[Finding]) -> Iterator[CheckReport]:
-    """What could not be told for one and the same reason is told once."""
-    told: dict[tuple[str, str], list[Finding]] = {}
+    """Yield findings; what could not be checked for one and the same cause once."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         key = (Verdict.UNKNOWN, finding.found) if finding.verdict == Verdict.UNKNOWN else (finding.check, finding.found)
-        told.setdefault(key, []).append(finding)
-    for group in told.values():
+        groups.setdefault(key, []).append(finding)
+    for group in groups.values():
         yield _line(code, group[0], len(group))
 
 

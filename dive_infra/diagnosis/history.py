@@ -1,8 +1,8 @@
-"""The runs of a country: which phases each skipped, which it ran and why, and how long it took.
+"""The runs of a country: which phases each run skipped, which it ran and why, and how long it took.
 
-Two sources are laid over each other by time. Pulumi's own history has every update that ended, also one that changed
-nothing, which writes nothing to the record; the record has what was proven, and the runs that ended without a word, of
-which Pulumi knows nothing. So a plain `pulumi up` counts as much as `./dive up`.
+Two sources are merged by time. Pulumi's history has every update that ended, even one that changed nothing and left no
+trace in the record. The record has what was proven, and the killed runs that Pulumi does not know. A plain `pulumi up`
+therefore counts as much as `./dive up`.
 """
 
 import json
@@ -27,7 +27,7 @@ _GRAIN = timedelta(seconds=1)  # Pulumi's times are whole seconds
 
 
 class PhaseRun(Part):
-    """What a run did with a phase; `seconds` since the phase before it was proven, or since the run began."""
+    """What a run did with a phase; `seconds` since the previous phase was proven, or since the run started."""
 
     phase: Phase
     outcome: Outcome
@@ -36,9 +36,9 @@ class PhaseRun(Part):
 
 
 class RunReport(Part):
-    """`seconds` is null where the end is not known; `saved` against the first complete run, in seconds.
+    """`seconds` is null if the end is not known; `saved` compares with the first complete run, in seconds.
 
-    `changes` counts resources by what was done with them.
+    `changes` counts resources by operation.
     """
 
     number: int
@@ -58,12 +58,12 @@ class HistoryReport(Part):
     version: Literal[1] = 1
     code: str = Field(pattern="^[A-Z]{3}$")
     runs: list[RunReport]
-    recorded: bool  # whether the record could be asked; without it nothing is known of single phases
+    recorded: bool  # whether the record answered; without it the phases are not known
 
 
 @dataclass(frozen=True)
 class RunHistory:
-    """An update that Pulumi knows of; `ended` is None while it runs."""
+    """An update in Pulumi's history; `ended` is None while it runs."""
 
     kind: str
     result: Result
@@ -76,9 +76,9 @@ class RunHistory:
 
 
 def updates(stack: str) -> list[RunHistory]:
-    """Pulumi's own history of a stack, the oldest first; raises `PulumiFailed`."""
-    told = Runner.of(stack).ask("stack", "history", "--json", timeout=TIMEOUT)
-    return sorted(map(_update, json.loads(told or "[]")), key=lambda update: update.started)
+    """Return Pulumi's own history of a stack, oldest first; raise `PulumiFailed`."""
+    rows = Runner.of(stack).ask("stack", "history", "--json", timeout=TIMEOUT)
+    return sorted(map(_update, json.loads(rows or "[]")), key=lambda update: update.started)
 
 
 def _update(row: Mapping[str, Any]) -> RunHistory:
@@ -89,13 +89,13 @@ def _update(row: Mapping[str, Any]) -> RunHistory:
 
 
 def runs(code: str, known: Sequence[RunHistory], events: Sequence[Event] | None) -> HistoryReport:
-    """The runs, the newest first; `events` is None where the record could not be asked."""
-    told = events or ()
-    merged = [*known, *_silent(known, told)]
+    """Return the runs, newest first; `events` is None if the record did not answer."""
+    recorded = events or ()
+    merged = [*known, *_silent(known, recorded)]
     found: list[RunReport] = []
     first: float | None = None
     for number, update in enumerate(sorted(merged, key=lambda u: u.started), 1):
-        run = _run(number, update, [e for e in told if update.covers(e.at)], events is not None)
+        run = _run(number, update, [e for e in recorded if update.covers(e.at)], events is not None)
         whole = len(run.phases) == len(Phase) and all(p.outcome == "ran" for p in run.phases)
         if first is not None and run.seconds is not None and run.result == "succeeded" and run.kind == "update":
             run = run.model_copy(update={"saved": round(first - run.seconds, 1)})
@@ -106,7 +106,7 @@ def runs(code: str, known: Sequence[RunHistory], events: Sequence[Event] | None)
 
 
 def _silent(known: Sequence[RunHistory], events: Iterable[Event]) -> list[RunHistory]:
-    """Runs of the record that no update covers: Pulumi was killed, and wrote nothing of them."""
+    """Return the runs of the record that no update covers: Pulumi was killed and recorded nothing."""
     left: dict[str, list[datetime]] = {}
     for event in events:
         if not any(update.covers(event.at) for update in known):
@@ -133,7 +133,7 @@ def _run(number: int, update: RunHistory, events: Sequence[Event], recorded: boo
 
 
 def _phases(update: RunHistory, events: Sequence[Event]) -> list[PhaseRun]:
-    """A phase without a checkpoint was skipped as valid, unless the run did not get there."""
+    """Return what the update did with each phase; one without a checkpoint was skipped as valid or not reached."""
     proven = {Phase(e.subject): e for e in events if e.kind == "checkpoint"}
     failed = {e.subject: e for e in events if e.kind == "error"}
     ended = update.result == "succeeded"
@@ -159,7 +159,7 @@ def _between(before: datetime, after: datetime) -> float:
 
 
 def markdown(report: HistoryReport) -> str:
-    """The runs as a page: a table of all, and the phases of each that did something."""
+    """Return the runs as a Markdown page: a table of all, and the phases of each."""
     lines = [
         f"# Runs of {report.code}",
         "",
@@ -186,7 +186,7 @@ def markdown(report: HistoryReport) -> str:
 
 
 def details(run: RunReport) -> list[str]:
-    """One run, phase by phase."""
+    """Return one run as Markdown lines, phase by phase."""
     took = "" if run.seconds is None else f", {run.seconds:.0f} s"
     lines = [f"## Run {run.number}: {run.kind}, {run.result}{took}", ""]
     changes = ", ".join(f"{n} {what}" for what, n in sorted(run.changes.items()))

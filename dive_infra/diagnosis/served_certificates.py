@@ -1,4 +1,4 @@
-"""Which certificate the services really serve: one that was renewed is in force only after their next start."""
+"""Check which certificate the services serve: a renewed one takes effect at their next start."""
 
 import socket
 import ssl
@@ -19,9 +19,9 @@ _SERVICES = ("keycloak", "opa", "backend", "kas", "frontend")
 
 
 def served(spec: InitializationSpec) -> Iterator[tuple[str, str, Callable[[], str]]]:
-    """(sentence, topic, look) for each service that speaks TLS from its first byte on."""
+    """Yield (sentence, topic, probe) for each service that speaks TLS from its first byte on."""
     for service in _SERVICES:
-        sentence = f"{service} serves the certificate that was issued"
+        sentence = f"{service} serves the issued certificate"
         yield sentence, "served certificates", partial(_serves, spec, service)
 
 
@@ -45,5 +45,5 @@ def _serves(spec: InitializationSpec, service: str) -> str:
             f"{host}:{port}: {error}", Remedy.update()
         ) from None  # its container reports that it is down
     if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
-        raise CheckFailed(f"{host}:{port} serves another one", "the issued one", remedy, Code.CERTIFICATE)
+        raise CheckFailed(f"{host}:{port} serves another certificate", "the issued one", remedy, Code.CERTIFICATE)
     return f"{pki.days_left(spec.certificate):.0f} days left"

@@ -1,7 +1,6 @@
-"""A country as it is now, from its four sources: the stack's state, the engine, the record and the services themselves.
+"""A country at one time, from four sources: the stack's state, the engine, the record and the services themselves.
 
-Each source may fail without the others, and a source that failed is an answer of its own: it stands in `failed`, apart
-from what was found.
+Each source may fail without the others. `failed` lists those that did, apart from what the others report.
 """
 
 import time
@@ -36,7 +35,7 @@ from dive_infra.results.remedy import Remedy
 DEADLINE = 10.0  # seconds for all checks of a country
 
 _READABLE = Remedy.decide(
-    "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with"
+    "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was created with"
 )
 
 Source = Literal["state", "engine", "record"]
@@ -44,7 +43,7 @@ Source = Literal["state", "engine", "record"]
 
 @dataclass(frozen=True)
 class Failed:
-    """A source that could not be asked: why, and the command that makes it answer."""
+    """A source that did not answer: why, and what makes it answer."""
 
     source: Source
     cause: str
@@ -53,7 +52,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class ContainerState:
-    """A container of the country; `declared` is False for one that carries its labels and is in no declaration."""
+    """A container of the country; `declared` is False if it carries the labels but is in no declaration."""
 
     service: str
     name: str
@@ -64,10 +63,10 @@ class ContainerState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """`stack` is None where there is none (`deployed` False), and where it could not be read (`failed` says so).
+    """`stack` is None if it does not exist (`deployed` is False) or could not be read (`failed` says so).
 
-    `phases` holds what the validators of the completed phases say now; `seconds` is how long all of it took; `at` is
-    by this machine's clock.
+    `phases` holds what the validators of the completed phases find; `seconds` is the duration of the observation; `at`
+    is by this machine's clock.
     """
 
     code: str
@@ -87,12 +86,12 @@ class Snapshot:
 
 
 def shallow_checks(spec: Spec) -> list[Check]:
-    """What proves a phase without logging people in, and without asking twice what another phase asks."""
+    """Return the checks of a phase without real logins, and without those that another phase makes too."""
     return verification.issuers(spec) if isinstance(spec, VerificationSpec) else phases.checks(spec)
 
 
 def deep_checks(spec: Spec) -> list[Check]:
-    """As `shallow_checks`, with the real logins of VERIFICATION."""
+    """Return the checks of a phase; for VERIFICATION with the real logins."""
     return (
         [*shallow_checks(spec), *verification.logins(spec)]
         if isinstance(spec, VerificationSpec)
@@ -106,7 +105,7 @@ def observe(
     checks: Callable[[Spec], list[Check]] = shallow_checks,
     deadline: float = DEADLINE,
 ) -> Snapshot:
-    """The country of `export` as it is now. `named` are its names by its settings, for one never deployed."""
+    """Observe the country of `export`. `named` are the names from its settings, for a country never deployed."""
     started = time.monotonic()
     code = export.stack.upper()
     failed: list[Failed] = []
@@ -117,14 +116,14 @@ def observe(
     except NotDeployed:
         deployed = False
     except PulumiFailed as error:
-        torn = ", ".join(path.name for path in truncated_state.truncated_files(export.stack))
-        cause = f"{torn} was cut off while it was written" if torn else error.cause
-        failed.append(Failed("state", cause, Remedy.deploy(code) if torn else _READABLE))
+        truncated = ", ".join(path.name for path in truncated_state.truncated_files(export.stack))
+        cause = f"{truncated} was truncated while it was written" if truncated else error.cause
+        failed.append(Failed("state", cause, Remedy.deploy(code) if truncated else _READABLE))
     names = (stack.names if stack else None) or named
     with ThreadPoolExecutor(max_workers=10) as side_by_side:
         engine = side_by_side.submit(_containers, names, stack, failed)
         record = side_by_side.submit(_record, stack.store if stack else None, code, failed)
-        looks = {
+        validations = {
             phase: side_by_side.submit(runner.run, checks(spec), deadline)
             for phase, spec in (stack.specs if stack else {}).items()
         }
@@ -136,7 +135,7 @@ def observe(
             tuple(backend_locks(export.stack)),
             record.result(),
             tuple(engine.result()),
-            {phase: looked.result() for phase, looked in looks.items()},
+            {phase: validation.result() for phase, validation in validations.items()},
             tuple(failed),
             time.monotonic() - started,
         )
@@ -153,29 +152,29 @@ def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> O
 
 
 def _containers(names: Names | None, stack: StackState | None, failed: list[Failed]) -> list[ContainerState]:
-    """The declared containers in the order of their start, then what else carries the country's labels."""
+    """Return the declared containers in their start order, then all others with the country's labels."""
     if names is None:
         return []
     found: list[ContainerState] = []
     deployment = stack.spec(Phase.DEPLOYMENT) if stack else None
-    with _asking(failed):
+    with _failures_of_the_engine(failed):
         client = objects.connect()
         declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
         for name, container in declared.items():
             found.append(
                 ContainerState(container.service, name, containers.look(client, name), container.service_class)
             )
-        for there in objects.containers(client):
-            labels = there.labels
-            if names.owns(labels) and there.name not in declared:
-                condition, service = containers.look(client, there.name), labels.get("dive.service", "")
-                known = deployment is None  # before its first completion a phase has declared nothing that we can read
-                found.append(ContainerState(service, there.name, condition, labels.get("dive.class", ""), known))
+        for found_object in objects.containers(client):
+            labels = found_object.labels
+            if names.owns(labels) and found_object.name not in declared:
+                condition, service = containers.look(client, found_object.name), labels.get("dive.service", "")
+                known = deployment is None  # before its first completion, a phase has no declaration that we can read
+                found.append(ContainerState(service, found_object.name, condition, labels.get("dive.class", ""), known))
     return found
 
 
 @contextmanager
-def _asking(failed: list[Failed]) -> Iterator[None]:
+def _failures_of_the_engine(failed: list[Failed]) -> Iterator[None]:
     try:
         yield
     except CheckUnknown as error:

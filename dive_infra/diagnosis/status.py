@@ -73,7 +73,7 @@ def _health(country: Snapshot, problems: list[Problem]) -> Health:
 def _phase(country: Snapshot, phase: Phase) -> PhaseStatus:
     checkpoint = country.stack.checkpoints.get(phase) if country.stack else None
     step = country.record.steps.get(phase) if country.record else None
-    looked = country.phases.get(phase)
+    validation = country.phases.get(phase)
     age = step.age if step else _age(checkpoint, country.at)
     return PhaseStatus(
         phase=phase,
@@ -81,10 +81,10 @@ def _phase(country: Snapshot, phase: Phase) -> PhaseStatus:
         age=age,
         evidence=(step.evidence if step else "") or (checkpoint.evidence if checkpoint else ""),
         run=step.run_id if step else "",
-        now=looked.verdict if looked else None,
-        checks=len(looked.findings) if looked else 0,
-        valid=sum(f.verdict == Verdict.VALID for f in looked.findings) if looked else 0,
-        seconds=round(looked.seconds, 3) if looked else 0.0,
+        now=validation.verdict if validation else None,
+        checks=len(validation.findings) if validation else 0,
+        valid=sum(f.verdict == Verdict.VALID for f in validation.findings) if validation else 0,
+        seconds=round(validation.seconds, 3) if validation else 0.0,
         note=_note(country, phase, checkpoint, age),
     )
 
@@ -97,12 +97,12 @@ def _note(country: Snapshot, phase: Phase, checkpoint: CheckpointState | None, a
         old = age is not None and age > spec.max_age
         return f"older than {spec.max_age:g} s; the next ./dive up proves it again" if old else ""
     if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None and country.code == HUB_CODE:
-        return "as the state has it"
+        return "according to the state"
     return ""
 
 
 def _age(checkpoint: CheckpointState | None, now: datetime) -> float | None:
-    """By the clock of this machine: without the record there is no other."""
+    """Return the age by this machine's clock: without the record no other is known."""
     if checkpoint is None:
         return None
     return (now - datetime.fromisoformat(checkpoint.completed)).total_seconds()

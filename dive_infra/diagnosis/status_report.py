@@ -1,4 +1,4 @@
-"""What `./dive status` tells, as data: versioned, and held by the JSON schema in `schemas/status.json`."""
+"""The reports of `./dive status` and `./dive doctor` as data: versioned, with JSON schemas in `schemas/`."""
 
 from datetime import datetime
 from typing import Literal
@@ -9,7 +9,7 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict
 
 Health = Literal["healthy", "degraded", "unhealthy", "unknown", "none"]  # none: not deployed
-# The states of the record, and those that only a look can tell.
+# The states of the record, and those that only an observation shows.
 DeploymentState = Literal[
     "COMPLETE", "PARTIAL", "FAILED", "RUNNING", "INTERRUPTED", "NOT_DEPLOYED", "ROLLING_BACK", "CLEANUP", "UNKNOWN"
 ]
@@ -21,10 +21,10 @@ class Part(BaseModel):
 
 
 class DeploymentStatus(Part):
-    """The first axis: how far the country's deployment is. `age` is how long that has been so, in seconds.
+    """The first axis: how far the deployment is. `age` is how long that has been so, in seconds.
 
-    `holder` says who deploys it now, or did when it was interrupted; `phase` is where; `updated` is when Pulumi last
-    ended an update.
+    `holder` is who deploys it now, or did when it was interrupted; `phase` is where; `updated` is when the last update
+    of Pulumi ended.
     """
 
     state: DeploymentState
@@ -37,9 +37,9 @@ class DeploymentStatus(Part):
 
 
 class PhaseStatus(Part):
-    """A phase: its checkpoint, and what its validator says now (`now` is null where there is nothing to validate).
+    """A phase: its checkpoint, and what its validator finds now (`now` is null if nothing can be validated).
 
-    `age` and `seconds` in seconds; `checks` were made now, `valid` of them hold. `note` says what will happen to it.
+    `age` and `seconds` are in seconds; of `checks` findings, `valid` hold. `note` says what will happen to the phase.
     """
 
     phase: Phase
@@ -65,7 +65,7 @@ class ContainerStatus(Part):
 
 
 class LinkStatus(Part):
-    """People of `source` at `target`; `age` since the last proven login, null for never; `seconds` that it took."""
+    """Users from `source` at `target`; `age` since the last proven login, null for never; `seconds` it took."""
 
     source: str
     target: str
@@ -93,7 +93,7 @@ class Problem(Part):
 
 
 class CollectingError(Part):
-    """A source that could not be asked: this says nothing of the country."""
+    """A source that did not answer: this says nothing about the country."""
 
     source: str
     cause: str
@@ -124,9 +124,9 @@ class StatusReport(Part):
 
 
 class CheckReport(Part):
-    """A check and its answer: `check` is a positive sentence of what is wanted; `findings` count what it looked at.
+    """A check and its verdict: `check` states the wanted condition; `findings` counts what was checked.
 
-    An invalid one with `warning` does not stop anything. `link` leads to the page that explains `code`; `title` says
+    An invalid check with `warning` stops nothing. `link` leads to the page that explains `code`; `title` says
     what holds or what is wrong, for people.
     """
 
@@ -166,6 +166,6 @@ class DoctorReport(Part):
 
 
 def json_schema(model: type[BaseModel], title: str) -> dict[str, object]:
-    """The JSON schema of a report as it stands in `schemas/`."""
+    """Return the JSON schema of a report, as in `schemas/`."""
     made = model.model_json_schema(mode="serialization")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": title}

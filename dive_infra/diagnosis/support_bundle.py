@@ -1,7 +1,7 @@
-"""The archive for support: what is needed to understand a country from afar, and no secret.
+"""The archive for support: what someone elsewhere needs to understand a country, without secrets.
 
-Everything that goes in is text, and every text passes one redactor, which knows all that the stacks' states hold as
-secrets and replaces it, in whole and line by line.
+All content is text, and every text passes one redactor. It knows every secret of the stacks' states and replaces it, as
+a whole and line by line.
 """
 
 import io
@@ -36,8 +36,8 @@ from dive_infra.orchestration.overview import read_overview
 
 LOG_LINES = 200
 HIDDEN = "[redacted]"
-_SHORTEST = 8  # characters: what is shorter guards nothing, and would blank out ordinary words
-# What looks like a secret is hidden too, although no state holds it.
+_SHORTEST = 8  # characters: a shorter secret protects nothing, and hiding it would blank out ordinary words
+# What looks like a secret is hidden too, even if no state holds it.
 _PATTERNS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL),
     re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+"),  # a signed token
@@ -50,7 +50,7 @@ _LIBRARIES = ("pulumi", "docker", "psycopg", "pymongo", "redis", "httpx", "pydan
 
 
 class Redactor:
-    """Replaces every known secret, and what looks like one."""
+    """Replaces every known secret, and everything that looks like one."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         lines = {line.strip() for secret in secrets for line in (secret, *secret.splitlines())}
@@ -67,7 +67,7 @@ class Redactor:
 
 
 def secrets(state: Mapping[str, Any]) -> set[str]:
-    """Every text that a state holds as a secret, and nowhere in the open as it does hosts and users."""
+    """Return every text that a state holds only as a secret, unlike hosts and users, which it also holds openly."""
     hidden, shown = set[str](), set[str]()
     _sort(state.get("deployment") or {}, hidden, shown)
     return hidden - shown
@@ -88,7 +88,7 @@ def _sort(value: Any, hidden: set[str], shown: set[str]) -> None:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in a value; one that is itself JSON is opened."""
+    """Yield the texts in a value; a text that is JSON itself is parsed."""
     if isinstance(value, Mapping):
         for held in value.values():
             yield from _texts(held)
@@ -113,7 +113,7 @@ def _opened(text: str) -> Any:
 
 
 def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
-    """Writes the archive; returns how many files are in it."""
+    """Write the archive; return the number of its files."""
     wanted = list(codes)
     states = {code: export_state(code.lower()) for code in wanted}
     redact = Redactor(secret for code, state in states.items() for secret in secrets(state) - _open_parts(code, state))
@@ -139,7 +139,7 @@ def write(path: Path, codes: Iterable[str], report: DoctorReport) -> int:
 
 
 def _open_parts(code: str, state: Mapping[str, Any]) -> set[str]:
-    """What travels with a password in a state and is none: server, user and database of the record."""
+    """Return what a state keeps beside a password and is not secret: server, user and database of the record."""
     store = read_stack(code.lower(), state).store
     return {store.host, store.address, store.user, store.database} if store else set()
 
@@ -162,10 +162,10 @@ def _engine() -> Any:
 
 
 def _settings(code: str) -> str:
-    """The stack file without what is encrypted in it."""
+    """Return the stack file without its encrypted values."""
     path = stack_file(code.lower())
     if not path.exists():
-        return f"{path.name} is not there\n"
+        return f"{path.name} does not exist\n"
     try:
         found = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError:
@@ -180,7 +180,7 @@ def _open(value: Any) -> Any:
 
 
 def _resources(state: Mapping[str, Any]) -> str:
-    """Every resource by its name, nothing of what it holds; then what is pending."""
+    """Return the names of all resources without their contents, then the pending operations."""
     deployment = state.get("deployment") or {}
     lines = [str(r["urn"]) for r in deployment.get("resources") or []]
     lines += [f"pending: {p['type']} {p['resource']['urn']}" for p in deployment.get("pending_operations") or []]
@@ -191,11 +191,11 @@ def _record(store: Any, code: str) -> str:
     try:
         return _json(read_overview(store, code))
     except RecordError as error:
-        return f"could not be asked: {error}\n"
+        return f"did not answer: {error}\n"
 
 
 def _containers(names: Names) -> Iterator[tuple[str, str]]:
-    """Of each container what the engine tells, variables by name only, and its last log lines."""
+    """Yield for each container its description, variables by name only, and its last log lines."""
     try:
         client = objects.connect()
         found = [c for c in objects.containers(client) if names.owns(c.labels)]
@@ -203,7 +203,7 @@ def _containers(names: Names) -> Iterator[tuple[str, str]]:
             yield f"containers/{container.name}.json", _json(_inspected(client, container.name))
             yield f"containers/{container.name}.log", _log(client, container.name)
     except (CheckUnknown, DockerException) as error:
-        yield "containers/could-not-be-asked.txt", f"{error}\n"
+        yield "containers/did-not-answer.txt", f"{error}\n"
 
 
 def _inspected(client: docker.DockerClient, name: str) -> Any:

@@ -69,7 +69,7 @@ class Symptom:
     def by(self) -> str:
         """Return the country whose update fixes it; empty if an operator must decide or act."""
         fixed_by = self.finding.remedy.fixed_by(self.code)
-        if self.where in ("deployment", "engine"):  # an update finds out what is left of it
+        if self.where in ("deployment", "engine"):  # an update finds out what is left to do
             return self.code
         return fixed_by or HUB_CODE if self.where == "record" else fixed_by
 
@@ -151,7 +151,9 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Sym
 def _past(country: Snapshot, state: str, cause: str) -> str:
     """Return how the last run ended, with its cause unless the validators show that now."""
     ended = f"the last run ended {state.replace('_', ' ')}"
-    present = {f.statement for looked in country.phases.values() for f in looked.findings if f.verdict != Verdict.VALID}
+    present = {
+        f.statement for validation in country.phases.values() for f in validation.findings if f.verdict != Verdict.VALID
+    }
     return ended if not cause or cause in present else f"{ended}; its cause at that time: {cause}"
 
 

@@ -1,0 +1,7 @@
+"""The record of deployments: the database of the hub with the states, checkpoints and locks of all countries.
+
+Here belong its schema and migrations, the country lock with its fence, and the state machine. What a deployment writes
+and when it writes it belongs in `dynamic`; how the record is judged belongs in `diagnosis`.
+
+May import clients, config, process and results.
+"""

@@ -1,4 +1,4 @@
-"""How a deployment reaches the orchestration database, and the errors that must never be taken for an answer."""
+"""The login at the orchestration database, and the errors that must never be taken for an answer."""
 
 from dataclasses import dataclass, field
 
@@ -9,13 +9,13 @@ OWNER = "orchestration"
 
 
 def deployer(code: str) -> str:
-    """The role of a country in the orchestration database: `orchestration_fra`."""
+    """Return the role of a country in the orchestration database: `orchestration_fra`."""
     return f"{OWNER}_{code.lower()}"
 
 
 @dataclass(frozen=True)
 class DatabaseAccess:
-    """A login at the database. `host` is what the certificate is checked for, `address` where it is connected to."""
+    """A login at the database. The certificate must name `host`; the connection goes to `address`."""
 
     host: str
     port: int
@@ -30,7 +30,7 @@ class DatabaseAccess:
 
 
 class RecordError(DiveError):
-    """Something is wrong between us and the record; says what, and the next command."""
+    """The record did not do what was asked; the base of all errors of this package."""
 
 
 class Unreachable(RecordError):
@@ -38,7 +38,7 @@ class Unreachable(RecordError):
 
 
 class LoginRefused(RecordError):
-    """The server answered and refused the login: role, password or right is wrong."""
+    """The server refused the login: the role, the password or a right is wrong."""
 
 
 class QueryFailed(RecordError):
@@ -46,7 +46,7 @@ class QueryFailed(RecordError):
 
 
 class SchemaMismatch(RecordError):
-    """The live schema is not the one that this program was written for."""
+    """The live schema does not match this program."""
 
 
 class NewerSchema(SchemaMismatch):
@@ -54,16 +54,16 @@ class NewerSchema(SchemaMismatch):
 
 
 class OlderSchema(SchemaMismatch):
-    """The database still awaits migrations that this program brings."""
+    """The database lacks migrations of this program."""
 
 
 class TransitionRefused(RecordError):
-    """The state machine does not lead from the current state to the wanted one."""
+    """The state machine has no transition from the current state to the wanted one."""
 
 
 class Locked(RecordError):
-    """Somebody else deploys this country now."""
+    """Another run is deploying this country."""
 
 
 class Fenced(RecordError):
-    """The lock was lost to a later deployment: this one must not write any more."""
+    """A later run took the lock: this one must not write any more."""

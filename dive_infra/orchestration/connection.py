@@ -1,4 +1,4 @@
-"""Connections to the orchestration database: TLS with the name checked, bounded in time, failures told apart."""
+"""Connections to the orchestration database: TLS with a checked name, time limits, and one error class per failure."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused,
 from dive_infra.results.remedy import UP, Remedy
 
 _START = Remedy.update(HUB_CODE, "starts it")
-# FATAL answers of a server that will answer properly a moment later, or that was told to go.
+# FATAL answers of a server that starts or stops: it is unreachable, it does not refuse us.
 _PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "too many connections", "terminating")
 
 
 def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2) -> Connection[Any]:
-    """A connection in autocommit; `timeout` in seconds. Raises `Unreachable` or `Refused`, each with its remedy."""
+    """A connection in autocommit; `timeout` in seconds. Raise `Unreachable` or `LoginRefused`."""
     try:
         return postgres.connect(
             access.host,
@@ -45,7 +45,7 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turns the driver's errors into ours: a lost connection is `Unreachable`, any other failure is `QueryFailed`."""
+    """Translate the driver's errors: a lost connection is `Unreachable`, any other failure is `QueryFailed`."""
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:

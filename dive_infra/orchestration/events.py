@@ -1,4 +1,4 @@
-"""What the record knows of past runs of a country, as one list of events, the oldest first."""
+"""The past runs of a country in the record, as one list of events, oldest first."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ ORDER BY 2
 class Event:
     """`subject` is the phase of a checkpoint, the state that was entered, or the component that failed.
 
-    `why` is why a phase ran, why a state was entered, or the message of an error.
+    `why` is the reason of a phase or of a transition, or the message of an error.
     """
 
     kind: Kind
@@ -37,5 +37,5 @@ class Event:
 
 
 def events(connection: Connection[Any], country: str) -> list[Event]:
-    """All events of a country, as far as the login sees them."""
+    """Return all events of a country that the login may see."""
     return [Event(*row) for row in connection.execute(_EVENTS, {"code": country.lower()}).fetchall()]

@@ -1,7 +1,7 @@
-"""One deployment of a country at a time: an advisory lock that lives as long as its holder's connection.
+"""The country lock: an advisory lock that lasts as long as its holder's connection, so one run deploys at a time.
 
-The row beside the lock says who it is. Its `fence` grows with every holder, and every write checks it, so that a
-stalled holder that wakes up after another took over cannot write any more.
+A row beside the lock names the holder. Its `fence` grows with every holder, and every write checks it: a stalled holder
+that wakes up after another took over cannot write any more.
 """
 
 from hashlib import sha256
@@ -24,28 +24,28 @@ FROM deployment_locks WHERE instance_code = %s AND released_at IS NULL
 
 
 def key(country: str) -> int:
-    """The advisory lock of a country: 63 bits of a hash."""
+    """Return the key of a country's advisory lock: 63 bits of a hash."""
     return int.from_bytes(sha256(f"deployment of {country.lower()}".encode()).digest()[:8]) >> 1
 
 
 def holder(connection: Connection[Any], country: str) -> Holder | None:
-    """Who holds the lock, or held it when it was interrupted; None when the last one released it."""
+    """Return who holds the lock, or held it when it was interrupted; None if the last holder released it."""
     row = connection.execute(_HOLDER, [key(country), country.lower()]).fetchone()
     return Holder(*row) if row else None
 
 
 def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: int = 0) -> tuple[int, Holder | None]:
-    """Takes the lock for the life of this connection; returns the fence, and who was interrupted before, if anyone.
+    """Take the lock for the life of this connection; return the fence, and the interrupted holder before, if any.
 
-    `lost` is the fence of a lock that this process has lost with its connection. Raises `Locked`, saying who holds it,
-    when that is somebody else, and `Fenced` when somebody else held it meanwhile. Not for use inside a transaction.
+    `lost` is the fence of a lock that this process lost with its connection. Raise `Locked` if another run holds the
+    lock, and `Fenced` if another run has held it since. Not for use inside a transaction.
     """
     code = country.lower()
     with crash_point("take lock"):
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key(code)]).fetchone()
     before = holder(connection, code)
     if not row or not row[0]:
-        who = str(before) if before and before.live else "somebody whose row is not written yet"
+        who = str(before) if before and before.live else "a run whose row is not written yet"
         raise Locked(f"{country.upper()} is being deployed by {who}", Remedy.wait(f"wait for it to end, then: {UP}"))
     if lost:
         _refuse_after_others(connection, code, lost)
@@ -71,14 +71,14 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
         with crash_point("give back lock"):
             connection.execute("SELECT pg_advisory_unlock(%s)", [key(code)])
         raise Fenced(
-            f"{code.upper()}: this deployment stood still, and was overtaken by {other[0]} (pid {other[1]} on "
+            f"{code.upper()}: this run was suspended, and was overtaken by {other[0]} (pid {other[1]} on "
             f"{other[2]}); nothing was written",
             Remedy.update(),
         )
 
 
 def confirm(connection: Connection[Any], country: str, fence: int) -> None:
-    """Raises `Fenced` when the lock is not this holder's any more."""
+    """Raise `Fenced` if the lock is no longer this holder's."""
     row = connection.execute(
         "SELECT 1 FROM deployment_locks WHERE instance_code = %s AND fence = %s AND released_at IS NULL",
         [country.lower(), fence],
@@ -88,7 +88,7 @@ def confirm(connection: Connection[Any], country: str, fence: int) -> None:
 
 
 def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> None:
-    """Inside a transaction: holds back later holders until it ends, and raises `Fenced` when there is one already."""
+    """Inside a transaction: block later holders until it ends; raise `Fenced` if there is one already."""
     row = connection.execute(
         "UPDATE deployment_locks SET phase = %s"
         " WHERE instance_code = %s AND fence = %s AND released_at IS NULL RETURNING 1",
@@ -99,7 +99,7 @@ def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> 
 
 
 def _lost(country: str) -> Fenced:
-    return Fenced(f"{country.upper()}: the lock was lost to a later deployment, nothing was written", Remedy.update())
+    return Fenced(f"{country.upper()}: the lock was lost to a later deployment; nothing was written", Remedy.update())
 
 
 def release(connection: Connection[Any], country: str, fence: int) -> None:

@@ -1,5 +1,7 @@
-"""All that the record knows of a country, as one look: for those who look and never write. Ages are in seconds, by the
-database's clock."""
+"""All that the record knows about a country, for readers who never write.
+
+Ages are in seconds by the database's clock.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +32,7 @@ SELECT source_code, target_code, idp_alias, status, error_message, login_seconds
     extract(epoch FROM clock_timestamp() - last_verified_at)
 FROM federation_links WHERE %s IN (source_code, target_code) ORDER BY source_code, target_code
 """
-# What went wrong since the country was complete for the last time.
+# Errors since the country was last complete.
 _FAILURES = """
 SELECT error_code, component, message, occurred_at, run_id, extract(epoch FROM clock_timestamp() - occurred_at),
     remediation
@@ -43,7 +45,7 @@ ORDER BY id DESC LIMIT %(limit)s
 
 @dataclass(frozen=True)
 class Recorded:
-    """A phase as the record has it; `age` since its proof was written, None where there is none."""
+    """A phase in the record; `age` since its proof was written, None without a proof."""
 
     phase: Phase
     status: Status
@@ -54,12 +56,12 @@ class Recorded:
     error: str
     age: float | None
     actor: str
-    seconds: float | None  # that its validation took
+    seconds: float | None  # duration of its validation
 
 
 @dataclass(frozen=True)
 class Link:
-    """A person of `source` logs in at `target`; `age` since that was last proven, `seconds` that it took."""
+    """The login of users from `source` at `target`; `age` since the last proof, `seconds` it took."""
 
     source: str
     target: str
@@ -72,7 +74,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error that a run recorded; `code` is a number of `codes`, or a word for what has none."""
+    """An error that a run recorded; `code` is an error code, or a word for an error without one."""
 
     code: str
     component: str
@@ -80,12 +82,12 @@ class Failure:
     at: datetime
     run_id: str
     age: float
-    remedy: str = ""  # what a person has to choose between
+    remedy: str = ""  # what an operator must choose between
 
 
 @dataclass(frozen=True)
 class Overview:
-    """`current` is None where the record has no row of the country; `age` since that state was entered."""
+    """`current` is None if the record has no row for the country; `age` since that state was entered."""
 
     now: datetime
     current: Current | None
@@ -103,7 +105,7 @@ def read_overview(access: DatabaseAccess, country: str) -> Overview:
 
 
 def overview(connection: Connection[Any], country: str) -> Overview:
-    """What the record knows of a country, as far as the login sees it."""
+    """Return what the record knows about a country, as far as the login may see it."""
     code = country.lower()
     clock = connection.execute("SELECT clock_timestamp()").fetchone()
     assert clock is not None  # one row, always

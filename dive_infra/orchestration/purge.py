@@ -1,4 +1,4 @@
-"""What the record holds of a country as it is now, and how that is taken out of it. Its history is never touched."""
+"""Remove a country's current rows from the record. Its history is never touched."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from psycopg.sql import SQL, Identifier
 # History: what happened, who held the lock (checkpoints point there), and who changed what.
 KEPT = ("state_transitions", "checkpoints", "deployment_locks", "orchestration_metrics", "audit_log")
 ERASED = ("federation_links", "deployment_steps", "deployment_states", "circuit_breakers", "orchestration_errors")
-_ELSEWHERE = ("countries", "schema_migrations")  # what the hub approves, and the schema's own
+_ELSEWHERE = ("countries", "schema_migrations")  # what the hub approves, and the migrations of the schema
 
 _LINKS = SQL("%(code)s IN (instance_code, source_code, target_code)")
 _ROWS = SQL("instance_code = %(code)s")
 
 
 def rows(connection: Connection[Any], country: str) -> dict[str, int]:
-    """Table -> how many rows of the country it holds; of those that are erased."""
+    """Return table -> number of the country's rows, for the tables that `erase` clears."""
     return {table: _count(connection, table, country) for table in ERASED}
 
 
 def history(connection: Connection[Any], country: str) -> int:
-    """How many rows tell of the country's past."""
+    """Return the number of rows of the country's history."""
     return sum(_count(connection, table, country) for table in KEPT)
 
 
 def erase(connection: Connection[Any], country: str) -> None:
-    """Inside a transaction; the owner alone has the right."""
+    """Delete the current rows of a country; inside a transaction of the owner, who alone has the right."""
     for table in ERASED:
         statement = SQL("DELETE FROM {} WHERE {}").format(Identifier(table), _where(table))
         connection.execute(statement, {"code": country.lower()})
@@ -34,7 +34,7 @@ def erase(connection: Connection[Any], country: str) -> None:
 def _count(connection: Connection[Any], table: str, country: str) -> int:
     statement = SQL("SELECT count(*) FROM {} WHERE {}").format(Identifier(table), _where(table))
     row = connection.execute(statement, {"code": country.lower()}).fetchone()
-    assert row is not None  # an aggregate always answers
+    assert row is not None  # an aggregate always returns one row
     return int(row[0])
 
 

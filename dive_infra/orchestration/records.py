@@ -1,4 +1,4 @@
-"""The rows of the orchestration database as the program knows them. Times are the database's, with their zone."""
+"""The rows of the orchestration database as dataclasses. Times are the database's, with their zone."""
 
 import getpass
 import os
@@ -16,7 +16,7 @@ from dive_infra.results.text import clock
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a deploying process: every row says which one wrote it, and as whom."""
+    """One run of a deploying process; every row names the run that wrote it, and its actor."""
 
     id: str
     actor: str
@@ -26,7 +26,7 @@ class Run:
 
 @cache
 def this_run() -> Run:
-    """The run of this process; `DIVE_RUN_ID` names it when a command line wants to."""
+    """Return the run of this process; `DIVE_RUN_ID` may give its id."""
     host = socket.gethostname()
     run = environment.run_id() or uuid.uuid4().hex[:12]
     return Run(run, f"{_user()}@{host}", host, os.getpid())
@@ -41,7 +41,7 @@ def _user() -> str:
 
 @dataclass(frozen=True)
 class Current:
-    """The state of a country now."""
+    """The current state of a country."""
 
     state: State
     previous: State
@@ -52,7 +52,7 @@ class Current:
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """A phase of a country now; `evidence` is of its latest proof."""
+    """The current record of a phase; `evidence` is that of its latest proof."""
 
     phase: Phase
     status: Status
@@ -65,7 +65,7 @@ class PhaseRecord:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds the lock of a country, `live` while its connection stands (else the deployment was interrupted)."""
+    """The holder of a country lock; `live` while its connection is open, else the deployment was interrupted."""
 
     fence: int
     run_id: str
@@ -82,7 +82,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class Proof:
-    """What a phase's validator has proven in a run: a checkpoint now, or, before the hub's database exists, later.
+    """What a validator proved in a run. It becomes a checkpoint now, or later if the hub's database does not exist yet.
 
     `proven_at` is ISO 8601; `metadata` plain JSON.
     """

@@ -1,4 +1,4 @@
-"""The schema that this program was written for, and the ways in which a live one can differ from it."""
+"""The schema that this program expects, its migrations, and the differences of a live schema."""
 
 from hashlib import sha256
 from importlib.resources import files
@@ -16,7 +16,7 @@ from dive_infra.results.remedy import UP, Remedy
 _TIME, _CODE, _STATE, _PHASE = "timestamp with time zone", "country_code", "deployment_state", "phase"
 _RUN = {"run_id": "text"}
 
-# table -> column -> type. A test holds it against what the migrations make.
+# table -> column -> type. A test compares it with the result of the migrations.
 TABLES: dict[str, dict[str, str]] = {
     "deployment_states": {
         "instance_code": _CODE,
@@ -140,7 +140,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 
-# What a deployer does with each table; a lost right is told before the first query needs it.
+# What a deployer does with each table; a lost right is reported before a query needs it.
 _WRITTEN = ("deployment_states", "deployment_steps", "deployment_locks", "federation_links", "orchestration_errors")
 _APPENDED = ("state_transitions", "checkpoints", "orchestration_metrics")
 RIGHTS: dict[str, tuple[str, ...]] = {
@@ -159,9 +159,9 @@ _REMEDY = Remedy.update(HUB_CODE)
 
 
 def migrate(connection: Connection[TupleRow]) -> int:
-    """Brings the schema forward to this program's version in one transaction; returns how many migrations it took.
+    """Migrate the schema to this program's version in one transaction; return the number of migrations applied.
 
-    Raises `NewerSchema` when the database is ahead, `SchemaMismatch` when an applied migration was another text.
+    Raise `NewerSchema` if the database is ahead, and `SchemaMismatch` if an applied migration had another text.
     """
     with crash_point("migrate schema"), connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
@@ -193,7 +193,7 @@ def migrate(connection: Connection[TupleRow]) -> int:
 
 
 def compare(connection: Connection[TupleRow]) -> None:
-    """Raises `SchemaMismatch` (`NewerSchema`, `OlderSchema`), naming expected and found, unless the schemas agree."""
+    """Raise `SchemaMismatch` (`NewerSchema`, `OlderSchema`), with expected and found, unless the schemas agree."""
     columns: dict[str, dict[str, str]] = {}
     for table, column, kind in connection.execute(
         "SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_class c"
@@ -202,7 +202,7 @@ def compare(connection: Connection[TupleRow]) -> None:
     ).fetchall():
         columns.setdefault(table, {})[column] = kind
     if "schema_migrations" not in columns:
-        raise OlderSchema(f"the orchestration schema is not there: expected version {VERSION}, found none", _REMEDY)
+        raise OlderSchema(f"the orchestration schema does not exist: expected version {VERSION}, found none", _REMEDY)
     _rights(connection, {"schema_migrations": ("SELECT",)})
     found = _count(connection)
     _not_newer(found)
@@ -211,10 +211,10 @@ def compare(connection: Connection[TupleRow]) -> None:
     differences = [line for table, wanted in TABLES.items() for line in _differences(table, wanted, columns.get(table))]
     if differences:
         raise SchemaMismatch(
-            "the orchestration schema is not the one of this program: " + "; ".join(differences),
+            "the orchestration schema does not match this program: " + "; ".join(differences),
             Remedy.decide(
-                "restore the named columns, or give the record up, in this one run, and all checkpoints are proven "
-                f"anew: {ACCEPT_LOSS}=orchestration {UP}",
+                "restore the named columns, or give up the record in this one run, after which all checkpoints are "
+                f"proven again: {ACCEPT_LOSS}=orchestration {UP}",
                 country=HUB_CODE,
             ),
         )
@@ -249,7 +249,7 @@ def _rights(connection: Connection[TupleRow], wanted: dict[str, tuple[str, ...]]
 
 
 def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
-    """The rights of an admitted role that it has no longer: `INSERT on checkpoints`. The role must exist."""
+    """Return the rights that an admitted role has lost: `INSERT on checkpoints`. The role must exist."""
     pairs = [(table, right) for table, rights in RIGHTS.items() for right in rights]
     tables = connection.execute(
         "SELECT t, r FROM unnest(%s::text[], %s::text[]) AS w(t, r)"
@@ -268,7 +268,7 @@ def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
 
 
 def drop(connection: Connection[TupleRow]) -> None:
-    """Removes all that was recorded, with its schema."""
+    """Remove the schema with everything that was recorded."""
     with crash_point("drop schema"), connection.transaction():
         connection.execute("DROP SCHEMA public CASCADE")
         connection.execute("CREATE SCHEMA public")
@@ -276,7 +276,7 @@ def drop(connection: Connection[TupleRow]) -> None:
 
 def _count(connection: Connection[Any]) -> int:
     row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
-    assert row is not None  # an aggregate always answers
+    assert row is not None  # an aggregate always returns one row
     return int(row[0])
 
 

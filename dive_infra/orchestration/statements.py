@@ -1,4 +1,4 @@
-"""The longer statements of the store. A parameter that stands in several places has its type written out."""
+"""The longer statements of the store. A parameter that is used more than once has an explicit type."""
 
 TRANSITION = """
 INSERT INTO state_transitions (instance_code, from_state, to_state, duration_seconds, reason, run_id, initiated_by)

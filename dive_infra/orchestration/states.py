@@ -1,7 +1,7 @@
 """The phases of a deployment and the states of a country: one table each.
 
-The table of states is DIVE V3's with its defects mended: PARTIAL and SEEDING are values like the others, a transition
-to the same state is no transition, and a refused one is an error.
+The table of states is that of DIVE V3 without its defects: PARTIAL and SEEDING are ordinary values, a transition to the
+same state is not one, and a refused transition is an error.
 """
 
 from collections import deque
@@ -60,7 +60,7 @@ TRANSITIONS: dict[State, tuple[State, ...]] = {
     _S.CLEANUP: (_S.UNKNOWN, _S.INITIALIZING, _S.FAILED),
 }
 
-# A country is in one of these while somebody deploys it: found without a live lock, the deployment was interrupted.
+# A country is in one of these while it is deployed: without a live lock, the deployment was interrupted.
 IN_PROGRESS = frozenset({_S.INITIALIZING, _S.DEPLOYING, _S.CONFIGURING, _S.VERIFYING, _S.ROLLING_BACK, _S.CLEANUP})
 
 # The state that a completed phase leads to.
@@ -76,17 +76,17 @@ _FORWARD = frozenset({_S.INITIALIZING, _S.DEPLOYING, _S.CONFIGURING, _S.VERIFYIN
 
 
 def check(current: State, wanted: State) -> None:
-    """Raises `TransitionRefused`, naming what is allowed, unless the table leads from `current` to `wanted`."""
+    """Raise `TransitionRefused`, naming what is allowed, unless the table leads from `current` to `wanted`."""
     if wanted not in TRANSITIONS[current]:
         allowed = ", ".join(TRANSITIONS[current])
         raise TransitionRefused(f"state {current} does not lead to {wanted}; expected one of {allowed}")
 
 
 def walk(current: State, wanted: State) -> list[State]:
-    """The states to enter, in order, from `current` to `wanted` through the phases; empty when it is reached already.
+    """Return the states to enter, in order, from `current` to `wanted` through the phases; empty if it is reached.
 
-    A phase that was skipped as valid is walked through: a country that only re-seeds goes from COMPLETE by
-    INITIALIZING, DEPLOYING and CONFIGURING to VERIFYING, as the table wants it.
+    Phases that were skipped as valid are passed too: a country that only seeds again goes from COMPLETE through
+    INITIALIZING, DEPLOYING and CONFIGURING to VERIFYING, as the table requires.
     """
     routes = deque([[current]])
     seen = {current}
@@ -95,7 +95,7 @@ def walk(current: State, wanted: State) -> list[State]:
         if route[-1] == wanted:
             return route[1:]
         if route[-1] == State.COMPLETE and len(route) > 1:
-            continue  # an end, never a way: nothing is called complete in passing
+            continue  # an end, never a step on the way: no country is called complete before it is
         for following in TRANSITIONS[route[-1]]:
             if following in _FORWARD and following not in seen:
                 seen.add(following)

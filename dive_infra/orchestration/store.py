@@ -1,8 +1,8 @@
-"""The record of deployments: what is known of a country, and what a deploying process writes.
+"""The record of deployments: what is known about a country, and what a deploying process writes.
 
-There are three answers to every question, and none can pass for another: a row, no row (None), and an error that says
-whether the database is out of reach (`Unreachable`), refuses us (`Refused`), has another schema (`SchemaMismatch`) or
-failed the query (`QueryFailed`).
+Every question has three distinct answers: a row, no row (None), or an error. The error says whether the database is
+out of reach (`Unreachable`), refuses us (`LoginRefused`), has another schema (`SchemaMismatch`) or failed the query
+(`QueryFailed`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ Answered = TypeVar("Answered")
 
 
 def _one_at_a_time(method: Method) -> Method:
-    """Holds the store's own lock, and translates the driver's errors: the one connection serves several threads."""
+    """Hold the store's own lock, because one connection serves several threads, and translate the driver's errors."""
 
     @wraps(method)
     def guarded(self: "Store", *args: Any, **kwargs: Any) -> Any:
@@ -38,10 +38,10 @@ def _one_at_a_time(method: Method) -> Method:
 
 
 class Store:
-    """A session at the database. The lock of a country, once held, is held as long as the session."""
+    """A session at the database. A country lock, once taken, is held as long as the session."""
 
     def __init__(self, access: DatabaseAccess, run: Run | None = None, lost: Mapping[str, int] | None = None) -> None:
-        """`lost`: country -> the fence of a lock that this process has lost with an earlier session."""
+        """`lost`: country -> fence of a lock that this process lost with an earlier session."""
         self.access = access
         self._lost = dict(lost or {})
         self.run = run or this_run()
@@ -57,7 +57,7 @@ class Store:
 
     @property
     def fences(self) -> dict[str, int]:
-        """The locks that this session holds, or held when its connection was lost: country -> fence."""
+        """Return country -> fence of the locks that this session holds, or held when its connection was lost."""
         return {**self._lost, **self._fences}
 
     @property
@@ -75,20 +75,20 @@ class Store:
 
     @_one_at_a_time
     def compare(self) -> None:
-        """As at the connect: raises `SchemaMismatch` unless schema and rights are this program's still."""
+        """Raise `SchemaMismatch` unless schema and rights still match this program, as on connecting."""
         schema.compare(self._connection)
 
     # What is known.
 
     @_one_at_a_time
     def whose(self) -> str | None:
-        """The country whose rows this login may see and write (`fra`); None for the owner, who sees all."""
+        """Return the country whose rows this login may read and write (`fra`); None for the owner, who sees all."""
         row = self._connection.execute("SELECT own_country()").fetchone()
         return str(row[0]) if row and row[0] else None
 
     @_one_at_a_time
     def admitted(self, country: str) -> str | None:
-        """The role through which a country works here; None when the hub has not admitted it."""
+        """Return the role of a country; None if the hub has not admitted it."""
         row = self._connection.execute("SELECT role_name FROM countries WHERE instance_code = %s", [country.lower()])
         found = row.fetchone()
         return str(found[0]) if found else None
@@ -108,7 +108,7 @@ class Store:
 
     @_one_at_a_time
     def age(self, country: str, phase: Phase) -> float | None:
-        """Seconds, by the database's clock, since the phase's proof was recorded; None when it never was."""
+        """Return the seconds, by the database's clock, since the phase's proof was recorded; None if it never was."""
         row = self._connection.execute(sql.AGE, [country.lower(), phase]).fetchone()
         return float(row[0]) if row else None
 
@@ -118,18 +118,18 @@ class Store:
 
     @_one_at_a_time
     def query(self, question: Callable[[Connection[Any]], Answered]) -> Answered:
-        """What `question` reads through this session."""
+        """Return what `question` reads through this session."""
         return question(self._connection)
 
     def holds(self, country: str) -> bool:
-        """Whether this very session holds the country's lock."""
+        """Return True if this session holds the country's lock."""
         return country.lower() in self._fences
 
     # What a deployment writes.
 
     @_one_at_a_time
     def hold(self, country: str, phase: str) -> None:
-        """Takes the country's lock, once; a deployment found interrupted is marked FAILED. Raises `Locked`."""
+        """Take the country's lock, once; mark an interrupted deployment as FAILED. Raise `Locked`."""
         code = country.lower()
         if code in self._fences:
             return
@@ -142,9 +142,9 @@ class Store:
 
     @_one_at_a_time
     def begin(self, country: str, phase: str) -> None:
-        """Before each change of a run: takes the lock and enters INITIALIZING; only looks when it is held already.
+        """Take the lock and enter INITIALIZING before the first change; before later ones, check that it is still held.
 
-        Raises `Locked` and `Fenced`; and `Unreachable` when the session, and with it the lock, was lost.
+        Raise `Locked` or `Fenced`, and `Unreachable` if the session was lost, and the lock with it.
         """
         code = country.lower()
         if code in self._fences:
@@ -158,7 +158,7 @@ class Store:
 
     @_one_at_a_time
     def record_failure(self, country: str, phase: str, component: str, error: Exception) -> None:
-        """Records that a change failed, with the state FAILED; what fails after it follows from it."""
+        """Record that a change failed, with the state FAILED; later failures of the run follow from the first."""
         code = country.lower()
         if isinstance(error, DiveError):
             message, remedy = error.cause, error.remedy.command(country.upper())
@@ -180,7 +180,7 @@ class Store:
 
     @_one_at_a_time
     def complete(self, country: str, *proofs: Proof) -> None:
-        """Writes the checkpoints of phases that were proven, and walks the state to what the last one reaches."""
+        """Write the checkpoints of proven phases, and advance the state to the one that the last phase reaches."""
         code = country.lower()
         with self._writing(code, proofs[-1].phase):
             for proof in proofs:
@@ -206,7 +206,7 @@ class Store:
 
     @_one_at_a_time
     def forget(self, country: str, phase: Phase) -> None:
-        """Records that a phase is taken back: it is to be done again; with PREFLIGHT the country is UNKNOWN again."""
+        """Record that a phase was removed and is to be done again; after PREFLIGHT the country is UNKNOWN again."""
         code = country.lower()
         with self._writing(code, phase):
             self._connection.execute(
@@ -215,11 +215,11 @@ class Store:
                 [self.run.id, code, phase],
             )
             ends = [State.CLEANUP, State.UNKNOWN] if phase == Phase.PREFLIGHT else [State.CLEANUP]
-            self._take_back(code, ends, f"{phase} is taken back")
+            self._take_back(code, ends, f"{phase} was removed")
 
     @_one_at_a_time
     def erase(self, country: str, verb: str) -> None:
-        """Takes a country out of the record, whatever its state is; what has happened to it stays as history."""
+        """Remove the current rows of a country, in any state; its history is kept."""
         code = country.lower()
         with self._writing(code, verb):
             self._take_back(code, [State.CLEANUP, State.UNKNOWN], f"{verb} by {self.run.actor}")
@@ -227,7 +227,7 @@ class Store:
 
     @_one_at_a_time
     def rows(self, country: str) -> dict[str, int]:
-        """Table -> rows of the country as it is now; its history is not counted."""
+        """Return table -> number of the country's current rows, without its history."""
         return purge.rows(self._connection, country)
 
     @_one_at_a_time
@@ -244,7 +244,7 @@ class Store:
 
     @_one_at_a_time
     def link(self, country: str, source: str, target: str, alias: str, client: str, seconds: float) -> None:
-        """Records that a person of `source` has logged in at `target` just now; `country` owns the link."""
+        """Record that a user from `source` just logged in at `target`; `country` owns the link."""
         values = {"source": source.lower(), "target": target.lower(), "alias": alias, "client": client}
         self._connection.execute(sql.LINK, {"code": country.lower(), "seconds": seconds, **values})
 
@@ -316,7 +316,7 @@ _sessions_lock = RLock()
 
 
 def session(access: DatabaseAccess) -> Store:
-    """The one session of this process there; made anew when the connection, and with it the lock, was lost."""
+    """Return the one session of this process at that database; a new one if the connection was lost."""
     place = (access.address, access.host, access.port, access.database, access.user)
     with _sessions_lock:
         known = _sessions.get(place)

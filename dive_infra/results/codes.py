@@ -1,7 +1,6 @@
-"""The error codes: what each means, its cause and its remedy. `docs/reference/errors.md` is made from this table.
+"""The error codes: what each means, its cause and its remedy. `docs/reference/errors.md` is generated from this table.
 
-The numbers are those of DIVE V3, so that what people know stays true. A finding carries one; `./dive explain 1301`
-tells the row.
+The numbers are those of DIVE V3, so what people know about them stays true. `./dive explain 1301` prints a row.
 """
 
 from dataclasses import dataclass
@@ -11,21 +10,21 @@ from typing import Literal
 
 from dive_infra.results.errors import DiveError
 
-# time mends it; a person must decide or act; the next ./dive up mends it
+# it passes by itself; an operator must decide or act; the next ./dive up fixes it
 Kind = Literal["transient", "permanent", "recoverable"]
 
 KINDS: dict[Kind, str] = {
-    "transient": "time mends it: the same command again",
-    "permanent": "somebody must decide or act first",
-    "recoverable": "the next `./dive up` mends it",
+    "transient": "it passes by itself: run the same command again",
+    "permanent": "an operator must decide or act first",
+    "recoverable": "the next `./dive up` fixes it",
 }
 
 GROUPS = {
     10: "Before a deployment",
-    11: "What services stand on",
+    11: "What services depend on",
     12: "Containers",
     13: "Realm and federation",
-    14: "What is proven at the end",
+    14: "Verification",
     15: "The deployment itself",
 }
 
@@ -105,7 +104,7 @@ _ROWS = (
         Code.HUB_NOT_FOUND,
         "Hub not found",
         "permanent",
-        "The stack of the hub is not deployed, or `dive:hub` names another one.",
+        "The stack of the hub is not deployed, or `dive:hub` names another stack.",
         "Deploy the hub: `./dive up USA`; or correct `dive:hub` in Pulumi.fra.yaml.",
     ),
     CodeRow(
@@ -113,27 +112,27 @@ _ROWS = (
         "Hub unhealthy",
         "transient",
         "The hub's backend or Keycloak does not answer, or answers with an error.",
-        "See what is wrong there with `./dive status USA`; `./dive up USA` mends it.",
+        "See what is wrong with `./dive status USA`; `./dive up USA` fixes it.",
     ),
     CodeRow(
         Code.NETWORK,
         "Network missing",
         "recoverable",
-        "A network of the country is not on the engine, or carries the mark of another stack.",
-        "`./dive up FRA` makes it again and connects the containers.",
+        "A network of the country does not exist on the engine, or belongs to another stack.",
+        "`./dive up FRA` creates it again and connects the containers.",
     ),
     CodeRow(
         Code.STATE_UNREADABLE,
-        "Secrets out of reach",
+        "State unreadable",
         "permanent",
-        "The stack's state cannot be read: the passphrase is missing or another one, or the backend is out of reach.",
-        "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was made with.",
+        "The stack's state cannot be read: the passphrase is missing or wrong, or the backend does not answer.",
+        "Set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was created with.",
     ),
     CodeRow(
         Code.SETTING,
         "Setting or secret refused",
         "permanent",
-        "The stack file holds a key or value that is not accepted, or a secret that is too weak.",
+        "The stack file has an invalid key or value, or a secret that is too weak.",
         "Correct the named key: `pulumi config set dive:KEY VALUE -s fra`.",
     ),
     CodeRow(
@@ -141,64 +140,64 @@ _ROWS = (
         "Secret store refuses the login",
         "permanent",
         "Google Secret Manager did not accept the credentials of this machine.",
-        "Log in again (`gcloud auth application-default login`) or give the secrets by Pulumi's configuration.",
+        "Log in again (`gcloud auth application-default login`) or set the secrets in Pulumi's configuration.",
         reserved=True,
     ),
     CodeRow(
         Code.CONFLICT,
         "Instance conflict",
         "permanent",
-        "Somebody else deploys the country now, another stack has deployed it here, or a port is taken.",
-        "Wait for the named holder; or end the named program; or choose another port: "
+        "Another run is deploying the country, another stack has deployed it here, or a port is taken.",
+        "Wait for the named holder, end the named program, or choose another port: "
         "`pulumi config set --path dive:ports.SERVICE PORT -s fra`.",
     ),
     CodeRow(
         Code.CERTIFICATE,
         "Certificate",
         "recoverable",
-        "The country's certificate does not cover every name, or has fewer than 30 days left.",
-        "`./dive up FRA` issues it anew; services take it with their next start.",
+        "The country's certificate does not cover every name, or is valid for fewer than 30 days.",
+        "`./dive up FRA` issues it again; services use it after their next start.",
     ),
     CodeRow(
         Code.SERVICE_FILES,
         "Files of a service",
         "recoverable",
-        "The files in /etc/dive of a container are not those that were written: certificate, key or configuration.",
-        "`./dive up FRA` writes them again and restarts that service alone.",
+        "Files in /etc/dive of a container differ from those that were written: certificate, key or configuration.",
+        "`./dive up FRA` writes them again and restarts only that service.",
     ),
     CodeRow(
         Code.PULUMI,
         "Pulumi not ready",
         "permanent",
-        "Pulumi, its language host or one of its plugins is missing, or has a version that is not supported.",
+        "Pulumi, its language host or one of its plugins is missing or has an unsupported version.",
         "`./dive env` installs or builds what is missing.",
     ),
     CodeRow(
         Code.CHANGE_FAILED,
         "A change failed",
         "recoverable",
-        "`pulumi up` could not carry out a change; its message names resource and cause.",
-        "Mend the named cause, then `./dive up FRA`: what is done is kept.",
+        "`pulumi up` could not make a change; its message names the resource and the cause.",
+        "Fix the named cause, then run `./dive up FRA`: what is done is kept.",
     ),
     CodeRow(
         Code.DECLARATION_UNREADABLE,
         "Declaration unreadable",
         "recoverable",
-        "What a phase declared was written by another version of this program and cannot be read by this one.",
-        "`./dive up FRA` declares and proves the phase anew.",
+        "The declaration of a phase was written by another version of this program, and this one cannot read it.",
+        "`./dive up FRA` declares and proves the phase again.",
     ),
     CodeRow(
         Code.LOCAL_FILE,
-        "Folder or file of this machine",
+        "File on this machine",
         "recoverable",
-        "A file that the deployment writes on this machine, such as the verification report, is missing or another's.",
-        "`./dive up FRA` writes it anew.",
+        "A file that the deployment writes on this machine, such as the verification report, is missing or differs.",
+        "`./dive up FRA` writes it again.",
     ),
     CodeRow(
         Code.CONFIGURATION_FILE,
         "Configuration not generated",
         "recoverable",
-        "A service's configuration file could not be made.",
+        "A service's configuration file could not be generated.",
         "`./dive up FRA`.",
         reserved=True,
     ),
@@ -213,12 +212,12 @@ _ROWS = (
         Code.CONTAINER,
         "Container not as declared",
         "recoverable",
-        "A container is missing, stopped, unhealthy, or was edited by hand.",
-        "`./dive up FRA` starts or replaces that container and touches no other.",
+        "A container is missing, stopped or unhealthy, or was changed by hand.",
+        "`./dive up FRA` starts or replaces only that container.",
     ),
     CodeRow(
         Code.ENGINE,
-        "What containers depend on",
+        "Docker engine",
         "permanent",
         "The Docker engine does not answer, is on another machine, or has less than 4 GiB of memory.",
         "Start it (`./dive up` does so as root on Debian), set DOCKER_HOST to its socket, or give it more memory.",
@@ -227,15 +226,15 @@ _ROWS = (
         Code.TIMEOUT,
         "Not ready in time",
         "transient",
-        "Something did not answer within its limit of time.",
-        "Look again in a moment: `./dive status FRA`; if it lasts, `./dive up FRA`.",
+        "Something did not answer within its time limit.",
+        "Check again in a moment: `./dive status FRA`; if it persists, run `./dive up FRA`.",
     ),
     CodeRow(
         Code.VOLUME_OR_DISK,
         "Volume or disk",
         "permanent",
-        "A data volume is gone, is another stack's, or the disk of the engine is nearly full.",
-        "`./dive up FRA` tells how to restore the data or to accept its loss; free space on the named disk.",
+        "A data volume is missing or belongs to another stack, or the disk of the engine is nearly full.",
+        "`./dive up FRA` says how to restore the data or accept its loss; free space on the named disk.",
     ),
     CodeRow(
         Code.PARALLEL_START,
@@ -247,24 +246,24 @@ _ROWS = (
     ),
     CodeRow(
         Code.LEFTOVER,
-        "Left over",
+        "Leftovers",
         "recoverable",
-        "Something on the engine carries the mark of this stack and is not declared any more.",
-        "Remove it by the command that the finding names.",
+        "An object on the engine carries the mark of this stack but is no longer declared.",
+        "Remove it with the command that the finding names.",
     ),
     CodeRow(
         Code.FEDERATION_LINK,
         "Federation link",
         "recoverable",
         "An identity provider or a partner's client is missing, or is not as declared, in a realm.",
-        "`./dive up FRA` (it refreshes by itself) sets both sides of the link anew.",
+        "`./dive up FRA` refreshes by itself and configures both sides of the link again.",
     ),
     CodeRow(
         Code.NOT_APPROVED,
         "Not approved by the hub",
         "permanent",
-        "The hub has not admitted the country: it does not stand in `dive:spokes`, or its role was taken away.",
-        "Add FRA to `dive:spokes` in Pulumi.usa.yaml, then `./dive up USA FRA`.",
+        "The hub has not admitted the country: it is not in `dive:spokes`, or its role was removed.",
+        "Add FRA to `dive:spokes` in Pulumi.usa.yaml, then run `./dive up USA FRA`.",
     ),
     CodeRow(
         Code.LINK_NOT_PROVEN,
@@ -277,7 +276,7 @@ _ROWS = (
         Code.LINK_SECRET,
         "Link secret out of step",
         "recoverable",
-        "The two sides of a link hold different secrets. Links here share none: both sides prove themselves with keys.",
+        "The two sides of a link have different secrets. Links here have none: both sides authenticate with keys.",
         "`./dive up FRA`.",
         reserved=True,
     ),
@@ -286,27 +285,27 @@ _ROWS = (
         "Realm not as declared",
         "recoverable",
         "The realm, one of its objects or one of its users is missing, extra, or was changed by hand.",
-        "`./dive up FRA` refreshes and brings it back.",
+        "`./dive up FRA` refreshes and restores it.",
     ),
     CodeRow(
         Code.CLIENT_SECRET,
         "Client secret",
         "recoverable",
-        "Keycloak refuses the secret of a client, or the administrator's account.",
-        "`./dive up FRA`; where the account `dive-deployer` is gone, restore it in the realm master.",
+        "Keycloak refuses the secret of a client or of the administrator's account.",
+        "`./dive up FRA`; if the account `dive-deployer` is missing, restore it in the realm master.",
     ),
     CodeRow(
         Code.SCOPES,
         "Scopes and mappers",
         "recoverable",
         "A client scope or one of its mappers is missing or was changed: tokens lack a claim.",
-        "`./dive up FRA` refreshes and brings it back.",
+        "`./dive up FRA` refreshes and restores it.",
     ),
     CodeRow(
         Code.POLICY_DISTRIBUTION,
         "Policy distribution",
         "recoverable",
-        "The OPAL client or server does not run, or its token is refused: policy data gets old.",
+        "The OPAL client or server does not run, or its token is refused: policy data becomes stale.",
         "`./dive up FRA`.",
         reserved=True,
     ),
@@ -322,80 +321,79 @@ _ROWS = (
         "Seeded data",
         "recoverable",
         "A batch of seeded data, or a single document of it, is missing, altered or extra.",
-        "`./dive up FRA` restores the batch; documents that people made are left alone.",
+        "`./dive up FRA` restores the batch and keeps documents that people created.",
     ),
     CodeRow(
         Code.LOGIN_REFUSED,
         "Login refused",
         "recoverable",
-        "A test person could not log in; the message names the step and the host that refused.",
-        "`./dive up FRA`; after several wrong attempts a realm locks a person out for some minutes.",
+        "A test user could not log in; the message names the step and the host that refused.",
+        "`./dive up FRA`; after several failed attempts a realm locks a user out for some minutes.",
     ),
     CodeRow(
         Code.LOGIN_UNEXPECTED,
         "Federated login not as expected",
         "recoverable",
-        "A login arrived with other claims, by another way, or from another issuer than declared.",
+        "A login had other claims, another path or another issuer than declared.",
         "`./dive up FRA` refreshes realm and link.",
     ),
     CodeRow(
         Code.DECISION_OR_API,
         "Decision or API",
         "recoverable",
-        "The policy decided otherwise than it should, or an API did not answer as it should.",
-        "`./dive up FRA`; compare `policies/` where a decision differs.",
+        "A policy decision or the answer of an API differs from the expected one.",
+        "`./dive up FRA`; if a decision differs, check `policies/`.",
     ),
     CodeRow(
         Code.DATABASE,
         "Database",
         "recoverable",
-        "A database does not answer, refuses the login of its user, or has another schema.",
+        "A database does not answer, refuses its user, or has another schema.",
         "`./dive up FRA`.",
     ),
     CodeRow(
         Code.CHECK_UNKNOWN,
-        "Could not be told",
+        "Could not be checked",
         "transient",
-        "A check ended without an answer; its message says why.",
-        "Mend what the message names and look again: `./dive doctor FRA`.",
+        "A check could not decide; its message says why.",
+        "Fix what the message names and check again: `./dive doctor FRA`.",
     ),
     CodeRow(
         Code.CHECK_LATE,
         "A check took too long",
         "transient",
-        "A check did not answer within its limit of time; the machine may be busy.",
-        "Look again: `./dive doctor FRA`.",
+        "A check did not end within its time limit; the machine may be busy.",
+        "Check again: `./dive doctor FRA`.",
     ),
     CodeRow(
         Code.INTERRUPTED,
         "Interrupted",
         "recoverable",
-        "A deployment ended before its end: Ctrl+C, a kill, a loss of power. It may have left Pulumi's lock or pending "
-        "operations behind.",
-        "`./dive up FRA` continues; where Pulumi says that the stack is locked: `pulumi cancel -s fra` first.",
+        "A deployment did not finish: Ctrl+C, a kill, a power loss. It may have left Pulumi's lock or pending "
+        "operations.",
+        "`./dive up FRA` continues; if Pulumi reports that the stack is locked, run `pulumi cancel -s fra` first.",
     ),
     CodeRow(
         Code.ROLLBACK,
         "Rollback failed",
         "permanent",
-        "Something could not be taken back.",
-        "`./dive doctor FRA` tells what is there.",
+        "A change could not be undone.",
+        "`./dive doctor FRA` shows what exists.",
         reserved=True,
     ),
     CodeRow(
         Code.RECORD_MISMATCH,
         "Record and reality disagree",
         "recoverable",
-        "The orchestration database says something else than the stack's state: a phase that is complete in one is not "
-        "in the other.",
-        "`./dive up FRA` proves the phase and records it anew.",
+        "The orchestration database disagrees with the stack's state: a phase is complete in one and not in the other.",
+        "`./dive up FRA` proves the phase and records it again.",
     ),
 )
 CODES: dict[Code, CodeRow] = {row.code: row for row in _ROWS}
 
 
 class UnknownCode(DiveError, ValueError):
-    """A number that is no error code."""
+    """A text that is not the number of an error code."""
 
 
 def code_of(text: str) -> Code | None:
@@ -415,12 +413,12 @@ def find(text: str) -> CodeRow:
 
 
 def page() -> str:
-    """`docs/reference/errors.md`."""
+    """Return the text of `docs/reference/errors.md`."""
     lines = [
         "# Error codes",
         "",
         "Findings of `./dive status` and `./dive doctor` carry one of these numbers; `./dive explain 1301` prints one.",
-        "This page is made from `dive_infra/results/codes.py`: `./dive explain --page`. FRA stands for the country.",
+        "`./dive explain --page` generates this page from `dive_infra/results/codes.py`. FRA stands for the country.",
         "",
         *(f"- **{kind}**: {meaning}" for kind, meaning in KINDS.items()),
     ]
@@ -428,6 +426,6 @@ def page() -> str:
         lines += ["", f"## {title}"]
         for row in (r for r in CODES.values() if r.number // 100 == number):
             lines += ["", f'<a id="{row.number}"></a>', f"### {row.number} {row.title}", ""]
-            kept = " Kept from DIVE V3: nothing here reports it." if row.reserved else ""
-            lines += [f"*{row.kind}*.{kept} {row.cause}", "", f"Mend it: {row.remedy}"]
+            kept = " Reserved: a number of DIVE V3 that this program never reports." if row.reserved else ""
+            lines += [f"*{row.kind}*.{kept} {row.cause}", "", f"Remedy: {row.remedy}"]
     return "\n".join(lines) + "\n"

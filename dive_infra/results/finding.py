@@ -1,4 +1,4 @@
-"""What a check answers: one finding for each thing it looked at."""
+"""Findings: what a check found out, one for each thing it checked."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dive_infra.results.remedy import NO_REMEDY, Remedy
 
 
 class Verdict(StrEnum):
-    """What a check found out. UNKNOWN: it could not be checked, which is neither of the others."""
+    """The result of a check. UNKNOWN means that it could not be checked, which is neither of the others."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -24,12 +24,12 @@ _WARNING = "‼"
 
 @dataclass(frozen=True)
 class Finding:
-    """`check` is a positive sentence of the wanted state; `remedy` the next command; `code` an error code of DIVE V3.
+    """`check` states the wanted condition; `remedy` is the next step; `code` is an error code.
 
     `subject` names what was checked, for the title of a failure: `client portal`; by default the topic. `topic` groups
     findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service that is down
-    is a warning, not a failed phase. A `final` one is not asked again: it would be the same, or do harm. `undeclared`:
-    an object that no one declared; the services work in spite of it.
+    is a warning, not a failed phase. A `final` one is not checked again: that would change nothing, or do harm. An
+    `undeclared` object was not declared; the services work in spite of it.
     """
 
     check: str
@@ -47,7 +47,7 @@ class Finding:
 
     @property
     def headline(self) -> str:
-        """What holds, what is wrong, or what could not be checked: never the wanted state of what is wrong."""
+        """Return what holds, what is wrong or what could not be checked; never the wanted condition of a failure."""
         if self.verdict == Verdict.INVALID:
             subject = self.subject or self.topic
             if subject and self.found:
@@ -58,7 +58,7 @@ class Finding:
 
     @property
     def statement(self) -> str:
-        """The headline, with what was expected instead."""
+        """Return the headline, with what was expected instead."""
         expected = self.expected if self.verdict == Verdict.INVALID else ""
         return f"{self.headline}; expected {expected}" if expected else self.headline
 
@@ -69,7 +69,7 @@ class Finding:
 
 
 def overall(findings: Sequence[Finding]) -> Verdict:
-    """`invalid` when one is, else `unknown` when one is, else `valid`. Nothing looked at is nothing known."""
+    """Return INVALID if one is, else UNKNOWN if one is, else VALID. No findings at all are UNKNOWN."""
     verdicts = {f.verdict for f in findings if not f.advisory}
     if Verdict.INVALID in verdicts:
         return Verdict.INVALID
@@ -77,18 +77,18 @@ def overall(findings: Sequence[Finding]) -> Verdict:
 
 
 def evidence(findings: Sequence[Finding], seconds: float) -> str:
-    """What was proven, in one line: `9 containers, 2 postgres, redis; 0.31 s`."""
+    """Return what was proven, in one line: `9 containers, 2 postgres, redis; 0.31 s`."""
     return f"{counted(findings) or 'nothing'}; {seconds:.2f} s"
 
 
 def counted(findings: Sequence[Finding]) -> str:
-    """How many of which topic are valid: `9 containers, redis`."""
+    """Return how many findings of which topic are valid: `9 containers, redis`."""
     counts = Counter(f.topic or f.check for f in findings if f.verdict == Verdict.VALID)
     return ", ".join(f"{n} {topic}" if n > 1 else topic for topic, n in counts.items())
 
 
 def listing(findings: Sequence[Finding], *verdicts: Verdict) -> str:
-    """The findings with these answers, one indented line each, long lists cut with their count."""
+    """Return the findings with these verdicts, one indented line each; a long list is cut with a count."""
     chosen = [f for f in findings if f.verdict in verdicts]
     lines = [f"  {f}" for f in chosen[:_SHOWN]]
     if len(chosen) > _SHOWN:

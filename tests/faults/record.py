@@ -230,13 +230,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # The report decides nothing.
     _report("is deleted", lambda path, _: path.unlink(), "is gone", selected=True),
-    _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is no report, or half of one"),
+    _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is not a complete report"),
     _report("is forged", _edited(status="failure"), "was altered"),
-    _report("is of another run", _edited(run="of-yesterday"), "is of another run (of-yesterday, expected "),
+    _report("is of another run", _edited(run="of-yesterday"), "was written for another run (of-yesterday, expected "),
     _report(
         "is of another country",
         lambda path, scene: path.write_bytes(_path(scene.usa).read_bytes()),
-        "is of another country (USA, expected FRA)",
+        "was written for another country (USA, expected FRA)",
     ),
     # Lost data is never refilled without a word.
     _volume_lost("redis", ()),

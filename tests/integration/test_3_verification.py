@@ -30,8 +30,8 @@ def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Coun
         finally:
             users.mend(admin, names, specification(fra, Phase.VERIFICATION).own.password)
     assert {(f.check, f.code) for f in found} == {
-        ("a user of FRA logs in at FRA", 1403),
-        ("a user of FRA logs in at USA", 1403),
+        ("a user from FRA can log in at FRA", 1403),
+        ("a user from FRA can log in at USA", 1403),
     }
     assert all(names.host("keycloak") in f.found for f in found)
     assert red(fra) == []

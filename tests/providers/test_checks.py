@@ -143,7 +143,7 @@ def test_our_own_container_is_no_conflict_between_two_lives(record: Record) -> N
 
 def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
     with container(record, "kas"):
-        assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
+        assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all of this stack"
         with pytest.raises(CheckFailed, match="container t-record-fra-kas of stack fra"):
             preflight.owners(FRANCE, "france-2", ("kas",))
     stranger = record.lab.engine.volumes.create(FRANCE.data_volume("kas"))
@@ -161,7 +161,7 @@ def test_a_network_made_by_hand_is_ours_only_while_our_containers_alone_use_it(r
             preflight.owners(FRANCE, "fra", ("kas",))
         with container(record, "kas") as (running, _):
             network.connect(running)
-            assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all ours"
+            assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all of this stack"
             with pytest.raises(CheckFailed, match="network"):
                 preflight.owners(FRANCE, "france-2", ("kas",))
     finally:
@@ -219,7 +219,7 @@ def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
 
 def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
     assert preflight.approved(orchestration.spoke("FRA"), FRANCE) == "as orchestration_fra"
-    with pytest.raises(CheckFailed, match="is of fra"):
+    with pytest.raises(CheckFailed, match="is admitted for fra"):
         preflight.approved(orchestration.spoke("FRA"), HUB_NAMES.of(COUNTRIES["DEU"]))
     with pytest.raises(CheckFailed, match="refused") as caught:
         preflight.approved(orchestration.spoke("ITA"), HUB_NAMES.of(COUNTRIES["ITA"]))
@@ -239,7 +239,7 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
     assert preflight.unlocked(mine, FRANCE) == "free"
     with Store(orchestration.owner) as other:
         other.hold("FRA", "SEEDING")
-        with pytest.raises(CheckFailed, match=r"phase SEEDING.* deploys it"):
+        with pytest.raises(CheckFailed, match=r"phase SEEDING.* is deploying it"):
             preflight.unlocked(mine, FRANCE)
     assert preflight.unlocked(mine, FRANCE) == "free"
 
@@ -442,7 +442,7 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
         assert time.monotonic() - started < 2
         database["resources"].delete_one({"_id": "doc-usa-000007"})
         database["resources"].update_one({"_id": "doc-usa-000003"}, {"$set": {"classification": "UNCLASSIFIED"}})
-    resources = "batch seed-usa-resources is there, unaltered"
+    resources = "batch seed-usa-resources is complete and unaltered"
     assert red() == {resources: "1 missing (doc-usa-000007); 1 altered (doc-usa-000003)"}
 
 

@@ -121,7 +121,7 @@ def test_a_failing_migration_leaves_nothing(record: Record, monkeypatch: pytest.
         ):
             schema.migrate(live)
         assert blank.sql("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == [(0,)]
-        with pytest.raises(OlderSchema, match="is not there"):
+        with pytest.raises(OlderSchema, match="does not exist"):
             Store(blank.owner)
 
 

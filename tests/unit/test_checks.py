@@ -222,7 +222,7 @@ def test_a_specification_of_another_program_is_told_by_its_fields_alone(spec: Sp
     told = "".join(traceback.format_exception(caught.value))
     assert SECRET not in told
     assert "pydantic" not in told.splitlines()[-1]
-    assert str(caught.value).startswith(f"the specification of {phase_of(spec)} is of another program: ")
+    assert str(caught.value).startswith(f"the specification of {phase_of(spec)} was written by another version: ")
     assert ("code (missing)" if broken else "(json_invalid)") in str(caught.value)
 
 
@@ -368,7 +368,7 @@ def _report() -> report.Report:
     findings = (
         Finding("t-unit-fra-opa runs", "valid", found="running, healthy", topic="containers"),
         Finding("t-unit-fra-portal runs", "invalid", "healthy", "exited with 1", topic="containers", advisory=True),
-        Finding("a user of FRA logs in at USA", "valid", seconds=1.2, topic="logins"),
+        Finding("a user from FRA can log in at USA", "valid", seconds=1.2, topic="logins"),
     )
     spec = SPECS[5]
     assert isinstance(spec, VerificationSpec)
@@ -389,11 +389,11 @@ def test_the_report_is_what_its_schema_says() -> None:
     ("harm", "told"),
     [
         (lambda text: text, ""),
-        (lambda text: text[:200], "is no report, or half of one"),
-        (lambda _: "", "is no report, or half of one"),
+        (lambda text: text[:200], "is not a complete report"),
+        (lambda _: "", "is not a complete report"),
         (lambda text: text.replace('"success"', '"failure"'), "was altered"),
-        (lambda text: text.replace("run-1", "run-0"), "is of another run (run-0, expected run-1)"),
-        (lambda text: text.replace('"FRA"', '"USA"'), "is of another country (USA, expected FRA)"),
+        (lambda text: text.replace("run-1", "run-0"), "was written for another run (run-0, expected run-1)"),
+        (lambda text: text.replace('"FRA"', '"USA"'), "was written for another country (USA, expected FRA)"),
     ],
     ids=["as written", "half", "empty", "forged", "another run", "another country"],
 )

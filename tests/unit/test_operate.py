@@ -185,7 +185,7 @@ def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) 
 @pytest.mark.parametrize(("configured", "known"), [(False, True), (True, False)])
 def test_a_hub_of_another_program_is_not_taken_for_one_that_holds_nothing(configured: bool, known: bool) -> None:
     """Its realm may hold the country's link: that cannot be told, which is not the same as nothing."""
-    checkpoint = CheckpointState(Phase.CONFIGURATION, "", "", None, "the specification is of another program")
+    checkpoint = CheckpointState(Phase.CONFIGURATION, "", "", None, "the specification was written by another version")
     hub = StackState("usa", 180, None, {Phase.CONFIGURATION: checkpoint} if configured else {})
     side = HubSide(hub, FRA)
     if known:

@@ -67,7 +67,7 @@ def test_a_stack_tells_what_its_phases_declared() -> None:
 def test_a_declaration_of_another_program_is_told_apart_from_none() -> None:
     stack = read_stack("fra", exported(checkpoint(Phase.CONFIGURATION, '{"realm": "x"}')))
     assert stack.specs == {}
-    assert "is of another program" in stack.checkpoints[Phase.CONFIGURATION].unreadable
+    assert "was written by another version" in stack.checkpoints[Phase.CONFIGURATION].unreadable
 
 
 def test_an_empty_stack_and_pending_operations_are_seen() -> None:

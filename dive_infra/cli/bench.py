@@ -19,7 +19,7 @@ NAMESPACE = "divebench"
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="How often each run is measured.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print every round as JSON.")] = False,
-    docs: Annotated[bool, typer.Option(help="Write the table into docs/explanation/performance.md.")] = False,
+    docs: Annotated[bool, typer.Option("--docs", help="Write the table into docs/explanation/performance.md.")] = False,
 ) -> None:
     """Measure how long deployments take.
 

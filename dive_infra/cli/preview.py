@@ -34,7 +34,7 @@ def preview(
         Path | None, typer.Option("--json", help="Write the plans to this file (schemas/preview.json).", dir_okay=False)
     ] = None,
     from_state: Annotated[
-        bool, typer.Option(help="Use no engine: for a machine on which the coalition does not run.")
+        bool, typer.Option("--from-state", help="Use no engine: for a machine on which the coalition does not run.")
     ] = False,
 ) -> None:
     """Show what an update would do, phase by phase.

@@ -34,7 +34,7 @@ CHECKS = (
 
 
 def test(
-    fast: Annotated[bool, typer.Option(help="Leave out what needs a Docker engine.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Leave out what needs a Docker engine.")] = False,
     pytest: Annotated[
         list[str] | None, typer.Argument(help="Arguments for pytest; with a path, only the tests there.")
     ] = None,

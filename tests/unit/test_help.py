@@ -30,6 +30,7 @@ def test_every_description_is_a_sentence(verb: str) -> None:
 def test_a_flag_is_shown_without_a_type_and_a_page_fits_a_terminal(verb: str) -> None:
     text = helped(verb)
     assert "<bool>" not in text
+    assert "default: no-" not in text, "a flag needs no opposite that is the default"
     assert max(map(len, text.splitlines())) <= 80
 
 

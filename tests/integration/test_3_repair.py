@@ -134,7 +134,10 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(
     assert "nothing is wrong" in well.told
     docker_engine.containers.get(fra.names.container("kas")).stop()
     damaged = running(docker_engine)
-    for arguments, told in ((["--dry-run"], ""), ([], "no terminal to confirm on; nothing was changed; next: ./dive repair FRA --yes")):
+    for arguments, told in (
+        (["--dry-run"], ""),
+        ([], "no terminal to confirm on; nothing was changed; next: ./dive repair FRA --yes"),
+    ):
         ran = dive(fra, "repair", "FRA", *arguments)
         assert ran.code == 1, ran.told
         assert "1. pulumi up -s fra" in ran.told

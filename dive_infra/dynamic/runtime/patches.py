@@ -20,7 +20,7 @@ def answer_with_message(server: ModuleType, short: type[Exception]) -> None:
 
     Cause: the server answers every exception with `traceback.format_exc()`, and Pulumi shows all of it: some forty
     lines of SDK frames around one line for the operator.
-    Upstream: pulumi/pulumi#10416 (open); pulumi/pulumi#24465 changes the same function.
+    Upstream: pulumi/pulumi#10416 (open); pulumi/pulumi#24465 touches the same code.
     Remove when: a provider can return an error without a traceback.
     """
 

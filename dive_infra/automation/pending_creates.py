@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import docker.errors
 import psycopg
 from psycopg import sql
 
+from dive_infra import engines
 from dive_infra.automation.stack_state import plaintext
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.networks import called, mark
+from dive_infra.engines.engine import EngineError
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
 
 Resource = Mapping[str, Any]
@@ -51,7 +50,7 @@ def remove(pending: Iterable[Resource], state: Mapping[str, Any]) -> Removal:
         provider = providers.get(resource.get("provider", ""), {})
         try:
             outcome = remover(plaintext(resource.get("inputs") or {}), plaintext(provider.get("inputs") or {}))
-        except (KeycloakError, psycopg.Error, docker.errors.APIError, KeyError) as error:
+        except (KeycloakError, psycopg.Error, EngineError, KeyError) as error:
             removal.absent.append(name)
             removal.report.append(f"{name}: could not be checked: {' '.join(str(error).split())}")
         else:
@@ -67,11 +66,12 @@ _Remover = Callable[[Inputs, Inputs], str]
 
 def _network(inputs: Inputs, _provider: Inputs) -> str:
     own = {row["label"]: row["value"] for row in inputs.get("labels", ())}.get("dive.stack")
-    found = [n for n in called(engine.client(), inputs["name"]) if mark(n) == own]
+    engine = engines.connect()
+    found = [n for n in engine.networks_named(inputs["name"]) if n.stack == own]
     for network in found:
-        if network.containers:
-            return f"is in use, not removed; next: docker network rm {inputs['name']}"
-        network.remove()
+        if engine.network_users(network.id):
+            return f"is in use, not removed; next: {engine.removal_command('network', inputs['name'])}"
+        engine.remove_network(network.id)
     return _REMOVED if found else ""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from dive_infra import engines
 from dive_infra.automation import workspace
 from dive_infra.automation.drift import refresh_only_drift
 from dive_infra.automation.stack_config import read_settings
@@ -26,8 +27,7 @@ from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from dive_infra.config.timeouts import PREVIEW
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.engine import EngineError
+from dive_infra.engines.engine import EngineError
 from dive_infra.plans import events
 from dive_infra.plans.plan import UpdatePlan
 from dive_infra.toolchain.toolchain import Toolchain
@@ -72,7 +72,7 @@ def _tools(toolchain: Toolchain, from_state: bool) -> dict[str, str]:
     if from_state:
         return found | {"DOCKER_HOST": _NOWHERE}
     try:
-        return found | {"DOCKER_HOST": engine.host()[0]}
+        return found | {"DOCKER_HOST": engines.current().address}
     except EngineError:  # each phase's checks report it in a line
         return found
 

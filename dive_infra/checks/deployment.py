@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import docker
 import httpx
 import psycopg
 from pymongo.errors import OperationFailure, PyMongoError
@@ -19,9 +18,7 @@ from dive_infra.clients import mongodb as mongodb_client
 from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import CHECK_REQUEST
-from dive_infra.engines.docker import files
-from dive_infra.engines.docker.containers import look
-from dive_infra.engines.docker.differences import differences
+from dive_infra.engines.engine import Engine
 from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch, Unreachable
@@ -63,14 +60,14 @@ def checks(spec: DeploymentSpec) -> list[Check]:
 
 def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
     """Return one finding for each container; a container that is not core is only a warning while it is down."""
-    client = objects.connect()
+    engine = objects.connect()
     with ThreadPoolExecutor(max_workers=len(declared) or 1) as side_by_side:
-        return list(side_by_side.map(partial(_container, client), declared))
+        return list(side_by_side.map(partial(_container, engine), declared))
 
 
-def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding:
+def _container(engine: Engine, container: ContainerSpec) -> Finding:
     declared = container.declared
-    now = look(client, declared.name)
+    now = engine.observe(declared.name)
     sentence = f"{declared.name} runs as declared and is healthy"
 
     def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
@@ -82,12 +79,12 @@ def _container(client: docker.DockerClient, container: ContainerSpec) -> Finding
 
     if not now.exists:
         return wrong("no such container", "a running container")
-    other = differences(client, now.attributes, declared)
+    other = engine.differences(now, declared)
     if other:
         return wrong(
             "; ".join(f"{d.key}: {d.found}" for d in other), "; ".join(f"{d.key}: {d.expected}" for d in other)
         )
-    if files.digest(files.read(client.containers.get(declared.name))) != container.files:
+    if engine.files_digest(declared.name) != container.files:
         return wrong(f"other files in {FILES}", "those that were written")
     if not now.healthy:
         return wrong(now.describe(), "running, healthy", advisory=container.service_class != "core")

@@ -1,18 +1,15 @@
 """INITIALIZATION: networks, volumes, images and the certificate exist and belong to this stack."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-import docker
-import docker.errors
-
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.naming import SERVICES
 from dive_infra.crypto import pki
-from dive_infra.engines.docker import data_loss
+from dive_infra.engines import data_loss
+from dive_infra.engines.engine import Engine, EngineObject
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
@@ -25,12 +22,12 @@ def checks(spec: InitializationSpec) -> list[Check]:
         Check(
             "the networks exist and belong to this stack",
             "networks",
-            lambda: present(spec, objects.networks, spec.networks),
+            lambda: networks(spec),
         ),
         Check(
             "the data volumes exist and belong to this stack",
             "volumes",
-            lambda: present(spec, objects.volumes, spec.volumes),
+            lambda: volumes(spec),
         ),
         Check("the images are on the engine", "images", lambda: images(spec.images)),
         Check("the certificate covers every name and is valid long enough", "certificate", lambda: certificate(spec)),
@@ -46,46 +43,48 @@ def checks(spec: InitializationSpec) -> list[Check]:
     ]
 
 
-def present(
-    spec: InitializationSpec, listed: Callable[[docker.DockerClient], list[Object]], wanted: Sequence[str]
-) -> str:
-    found = {o.name: o for o in listed(objects.connect())}
+def networks(spec: InitializationSpec) -> str:
+    flaw = _flaw(spec, objects.connect().networks(), spec.networks)
+    if flaw:
+        raise CheckFailed(flaw, f"{len(spec.networks)} of stack {spec.stack}", _UP, Code.NETWORK)
+    return ", ".join(spec.networks) or "none declared"
+
+
+def volumes(spec: InitializationSpec) -> str:
+    """A lost data volume is lost data: it is never recreated silently."""
+    engine = objects.connect()
+    found = engine.volumes()
+    flaw = _flaw(spec, found, spec.volumes)
+    if flaw:
+        ours = {o.name for o in found if o.stack == spec.stack}
+        remedy = _choice(engine, spec, [name for name in spec.volumes if name not in ours])
+        raise CheckFailed(flaw, f"{len(spec.volumes)} of stack {spec.stack}", remedy, Code.VOLUME_OR_DISK)
+    return ", ".join(spec.volumes) or "none declared"
+
+
+def _flaw(spec: InitializationSpec, listed: Sequence[EngineObject], wanted: Sequence[str]) -> str:
+    """Return which of the wanted objects are missing or of another stack; empty if all are ours."""
+    found = {o.name: o for o in listed}
     missing = [name for name in wanted if name not in found]
     foreign = [
-        f"{name} belongs to stack {found[name].labels.get('dive.stack') or '(none)'}"
+        f"{name} belongs to stack {found[name].stack or '(none)'}"
         for name in wanted
-        if name in found and name != spec.names.shared_network and found[name].labels.get("dive.stack") != spec.stack
+        if name in found and name != spec.names.shared_network and found[name].stack != spec.stack
     ]
-    if missing or foreign:
-        off = [f"{', '.join(missing)} missing", *foreign] if missing else foreign
-        kind = "volume" if listed is objects.volumes else "network"
-        # A lost data volume is lost data: it is never recreated silently.
-        remedy = _UP if kind == "network" else _choice(spec, [*missing, *(f.split()[0] for f in foreign)])
-        raise CheckFailed(
-            "; ".join(off),
-            f"{len(wanted)} of stack {spec.stack}",
-            remedy,
-            Code.VOLUME_OR_DISK if kind == "volume" else Code.NETWORK,
-        )
-    return ", ".join(wanted) or "none declared"
+    return "; ".join([f"{', '.join(missing)} missing", *foreign] if missing else foreign)
 
 
-def _choice(spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
+def _choice(engine: Engine, spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
     """Return the decision for each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
     labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
-    choices = "; ".join(f"{v}: {', or '.join(data_loss.choice(v, labels[v]))}" for v in lost)
+    choices = "; ".join(f"{v}: {', or '.join(data_loss.choice(engine, v, labels[v]))}" for v in lost)
     return Remedy.decide(choices, country=spec.names.country.code)
 
 
 def images(wanted: Sequence[str]) -> str:
-    client = objects.connect()
-    missing: list[str] = []
-    for image in wanted:
-        try:
-            client.images.get(image)
-        except docker.errors.ImageNotFound:
-            missing.append(image[:19])
+    engine = objects.connect()
+    missing = [image[:19] for image in wanted if not engine.has_image(image)]
     if missing:
         raise CheckFailed(
             f"{', '.join(missing)} missing",

@@ -5,21 +5,17 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-import docker
-import docker.errors
 import httpx
 import psutil
 
+from dive_infra import engines
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import LOOPBACK, ORPHANS, Names
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.engine import SOCKET, EngineError
-from dive_infra.engines.docker.networks import called, ours_by_use
+from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
@@ -76,33 +72,33 @@ def checks(spec: PreflightSpec) -> list[Check]:
 def endpoint() -> str:
     """Check that the engine is reached by a local socket: ports are published on the loopback of its own machine."""
     try:
-        found, source = engine.host()
+        found = engines.current()
     except EngineError as error:
-        raise CheckUnknown(error.cause, objects.REMEDY) from None
-    if not found.startswith("unix:"):
+        raise CheckUnknown(error.cause, UNANSWERED) from None
+    if not found.is_local:
         raise CheckFailed(
-            f"{found} ({source})",
+            f"{found.address} ({found.selected_by})",
             f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
-            Remedy.decide(f"DOCKER_HOST={SOCKET} {UP}"),
+            Remedy.decide(f"DOCKER_HOST={found.default} {UP}"),
             Code.ENGINE,
             final=True,
         )
-    return found
+    return found.address
 
 
 def memory(minimum: float) -> str:
-    client = objects.connect()
-    has = client.info()["MemTotal"] / _GIB
+    facts = objects.connect().facts()
+    has = facts.memory / _GIB
     if has < minimum:
         raise CheckFailed(
             f"{has:.1f} GiB", f"at least {minimum:g} GiB", Remedy.decide("give the engine more memory"), Code.ENGINE
         )
-    return f"version {client.version()['Version']}, {has:.1f} GiB"
+    return f"version {facts.version}, {has:.1f} GiB"
 
 
 def disk(minimum: float) -> str:
     """Check the file system of the engine's data, unless it is inside a virtual machine."""
-    root = objects.connect().info()["DockerRootDir"]
+    root = objects.connect().facts().data_folder
     if not Path(root).exists():
         return "inside a virtual machine, not checked"
     free = shutil.disk_usage(root).free / _GIB
@@ -119,8 +115,8 @@ def disk(minimum: float) -> str:
 def ports(names: Names, services: Iterable[str]) -> str:
     """Check that no port is taken; report all taken ports at once, each with its owner."""
     wanted = {names.port(service): service for service in services}
-    client = objects.connect()
-    existing = objects.containers(client)
+    engine = objects.connect()
+    existing = engine.containers()
     on_engine = {port: c for c in existing for port in c.ports}
     ours = {c.name for c in existing if names.owns(c.labels)}
     listening = _listening()
@@ -131,7 +127,7 @@ def ports(names: Names, services: Iterable[str]) -> str:
             if container.name != names.container(service) or not names.owns(container.labels):
                 taken.append(f"{port} ({service}) by container {container.name}")
         elif port in listening and not (
-            names.container(service) in ours and _holds_ports(client, names.container(service))
+            names.container(service) in ours and _holds_ports(engine, names.container(service))
         ):
             taken.append(f"{port} ({service}) by {listening[port]}")
     if taken:
@@ -145,12 +141,10 @@ def ports(names: Names, services: Iterable[str]) -> str:
     return f"{len(wanted)} ports"
 
 
-def _holds_ports(client: docker.DockerClient, container: str) -> bool:
+def _holds_ports(engine: Engine, container: str) -> bool:
     """Return True if it runs or keeps restarting: between two starts the engine lists no ports but holds them."""
-    try:
-        return client.containers.get(container).status in ("running", "restarting")
-    except docker.errors.NotFound:
-        return False
+    now = engine.observe(container)
+    return now.running or now.restarting
 
 
 def owners(names: Names, stack: str, services: Iterable[str]) -> str:
@@ -158,27 +152,24 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
 
     A network that only this country's containers use was recreated by hand: this stack may replace it.
     """
-    client = objects.connect()
-    kept = objects.all_objects(client)
+    engine = objects.connect()
+    kept = engine.everything()
     own = {names.container(s) for s in services} | {names.network}
     own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
     replaced = {o.name for o in kept if o.kind == "network" and not names.owns(o.labels) and o.name in own}
-    own -= {name for name in replaced if all(ours_by_use(n, stack) for n in called(client, name))}
+    own -= {name for name in replaced if all(ours_by_use(engine, n, stack) for n in engine.networks_named(name))}
     others = [
-        o
-        for o in kept
-        if (names.owns(o.labels) and o.labels.get("dive.stack") != stack)
-        or (o.name in own and not names.owns(o.labels))
+        o for o in kept if (names.owns(o.labels) and o.stack != stack) or (o.name in own and not names.owns(o.labels))
     ]
     if others:
-        marks = sorted({o.labels["dive.stack"] for o in others if names.owns(o.labels) and o.labels.get("dive.stack")})
+        marks = sorted({o.stack for o in others if names.owns(o.labels) and o.stack})
         named = ",".join(f"{ORPHANS}{mark}" for mark in marks)
         removed = f"; if no one deploys it any more: {REMOVE}={named} {UP}"
         raise CheckFailed(
-            "; ".join(f"{o.kind} {o.name} of stack {o.labels.get('dive.stack') or '(none)'}" for o in others),
+            "; ".join(f"{o.kind} {o.name} of stack {o.stack or '(none)'}" for o in others),
             f"every object named {names.prefix}-… belongs to stack {stack}",
             Remedy.decide(
-                f"destroy it with the stack it names{_by_hand(others)}; or use another dive:namespace than "
+                f"destroy it with the stack it names{_by_hand(engine, others)}; or use another dive:namespace than "
                 f"{names.namespace}{removed if marks else ''}",
                 country=names.country.code,
             ),
@@ -187,30 +178,30 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     return f"{sum(names.owns(o.labels) for o in kept)} objects, all of this stack"
 
 
-def _by_hand(others: Iterable[Object]) -> str:
+def _by_hand(engine: Engine, others: Iterable[EngineObject]) -> str:
     """Return the commands that remove what holds no data."""
-    commands = {"container": "docker container rm -f", "network": "docker network rm"}
-    listed = ", ".join(f"{commands[o.kind]} {o.name}" for o in others if o.kind in commands)
+    empty = (o for o in others if o.kind != "volume")
+    listed = ", ".join(engine.removal_command(o.kind, o.name, force=o.kind == "container") for o in empty)
     return f", or by hand: {listed}" if listed else ""
 
 
 def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
     """Report what carries the mark of this stack and is not declared; the operator decides on it."""
     declared = set(services)
-    client = objects.connect()
+    engine = objects.connect()
     left = [
-        *(o for o in objects.containers(client) if o.name not in map(names.container, declared)),
-        *(o for o in objects.networks(client) if o.name not in (names.network, names.shared_network)),
-        *(o for o in objects.volumes(client) if o.labels.get("dive.service") not in declared),
+        *(o for o in engine.containers() if o.name not in map(names.container, declared)),
+        *(o for o in engine.networks() if o.name not in (names.network, names.shared_network)),
+        *(o for o in engine.volumes() if o.labels.get("dive.service") not in declared),
     ]
-    ours = [o for o in left if o.labels.get("dive.stack") == stack]
+    ours = [o for o in left if o.stack == stack]
     if ours:
         raise CheckFailed(
             "; ".join(f"{o.kind} {o.name}" for o in ours),
             f"only what stack {stack} declares",
             Remedy.decide(
                 "a run that removes a service also removes its objects; remove the others by hand: "
-                + ", ".join(f"docker {o.kind} rm {o.name}" for o in ours)
+                + ", ".join(engine.removal_command(o.kind, o.name) for o in ours)
             ),
             Code.LEFTOVER,
         )

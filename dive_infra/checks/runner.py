@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from dive_infra.engines.engine import EngineError
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Finding, Verdict, evidence, overall
@@ -146,6 +147,10 @@ def _run(check: Check) -> list[Finding]:
         findings = [replace(failed, code=w.code, final=w.final)]
     except CheckUnknown as c:
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
+    except EngineError as error:
+        findings = [
+            replace(blank, verdict=Verdict.UNKNOWN, found=error.cause, remedy=error.remedy, code=Code.CHECK_UNKNOWN)
+        ]
     except Exception as error:  # noqa: BLE001 (an error is never an answer)
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=_line(error), code=Code.CHECK_UNKNOWN)]
     seconds = time.monotonic() - started

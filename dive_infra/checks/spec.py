@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from dive_infra.config.naming import Names
-from dive_infra.engines.docker.declaration import Declared
+from dive_infra.engines.declaration import Declared
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.errors import DiveError

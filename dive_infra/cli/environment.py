@@ -3,13 +3,13 @@
 import os
 import shlex
 
+from dive_infra import engines
 from dive_infra.automation import workspace
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail, step
 from dive_infra.config import paths
-from dive_infra.engines.docker import engine
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import toolchain
 
@@ -21,7 +21,7 @@ def prepare() -> dict[str, str]:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
     with step("Docker engine") as progress:
-        docker_host = engine.ensure(progress)
+        docker_host = engines.ensure(progress).address
     with step("state"):
         added = workspace.environment(tools, docker_host)
     os.environ.update(added)
@@ -45,7 +45,7 @@ def prepare_to_read() -> dict[str, str]:
     if tools is None:
         fail("Pulumi is not installed on this machine; next: ./dive env", Exit.UNKNOWN)
     try:
-        added = workspace.environment(tools, engine.host()[0])
+        added = workspace.environment(tools, engines.current().address)
     except DiveError as error:
         fail(str(error), Exit.UNKNOWN)
     os.environ.update(added)

@@ -7,8 +7,7 @@ import typer
 from dive_infra.cli.progress import console, fail, step
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.engine import EngineError
+from dive_infra.engines.engine import EngineError
 from dive_infra.images import country_images, resolution
 from dive_infra.images.country_images import references
 
@@ -27,13 +26,11 @@ def ensure(countries: Sequence[Settings]) -> None:
 @app.command("list")
 def list_images() -> None:
     """Show each service's image, and whether it is on the engine."""
-    wanted = references(chosen(DEFAULT))
     try:
-        client = engine.client()
+        images = country_images.found(chosen(DEFAULT))
     except EngineError as error:
         fail(str(error))
-    for service, reference in sorted(wanted.items()):
-        there = resolution.find(client, service, reference)
+    for service, (reference, there) in images.items():
         found = f"{there.reference}  {there.id.removeprefix('sha256:')[:12]}" if there else "not on the engine"
         console.print(f"{service:12} {reference:48} {found}", soft_wrap=True)
 

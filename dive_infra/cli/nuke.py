@@ -9,17 +9,17 @@ from rich.markup import escape
 from rich.prompt import Prompt
 from rich.table import Table
 
+from dive_infra import engines
 from dive_infra.automation.country_lock import hold_country, refuse_while_updating
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import PulumiFailed, resource_counts
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.checks.runner import CheckUnknown
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail, fail_with, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
-from dive_infra.engines.docker import engine
+from dive_infra.engines.engine import EngineError
 from dive_infra.results.finding import Verdict
 from dive_infra.teardown import owned_objects, teardown
 from dive_infra.teardown.inventory import Inventory, take_inventory
@@ -46,7 +46,7 @@ def nuke(
             _refuse_while_spokes_exist(settings)
         inventory = take_inventory(settings.names, settings.hub)
         refuse_while_updating([code])
-    except (CheckUnknown, PulumiFailed) as error:
+    except (EngineError, PulumiFailed) as error:
         fail_with(error, "nothing was removed", Exit.UNKNOWN)
     except CountryLocked as locked:
         _refuse(locked, code)
@@ -72,7 +72,7 @@ def nuke(
 
 
 def _refuse_while_spokes_exist(hub: Settings) -> None:
-    spokes = owned_objects.countries_on_engine(engine.client(), hub.namespace) - {hub.country}
+    spokes = owned_objects.countries_on_engine(engines.connect(), hub.namespace) - {hub.country}
     deployed = {name.upper() for name, resources in resource_counts().items() if resources}
     spokes |= deployed & set(hub.spokes)
     if spokes:

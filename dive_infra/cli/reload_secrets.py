@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
+from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import hold_country, refuse_while_updating
 from dive_infra.automation.deploy import run_in_foreground
@@ -26,8 +27,6 @@ from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
 from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import PROJECT, Settings
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.containers import look
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict, listing
 from dive_infra.rotation import rotation, sources
@@ -226,9 +225,9 @@ def _update(name: str, code: str) -> None:
 
 def _containers(settings: Settings) -> dict[str, str]:
     """Return service -> id of its container."""
-    client, names = engine.client(), settings.names
+    engine, names = engines.connect(), settings.names
     specs = catalog(names, settings.hub_names, settings.partners, settings.images)
-    return {s.name: look(client, names.container(s.name)).id for s in specs}
+    return {s.name: engine.observe(names.container(s.name)).id for s in specs}
 
 
 def _report(run: Rotation, settings: Settings, before: dict[str, str], seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import CountryLock, hold_country, refuse_while_updating
 from dive_infra.automation.failures import CountryLocked
@@ -22,8 +23,7 @@ from dive_infra.cli.progress import console, fail, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
 from dive_infra.config.settings import Settings
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.restart import Restart, Restarted
+from dive_infra.engines.restart import Restart, Restarted
 
 
 def restart(
@@ -59,7 +59,7 @@ def restart(
             if lock.unavailable:
                 warn_without_lock(lock)
             done = Restart(
-                engine.client(),
+                engines.connect(),
                 settings.names,
                 found.mark,
                 specs,

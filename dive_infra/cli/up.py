@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from dive_infra import engines
 from dive_infra.automation.deploy import deploy, outputs
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.cli import fleet, images
@@ -14,8 +15,6 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.history import leave_report
 from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail
 from dive_infra.cli.stacks import chosen
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.containers import look
 
 
 def up(
@@ -54,8 +53,8 @@ def up(
 
 def summary(country: str, seconds: float, found: dict[str, Any]) -> Table:
     """Return the URLs, the logins, the health of the containers and the proof."""
-    client = engine.client()
-    healthy = sum(look(client, name).healthy for name in found["containers"])
+    engine = engines.connect()
+    healthy = sum(engine.observe(name).healthy for name in found["containers"])
     proof = found["verification"]
     table = Table(
         title=f"{country} · deployed and verified in {seconds:.0f} s", title_justify="left", show_header=False

@@ -4,7 +4,7 @@
 
 The files and the probe check before the container whether it exists as declared, the gate checks after it whether it
 runs and is healthy. A plain `pulumi up` thereby repairs a removed, edited or stopped container (`dynamic.files`,
-`dynamic.probe`, `dynamic.gate`). All compare with one declaration (`engines.docker.declaration`).
+`dynamic.probe`, `dynamic.gate`). All compare with one declaration (`engines.declaration`).
 """
 
 import json
@@ -22,7 +22,8 @@ from dive_infra.dynamic.files import ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.probe import Probe
-from dive_infra.engines.docker.declaration import RESTART, complete, declare
+from dive_infra.engines.declaration import complete, declare
+from dive_infra.engines.docker.units import RESTART
 
 
 @dataclass

@@ -6,6 +6,7 @@ No action declares a resource or removes data: only an update by the Pulumi prog
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from dive_infra import engines
 from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import recover
@@ -14,7 +15,6 @@ from dive_infra.automation.stack_config import read_settings
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.diagnosis.diagnosis import Diagnosis
 from dive_infra.diagnosis.symptoms import Symptom
-from dive_infra.engines.docker import engine
 from dive_infra.images import country_images
 from dive_infra.results.codes import Code
 from dive_infra.toolchain import debian
@@ -55,7 +55,7 @@ class RepairPlan:
 
 def _start_engine(_code: str, reporter: Reporter) -> None:
     with reporter.step("Docker engine") as progress:
-        engine.ensure(progress)
+        engines.ensure(progress)
 
 
 def _obtain_images(code: str, reporter: Reporter) -> None:
@@ -144,7 +144,7 @@ def _unreadable(found: Diagnosis) -> set[str]:
 
 def engine_ours(found: Diagnosis) -> bool:
     """Return True if this machine's usual engine is down and we are permitted to start it."""
-    return found.own.country.problem("engine") is not None and engine.usual() and debian.possible()
+    return found.own.country.problem("engine") is not None and engines.current().is_default and debian.possible()
 
 
 def next_step(symptom: Symptom, found: Diagnosis) -> str:

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
-from docker.errors import DockerException
-from requests.exceptions import RequestException
-
 from dive_infra.automation import stack_state as stacks
 from dive_infra.automation import truncated_state
 from dive_infra.automation.backend_lock import BackendLock, backend_locks
@@ -25,8 +22,7 @@ from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import Spec, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
-from dive_infra.engines.docker import containers
-from dive_infra.engines.docker.containers import Condition
+from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase
@@ -158,16 +154,14 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
     found: list[ContainerState] = []
     deployment = stack.spec(Phase.DEPLOYMENT) if stack else None
     with _failures_of_the_engine(failed):
-        client = objects.connect()
+        engine = objects.connect()
         declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
         for name, container in declared.items():
-            found.append(
-                ContainerState(container.service, name, containers.look(client, name), container.service_class)
-            )
-        for found_object in objects.containers(client):
+            found.append(ContainerState(container.service, name, engine.observe(name), container.service_class))
+        for found_object in engine.containers():
             labels = found_object.labels
             if names.owns(labels) and found_object.name not in declared:
-                condition, service = containers.look(client, found_object.name), labels.get("dive.service", "")
+                condition, service = engine.observe(found_object.name), labels.get("dive.service", "")
                 known = deployment is None  # before its first completion, a phase has no declaration that we can read
                 found.append(ContainerState(service, found_object.name, condition, labels.get("dive.class", ""), known))
     return found
@@ -179,5 +173,5 @@ def _failures_of_the_engine(failed: list[Failed]) -> Iterator[None]:
         yield
     except CheckUnknown as error:
         failed.append(Failed("engine", error.found, error.remedy))
-    except (DockerException, RequestException) as error:
-        failed.append(Failed("engine", f"the engine did not answer: {error}", objects.REMEDY))
+    except EngineError as error:
+        failed.append(Failed("engine", error.cause, UNANSWERED))

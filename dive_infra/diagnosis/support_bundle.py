@@ -16,10 +16,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import docker
 import yaml
-from docker.errors import DockerException
 
+from dive_infra import engines
 from dive_infra.automation.stack_state import read_stack
 from dive_infra.automation.state_export import Export, export_state
 from dive_infra.checks import objects
@@ -30,7 +29,7 @@ from dive_infra.config.timeouts import ENGINE_ANSWER
 from dive_infra.diagnosis.snapshot import observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport
-from dive_infra.engines.docker import engine
+from dive_infra.engines.engine import EngineError
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
 
@@ -155,10 +154,9 @@ def _versions() -> dict[str, Any]:
 
 def _engine() -> Any:
     try:
-        found = engine.client(ENGINE_ANSWER).version()
-    except (engine.EngineError, DockerException) as error:
+        return dict(engines.connect(ENGINE_ANSWER).versions())
+    except EngineError as error:
         return f"did not answer: {error}"
-    return {key: found.get(key) for key in ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")}
 
 
 def _settings(code: str) -> str:
@@ -197,24 +195,13 @@ def _record(store: Any, code: str) -> str:
 def _containers(names: Names) -> Iterator[tuple[str, str]]:
     """Yield for each container its description, variables by name only, and its last log lines."""
     try:
-        client = objects.connect()
-        found = [c for c in objects.containers(client) if names.owns(c.labels)]
+        engine = objects.connect()
+        found = [c for c in engine.containers() if names.owns(c.labels)]
         for container in found:
-            yield f"containers/{container.name}.json", _json(_inspected(client, container.name))
-            yield f"containers/{container.name}.log", _log(client, container.name)
-    except (CheckUnknown, DockerException) as error:
+            yield f"containers/{container.name}.json", _json(engine.inspect(container.name))
+            yield f"containers/{container.name}.log", engine.logs(container.name, LOG_LINES)
+    except (CheckUnknown, EngineError) as error:
         yield "containers/did-not-answer.txt", f"{error}\n"
-
-
-def _inspected(client: docker.DockerClient, name: str) -> Any:
-    attributes = dict(client.containers.get(name).attrs)
-    config = dict(attributes["Config"])
-    config["Env"] = [f"{pair.partition('=')[0]}={HIDDEN}" for pair in config["Env"] or []]
-    return {**attributes, "Config": config}
-
-
-def _log(client: docker.DockerClient, name: str) -> str:
-    return str(client.containers.get(name).logs(tail=LOG_LINES, timestamps=True).decode(errors="replace"))
 
 
 def _json(value: Any) -> str:

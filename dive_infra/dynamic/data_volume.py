@@ -7,12 +7,12 @@ a refresh. A volume with the labels of its stack was created here, or restored o
 from collections.abc import Mapping
 
 import pulumi
-from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
-from dive_infra.engines.docker import data_loss, engine
+from dive_infra.engines import data_loss
 from dive_infra.results.remedy import UP, Remedy
 
 
@@ -22,7 +22,7 @@ class DataVolumeProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         found = _found(inputs)
         if found is None:
-            engine.client().volumes.create(inputs["volume"], labels=inputs["labels"])
+            engines.connect().create_volume(inputs["volume"], inputs["labels"])
         elif found != inputs["labels"]["dive.stack"]:
             raise ProviderError(
                 f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}",
@@ -51,24 +51,19 @@ class DataVolumeProvider(Provider):
         return {"incarnation": incarnation + 1}
 
     def delete_resource(self, before: Inputs) -> None:
-        try:
-            engine.client().volumes.get(before["volume"]).remove()
-        except NotFound:
-            return
+        engines.connect().remove("volume", before["volume"])
 
 
 def _found(inputs: Inputs) -> str | None:
     """Return the stack in the labels of the live volume, empty without one; None if the volume does not exist."""
-    try:
-        volume = engine.client().volumes.get(inputs["volume"])
-    except NotFound:
-        return None
-    return str((volume.attrs["Labels"] or {}).get("dive.stack", ""))
+    labels = engines.connect().volume_labels(inputs["volume"])
+    return None if labels is None else labels.get("dive.stack", "")
 
 
 def _loss(inputs: Inputs, reason: str) -> ProviderError:
     labels = inputs["labels"]
-    remedy = Remedy.decide(*data_loss.choice(inputs["volume"], labels), country=labels["dive.country"])
+    choices = data_loss.choice(engines.connect(), inputs["volume"], labels)
+    remedy = Remedy.decide(*choices, country=labels["dive.country"])
     return ProviderError(f"volume {inputs['volume']} {reason}; nothing was created in its place", remedy)
 
 

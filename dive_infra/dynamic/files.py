@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.engines.docker import declaration, engine, files
-from dive_infra.engines.docker.container_repair import remove
-from dive_infra.process.crash_points import crash_point
+from dive_infra.engines import declaration
 
 
 class FilesProvider(Provider):
@@ -24,45 +22,27 @@ class FilesProvider(Provider):
     delete_before_replace = False  # the container uses the old volume until it is replaced
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        client, volume = engine.client(), inputs["volume"]
-        image, labels = inputs["declared"]["image"], inputs["declared"]["labels"]
-        packed = files.pack(inputs["contents"], int(inputs["owner"]))
-        # For a volume that exists already, this returns it.
-        with crash_point("make volume of files"):
-            client.volumes.create(volume, labels=labels)
-        with files.carrier(client, volume, image, labels) as carrier, crash_point("write files"):
-            carrier.put_archive("/", packed)
-        return inputs["volume"], {"generation": 0, "digest": files.digest(files.manifest(packed))}
+        digest = engines.connect().write_files(
+            inputs["volume"], inputs["contents"], int(inputs["owner"]), inputs["declared"]
+        )
+        return inputs["volume"], {"generation": 0, "digest": digest}
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         kept = {key: before[key] for key in ("generation", "digest")}
         if self.drift_reason(before) is None:
             return kept
-        client = engine.client()
-        remove(client, declaration.load(inputs["declared"]))
+        engines.connect().remove_container(declaration.load(inputs["declared"]))
         self.delete_resource(before)  # with files that were added by hand
         return self.create_resource(inputs)[1] | {"generation": int(before["generation"]) + 1}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        client, volume = engine.client(), before["volume"]
-        try:
-            client.volumes.get(volume)
-        except NotFound:
-            return "its volume is gone"
-        try:
-            container = client.containers.get(before["declared"]["name"])
-        except NotFound:
-            return None  # only a container can show its files; the probe has it recreated
-        if not files.mounted(container, volume):
-            return None  # the probe reports a wrong mount
-        expected = files.manifest(files.pack(before["contents"], int(before["owner"])))
-        return files.difference(expected, files.read(container))
+        # If the container is missing or has another mount, the probe reports it.
+        return engines.connect().files_drift(
+            before["declared"]["name"], before["volume"], before["contents"], int(before["owner"])
+        )
 
     def delete_resource(self, before: Inputs) -> None:
-        try:
-            engine.client().volumes.get(before["volume"]).remove()
-        except NotFound:
-            return
+        engines.connect().remove("volume", before["volume"])
 
 
 class ServiceFiles(Resource, module="dive", name="Files"):

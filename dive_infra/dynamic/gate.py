@@ -9,12 +9,11 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.engines.docker import declaration, engine
-from dive_infra.engines.docker.container_repair import settle
-from dive_infra.engines.docker.containers import ContainerFailed, await_healthy, look
-from dive_infra.engines.docker.differences import differences
+from dive_infra.engines import declaration
+from dive_infra.engines.engine import ContainerFailed
 from dive_infra.results.text import first_line
 
 
@@ -22,11 +21,11 @@ class GateProvider(Provider):
     replaces = ("container",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        client, name = engine.client(), inputs["container"]
+        engine, name = engines.connect(), inputs["container"]
         degraded = ""
         try:
-            settle(client, declaration.load(inputs["declared"]))
-            await_healthy(client, name, float(inputs["deadline"]))
+            engine.settle(declaration.load(inputs["declared"]))
+            engine.await_healthy(name, float(inputs["deadline"]))
         except ContainerFailed as error:
             if inputs["service_class"] == "core":
                 raise
@@ -35,11 +34,11 @@ class GateProvider(Provider):
         return name, {"degraded": degraded}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        client = engine.client()
-        now = look(client, before["container"])
+        engine = engines.connect()
+        now = engine.observe(before["container"])
         if not now.healthy:
             return f"is {now.describe()}"
-        found = differences(client, now.attributes, declaration.load(before["declared"]))
+        found = engine.differences(now, declaration.load(before["declared"]))
         reason = "; ".join(str(d) for d in found if d.in_place)  # the probe reports the others
         if reason:
             return reason
@@ -49,7 +48,7 @@ class GateProvider(Provider):
 class Gate(Resource, module="dive", name="Gate"):
     """`ready` is the address of the container's published port; `degraded`: why an optional service is not healthy.
 
-    `declared` is an `engines.docker.declaration.Declared` as plain data; `deadline`: seconds to become healthy. A core
+    `declared` is an `engines.declaration.Declared` as plain data; `deadline`: seconds to become healthy. A core
     service that does not become healthy fails the update, with its last log lines.
     """
 

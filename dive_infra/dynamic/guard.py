@@ -6,13 +6,12 @@ that is destroyed before its spokes would leave link objects that cannot be dele
 
 from collections.abc import Sequence
 
-import docker
 import pulumi
-from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
-from dive_infra.engines.docker import engine
+from dive_infra.engines.engine import Engine
 from dive_infra.results.remedy import Remedy
 
 
@@ -32,7 +31,7 @@ class GuardProvider(Provider):
                     "destroy again"
                 ),
             )
-        others = _others(engine.client(), before)
+        others = _others(engines.connect(), before)
         if others:
             raise ProviderError(
                 f"the hub is still in use by {', '.join(others)}; nothing was removed",
@@ -40,15 +39,14 @@ class GuardProvider(Provider):
             )
 
 
-def _others(client: docker.DockerClient, before: Inputs) -> list[str]:
+def _others(engine: Engine, before: Inputs) -> list[str]:
     """Return the other countries on the network between countries."""
     if not before.get("network"):
         return []
-    try:
-        attached = client.networks.get(before["network"]).containers
-    except NotFound:
-        return []
-    return sorted({c.labels.get("dive.country", c.name or "") for c in attached} - {before["country"]})
+    attached = [
+        user for network in engine.networks_named(before["network"]) for user in engine.network_users(network.id)
+    ]
+    return sorted({user.labels.get("dive.country", user.name) for user in attached} - {before["country"]})
 
 
 class Guard(Resource, module="dive", name="Guard"):

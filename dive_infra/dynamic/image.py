@@ -1,25 +1,21 @@
 """The image of a service on the engine: present, pulled, or built from `images/`."""
 
 import pulumi
-from docker.errors import ImageNotFound
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
-from dive_infra.engines.docker import engine
-from dive_infra.images import resolution
+from dive_infra.images import country_images
 
 
 class ImageProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        found = resolution.resolve(engine.client(), inputs["service"], inputs["reference"], tell)
+        found = country_images.resolve(inputs["service"], inputs["reference"], tell)
         return inputs["service"], {"image_id": found.id, "source": found.source}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        try:
-            engine.client().images.get(before["image_id"])
-        except ImageNotFound:
-            return "its image is gone from the engine"
-        return None
+        present = engines.connect().has_image(before["image_id"])
+        return None if present else "its image is gone from the engine"
 
 
 class Image(Resource, module="dive", name="Image"):

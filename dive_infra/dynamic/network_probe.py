@@ -6,11 +6,13 @@ Its `generation` is the network's replacement trigger. The gates connect their c
 import pulumi
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
-from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.networks import called, mark, ours_by_use
+from dive_infra.engines.engine import ours_by_use
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.remedy import UP, Remedy
+
+_SHORT = 12  # characters of an id that name an object by hand
 
 
 class NetworkProbeProvider(Provider):
@@ -20,7 +22,7 @@ class NetworkProbeProvider(Provider):
         return inputs["network"], {"generation": 0}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        found = [mark(network) for network in called(engine.client(), before["network"])]
+        found = [network.stack for network in engines.connect().networks_named(before["network"])]
         if not found:
             return "does not exist"
         if len(found) > 1:
@@ -30,18 +32,16 @@ class NetworkProbeProvider(Provider):
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         if self.drift_reason(before) is None:
             return {"generation": before["generation"]}
-        stack = before["stack"]
-        for network in called(engine.client(), before["network"]):
-            if mark(network) != stack and not ours_by_use(network, stack):
+        engine, stack = engines.connect(), before["stack"]
+        for network in engine.networks_named(before["network"]):
+            if network.stack != stack and not ours_by_use(engine, network, stack):
+                short = network.id[:_SHORT]
                 raise ProviderError(
-                    f"network {network.name} ({network.short_id}) is of stack {mark(network) or '(none)'}, not of "
-                    f"{stack}",
-                    Remedy.decide(f"docker network rm {network.short_id}, then: {UP}"),
+                    f"network {network.name} ({short}) is of stack {network.stack or '(none)'}, not of {stack}",
+                    Remedy.decide(f"{engine.removal_command('network', short)}, then: {UP}"),
                 )
             with crash_point("remove network"):
-                for container in network.containers:
-                    network.disconnect(container, force=True)
-                network.remove()
+                engine.remove_network(network.id)
         return {"generation": int(before["generation"]) + 1}
 
 

@@ -6,17 +6,16 @@ data volume only if its loss is accepted by name. A deployment that is COMPLETE 
 
 from typing import Any
 
-import docker
 import pulumi
-from docker.errors import NotFound
 from pulumi.dynamic import Resource
 
 from dive_infra.checks import objects
-from dive_infra.checks.objects import Object, owned_by_stack
+from dive_infra.checks.objects import owned_by_stack
 from dive_infra.config.environment import ACCEPT_LOSS, REMOVE, accepted_losses, removals
 from dive_infra.config.naming import ORPHANS, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineObject
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
@@ -35,7 +34,7 @@ class OrphansProvider(Provider):
             found = owned_by_stack(names, mark)
             if found:
                 _refuse_if_complete(inputs, mark)
-            for one in sorted(found, key=lambda o: ("container", "network", "volume").index(o.kind)):
+            for one in sorted(found, key=lambda o: REMOVAL_ORDER.index(o.kind)):
                 _remove(objects.connect(), names, one)
         return names.prefix, {}
 
@@ -82,18 +81,10 @@ def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
         )
 
 
-def _remove(client: docker.DockerClient, names: Names, found: Object) -> None:
+def _remove(engine: Engine, names: Names, found: EngineObject) -> None:
     data = names.data_volume(found.labels.get("dive.service", ""))
     if found.kind == "volume" and found.name == data and data not in accepted_losses():
         tell(f"data volume {data} is kept; to give its data up: {ACCEPT_LOSS}={data} beside {REMOVE}")
         return
-    try:
-        if found.kind == "container":
-            client.containers.get(found.name).remove(force=True, v=True)
-        elif found.kind == "network":
-            client.networks.get(found.name).remove()
-        else:
-            client.volumes.get(found.name).remove()
-    except NotFound:
-        return
-    tell(f"{found.kind} {found.name} of {found.labels.get('dive.stack')}: orphaned, removed")
+    if engine.remove(found.kind, found.name):
+        tell(f"{found.kind} {found.name} of {found.stack}: orphaned, removed")

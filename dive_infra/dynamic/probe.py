@@ -10,11 +10,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
-from dive_infra.engines.docker import declaration, engine
-from dive_infra.engines.docker.container_repair import remove
-from dive_infra.engines.docker.containers import look
-from dive_infra.engines.docker.differences import differences
+from dive_infra.engines import declaration
 
 _HALF_MADE = "never passed its gate: the run that created it ended before"
 
@@ -23,20 +21,20 @@ class ProbeProvider(Provider):
     replaces = ("container",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        client = engine.client()
+        engine = engines.connect()
         # The container of an interrupted run, which is not in Pulumi's state.
-        if look(client, inputs["container"]).half_made:
-            remove(client, declaration.load(inputs["declared"]))
+        if engine.observe(inputs["container"]).half_made:
+            engine.remove_container(declaration.load(inputs["declared"]))
         return inputs["container"], {"generation": 0}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        client = engine.client()
-        now = look(client, before["container"])
+        engine = engines.connect()
+        now = engine.observe(before["container"])
         if not now.exists:
             return "does not exist"
         if now.half_made:
             return _HALF_MADE
-        found = differences(client, now.attributes, declaration.load(before["declared"]))
+        found = engine.differences(now, declaration.load(before["declared"]))
         return "; ".join(str(d) for d in found if not d.in_place) or None
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
@@ -44,12 +42,12 @@ class ProbeProvider(Provider):
         if self.drift_reason(before) is None:
             return {"generation": before["generation"]}
         # Pulumi deletes only the container in its state; another one would keep the name and the ports.
-        remove(engine.client(), declaration.load(inputs["declared"]))
+        engines.connect().remove_container(declaration.load(inputs["declared"]))
         return {"generation": int(before["generation"]) + 1}
 
 
 class Probe(Resource, module="dive", name="Probe"):
-    """`declared` is an `engines.docker.declaration.Declared` as plain data."""
+    """`declared` is an `engines.declaration.Declared` as plain data."""
 
     generation: pulumi.Output[int]
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dive_infra.catalog.services import services
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
-from dive_infra.images.resolution import resolve_all
+from dive_infra.images import resolution
+from dive_infra.images.resolution import ResolvedImage
 from dive_infra.toolchain.debian import Progress
 
 
@@ -20,6 +21,18 @@ def ensure(countries: Sequence[Settings], progress: Progress) -> None:
     Raises `EngineError` or `ImageError`, and `PackageError` or `ToolchainError` for what a build needs.
     """
     for settings in countries:
-        resolved = resolve_all(engine.client(), references([settings]), progress)
+        resolved = resolution.resolve_all(engine.client(), references([settings]), progress)
         sources = " · ".join(f"{name} {image.source}" for name, image in sorted(resolved.items()))
         progress(f"{settings.country}: {sources}")
+
+
+def resolve(service: str, reference: str, progress: Progress) -> ResolvedImage:
+    """Find, pull or build the image of a service; raises what `ensure` raises."""
+    return resolution.resolve(engine.client(), service, reference, progress)
+
+
+def found(countries: Sequence[Settings]) -> dict[str, tuple[str, ResolvedImage | None]]:
+    """Return service -> its image reference and the image on the engine, or None. Raises `EngineError`."""
+    client = engine.client()
+    wanted = sorted(references(countries).items())
+    return {service: (reference, resolution.find(client, service, reference)) for service, reference in wanted}

@@ -15,7 +15,7 @@ from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
-from dive_infra.engines.docker import declaration
+from dive_infra.engines import declaration
 from dive_infra.orchestration.access import deployer
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.config.naming import Names
-from dive_infra.engines.docker import engine
 from dive_infra.identity.keycloak_admin import KeycloakError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.teardown import owned_objects, state_purge
@@ -46,8 +46,8 @@ class Inventory:
 
 
 def take_inventory(names: Names, hub_stack: str) -> Inventory:
-    """Return the inventory of a country; raises `CheckUnknown` or `PulumiFailed` if engine or state cannot be read."""
-    client, name = engine.client(), names.country.lower
+    """Return the inventory of a country; raises `EngineError` or `PulumiFailed` if engine or state cannot be read."""
+    engine, name = engines.connect(), names.country.lower
     mark, counts, record = "", (0, 0), None
     try:
         state = export_state(name)
@@ -55,7 +55,7 @@ def take_inventory(names: Names, hub_stack: str) -> Inventory:
         mark, counts, record = stack.mark, state_purge.count_resources(state), stack.store
     except NotDeployed:
         pass  # the state is lost or was never created; objects on the engine are removed all the same
-    objects = tuple(owned_objects.engine_objects(client, names))
+    objects = tuple(owned_objects.engine_objects(engine, names))
     files = tuple(owned_objects.local_files(names))
     if names.country.is_hub:
         return Inventory(names, name, mark, *counts, objects, files, record=record)

@@ -4,28 +4,21 @@ By names as well, because an object that was recreated by hand, or by Docker in 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import docker
-from docker.errors import APIError, NotFound
-
-from dive_infra.checks import objects
-from dive_infra.checks.objects import Object
 from dive_infra.config.naming import SERVICES, Names
 from dive_infra.config.paths import HOME, ROOT
-from dive_infra.engines.docker import networks
-
-_KINDS = ("container", "volume", "network")  # in the only order in which they can be removed
+from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineError, EngineObject, Kind
 
 
 @dataclass(frozen=True)
 class OwnedObject:
-    """A Docker object; `kind` is container, volume or network, `stack` its owner id, `size` in bytes if known."""
+    """An object on the engine; `stack` is its owner id, `size` in bytes if known."""
 
-    kind: str
+    kind: Kind
     name: str
     stack: str = ""
     size: int | None = None
@@ -34,16 +27,15 @@ class OwnedObject:
         return f"{self.kind} {self.name}"
 
 
-def engine_objects(client: docker.DockerClient, names: Names) -> list[OwnedObject]:
-    """Return the country's objects on the engine; raises `CheckUnknown` if the engine does not answer."""
-    everything = [*objects.containers(client), *objects.volumes(client), *objects.networks(client)]
-    ours = [o for o in everything if belongs_to(o, names)]
-    sizes = _sizes(client) if any(o.kind == "volume" for o in ours) else {}
-    owned = [OwnedObject(o.kind, o.name, o.labels.get("dive.stack", ""), sizes.get((o.kind, o.name))) for o in ours]
-    return sorted(owned, key=lambda o: (_KINDS.index(o.kind), o.name))
+def engine_objects(engine: Engine, names: Names) -> list[OwnedObject]:
+    """Return the country's objects on the engine, in the order of removal; raises `EngineError`."""
+    ours = [o for o in engine.everything() if belongs_to(o, names)]
+    sizes = engine.volume_sizes() if any(o.kind == "volume" for o in ours) else {}
+    owned = [OwnedObject(o.kind, o.name, o.stack, sizes.get(o.name) if o.kind == "volume" else None) for o in ours]
+    return sorted(owned, key=lambda o: (REMOVAL_ORDER.index(o.kind), o.name))
 
 
-def belongs_to(there: Object, names: Names) -> bool:
+def belongs_to(there: EngineObject, names: Names) -> bool:
     """Return True if the object is the country's: by its labels or, without labels, by its name."""
     if "dive.country" in there.labels:
         return names.owns(there.labels)
@@ -56,9 +48,9 @@ def belongs_to(there: Object, names: Names) -> bool:
     return re.fullmatch(patterns[there.kind], there.name) is not None
 
 
-def countries_on_engine(client: docker.DockerClient, namespace: str) -> set[str]:
+def countries_on_engine(engine: Engine, namespace: str) -> set[str]:
     """Return the codes of the countries of a namespace that have a container or a volume."""
-    everything = [*objects.containers(client), *objects.volumes(client)]
+    everything = [*engine.containers(), *engine.volumes()]
     return {
         o.labels["dive.country"]
         for o in everything
@@ -74,46 +66,22 @@ def local_files(names: Names) -> list[Path]:
     return [path for path in (*by_program, *by_command) if path.exists()]
 
 
-def remove(client: docker.DockerClient, owned: Iterable[OwnedObject], report: Callable[[str], None]) -> list[str]:
+def remove(engine: Engine, owned: Iterable[OwnedObject], report: Callable[[str], None]) -> list[str]:
     """Remove the objects, containers first; return a line for each that was not removed. A missing one is no error."""
     problems: list[str] = []
     with ThreadPoolExecutor(max_workers=4) as side_by_side:
-        for kind in _KINDS:
+        for kind in REMOVAL_ORDER:
             batch = [o for o in owned if o.kind == kind]
-            problems += filter(None, side_by_side.map(lambda o: _remove(client, o), batch))
+            problems += filter(None, side_by_side.map(lambda o: _remove(engine, o), batch))
             if batch:
                 report(f"{len(batch)} {kind}{'s' if len(batch) > 1 else ''}")
     return problems
 
 
-def _remove(client: docker.DockerClient, owned: OwnedObject) -> str:
+def _remove(engine: Engine, owned: OwnedObject) -> str:
+    """Remove an object; take another country's containers, connected by hand, off a network first."""
     try:
-        if owned.kind == "container":
-            client.containers.get(owned.name).remove(force=True, v=True)
-        elif owned.kind == "volume":
-            client.volumes.get(owned.name).remove(force=True)
-        else:
-            for network in networks.called(client, owned.name):
-                for user in network.containers:  # another country's, connected by hand
-                    network.disconnect(user, force=True)
-                network.remove()
-    except NotFound:
-        return ""
-    except APIError as error:
-        return f"{owned}: {error.explanation or error}"
+        engine.remove(owned.kind, owned.name, detach=True)
+    except EngineError as error:
+        return f"{owned}: {error.cause}"
     return ""
-
-
-def _sizes(client: docker.DockerClient) -> Mapping[tuple[str, str], int]:
-    """Return (kind, name) -> bytes of the volumes whose size the engine knows."""
-    api = client.api
-    response = api.get(f"{api.base_url}/v{api.api_version}/system/df", params={"type": "volume"})
-    if not response.ok:
-        return {}  # an older engine: sizes are not shown
-    volumes: Sequence[Mapping[str, object]] = response.json().get("Volumes") or []
-    usages = {str(v["Name"]): v.get("UsageData") for v in volumes}
-    return {
-        ("volume", name): int(usage["Size"])
-        for name, usage in usages.items()
-        if isinstance(usage, dict) and int(usage["Size"]) >= 0
-    }

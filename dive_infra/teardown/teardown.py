@@ -6,8 +6,7 @@ goes last, because it says who owns what. A failure is reported and does not sto
 
 from collections.abc import Callable, Sequence
 
-import docker
-
+from dive_infra import engines
 from dive_infra.automation import leftover_processes
 from dive_infra.automation.country_lock import CountryLock
 from dive_infra.automation.pulumi_cli import PulumiFailed
@@ -15,7 +14,7 @@ from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
-from dive_infra.engines.docker import engine
+from dive_infra.engines.engine import Engine
 from dive_infra.identity.keycloak_admin import KeycloakError
 from dive_infra.orchestration.access import RecordError
 from dive_infra.teardown import owned_objects, state_purge
@@ -27,10 +26,10 @@ _SECONDS = 30.0  # for all proofs
 
 def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
     """Remove everything of the inventory; return a line for each part that was not removed."""
-    client = engine.client()
+    engine = engines.connect()
     for program in leftover_processes.end_in_folder(ROOT):  # it would recreate what is removed here
         report(f"{program}, left by a killed run")
-    problems = owned_objects.remove(client, inventory.objects, report)
+    problems = owned_objects.remove(engine, inventory.objects, report)
     if inventory.hub and not inventory.hub_error:
         problems += _remove_at_hub(inventory, inventory.hub, lock, report)
     for path in inventory.files:
@@ -64,7 +63,7 @@ def verify(inventory: Inventory) -> Validation:
     """Search again everywhere, and validate that nothing of the country is left."""
     code, names = inventory.names.country.code, inventory.names
     checks = [
-        Check(f"the engine holds no object of {code}", "engine", lambda: _engine_is_empty(engine.client(), names)),
+        Check(f"the engine holds no object of {code}", "engine", lambda: _engine_is_empty(engines.connect(), names)),
         Check(
             f"the state of stack {inventory.stack} holds no resource",
             "state",
@@ -80,8 +79,8 @@ def verify(inventory: Inventory) -> Validation:
     return run(checks, _SECONDS)
 
 
-def _engine_is_empty(client: docker.DockerClient, names: Names) -> str:
-    objects = map(str, owned_objects.engine_objects(client, names))
+def _engine_is_empty(engine: Engine, names: Names) -> str:
+    objects = map(str, owned_objects.engine_objects(engine, names))
     files = (f"file {path.name}" for path in owned_objects.local_files(names))
     return _expect_none([*objects, *files], "no container, volume, network or file")
 

@@ -8,9 +8,9 @@ from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import FILES
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
-from dive_infra.engines.docker import declaration
+from dive_infra.engines import declaration
+from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker.containers import look
-from dive_infra.engines.docker.declaration import Declared
 from dive_infra.orchestration.states import Phase
 from tests.coalition.live import resource
 from tests.faults.fault import Fault, Scene

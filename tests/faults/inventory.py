@@ -16,7 +16,7 @@ from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.clients.trust import ca_file
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.engines.docker import declaration
+from dive_infra.engines import declaration
 from dive_infra.engines.docker.containers import look
 from dive_infra.engines.docker.differences import differences
 from dive_infra.identity.keycloak_admin import KeycloakAdmin

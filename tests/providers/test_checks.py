@@ -31,9 +31,9 @@ from dive_infra.checks.spec import (
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key, rsa_key
+from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import look
-from dive_infra.engines.docker.declaration import Declared
 from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches

@@ -16,9 +16,9 @@ from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.files import FilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
+from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import engine, files
 from dive_infra.engines.docker.containers import look
-from dive_infra.engines.docker.declaration import Declared
 from dive_infra.engines.docker.differences import differences
 from dive_infra.images import resolution
 from tests.support.by_hand import create

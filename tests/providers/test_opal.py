@@ -24,7 +24,7 @@ from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key
 from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.containers import ContainerFailed
+from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader

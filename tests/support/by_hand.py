@@ -6,7 +6,8 @@ import docker
 from docker.models.containers import Container
 
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
+from dive_infra.engines.declaration import Declared
+from dive_infra.engines.docker.units import NANOSECONDS, RESTART
 
 
 def create(client: docker.DockerClient, declared: Declared, **other: Any) -> Container:

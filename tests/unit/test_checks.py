@@ -41,7 +41,7 @@ from dive_infra.crypto import pki
 from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.report import ReportProvider
 from dive_infra.dynamic.verification import VerificationProvider
-from dive_infra.engines.docker.declaration import Declared
+from dive_infra.engines.declaration import Declared
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof

@@ -21,7 +21,7 @@ from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.config import paths
 from dive_infra.engines.docker import engine
-from dive_infra.engines.docker.engine import EngineError
+from dive_infra.engines.engine import EngineError
 from dive_infra.images import resolution
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase

@@ -10,7 +10,6 @@ from typer.testing import CliRunner
 from dive_infra.automation import stack_config
 from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.catalog.services import services
-from dive_infra.checks.objects import Object
 from dive_infra.cli import fleet, nuke
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
@@ -19,7 +18,8 @@ from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB, parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
-from dive_infra.engines.docker.restart import all_needs
+from dive_infra.engines.engine import EngineObject
+from dive_infra.engines.restart import all_needs
 from dive_infra.orchestration.states import Phase
 from dive_infra.teardown.hub_side import HubSide, HubUnreadable
 from dive_infra.teardown.inventory import Inventory
@@ -132,7 +132,7 @@ def test_an_unknown_service_is_told_with_the_nearest_known_one(checkout: Path) -
 def test_a_country_owns_what_its_labels_or_else_its_names_say(
     kind: str, name: str, labels: dict[str, str], ours: bool
 ) -> None:
-    assert belongs_to(Object(kind, name, labels), FRA) is ours
+    assert belongs_to(EngineObject(kind, name, labels), FRA) is ours
 
 
 def ended(*codes: int | None) -> list[CountryRun]:

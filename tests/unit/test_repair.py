@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from docker import DockerClient
 
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import ReportFile, StackState
@@ -19,7 +20,9 @@ from dive_infra.diagnosis import repair
 from dive_infra.diagnosis.diagnosis import Diagnosis, View, proven, view_of
 from dive_infra.diagnosis.repair import plan
 from dive_infra.diagnosis.snapshot import Failed, Snapshot
-from dive_infra.engines.docker.data_loss import choice
+from dive_infra.engines.data_loss import choice
+from dive_infra.engines.docker.docker_engine import DockerEngine
+from dive_infra.engines.engine import UNANSWERED, EngineObject
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
@@ -38,6 +41,16 @@ STOPPED = Finding("opa runs", "invalid", found="exited", remedy=Remedy.update())
 CHANGED = Finding("client portal is as declared", "invalid", found="other", remedy=Remedy.refresh())
 DARK = Finding("realm is as declared", "unknown", found="no answer", remedy=Remedy.update(detail="starts Keycloak"))
 SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=Remedy.update("USA"))
+
+
+class Empty(DockerEngine):
+    """An engine that holds nothing, and that no one asks."""
+
+    def volumes(self) -> list[EngineObject]:
+        return []
+
+
+EMPTY = Empty(DockerClient())
 
 
 def valid(finding: Finding) -> Finding:
@@ -81,7 +94,7 @@ def test_nothing_wrong_is_nothing_to_do() -> None:
         (Remedy.deploy(detail="obtains or builds them"), "FRA"),
         (Remedy.update("USA", f"add FRA to dive:spokes of the hub, then: {UP}"), "USA"),
         (Remedy.decide(f"DIVE_REMOVE=client/x {UP}"), ""),
-        (Remedy.decide(*choice("v", {"dive.country": "FRA"})), ""),
+        (Remedy.decide(*choice(EMPTY, "v", {"dive.country": "FRA"})), ""),
         (Remedy.decide("free space on /var/lib/docker"), ""),
         (Remedy.wait(f"wait for it to end, then: {UP}"), ""),
         (Remedy.run("./dive doctor FRA"), ""),
@@ -149,11 +162,11 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     down = view(DEPLOYMENT=[replace(STOPPED, verdict="unknown")])
-    country = replace(down.country, failed=(Failed("engine", "no answer", objects.REMEDY),))
+    country = replace(down.country, failed=(Failed("engine", "no answer", UNANSWERED),))
     monkeypatch.setattr(repair.debian, "possible", lambda: True)
-    monkeypatch.setattr(repair.engine, "usual", lambda: True)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
     assert steps(found(view_of(country))) == [("engine", "FRA")]
-    monkeypatch.setattr(repair.engine, "usual", lambda: False)
+    monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
     elsewhere = found(view_of(country))
     assert steps(elsewhere) == []
     assert ended(elsewhere, elsewhere) != Exit.OK
@@ -187,8 +200,7 @@ def test_out_of_sight_is_not_repaired() -> None:
 def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(parse("FRA"), "t")
     spec = InitializationSpec(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
-    monkeypatch.setattr(objects, "connect", object)
-    monkeypatch.setattr(objects, "volumes", lambda _: [])
+    monkeypatch.setattr(objects, "connect", lambda: EMPTY)
     volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
     (lost,) = runner.run([volumes], 5).findings
     assert "restore it: docker volume create --label dive.class=core" in str(lost.remedy)

@@ -99,3 +99,24 @@ def test_a_provider_is_pickled_by_its_name(kind: type[ResourceProvider]) -> None
     assert len(pickled) < 150, "by value: an edit of the code would be a change of every resource"
     assert kind.__module__.encode() in pickled
     assert kind.serialize_as_secret_always is False
+
+
+# Who knows Docker outside `engines/docker`, and why. Everyone else uses the interface of `engines`.
+KNOWS_DOCKER = {
+    "engines/__init__.py": "selects the engine",
+    "components/service.py": "declares Pulumi's container of Docker",
+    "images/builder.py": "builds with Docker; another engine loads what is built",
+    "images/country_images.py": "connects for the two beside it",
+    "images/registry.py": "asks a registry through Docker, which holds the credentials",
+    "images/resolution.py": "looks for images on Docker, and pulls them",
+}
+
+
+def test_only_the_engines_package_knows_docker() -> None:
+    known = {
+        str(path.relative_to(PACKAGE))
+        for path in PACKAGE.rglob("*.py")
+        for module in imports(path)
+        if module.split(".")[0] == "docker" or module.startswith("dive_infra.engines.docker")
+    }
+    assert {name for name in known if not name.startswith("engines/docker/")} == KNOWS_DOCKER.keys()

@@ -37,7 +37,7 @@ from dive_infra.diagnosis.history import HistoryReport
 from dive_infra.diagnosis.snapshot import ContainerState, Failed, Snapshot
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import DoctorReport, StatusReport, json_schema
-from dive_infra.engines.docker.containers import Condition
+from dive_infra.engines.engine import Condition
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder

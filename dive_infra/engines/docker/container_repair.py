@@ -9,8 +9,10 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
-from dive_infra.engines.docker.containers import POLL, Condition, ContainerFailed, await_healthy, look, passes
-from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
+from dive_infra.engines.declaration import Declared
+from dive_infra.engines.docker.containers import POLL, await_healthy, look, passes
+from dive_infra.engines.docker.units import NANOSECONDS, RESTART
+from dive_infra.engines.engine import Condition, ContainerFailed
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.remedy import UP, Remedy
 

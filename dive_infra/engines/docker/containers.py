@@ -1,69 +1,19 @@
 """Looking at containers through the engine: what the probe, the gate and the checks share."""
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 import docker
 import docker.errors
 from docker.models.containers import Container
 
-from dive_infra.engines.docker.declaration import NANOSECONDS
-from dive_infra.results.errors import DiveError
+from dive_infra.engines.docker.units import NANOSECONDS
+from dive_infra.engines.engine import Condition, ContainerFailed
 
 POLL = 0.5  # seconds between two looks
 LOG_LINES = 20
 _DOCKERS_TIMEOUT = 30 * NANOSECONDS  # where a health check has none of its own
 _LIFE = 5.0  # seconds that a crashing container may live
 _CRASHES = 2  # this many restarts by the engine while we wait are a loop
-
-
-class ContainerFailed(DiveError):
-    """A container is not there, has exited or did not become healthy; the message ends with its last log lines."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A container as it is now. `health` is Docker's word, or `none` where no health check is declared.
-
-    `attributes` are all that the engine tells of it.
-    """
-
-    exists: bool
-    id: str = ""
-    running: bool = False
-    paused: bool = False
-    health: str = "none"
-    exit_code: int = 0
-    out_of_memory: bool = False
-    restarts: int = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
-
-    @property
-    def healthy(self) -> bool:
-        return self.running and not self.paused and self.health in ("healthy", "none")
-
-    @property
-    def stack(self) -> str:
-        """The mark of the stack that the container is of; empty when it is nobody's."""
-        return str((self.attributes["Config"]["Labels"] or {}).get("dive.stack", "")) if self.exists else ""
-
-    @property
-    def half_made(self) -> bool:
-        """Its gate, which first of all limits its processes, has never been reached: a run ended before."""
-        return self.exists and not self.attributes["HostConfig"]["PidsLimit"]
-
-    def describe(self) -> str:
-        """`running, unhealthy` or `stopped (exit code 1)`, for people."""
-        if not self.exists:
-            return "not there"
-        if self.paused:
-            return "paused"
-        crashes = f", restarted {self.restarts} times" if self.restarts else ""
-        if self.running:
-            return f"running, {self.health}{crashes}"
-        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "") + crashes
 
 
 def look(engine: docker.DockerClient, name: str) -> Condition:
@@ -78,19 +28,22 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
         return Condition(exists=False)
     attributes = container.attrs
     state = attributes["State"]
+    restarting = bool(state.get("Restarting", False))
     health = state.get("Health", {}).get("Status", "none")
     if health == "starting" and passes(engine, container):
         health = "healthy"
     return Condition(
         exists=True,
         id=attributes["Id"],
-        # A container that Docker restarts again and again does not run.
-        running=bool(state["Running"]) and not state.get("Restarting", False),
+        running=bool(state["Running"]) and not restarting,  # Docker says that it does both
+        restarting=restarting,
         paused=bool(state.get("Paused", False)),
         health=health,
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         restarts=attributes["RestartCount"],
+        stack=str((attributes["Config"]["Labels"] or {}).get("dive.stack", "")),
+        half_made=not attributes["HostConfig"]["PidsLimit"],  # the first thing that its gate sets
         attributes=attributes,
     )
 

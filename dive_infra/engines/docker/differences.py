@@ -7,21 +7,11 @@ import docker
 
 from dive_infra.catalog.spec import HealthCheck
 from dive_infra.config.naming import LOOPBACK
-from dive_infra.engines.docker.declaration import NANOSECONDS, RESTART, Declared
+from dive_infra.engines.declaration import Declared
+from dive_infra.engines.docker.units import NANOSECONDS, RESTART
+from dive_infra.engines.engine import Difference
 
 _SHOWN = 80  # characters of a value in a message
-
-
-class Difference(NamedTuple):
-    """`in_place`: it can be mended while the container runs; anything else means another container."""
-
-    key: str
-    expected: str
-    found: str
-    in_place: bool
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.found}, declared is {self.expected}"
 
 
 def differences(client: docker.DockerClient, live: Mapping[str, Any], declared: Declared) -> list[Difference]:

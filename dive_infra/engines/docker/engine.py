@@ -15,17 +15,13 @@ from docker.context import ContextAPI
 from docker.errors import DockerException
 
 from dive_infra.config.timeouts import ENGINE_ANSWER, ENGINE_REQUEST, ENGINE_START
-from dive_infra.results.errors import DiveError
+from dive_infra.engines.engine import Endpoint, EngineError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import debian
 from dive_infra.toolchain.debian import Progress
 
 SOCKET = "unix:///var/run/docker.sock"
 LOG = Path("/var/log/dockerd.log")
-
-
-class EngineError(DiveError):
-    """No usable engine; the message tells which was tried, what it answered and what to do."""
 
 
 def host() -> tuple[str, str]:
@@ -87,9 +83,16 @@ def ensure(progress: Progress) -> str:
     return endpoint
 
 
-def usual() -> bool:
-    """Whether the operator means the usual engine of this machine, which we may start; whoever says so."""
-    return host()[0] == SOCKET
+def current() -> Endpoint:
+    """Return where the selected engine is; ports that it publishes are on its own host's loopback."""
+    address, selected_by = host()
+    return Endpoint(
+        address,
+        selected_by,
+        is_local=address.startswith("unix:"),
+        is_default=address == SOCKET,
+        default=SOCKET,
+    )
 
 
 def _configured_context() -> str:

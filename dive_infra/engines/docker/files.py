@@ -81,6 +81,23 @@ def mounted(container: Container, volume: str) -> bool:
     return any(m["Destination"] == FILES and m.get("Name") == volume for m in container.attrs["Mounts"])
 
 
+def write(
+    client: docker.DockerClient,
+    volume: str,
+    contents: Mapping[str, str],
+    owner: int,
+    image: str,
+    labels: Mapping[str, str],
+) -> str:
+    """Write the files into the volume, through a container of `image`; return the hash over them."""
+    packed = pack(contents, owner)
+    with crash_point("make volume of files"):
+        client.volumes.create(volume, labels=dict(labels))  # Docker returns one that exists
+    with carrier(client, volume, image, labels) as holder, crash_point("write files"):
+        holder.put_archive("/", packed)
+    return digest(manifest(packed))
+
+
 @contextmanager
 def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> Iterator[Container]:
     """A container that is never started, to carry files into or out of the volume."""

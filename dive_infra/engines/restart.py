@@ -10,13 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-import docker
-from docker.errors import APIError
-
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import Names
-from dive_infra.engines.docker.containers import POLL, ContainerFailed, await_healthy, look, passes
+from dive_infra.engines.engine import ContainerFailed, Engine, EngineRefused
 
+_POLL = 0.5  # seconds between two observations
 _SETTLE = 60.0  # seconds in which those who need a restarted service find back to it
 
 
@@ -37,7 +35,7 @@ class Restart:
     `specs` are all its services; `around` makes what holds while a service is restarted; `tell` is told of each.
     """
 
-    engine: docker.DockerClient
+    engine: Engine
     names: Names
     stack: str
     specs: Sequence[ServiceSpec]
@@ -67,20 +65,17 @@ class Restart:
         name = self.names.container(spec.name)
         try:
             with self.around(spec.name):
-                now = look(self.engine, name)
+                now = self.engine.observe(name)
                 if not now.exists:
                     next_ = f"next: ./dive up {self.names.country.code}"
                     return self._told(spec, started, f"there is no container {name}; {next_}", begun=False)
                 if now.stack != self.stack:
                     whose = f"{name} is of stack {now.stack or '(none)'}, not of {self.stack}"
                     return self._told(spec, started, f"{whose}; left alone", begun=False)
-                container = self.engine.containers.get(name)
-                if now.paused:
-                    container.unpause()
-                container.restart(timeout=spec.stop_grace)
-                await_healthy(self.engine, name, spec.health.deadline)
-        except APIError as error:
-            return self._told(spec, started, f"the engine refused: {error.explanation or error}")
+                self.engine.restart(name, spec.stop_grace)
+                self.engine.await_healthy(name, spec.health.deadline)
+        except EngineRefused as error:
+            return self._told(spec, started, f"the engine refused: {error.cause}")
         except ContainerFailed as error:
             return self._told(spec, started, str(error))
         return self._told(spec, started)
@@ -88,14 +83,13 @@ class Restart:
     def _user(self, spec: ServiceSpec) -> Restarted | None:
         """Waits until a service that was not restarted, and needs one that was, passes its own health check again."""
         started, name = time.monotonic(), self.names.container(spec.name)
-        now = look(self.engine, name)
+        now = self.engine.observe(name)
         if not now.running or now.paused:
             return None  # it was not running before either
-        container = self.engine.containers.get(name)
-        while not passes(self.engine, container):
+        while not self.engine.passes(name):
             if time.monotonic() - started > _SETTLE:
                 return self._told(spec, started, f"not healthy within {_SETTLE:.0f} s of the restart", begun=False)
-            time.sleep(POLL)
+            time.sleep(_POLL)
         return self._told(spec, started, begun=False)
 
     def _told(self, spec: ServiceSpec, started: float, problem: str = "", begun: bool = True) -> Restarted:

@@ -9,9 +9,7 @@ from pydantic import TypeAdapter
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
 from dive_infra.config.naming import Names
 
-NANOSECONDS = 1_000_000_000
 _MEGABYTE = 1024 * 1024
-RESTART = "unless-stopped"
 
 
 @dataclass(frozen=True)

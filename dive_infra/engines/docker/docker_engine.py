@@ -1,0 +1,224 @@
+"""`DockerEngine`: the interface `Engine`, by requests to Docker."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container
+from requests.exceptions import RequestException
+
+from dive_infra.config.timeouts import ENGINE_REQUEST
+from dive_infra.engines.declaration import Declared
+from dive_infra.engines.docker import container_repair, containers, engine, files, networks
+from dive_infra.engines.docker import differences as comparison
+from dive_infra.engines.engine import (
+    UNANSWERED,
+    Condition,
+    Difference,
+    Engine,
+    EngineError,
+    EngineObject,
+    EngineRefused,
+    Facts,
+    Kind,
+    NetworkState,
+)
+
+_VERSIONS = ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")
+_HIDDEN = "[redacted]"
+
+
+@contextmanager
+def _requests() -> Iterator[None]:
+    """Turn the client's errors into the interface's."""
+    try:
+        yield
+    except APIError as error:
+        raise EngineRefused(str(error.explanation or error)) from error
+    except (DockerException, RequestException) as error:
+        raise EngineError(f"the engine did not answer: {error}", UNANSWERED) from error
+
+
+class DockerEngine(Engine):
+    """Docker, by its own client. One client serves several threads."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self._client = client
+
+    @classmethod
+    def connect(cls, timeout: int = ENGINE_REQUEST) -> "DockerEngine":
+        return cls(engine.client(timeout))
+
+    @_requests()
+    def facts(self) -> Facts:
+        found = self._client.info()
+        return Facts(str(found["ServerVersion"]), int(found["MemTotal"]), str(found["DockerRootDir"]))
+
+    @_requests()
+    def versions(self) -> Mapping[str, str]:
+        found = self._client.version()
+        return {key: str(found.get(key, "")) for key in _VERSIONS}
+
+    def close(self) -> None:
+        self._client.close()
+
+    @_requests()
+    def containers(self) -> list[EngineObject]:
+        found = self._client.api.containers(all=True)
+        return [
+            EngineObject("container", c["Names"][0].lstrip("/"), c["Labels"] or {}, _published(c))
+            for c in found
+            if c["Names"]
+        ]
+
+    @_requests()
+    def networks(self) -> list[EngineObject]:
+        found = self._client.api.networks()
+        return [EngineObject("network", n["Name"], n["Labels"] or {}) for n in found]
+
+    @_requests()
+    def volumes(self) -> list[EngineObject]:
+        found = self._client.api.volumes()["Volumes"] or []
+        return [EngineObject("volume", v["Name"], v["Labels"] or {}) for v in found]
+
+    @_requests()
+    def observe(self, name: str) -> Condition:
+        return containers.look(self._client, name)
+
+    @_requests()
+    def passes(self, name: str) -> bool:
+        container = self._container(name)
+        return container is not None and containers.passes(self._client, container)
+
+    @_requests()
+    def has_image(self, image: str) -> bool:
+        try:
+            self._client.images.get(image)
+        except ImageNotFound:
+            return False
+        return True
+
+    @_requests()
+    def files_digest(self, name: str) -> str:
+        return files.digest(files.read(self._client.containers.get(name)))
+
+    @_requests()
+    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
+        if self.volume_labels(volume) is None:
+            return "its volume is gone"
+        container = self._container(name)
+        if container is None or not files.mounted(container, volume):
+            return None
+        return files.difference(files.manifest(files.pack(contents, owner)), files.read(container))
+
+    @_requests()
+    def volume_labels(self, name: str) -> Mapping[str, str] | None:
+        try:
+            found: Mapping[str, str] = self._client.volumes.get(name).attrs["Labels"] or {}
+        except NotFound:
+            return None
+        return found
+
+    @_requests()
+    def volume_sizes(self) -> Mapping[str, int]:
+        api = self._client.api
+        response = api.get(f"{api.base_url}/v{api.api_version}/system/df", params={"type": "volume"})
+        if not response.ok:
+            return {}  # an older engine cannot tell
+        told = {str(v["Name"]): v.get("UsageData") or {} for v in response.json().get("Volumes") or []}
+        sizes = {name: int(usage.get("Size", -1)) for name, usage in told.items()}
+        return {name: size for name, size in sizes.items() if size >= 0}
+
+    @_requests()
+    def networks_named(self, name: str) -> list[NetworkState]:
+        found = networks.called(self._client, name)
+        return [NetworkState(str(n.id), name, networks.mark(n)) for n in found]
+
+    @_requests()
+    def network_users(self, network: str) -> list[EngineObject]:
+        users = self._client.networks.get(network).containers
+        return [EngineObject("container", str(user.name), user.labels or {}) for user in users]
+
+    @_requests()
+    def logs(self, name: str, lines: int) -> str:
+        log = self._client.containers.get(name).logs(tail=lines, timestamps=True)
+        return str(log.decode(errors="replace"))
+
+    @_requests()
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        attributes = dict(self._client.containers.get(name).attrs)
+        config = dict(attributes["Config"])
+        config["Env"] = [f"{pair.partition('=')[0]}={_HIDDEN}" for pair in config["Env"] or []]
+        return {**attributes, "Config": config}
+
+    @_requests()
+    def differences(self, live: Condition, declared: Declared) -> list[Difference]:
+        return comparison.differences(self._client, live.attributes, declared)
+
+    @_requests()
+    def settle(self, declared: Declared) -> None:
+        container_repair.settle(self._client, declared)
+
+    @_requests()
+    def await_healthy(self, name: str, deadline: float) -> Condition:
+        return containers.await_healthy(self._client, name, deadline)
+
+    @_requests()
+    def restart(self, name: str, grace: int) -> None:
+        container = self._client.containers.get(name)
+        if container.status == "paused":
+            container.unpause()
+        container.restart(timeout=grace)
+
+    @_requests()
+    def remove_container(self, declared: Declared) -> None:
+        container_repair.remove(self._client, declared)
+
+    @_requests()
+    def remove(self, kind: Kind, name: str, detach: bool = False) -> bool:
+        try:
+            if kind == "container":
+                self._client.containers.get(name).remove(force=True, v=True)
+            elif kind == "volume":
+                self._client.volumes.get(name).remove(force=True)
+            elif detach:
+                found = networks.called(self._client, name)
+                for network in found:
+                    networks.remove(network)
+                return bool(found)
+            else:
+                self._client.networks.get(name).remove()
+        except NotFound:
+            return False
+        return True
+
+    @_requests()
+    def remove_network(self, network: str) -> None:
+        networks.remove(self._client.networks.get(network))
+
+    @_requests()
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self._client.volumes.create(name, labels=dict(labels))
+
+    @_requests()
+    def write_files(self, volume: str, contents: Mapping[str, str], owner: int, declared: Mapping[str, Any]) -> str:
+        return files.write(self._client, volume, contents, owner, declared["image"], declared["labels"])
+
+    def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
+        options = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
+        return f"docker volume create {options} {name}"
+
+    def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
+        return f"docker {kind} rm {'-f ' if force else ''}{name}"
+
+    def _container(self, name: str) -> Container | None:
+        try:
+            return self._client.containers.get(name)
+        except NotFound:
+            return None
+
+
+def _published(container: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(sorted({p["PublicPort"] for p in container["Ports"] or [] if "PublicPort" in p}))

@@ -1,0 +1,271 @@
+"""What the project needs from an engine that runs services: the interface, and the data that crosses it.
+
+A country's objects on an engine are containers, networks and volumes; a second engine maps its own objects to these
+kinds. What a service is says the catalog; `declaration.Declared` is what an engine must run.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from dive_infra.engines.declaration import Declared
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
+
+UNANSWERED = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
+
+Kind = Literal["container", "volume", "network"]
+REMOVAL_ORDER: tuple[Kind, ...] = ("container", "volume", "network")  # containers hold the others
+
+
+class EngineError(DiveError):
+    """The engine is unusable or does not answer; `cause` says which one, and what it answered."""
+
+
+class EngineRefused(EngineError):
+    """The engine answered that it will not do it; `cause` is its reason."""
+
+
+class ContainerFailed(DiveError):
+    """A container is missing, has exited or did not become healthy; the message ends with its last log lines."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the engine is that the operator selected, and what selected it.
+
+    `is_local`: its published ports are on this machine. `is_default`: it is this machine's usual engine, which
+    `ensure` may start. `default` is the address of that one.
+    """
+
+    address: str
+    selected_by: str
+    is_local: bool
+    is_default: bool
+    default: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The engine itself: `memory` in bytes; `data_folder` holds its data, in its own file system."""
+
+    version: str
+    memory: int
+    data_folder: str
+
+
+@dataclass(frozen=True)
+class EngineObject:
+    """A container, volume or network; `ports` are those that a container publishes."""
+
+    kind: Kind
+    name: str
+    labels: Mapping[str, str]
+    ports: tuple[int, ...] = ()
+
+    @property
+    def stack(self) -> str:
+        """The mark of the stack that owns it; empty without one."""
+        return self.labels.get("dive.stack", "")
+
+
+@dataclass(frozen=True)
+class NetworkState:
+    """A network as it is now. Several may have one name; `stack` is the mark of its owner, empty without one."""
+
+    id: str
+    name: str
+    stack: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A container as it is now. `health` is `healthy`, `unhealthy`, `starting`, or `none` without a health check.
+
+    `restarting`: it crashed, and the engine starts it again. `stack` is the mark of its owner, empty without one.
+    `half_made`: an interrupted run left it before its gate. `attributes` are in the engine's own terms, for
+    `Engine.differences`.
+    """
+
+    exists: bool
+    id: str = ""
+    running: bool = False
+    paused: bool = False
+    health: str = "none"
+    exit_code: int = 0
+    out_of_memory: bool = False
+    restarting: bool = False
+    restarts: int = 0
+    stack: str = ""
+    half_made: bool = False
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+    @property
+    def healthy(self) -> bool:
+        return self.running and not self.paused and self.health in ("healthy", "none")
+
+    def describe(self) -> str:
+        """Return `running, unhealthy` or `stopped (exit code 1)`, for people."""
+        if not self.exists:
+            return "not there"
+        if self.paused:
+            return "paused"
+        crashes = f", restarted {self.restarts} times" if self.restarts else ""
+        if self.running:
+            return f"running, {self.health}{crashes}"
+        return f"stopped (exit code {self.exit_code})" + (", out of memory" if self.out_of_memory else "") + crashes
+
+
+class Difference(NamedTuple):
+    """`in_place`: the engine can change it while the container runs; anything else needs another container."""
+
+    key: str
+    expected: str
+    found: str
+    in_place: bool
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.found}, declared is {self.expected}"
+
+
+class Engine(ABC):
+    """A connected engine. Every method raises `EngineError` when the engine does not answer or refuses.
+
+    Methods that list objects cost one request each.
+    """
+
+    # The engine itself
+
+    @abstractmethod
+    def facts(self) -> Facts: ...
+
+    @abstractmethod
+    def versions(self) -> Mapping[str, str]:
+        """Return what a support archive says about the engine."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    # Observe
+
+    @abstractmethod
+    def containers(self) -> list[EngineObject]: ...
+
+    @abstractmethod
+    def volumes(self) -> list[EngineObject]: ...
+
+    @abstractmethod
+    def networks(self) -> list[EngineObject]: ...
+
+    def everything(self) -> list[EngineObject]:
+        """Return all objects."""
+        return [*self.containers(), *self.networks(), *self.volumes()]
+
+    @abstractmethod
+    def observe(self, name: str) -> Condition:
+        """Return a container's condition now; the health of a starting one comes from its own check."""
+
+    @abstractmethod
+    def passes(self, name: str) -> bool:
+        """Return True if a running container passes its own health check now."""
+
+    @abstractmethod
+    def has_image(self, image: str) -> bool:
+        """Return True if the image with this id is on the engine."""
+
+    @abstractmethod
+    def files_digest(self, name: str) -> str:
+        """Return the hash over the files of a container's service."""
+
+    @abstractmethod
+    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
+        """Return how the files in `volume` differ from `contents`, or None.
+
+        They are read through the container that mounts them; without it, nothing can be said.
+        """
+
+    @abstractmethod
+    def volume_labels(self, name: str) -> Mapping[str, str] | None:
+        """Return the labels of a volume, or None without a volume of this name."""
+
+    @abstractmethod
+    def volume_sizes(self) -> Mapping[str, int]:
+        """Return name -> bytes, without the volumes whose size the engine does not know."""
+
+    @abstractmethod
+    def networks_named(self, name: str) -> list[NetworkState]:
+        """Return all networks with exactly this name."""
+
+    @abstractmethod
+    def network_users(self, network: str) -> list[EngineObject]:
+        """Return the containers on the network with this id."""
+
+    @abstractmethod
+    def logs(self, name: str, lines: int) -> str:
+        """Return the last lines of a container's log, each with its time."""
+
+    @abstractmethod
+    def inspect(self, name: str) -> Mapping[str, Any]:
+        """Return a container in the engine's own terms, environment variables by name only."""
+
+    # Compare
+
+    @abstractmethod
+    def differences(self, live: Condition, declared: Declared) -> Sequence[Difference]:
+        """Return how a container differs from its declaration; of environment variables only the names."""
+
+    # Act
+
+    @abstractmethod
+    def settle(self, declared: Declared) -> None:
+        """Give a container its limits and networks while it runs, and start it unless it runs well.
+
+        Raises `ContainerFailed` if it is missing or cannot be repaired.
+        """
+
+    @abstractmethod
+    def await_healthy(self, name: str, deadline: float) -> Condition:
+        """Wait until a container is healthy, at most `deadline` seconds. Raises `ContainerFailed`."""
+
+    @abstractmethod
+    def restart(self, name: str, grace: int) -> None:
+        """Restart a container in one request; it has `grace` seconds to end in good order."""
+
+    @abstractmethod
+    def remove_container(self, declared: Declared) -> None:
+        """Remove a container that carries the mark of its stack; raises `ContainerFailed` for any other."""
+
+    @abstractmethod
+    def remove(self, kind: Kind, name: str, detach: bool = False) -> bool:
+        """Remove an object; return False if there was none. `detach`: take containers off a network first."""
+
+    @abstractmethod
+    def remove_network(self, network: str) -> None:
+        """Remove the network with this id, after taking its containers off it."""
+
+    @abstractmethod
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    def write_files(self, volume: str, contents: Mapping[str, str], owner: int, declared: Mapping[str, Any]) -> str:
+        """Write a service's files into a volume for `owner` alone to read; return the hash over them.
+
+        `declared` is the container that will mount it, as plain data.
+        """
+
+    # Tell
+
+    @abstractmethod
+    def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
+        """Return the command with which an operator creates a volume by hand."""
+
+    @abstractmethod
+    def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
+        """Return the command with which an operator removes an object by hand."""
+
+
+def ours_by_use(engine: Engine, network: NetworkState, stack: str) -> bool:
+    """Return True if only containers of `stack` use a network without an owner: recreated by hand in place of ours."""
+    users = [user.stack for user in engine.network_users(network.id)]
+    return not network.stack and bool(users) and set(users) == {stack}

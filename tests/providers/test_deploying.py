@@ -16,6 +16,7 @@ from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.orchestration.records import Run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
+from dive_infra.results.remedy import UP, Remedy
 from tests.support.record import Book
 
 
@@ -27,6 +28,9 @@ class Light(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         if inputs.get("broken"):
             raise OSError("no bulb")
+        if inputs.get("lost"):
+            remedy = Remedy.decide("restore it", f"accept the loss: ACCEPT=light {UP}", country="FRA")
+            raise ProviderError("the light is lost; its last log lines:\n    flicker", remedy)
         self.done.append("made")
         return "light", {}
 
@@ -83,6 +87,16 @@ def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(
     session(orchestration.spoke("FRA")).close()
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
+    session(orchestration.spoke("FRA")).close()
+
+
+def test_a_failed_change_is_recorded_with_its_remedy_and_without_a_log(orchestration: Book, run: DeploymentRun) -> None:
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    with pytest.raises(ProviderError, match="accept the loss: ACCEPT=light pulumi up -s fra"):
+        Light().create({"lost": True})
+    assert orchestration.sql("SELECT message, remediation FROM orchestration_errors") == [
+        ("the light is lost; its last log lines:", "restore it, or accept the loss: ACCEPT=light ./dive up FRA")
+    ]
     session(orchestration.spoke("FRA")).close()
 
 

@@ -46,6 +46,7 @@ from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
+from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict, evidence, listing, overall
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import age, ago
@@ -95,7 +96,10 @@ def test_there_are_three_verdicts(answers: Sequence[Verdict], told: Verdict) -> 
 
 
 def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
-    findings = [*found("valid"), Finding("the portal is up", "invalid", "up", "down", Remedy.update(), advisory=True)]
+    findings = [
+        *found("valid"),
+        Finding("the portal is up", Verdict.INVALID, "up", "down", Remedy.update(), advisory=True),
+    ]
     assert overall(findings) == "valid"
     assert listing(findings, "invalid") == "  ‼ not so: the portal is up; found down; expected up; next: pulumi up"
 
@@ -103,15 +107,20 @@ def test_an_advisory_finding_is_shown_and_decides_nothing() -> None:
 @pytest.mark.parametrize(
     ("finding", "shown"),
     [
-        (Finding("opa runs, healthy", "valid", found="running"), "✓ opa runs, healthy: running"),
+        (Finding("opa runs, healthy", Verdict.VALID, found="running"), "✓ opa runs, healthy: running"),
         (
-            Finding("opa runs", "invalid", "running", "stopped", Remedy.update(), subject="opa", topic="containers"),
+            Finding(
+                "opa runs", Verdict.INVALID, "running", "stopped", Remedy.update(), subject="opa", topic="containers"
+            ),
             "✗ opa: stopped; expected running; next: pulumi up",
         ),
-        (Finding("the disk has room", "invalid", "5 GiB", "3 GiB", topic="disk"), "✗ disk: 3 GiB; expected 5 GiB"),
-        (Finding("the disk has room", "invalid", topic="disk"), "✗ not so: the disk has room"),
         (
-            Finding("Redis answers", "unknown", "a login", "timed out", topic="redis"),
+            Finding("the disk has room", Verdict.INVALID, "5 GiB", "3 GiB", topic="disk"),
+            "✗ disk: 3 GiB; expected 5 GiB",
+        ),
+        (Finding("the disk has room", Verdict.INVALID, topic="disk"), "✗ not so: the disk has room"),
+        (
+            Finding("Redis answers", Verdict.UNKNOWN, "a login", "timed out", topic="redis"),
             "? could not check that Redis answers: timed out",
         ),
     ],
@@ -126,7 +135,11 @@ def test_a_long_list_is_cut_with_its_count() -> None:
 
 
 def test_evidence_counts_by_topic() -> None:
-    findings = [Finding("a", "valid", topic="containers"), Finding("b", "valid", topic="containers"), *found("valid")]
+    findings = [
+        Finding("a", Verdict.VALID, topic="containers"),
+        Finding("b", Verdict.VALID, topic="containers"),
+        *found("valid"),
+    ]
     assert evidence(findings, 0.314) == "2 containers, check 0; 0.31 s"
 
 
@@ -134,7 +147,7 @@ def test_evidence_counts_by_topic() -> None:
 
 
 def _wrong() -> str:
-    raise CheckFailed("3", "4", Remedy.decide("count again"), 1201)
+    raise CheckFailed("3", "4", Remedy.decide("count again"), Code.IMAGE)
 
 
 def _dark() -> str:
@@ -165,7 +178,7 @@ def test_an_error_is_never_an_answer() -> None:
         ("unknown", "no light"),
         ("unknown", "KeyError: 'oops'"),
     ]
-    assert findings[0].code == 1201
+    assert findings[0].code == Code.IMAGE
 
 
 def test_a_check_that_hangs_is_unknown_at_the_deadline() -> None:
@@ -366,9 +379,11 @@ def test_an_age_is_told_as_people_say_it(back: float, told: str) -> None:
 
 def _report() -> report.Report:
     findings = (
-        Finding("t-unit-fra-opa runs", "valid", found="running, healthy", topic="containers"),
-        Finding("t-unit-fra-portal runs", "invalid", "healthy", "exited with 1", topic="containers", advisory=True),
-        Finding("a user from FRA can log in at USA", "valid", seconds=1.2, topic="logins"),
+        Finding("t-unit-fra-opa runs", Verdict.VALID, found="running, healthy", topic="containers"),
+        Finding(
+            "t-unit-fra-portal runs", Verdict.INVALID, "healthy", "exited with 1", topic="containers", advisory=True
+        ),
+        Finding("a user from FRA can log in at USA", Verdict.VALID, seconds=1.2, topic="logins"),
     )
     spec = SPECS[5]
     assert isinstance(spec, VerificationSpec)

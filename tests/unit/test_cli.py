@@ -26,7 +26,7 @@ from dive_infra.images import resolution
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.errors import DiveError
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 
@@ -147,10 +147,10 @@ def test_a_line_with_brackets_is_shown_as_it_is(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("finding", "asks"),
     [
-        (Finding("a client is as declared", "invalid", remedy=Remedy.refresh("FRA")), True),
-        (Finding("a mapper too many", "invalid", remedy=Remedy.update()), False),
-        (Finding("the partner's side", "invalid", remedy=Remedy.refresh("DEU"), advisory=True), False),
-        (Finding("Keycloak is away", "unknown", remedy=Remedy.refresh("FRA")), False),
+        (Finding("a client is as declared", Verdict.INVALID, remedy=Remedy.refresh("FRA")), True),
+        (Finding("a mapper too many", Verdict.INVALID, remedy=Remedy.update()), False),
+        (Finding("the partner's side", Verdict.INVALID, remedy=Remedy.refresh("DEU"), advisory=True), False),
+        (Finding("Keycloak is away", Verdict.UNKNOWN, remedy=Remedy.refresh("FRA")), False),
     ],
     ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
 )

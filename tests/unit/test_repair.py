@@ -26,21 +26,25 @@ from dive_infra.engines.engine import UNANSWERED, EngineObject
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-LOST = Finding("the data volumes are there", "invalid", found="gone", remedy=Remedy.decide(f"DIVE_ACCEPT_LOSS=v {UP}"))
+LOST = Finding(
+    "the data volumes are there", Verdict.INVALID, found="gone", remedy=Remedy.decide(f"DIVE_ACCEPT_LOSS=v {UP}")
+)
 TAKEN = Finding(
     "every port is free or ours",
-    "invalid",
+    Verdict.INVALID,
     found="taken: 4",
     remedy=Remedy.decide("end these programs, or choose others"),
 )
-STOPPED = Finding("opa runs", "invalid", found="exited", remedy=Remedy.update())
-CHANGED = Finding("client portal is as declared", "invalid", found="other", remedy=Remedy.refresh())
-DARK = Finding("realm is as declared", "unknown", found="no answer", remedy=Remedy.update(detail="starts Keycloak"))
-SICK = Finding("the hub is healthy", "invalid", found="no answer", remedy=Remedy.update("USA"))
+STOPPED = Finding("opa runs", Verdict.INVALID, found="exited", remedy=Remedy.update())
+CHANGED = Finding("client portal is as declared", Verdict.INVALID, found="other", remedy=Remedy.refresh())
+DARK = Finding(
+    "realm is as declared", Verdict.UNKNOWN, found="no answer", remedy=Remedy.update(detail="starts Keycloak")
+)
+SICK = Finding("the hub is healthy", Verdict.INVALID, found="no answer", remedy=Remedy.update("USA"))
 
 
 class Empty(DockerEngine):
@@ -54,7 +58,7 @@ EMPTY = Empty(DockerClient())
 
 
 def valid(finding: Finding) -> Finding:
-    return replace(finding, verdict="valid", found="")
+    return replace(finding, verdict=Verdict.VALID, found="")
 
 
 def view(
@@ -144,7 +148,7 @@ def test_no_update_is_begun_that_would_stop_at_a_persons_decision(phase: str, bl
 
 def test_a_decision_of_a_later_phase_holds_up_nothing_before_it() -> None:
     extra = Finding(
-        "client x is declared", "invalid", found="it is there", remedy=Remedy.decide(f"DIVE_REMOVE=client/x {UP}")
+        "client x is declared", Verdict.INVALID, found="it is there", remedy=Remedy.decide(f"DIVE_REMOVE=client/x {UP}")
     )
     both = found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[extra]))
     assert steps(both) == [("update", "FRA")]
@@ -161,7 +165,7 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 
 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    down = view(DEPLOYMENT=[replace(STOPPED, verdict="unknown")])
+    down = view(DEPLOYMENT=[replace(STOPPED, verdict=Verdict.UNKNOWN)])
     country = replace(down.country, failed=(Failed("engine", "no answer", UNANSWERED),))
     monkeypatch.setattr(repair.debian, "possible", lambda: True)
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
@@ -184,7 +188,7 @@ def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:
 
 
 def test_out_of_sight_is_not_repaired() -> None:
-    extra = Finding("client x is declared", "invalid", found="it is there", remedy=Remedy.update())
+    extra = Finding("client x is declared", Verdict.INVALID, found="it is there", remedy=Remedy.update())
     before = found(view(CONFIGURATION=[extra]))
     (symptom,) = before.symptoms
     assert proven(symptom, found(view(CONFIGURATION=[valid(CHANGED)]))), "all was looked at, and it is not there"

@@ -42,7 +42,7 @@ from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder
 from dive_infra.orchestration.states import Phase, State, Status
-from dive_infra.results.finding import Finding
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import UP, Remedy
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -63,7 +63,7 @@ SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not i
 
 
 def finding(sentence: str = "all is well", **how: Any) -> Finding:
-    return Finding(sentence, **{"verdict": "valid", **how})
+    return Finding(sentence, **{"verdict": Verdict.VALID, **how})
 
 
 def validation(*findings: Finding) -> Validation:
@@ -110,7 +110,7 @@ def country(**how: Any) -> Snapshot:
 
 STOPPED = finding(
     "dive-fra-opa runs as declared, healthy",
-    verdict="invalid",
+    verdict=Verdict.INVALID,
     expected="running, healthy",
     found="stopped (exit code 137), out of memory",
     remedy=Remedy.update(),
@@ -119,14 +119,14 @@ STOPPED = finding(
 )
 BLIND = finding(
     "realm dive-v3-broker-fra is as declared",
-    verdict="unknown",
+    verdict=Verdict.UNKNOWN,
     found="https://idp.fra.dive.localhost:8453 is out of reach: [Errno 111] Connection refused",
     remedy=Remedy.update(detail="starts Keycloak, then the realm is looked at"),
     code=1501,
 )
 MISSING = finding(
     "identity provider usa-idp exists",
-    verdict="invalid",
+    verdict=Verdict.INVALID,
     found="missing",
     remedy=Remedy.refresh(),
     code=1301,
@@ -134,7 +134,7 @@ MISSING = finding(
 )
 UNDECLARED = finding(
     "client stranger is declared",
-    verdict="invalid",
+    verdict=Verdict.INVALID,
     found="found but not declared",
     remedy=Remedy.decide(f"remove it by hand, or: DIVE_REMOVE=client/stranger {UP}", country="FRA"),
     code=1305,

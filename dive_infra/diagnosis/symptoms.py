@@ -214,7 +214,7 @@ def _warning(country: Snapshot, where: str, check: str, expected: str, found: st
 
 
 def _compared(checkpoint: CheckpointState | None, status: Status | None, recorded: str) -> tuple[str, str]:
-    """What the record should say of a phase, and what it says."""
+    """Return what the record should say about a phase, and what it says."""
     if checkpoint is None:
         return "a checkpoint", "none in the state"
     if status != Status.COMPLETED or not checkpoint.spec:

@@ -18,7 +18,7 @@ _PASSING = ("starting up", "shutting down", "recovery mode", "too many clients",
 
 
 def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2) -> Connection[Any]:
-    """A connection in autocommit; `timeout` in seconds. Raise `Unreachable` or `LoginRefused`."""
+    """Return a connection in autocommit; `timeout` is in seconds. Raise `Unreachable` or `LoginRefused`."""
     try:
         return postgres.connect(
             access.host,

@@ -1,5 +1,7 @@
-"""Our own services: backend, key access service and portal. Each is replaceable by an image with the same interface:
-these variables, these files, this port and health path."""
+"""Our own services: backend, key access service and portal.
+
+Any image with the same interface can replace them: these variables, these files, this port and health path.
+"""
 
 from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ def _health(port: int, path: str) -> HealthCheck:
 
 
 def _identity(names: Names) -> dict[str, str]:
-    """Which country a service belongs to and whose tokens it takes: its own realm's alone, which brokers the others."""
+    """Return which country a service belongs to and whose tokens it accepts: only its own realm's, which brokers."""
     return {
         "INSTANCE_CODE": names.country.code,
         "INSTANCE_NAME": names.country.name,
@@ -42,7 +44,7 @@ def _mongodb(names: Names) -> dict[str, str]:
 
 
 def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
-    """The API. On the hub it also distributes policies and lets `partners` manage their side of their links."""
+    """Return the API. At the hub it also distributes policies and lets `partners` manage their side of their links."""
 
     def files(material: Material) -> dict[str, str]:
         secret = material.secrets
@@ -82,7 +84,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
 
 
 def kas(names: Names, hub: Names) -> ServiceSpec:
-    """The key access service; the secret `kas-key` is its private key."""
+    """Return the key access service; the secret `kas-key` is its private key."""
 
     def files(material: Material) -> dict[str, str]:
         return material.tls() | {
@@ -112,7 +114,7 @@ def kas(names: Names, hub: Names) -> ServiceSpec:
 
 
 def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
-    """The portal, where people of this country and of `partners` sign in. Sessions live in the database `portal`."""
+    """Return the portal, where users of this country and of `partners` sign in; database `portal` has the sessions."""
 
     own = ("portal-db", "portal-client", "portal-session")
 

@@ -8,9 +8,9 @@ from dive_infra.catalog.keycloak import ROLE as KEYCLOAK_ROLE
 
 @dataclass(frozen=True)
 class Database:
-    """`role` owns it and logs in with the secret `credential`; `service` may not start before it is there.
+    """`role` owns it and logs in with the secret `credential`; `service` starts only when it exists.
 
-    `remade`: what is in it is made anew by the next update (the record) or by its users (sessions); else it is data.
+    `remade`: the next update (the record) or its users (sessions) recreate the content; otherwise it is data.
     """
 
     name: str

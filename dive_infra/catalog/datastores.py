@@ -1,4 +1,4 @@
-"""The datastores of a country: Postgres, MongoDB and Redis. TLS only, passwords from files, nothing for anonymous."""
+"""The datastores of a country: Postgres, MongoDB and Redis. TLS only, passwords from files, no anonymous access."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ _POSTGRES_SETTINGS: Mapping[str, str] = {
 
 
 def postgres(names: Names, hub: Names) -> ServiceSpec:
-    """Postgres; the superuser `postgres` has the secret `postgres-superuser`."""
+    """Return Postgres; its superuser `postgres` has the secret `postgres-superuser`."""
     port = names.port("postgres")
     settings = {"port": str(port), **_POSTGRES_SETTINGS}
 
@@ -49,7 +49,7 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
         environment={
             "POSTGRES_USER": SUPERUSER,
             "POSTGRES_PASSWORD_FILE": _PASSWORD,
-            # One place for every major version: another one refuses the files, and does not begin anew beside them.
+            # One folder for all major versions: another one refuses the files instead of starting empty beside them.
             "PGDATA": "/var/lib/postgresql/cluster",
             "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8 --data-checksums",
         },
@@ -63,16 +63,16 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
 
 
 def mongodb(names: Names, hub: Names) -> ServiceSpec:
-    """MongoDB (or FerretDB under its interface); the user `root` has the secret `mongodb`."""
+    """Return MongoDB (or FerretDB with its interface); its user `root` has the secret `mongodb`."""
     port = names.port("mongodb")
 
     def files(material: Material) -> dict[str, str]:
         pair = material.certificate.rstrip("\n") + "\n" + material.key
         return {_MONGODB_PEM: pair, CA: material.ca, _PASSWORD: material.secrets["mongodb"]}
 
-    # By the container's address: while the image makes its root user, the server listens on loopback only. A connection
-    # alone says nothing: the kernel takes it for a server that stands still. openssl is in both images,
-    # as their ca-certificates needs it.
+    # By the container's address: while the image creates its root user, the server listens on loopback only. A
+    # connection alone proves nothing: the kernel accepts it for a blocked server too. Both images have openssl, which
+    # their ca-certificates needs.
     greets = (
         f"timeout 3 openssl s_client -connect $HOSTNAME:{port} -CAfile {CA} -verify_return_error </dev/null >/dev/null"
     )
@@ -98,7 +98,7 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
 
 
 def redis(names: Names, hub: Names) -> ServiceSpec:
-    """Redis; the default user has the secret `redis`."""
+    """Return Redis; its default user has the secret `redis`."""
     port = names.port("redis")
 
     def files(material: Material) -> dict[str, str]:
@@ -119,7 +119,7 @@ def redis(names: Names, hub: Names) -> ServiceSpec:
         }
         return material.tls() | {_REDIS_CONF: "".join(f"{key} {value}\n" for key, value in settings.items())}
 
-    # The password goes by the environment of this one command: as an argument it would stand in the process list.
+    # The password is in the environment of this one command: the process list shows arguments.
     ping = (
         f"REDISCLI_AUTH=$(sed -n 's/^requirepass //p' {_REDIS_CONF}) "
         f"redis-cli --no-auth-warning --tls --cacert {CA} -h localhost -p {port} ping | grep -q PONG"

@@ -1,11 +1,11 @@
-"""Keycloak of a country: one realm for its people, in its own database, on its public URL only."""
+"""The Keycloak of a country: one realm for its users, in its own database, on its public URL only."""
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
 from dive_infra.config.naming import Names
 
 IMAGE = "quay.io/keycloak/keycloak:26.7.4"
 DATABASE = ROLE = "keycloak"
-DEPLOYER = "dive-deployer"  # service account in realm master, made at the first start
+DEPLOYER = "dive-deployer"  # service account in realm master, created at the first start
 
 # Baked into the image (images/keycloak-optimized), so that a start neither builds nor writes.
 BUILD_OPTIONS = (
@@ -20,7 +20,7 @@ _MANAGEMENT_PORT = 9000
 
 
 def keycloak(names: Names, hub: Names) -> ServiceSpec:
-    """Keycloak; the service account `dive-deployer` of realm master has the secret `keycloak-admin`."""
+    """Return Keycloak; the service account `dive-deployer` of realm master has the secret `keycloak-admin`."""
     database = f"{names.host('postgres')}:{names.port('postgres')}/{DATABASE}"
 
     def files(material: Material) -> dict[str, str]:

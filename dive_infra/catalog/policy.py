@@ -1,6 +1,6 @@
-"""The policy engine of a country and what feeds it: OPA everywhere, the OPAL server at the hub, a client at each spoke.
+"""The policy engine of a country and its sources: OPA everywhere, the OPAL server at the hub, a client at each spoke.
 
-The hub's backend administers policies and data. The hub's OPA polls it; a spoke's OPA is fed by its OPAL client, with
+The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
 policies from the hub's OPAL server and data from the hub's backend.
 """
 
@@ -20,7 +20,7 @@ OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA in
 
 POLICIES = ROOT / "policies"
 UID = 1000
-_POLL = 4  # seconds between two looks for new policies
+_POLL = 4  # seconds between two polls for new policies
 
 _ACCESS = f"{FILES}/access.rego"
 _OPA_CONFIG = f"{FILES}/opa.yaml"
@@ -33,19 +33,19 @@ _GUNICORN = f"{FILES}/gunicorn_conf.py"
 
 
 def policies() -> dict[str, str]:
-    """The Rego modules that are distributed, by path below `policies/`."""
+    """Return the Rego modules that are distributed, by path below `policies/`."""
     paths = (path for path in sorted(POLICIES.rglob("*.rego")) if "tests" not in path.relative_to(POLICIES).parts)
     return {str(path.relative_to(POLICIES)): path.read_text() for path in paths}
 
 
 def distribution_files(material: Material) -> dict[str, str]:
-    """What the hub's backend needs to distribute policies, beside its own files."""
+    """Return what the hub's backend needs to distribute policies, beside its own files."""
     public = pki.public_key(material.secrets["opal-key"])
     return {_OPAL_PUBLIC_KEY: public} | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
 def opa(names: Names, hub: Names) -> ServiceSpec:
-    """OPA; clients show the secret `opa-token`. The hub's own fetches its policies, a spoke's is written by OPAL."""
+    """Return OPA; clients send the secret `opa-token`. The hub's fetches its policies; OPAL writes a spoke's."""
     port = names.port("opa")
     is_hub = names.country.is_hub
 
@@ -79,7 +79,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
 
 
 def _access(token: str, *, writable: bool) -> str:
-    """OPA's own authorization: the token opens it, as a hash; where OPAL feeds it, that may write as well."""
+    """Return OPA's own authorization: the token, as a hash, opens it; where OPAL feeds it, the token may also write."""
     methods = ["GET", "POST", *(["PUT", "PATCH", "DELETE"] if writable else [])]
     return f"""package system.authz
 
@@ -117,7 +117,7 @@ def _bundles(hub: Names) -> dict[str, object]:
 
 
 def opal_server(names: Names, hub: Names) -> ServiceSpec:
-    """The OPAL server of the hub: it fetches policies from the backend and offers them to the countries' clients."""
+    """Return the hub's OPAL server: it fetches policies from the backend and offers them to the countries' clients."""
     port = names.port("opal-server")
     backend = f"{hub.url('backend')}/api/opal"
 
@@ -163,7 +163,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
 
 
 def opal_client(names: Names, hub: Names) -> ServiceSpec:
-    """The OPAL client of a spoke, with the secret `opal-token` that the hub has issued."""
+    """Return the OPAL client of a spoke, with the secret `opal-token` that the hub has issued."""
     port = names.port("opal-client")
 
     def files(material: Material) -> dict[str, str]:
@@ -202,7 +202,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
 
 
 def _opal(port: int) -> dict[str, str]:
-    """What server and client share: one worker, TLS by Gunicorn's configuration, and trust in the coalition's CA."""
+    """Return what server and client share: one worker, TLS by Gunicorn's configuration, trust in the coalition's CA."""
     return {
         "UVICORN_PORT": str(port),
         "UVICORN_NUM_WORKERS": "1",

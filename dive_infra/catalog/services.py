@@ -1,4 +1,4 @@
-"""The services of a country: which there are, in the order in which they can start, and what each is."""
+"""The services of a country, in the order in which they can start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ _AMONG_PARTNERS = (backend, frontend)
 
 
 def services(names: Names, hub: Names, partners: Sequence[Names], images: Mapping[str, str]) -> list[ServiceSpec]:
-    """The nine services of a country, each after those that it needs; `images` replaces single image references."""
+    """Return the services of a country, each after those that it needs; `images` replaces single image references."""
     distributor = opal_server if names.country.is_hub else opal_client
     specs = [make(names, hub) for make in (*_ALONE, distributor)]
     specs += [make(names, hub, partners) for make in _AMONG_PARTNERS]

@@ -14,7 +14,7 @@ CA = f"{FILES}/ca.pem"
 
 @dataclass(frozen=True)
 class Material:
-    """What a service's files are made of. `secrets`: those that it names (`dive_infra.config.credentials`)."""
+    """The input of a service's files. `secrets`: those that the service names (`dive_infra.config.credentials`)."""
 
     secrets: Mapping[str, str]
     certificate: str  # PEM chain
@@ -22,15 +22,15 @@ class Material:
     ca: str  # PEM
 
     def tls(self) -> dict[str, str]:
-        """The three files that every TLS server and client here needs."""
+        """Return the three files that every TLS server and client here needs."""
         return {CERTIFICATE: self.certificate, KEY: self.key, CA: self.ca}
 
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """Docker's health check; times in seconds. `test` is run without a shell unless it starts with one.
+    """The health check of a container; times in seconds. `test` runs without a shell unless it starts with one.
 
-    The interval is that of a running service; a starting one is asked more often (`engines.docker.containers`).
+    The interval is that of a running service; a starting one is checked more often (`engines.docker.containers`).
     """
 
     test: tuple[str, ...]
@@ -41,7 +41,7 @@ class HealthCheck:
 
     @property
     def deadline(self) -> int:
-        """Seconds within which a started service is healthy, or it failed."""
+        """Return the seconds within which a started service must become healthy."""
         return self.start_period + self.interval * self.retries
 
 
@@ -49,10 +49,10 @@ class HealthCheck:
 class ServiceSpec:
     """One container of a country.
 
-    `files` makes absolute path -> text below `/etc/dive`; they are written to a volume of their own, owned by `uid`,
-    mode 0400, mounted read-only; they are made of the `secrets` that are named, and of no others. `environment` never
-    holds a secret. `needs` names services of the same country that must be healthy before this one starts. `shared`
-    joins the network between countries.
+    `files` returns absolute path -> text below `/etc/dive`. They are written to a volume of their own, owned by `uid`,
+    mode 0400, mounted read-only, and contain only the `secrets` that are named. `environment` never holds a secret.
+    `needs` names services of the same country that must be healthy before this one starts. `shared` joins the network
+    between countries.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The countries that can be part of the coalition: one table, one parser.
 
-Source of the rows: the country tables of DIVE V3 (name, time zone, locale, port offset). An offset is unique; `naming`
-turns it into ports. Every locale is one that Keycloak ships a translation for or falls back from (`en`).
+The rows come from the country tables of DIVE V3 (name, time zone, locale, port offset). Offsets are unique; `naming`
+turns them into ports. Keycloak ships a translation for every locale, or falls back to `en`.
 """
 
 import re
@@ -29,7 +29,7 @@ class Country:
 
     @property
     def lower(self) -> str:
-        """The code as it stands in names of containers, realms and rows: `fra`."""
+        """Return the code as it is written in names of containers, realms and rows: `fra`."""
         return self.code.lower()
 
     @property
@@ -98,10 +98,10 @@ HUB = COUNTRIES[HUB_CODE]
 
 
 def parse(code: str) -> Country:
-    """The country with exactly this code (`FRA`).
+    """Return the country with exactly this code (`FRA`).
 
-    Raises `UnknownCountry`, naming the nearest known code, for anything that is not three capital ASCII letters of the
-    table: nothing else ever reaches a path, a name or a query.
+    Raises `UnknownCountry`, with the nearest known code, for everything that is not three capital ASCII letters of the
+    table. Nothing else ever reaches a path, a name or a query.
     """
     if re.fullmatch(r"[A-Z]{3}", code) and code in COUNTRIES:
         return COUNTRIES[code]

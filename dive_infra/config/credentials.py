@@ -1,7 +1,7 @@
-"""The secrets of a country: one table says what each is for, how strong it is, and who makes it.
+"""The secrets of a country: one table says what each is for, how strong it is, and who creates it.
 
-A secret is given by `pulumi config set --secret dive:secrets...`, else generated once and kept in the stack's encrypted
-state. How it reaches a container stands in the catalog: as a file wherever the image reads one.
+A secret is given by `pulumi config set --secret dive:secrets...`, or generated once and kept in the stack's encrypted
+state. The catalog says how it reaches a container: as a file wherever the image reads one.
 """
 
 import secrets
@@ -53,12 +53,12 @@ CREDENTIALS = (
 
 
 def own(is_hub: bool) -> list[Credential]:
-    """The credentials that a country's own stack makes."""
+    """Return the credentials that a country's own stack creates."""
     return [c for c in CREDENTIALS if c.owner == "country" or (is_hub and c.owner == "hub")]
 
 
 def issued() -> list[Credential]:
-    """The credentials that the hub makes for a country it approves."""
+    """Return the credentials that the hub creates for a country it approves."""
     return [c for c in CREDENTIALS if c.owner == "issued"]
 
 
@@ -68,6 +68,6 @@ def generate_password(kind: str) -> str:
 
 
 def strong(password: str) -> bool:
-    """Whether a password meets the realm's policy, which an import does not enforce."""
+    """Return True if a password meets the realm's policy, which an import does not enforce."""
     kinds = (str.isupper, str.islower, str.isdigit, lambda c: not c.isalnum())
     return len(password) >= 16 and all(any(map(kind, password)) for kind in kinds)

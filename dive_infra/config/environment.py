@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Variable(NamedTuple):
-    """A row: `purpose` and `readers` are the words of the page, where a row has both."""
+    """A row of the page: `purpose` is its text for what the variable does, `readers` for who reads it."""
 
     name: str
     purpose: str

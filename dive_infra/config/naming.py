@@ -1,7 +1,7 @@
-"""Every name, host, port and URL of a country. Nothing else in the project makes one.
+"""Every name, host, port and URL of a country. No other module composes one.
 
-A service has one port: it listens on it inside its container, it is published on it at 127.0.0.1, and it stands in the
-URL. So one URL serves browsers, containers and checkers, and an issuer is one string everywhere.
+A service has one port: it listens on it inside its container, the engine publishes it on 127.0.0.1, and the URL
+contains it. Therefore one URL serves browsers, containers and checks, and an issuer is one string everywhere.
 """
 
 from collections.abc import Mapping
@@ -37,10 +37,10 @@ _PLACE = {code: place for place, code in enumerate(COUNTRIES)}
 
 
 def default_port(service: str, country: Country, namespace: str = DEFAULT_NAMESPACE) -> int:
-    """The port of a service of a country: unique over all services and countries of a namespace.
+    """Return the port of a country's service, unique over all services and countries of a namespace.
 
-    Two namespaces other than the default one may fall into the same block (1 in 22); PREFLIGHT then finds the ports
-    taken and names `dive:ports`.
+    Two namespaces other than the default one may share a block of ports (1 in 22); PREFLIGHT then finds the ports taken
+    and names `dive:ports`.
     """
     if namespace == DEFAULT_NAMESPACE:
         return _SERVICES[service][1] + country.offset
@@ -77,12 +77,12 @@ class Names:
         return cls(parse(plain["country"]), plain["namespace"], plain.get("domain", ""), ports)
 
     def of(self, country: Country) -> "Names":
-        """The names of a partner in the same coalition."""
+        """Return the names of a partner in the same coalition."""
         return replace(self, country=country)
 
     @property
     def prefix(self) -> str:
-        """`dive-fra`: starts the name of everything of this country on the engine."""
+        """Return `dive-fra`, which starts the name of everything of this country on the engine."""
         return f"{self.namespace}-{self.country.lower}"
 
     @property
@@ -91,7 +91,7 @@ class Names:
 
     @property
     def shared_network(self) -> str:
-        """The network between countries, owned by the hub."""
+        """Return the network between countries, which the hub owns."""
         return f"{self.namespace}-shared"
 
     def container(self, service: str) -> str:
@@ -108,11 +108,11 @@ class Names:
 
     @property
     def zone(self) -> str:
-        """The DNS name under which all hosts of the country are: `fra.dive.localhost`."""
+        """Return the DNS zone of all hosts of the country: `fra.dive.localhost`."""
         return f"{self.country.lower}.{self.domain or f'{self.namespace}.localhost'}"
 
     def host(self, service: str) -> str:
-        """`idp.fra.dive.localhost`: in browsers, on the engine's networks and in certificates."""
+        """Return the host name in browsers, on the engine's networks and in certificates: `idp.fra.dive.localhost`."""
         return f"{_SERVICES[service][0]}.{self.zone}"
 
     def port(self, service: str) -> int:
@@ -128,12 +128,12 @@ class Names:
 
     @property
     def client(self) -> str:
-        """The portal's client in the own realm, and the client that this country's broker uses at a partner."""
+        """Return the portal's client in the own realm, which is also this country's broker client at a partner."""
         return self.realm
 
     @property
     def idp_alias(self) -> str:
-        """This country as an identity provider in a partner's realm: `fra-idp`."""
+        """Return this country's alias as an identity provider in a partner's realm: `fra-idp`."""
         return f"{self.country.lower}-idp"
 
     @property
@@ -153,7 +153,7 @@ class Names:
         return labels.get(NAMESPACE_LABEL) == self.namespace and labels.get(COUNTRY_LABEL) == self.country.code
 
     def labels(self, service: str, service_class: str) -> dict[str, str]:
-        """What every object on the engine carries, so that it can be told whose it is."""
+        """Return the labels of every object on the engine, which say who owns it."""
         return {
             NAMESPACE_LABEL: self.namespace,
             COUNTRY_LABEL: self.country.code,

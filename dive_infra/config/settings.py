@@ -1,11 +1,12 @@
-"""The settings of one country: what a stack file may say, checked before anything is touched.
+"""The settings of one country: what a stack file may contain, checked before anything is touched.
 
-A stack's configuration (`dive:<key>`) is read here and nowhere else, by the Pulumi program and by `./dive` alike.
-Everything else about a country follows from its code (`naming`, `catalog`).
+The Pulumi program and `./dive` both read a stack's configuration (`dive:<key>`) here, and nowhere else. Everything
+else about a country follows from its code (`naming`, `catalog`).
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -21,13 +22,13 @@ from dive_infra.results.errors import DiveError
 
 PROJECT = "dive"
 
-# What every file, URL and header can hold as it is: printable ASCII without space, quotes and backslash.
+# What every file, URL and header accepts unescaped: printable ASCII without space, quotes and backslash.
 _ACCEPTED = re.compile(r"[!#-&(-\[\]-~]*")
 _WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
 
 
 class SettingsError(DiveError, ValueError):
-    """A setting is wrong; the message names every wrong key with its value and what was expected."""
+    """A setting is wrong; the message lists every wrong key with its value and what was expected."""
 
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
@@ -40,13 +41,13 @@ class _Section(BaseModel):
 
 
 class VerificationSettings(_Section):
-    """`maxAge`: seconds after which VERIFICATION is proven anew, although it is still valid."""
+    """`maxAge`: seconds after which VERIFICATION is proven again although it is still valid."""
 
     max_age: Annotated[int, Field(ge=0)] = 300
 
 
 class Settings(_Section):
-    """The typed configuration of a stack; field names stand there in camel case."""
+    """The typed configuration of a stack; its keys there are these field names in camel case."""
 
     country: str
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
@@ -71,8 +72,8 @@ class Settings(_Section):
             raise ValueError(f"hub: {HUB_CODE} is the hub and can't be deployed as a spoke; expected no such key")
         if self.spokes and self.country != HUB_CODE:
             raise ValueError(f"spokes: only the hub ({HUB_CODE}) approves countries, this is {self.country}")
-        if len(set(self.spokes)) != len(self.spokes):
-            raise ValueError(f"spokes: a country stands there twice: {', '.join(self.spokes)}")
+        if repeated := sorted(code for code, times in Counter(self.spokes).items() if times > 1):
+            raise ValueError(f"spokes: listed more than once: {', '.join(repeated)}")
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
         for code, ports in self.partner_ports.items():
@@ -109,7 +110,7 @@ class Settings(_Section):
 
     @property
     def partners(self) -> list[Names]:
-        """The countries this one is linked to: at the hub every approved one, at a spoke the hub."""
+        """Return the countries this one is linked to: at the hub every approved one, at a spoke the hub."""
         return [self.names.of(parse(c)) for c in self.spokes] if self.is_hub else [self.hub_names]
 
 
@@ -127,10 +128,10 @@ def _nearest(name: str, known: list[str]) -> str:
 
 
 def flaw_of(credential: Credential, value: str) -> str | None:
-    """Why a given secret is refused and what is expected, without the value."""
+    """Return why a given secret is refused and what is expected, without the value; None if it is accepted."""
     if credential.kind == "rsa":
         is_one = pki.is_rsa_key(value)
-        return None if is_one else "is not one, expected a private RSA key of 2048 bits or more (PEM, no passphrase)"
+        return None if is_one else "is not an RSA private key; expected 2048 bits or more (PEM, no passphrase)"
     if not _ACCEPTED.fullmatch(value):
         return "has a character that is not accepted, expected printable ASCII without space, quotes and backslash"
     if len(value) < credential.minimum:
@@ -143,13 +144,13 @@ def flaw_of(credential: Credential, value: str) -> str | None:
 
 
 def load(stack: str, configuration: Mapping[str, Any]) -> Settings:
-    """The settings of `stack` from its configuration: `{"dive:<key>": value}`, values plain or JSON text.
+    """Return the settings of `stack` from its configuration: `{"dive:<key>": value}`, values plain or JSON text.
 
-    `dive:country` may be left out when the stack is called by its country (`fra`). Keys of other namespaces are left to
-    their providers. Raises `SettingsError` with one line per wrong key.
+    `dive:country` may be omitted if the stack is named after its country (`fra`). Keys of other namespaces belong to
+    their providers. Raises `SettingsError` with one line for each wrong key.
     """
     prefix = f"{PROJECT}:"
-    # An empty text is the project file's way to say that a key is not set.
+    # The project file sets an empty text for a key that is not set.
     found = {k.removeprefix(prefix): _plain(v) for k, v in configuration.items() if k.startswith(prefix) and v != ""}
     found.setdefault("country", stack.upper())
     try:
@@ -159,7 +160,7 @@ def load(stack: str, configuration: Mapping[str, Any]) -> Settings:
         raise SettingsError(
             f"stack {stack}: {len(lines)} wrong setting(s)\n  "
             + "\n  ".join(lines)
-            + f"\nmend Pulumi.{stack}.yaml, or: "
+            + f"\nfix Pulumi.{stack}.yaml, or: "
             f"pulumi config set {prefix}<key> <value> -s {stack}"
         ) from None
 

@@ -1,4 +1,4 @@
-"""How long to wait for what, in seconds. A wait that one module alone knows stays there."""
+"""How long to wait for what, in seconds. A wait that only one module knows stays in that module."""
 
 # The engine of the containers.
 ENGINE_ANSWER = 5  # does an engine answer at all?

@@ -1,4 +1,4 @@
-"""The coalition's certificates: a root at the hub, for each country an issuer limited to its names, and a leaf."""
+"""The coalition's certificates: a root at the hub, an issuer for each country limited to its names, and leaves."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_SKEW = timedelta(minutes=5)  # hosts of one coalition may disagree a little about the time
+_SKEW = timedelta(minutes=5)  # clocks of the coalition's hosts may differ a little
 
 
 @dataclass(frozen=True)
@@ -25,26 +25,26 @@ class Issued:
 
 @dataclass(frozen=True)
 class Issuer:
-    """Who signs: `chain` and `key` as in `Issued`. A root signs itself and has none."""
+    """The signer: `chain` and `key` as in `Issued`. A root signs itself and has no issuer."""
 
     chain: str
     key: str
 
 
 def rsa_key(bits: int = 2048) -> str:
-    """A new RSA private key, PEM (PKCS #8)."""
+    """Return a new RSA private key, PEM (PKCS #8)."""
     return _pem(rsa.generate_private_key(public_exponent=65537, key_size=bits))
 
 
 def public_key(private: str) -> str:
-    """The public half of a private key, both PEM."""
+    """Return the public half of a private key, both PEM."""
     key = serialization.load_pem_private_key(private.encode(), None)
     found = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     return found.decode()
 
 
 def is_rsa_key(private: str, bits: int = 2048) -> bool:
-    """Whether this is an RSA private key (PEM, without a passphrase) of at least so many bits."""
+    """Return True for an RSA private key (PEM, without a passphrase) of at least `bits` bits."""
     try:
         key = serialization.load_pem_private_key(private.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -55,7 +55,7 @@ def is_rsa_key(private: str, bits: int = 2048) -> bool:
 def issue(
     name: str, days: int, issuer: Issuer | None = None, names: Sequence[str] = (), authority: bool = False
 ) -> Issued:
-    """Makes a certificate for `name`, valid for `days`.
+    """Create a certificate for `name`, valid for `days`.
 
     A leaf is valid for `names` (DNS names and IP addresses), as server and as client. An authority below the root may
     sign for `names` and what is below them, and for nothing else (RFC 5280 name constraints).
@@ -100,12 +100,12 @@ def issue(
 
 
 def leaf(chain: str) -> x509.Certificate:
-    """The first certificate of a PEM chain; raises ValueError when there is none."""
+    """Return the first certificate of a PEM chain; raises ValueError without one."""
     return x509.load_pem_x509_certificate(chain.encode())
 
 
 def covered(chain: str) -> set[str]:
-    """The DNS names and IP addresses that the first certificate of the chain is valid for."""
+    """Return the DNS names and IP addresses that the first certificate of the chain is valid for."""
     try:
         names = leaf(chain).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -114,7 +114,7 @@ def covered(chain: str) -> set[str]:
 
 
 def days_left(chain: str) -> float:
-    """Days until the first certificate of the chain ends, negative when it has."""
+    """Return the days until the first certificate of the chain ends; negative if it has ended."""
     return (leaf(chain).not_valid_after_utc - datetime.now(UTC)) / timedelta(days=1)
 
 

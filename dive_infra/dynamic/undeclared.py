@@ -16,7 +16,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
-from dive_infra.identity.undeclared import Loose, loose
+from dive_infra.identity.undeclared import UndeclaredObject, undeclared_objects
 
 
 class UndeclaredProvider(Provider):
@@ -27,7 +27,7 @@ class UndeclaredProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
-                found.mend()
+                found.repair()
                 tell(f"{found.what}: was not as declared, repaired")
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
@@ -60,8 +60,8 @@ class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
         super().__init__(UndeclaredProvider(), name, inputs, opts)
 
 
-def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[Loose]:
+def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[UndeclaredObject]:
     names = Names.of_plain(inputs)
-    found = loose(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
+    found = undeclared_objects(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
     removed = removals()
     return [f for f in found if not f.name or f.name in removed]

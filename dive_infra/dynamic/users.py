@@ -44,7 +44,7 @@ class TestUsersProvider(Provider):
                 Remedy.run("pulumi config set --secret --path dive:secrets.test-users"),
             )
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
-            for line in users.mend(admin, names, inputs["password"], reset):
+            for line in users.repair(admin, names, inputs["password"], reset):
                 tell(line)
         wanted = users.wanted(names)
         return {"usernames": [u.username for u in wanted], "ids": {u.username: u.id for u in wanted}}

@@ -1,4 +1,4 @@
-"""What is declared of a container: plain data that travels, and that a live one is compared with."""
+"""The declaration of a container: plain data that travels in states, and that a live container is compared with."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -14,10 +14,10 @@ _MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Declared:
-    """A container as it must be. `image` by id, `entrypoint` and `command` as in the image where empty.
+    """The declaration of a container. `image` is its id; empty `entrypoint` and `command` mean the image's own.
 
-    `environment` is laid over the image's. `memory` in bytes, swap included. `mounts`: destination -> volume, followed
-    by `:ro` where it may only be read. `networks`: network -> the container's names in it.
+    `environment` is laid over the image's. `memory` is in bytes and includes swap. `mounts`: destination -> volume,
+    with `:ro` appended if read-only. `networks`: network -> the container's names in it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Declared:
 
     @property
     def stack(self) -> str:
-        """The mark of the stack that it is of."""
+        """Return the mark of the stack that owns the container."""
         return self.labels["dive.stack"]
 
     def plain(self) -> dict[str, Any]:
@@ -54,15 +54,15 @@ _ADAPTER = TypeAdapter(Declared)
 
 
 def load(plain: Mapping[str, Any]) -> Declared:
-    """The declaration from plain data, whose numbers may have become floats on the way."""
+    """Return the declaration from plain data, whose numbers may have become floats."""
     return _ADAPTER.validate_python(dict(plain))
 
 
 def declare(spec: ServiceSpec, names: Names) -> Declared:
-    """All that is known of a service's container before its image, its files and its stack are."""
+    """Return what is known about a service's container before its image, its files and its stack are."""
     container, port, host = names.container(spec.name), names.port(spec.name), names.host(spec.name)
     networks: dict[str, tuple[str, ...]] = {names.network: (host, spec.name)}
-    if spec.shared:  # on the network between countries a bare service name would mean several containers
+    if spec.shared:  # without bare service names: between countries one would mean several containers
         networks[names.shared_network] = (host,)
     return Declared(
         container,
@@ -84,7 +84,7 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
 
 
 def complete(shape: Declared, image: str, files: str, stack: str) -> Declared:
-    """The whole declaration: `files` is the volume of the service's files."""
+    """Return the whole declaration; `files` is the volume of the service's files."""
     return replace(
         shape,
         image=image,

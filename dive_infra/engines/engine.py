@@ -1,7 +1,7 @@
 """What the project needs from an engine that runs services: the interface, and the data that crosses it.
 
 A country's objects on an engine are containers, networks and volumes; a second engine maps its own objects to these
-kinds. What a service is says the catalog; `declaration.Declared` is what an engine must run.
+kinds. The catalog says what a service is; `declaration.Declared` is what an engine must run.
 """
 
 from abc import ABC, abstractmethod
@@ -24,7 +24,7 @@ class EngineError(DiveError):
 
 
 class EngineRefused(EngineError):
-    """The engine answered that it will not do it; `cause` is its reason."""
+    """The engine answered and refused; `cause` is its reason."""
 
 
 class ContainerFailed(DiveError):
@@ -142,7 +142,7 @@ class Engine(ABC):
 
     @abstractmethod
     def versions(self) -> Mapping[str, str]:
-        """Return what a support archive says about the engine."""
+        """Return the engine's versions, for a support archive."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -182,7 +182,7 @@ class Engine(ABC):
     def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
         """Return how the files in `volume` differ from `contents`, or None.
 
-        They are read through the container that mounts them; without it, nothing can be said.
+        They are read through the container that mounts them; without that container the answer is None.
         """
 
     @abstractmethod
@@ -266,6 +266,6 @@ class Engine(ABC):
 
 
 def ours_by_use(engine: Engine, network: NetworkState, stack: str) -> bool:
-    """Return True if only containers of `stack` use a network without an owner: recreated by hand in place of ours."""
+    """Return True for a network without an owner that only containers of `stack` use: ours, recreated by hand."""
     users = [user.stack for user in engine.network_users(network.id)]
     return not network.stack and bool(users) and set(users) == {stack}

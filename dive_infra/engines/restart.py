@@ -1,7 +1,7 @@
-"""Restarting services in the order in which they need each other, each healthy before those that need it begin.
+"""Restart services in the order of their needs: each is healthy before those that need it are restarted.
 
-A restart is one request to the engine: whatever becomes of us, the container comes back. Its data stays in its volume,
-and it has its grace to end in good order.
+A restart is one request to the engine, so the container comes back even if this process ends. Its data stays in its
+volume, and it gets its grace period to end in good order.
 """
 
 import time
@@ -15,12 +15,12 @@ from dive_infra.config.naming import Names
 from dive_infra.engines.engine import ContainerFailed, Engine, EngineRefused
 
 _POLL = 0.5  # seconds between two observations
-_SETTLE = 60.0  # seconds in which those who need a restarted service find back to it
+_SETTLE = 60.0  # seconds in which services reconnect to a restarted one
 
 
 @dataclass(frozen=True)
 class Restarted:
-    """What became of a service; `problem` is empty when it is healthy, `begun` is whether it was restarted."""
+    """The outcome for a service; `problem` is empty if it is healthy, `begun` is True if it was restarted."""
 
     service: str
     seconds: float
@@ -30,9 +30,9 @@ class Restarted:
 
 @dataclass(frozen=True)
 class Restart:
-    """The services `chosen` of a country, whose containers must carry the mark `stack`.
+    """Restarts the services `chosen` of a country, whose containers must carry the mark `stack`.
 
-    `specs` are all its services; `around` makes what holds while a service is restarted; `tell` is told of each.
+    `specs` are all its services; `around` returns a context for the restart of one service; `tell` gets each outcome.
     """
 
     engine: Engine
@@ -44,7 +44,7 @@ class Restart:
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
     def run(self) -> list[Restarted]:
-        """Restarts them, and waits for those who need them; what `around` raises ends it."""
+        """Restart them, and wait for the services that need them. An error of `around` ends it."""
         needs = all_needs(self.specs)
         with ThreadPoolExecutor(max_workers=len(self.specs)) as side_by_side:
             ends: dict[str, Future[Restarted]] = {}
@@ -81,11 +81,11 @@ class Restart:
         return self._told(spec, started)
 
     def _user(self, spec: ServiceSpec) -> Restarted | None:
-        """Waits until a service that was not restarted, and needs one that was, passes its own health check again."""
+        """Wait until a service that needs a restarted one, itself not restarted, passes its health check again."""
         started, name = time.monotonic(), self.names.container(spec.name)
         now = self.engine.observe(name)
         if not now.running or now.paused:
-            return None  # it was not running before either
+            return None  # it was not running before the restart
         while not self.engine.passes(name):
             if time.monotonic() - started > _SETTLE:
                 return self._told(spec, started, f"not healthy within {_SETTLE:.0f} s of the restart", begun=False)
@@ -99,7 +99,7 @@ class Restart:
 
 
 def all_needs(specs: Sequence[ServiceSpec]) -> Mapping[str, set[str]]:
-    """service -> all that it needs, directly or through another; `specs` in the order of their start."""
+    """Return service -> everything it needs, directly or not; `specs` in their start order."""
     found: dict[str, set[str]] = {}
     for spec in specs:
         found[spec.name] = set(spec.needs).union(*(found[need] for need in spec.needs))

@@ -1,7 +1,7 @@
-"""A person's way through the sign-in pages, as a browser would take it, without one, over verified TLS.
+"""The steps of a person through the sign-in pages, as a browser takes them, without a browser, over verified TLS.
 
-It follows redirects and fills the login form of the person's country once. Nothing is repeated: it arrives, or
-`LoginFailed` says at which step and host it stopped, what the page said, and whether time may mend it.
+It follows redirects and fills in the login form of the person's country once. It never retries: it arrives, or
+`LoginFailed` says at which step and host it stopped, what the page said, and whether a later attempt may succeed.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from dive_infra.results.errors import DiveError
 
 _HOPS = 20
-# Where the pages of Keycloak and of the portal say what is wrong.
+# The elements in which the pages of Keycloak and of the portal show an error.
 _COMPLAINTS = ", ".join(
     (
         "#kc-error-message .instruction",
@@ -30,7 +30,7 @@ _COMPLAINTS = ", ".join(
 class LoginFailed(DiveError):
     """`step` of the login, the `host` that answered, what was `expected` and what was `found`.
 
-    `away`: a host did not answer or could not serve, which time may mend; else the login was refused.
+    `away`: a host did not answer or could not serve, so a later attempt may succeed; otherwise the login was refused.
     """
 
     def __init__(self, step: str, host: str, expected: str, found: str, away: bool = False) -> None:
@@ -53,7 +53,10 @@ class Browser:
         self._asked = False
 
     def walk(self, url: httpx.URL, arrived: Callable[[httpx.URL], bool]) -> httpx.URL:
-        """Goes on from `url` until a redirect leads to an address that has `arrived`: returns it, not asked for."""
+        """Continue from `url` until a redirect leads to an address that has `arrived`.
+
+        Return it without a request to it.
+        """
         form: dict[str, str] | None = None
         for _ in range(_HOPS):
             self._visited(url)
@@ -76,7 +79,7 @@ class Browser:
             raise LoginFailed(step, url.host, "an answer", found, away=True) from None
 
     def json(self, step: str, method: str, url: str, **how: Any) -> Any:
-        """The JSON that the address answers with 200."""
+        """Return the JSON that the address answers with status 200."""
         answer = self.send(step, method, httpx.URL(url), **how)
         if answer.status_code != 200:
             found = f"{answer.status_code} {answer.text[:200]}"
@@ -92,7 +95,7 @@ class Browser:
             self.hosts.append(url.host)
 
     def _form(self, answer: httpx.Response, url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
-        """Where the login form of this page goes, and with what."""
+        """Return the address of the login form of this page, and its fields."""
         page = LexborHTMLParser(answer.text)
         complaints = dict.fromkeys(node.text(strip=True) for node in page.css(_COMPLAINTS))
         words = "; ".join(filter(None, complaints))

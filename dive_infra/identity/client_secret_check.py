@@ -1,4 +1,4 @@
-"""Whether a realm accepts the secret of a client: told by using it, as what it shows of a secret proves nothing."""
+"""Check that a realm accepts the secret of a client by using it: what Keycloak shows of a secret proves nothing."""
 
 import httpx
 
@@ -13,9 +13,9 @@ _REFUSED = ("invalid_client", "unauthorized_client")
 
 
 def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, timeout: float = 5.0) -> str:
-    """The realm's words when it refuses the secret, else empty; an `account` logs in, another client only asks.
+    """Return the realm's words if it refuses the secret, else empty; an `account` logs in, another client only asks.
 
-    Raises `OutOfReach` when nobody answered, or with neither.
+    Raises `KeycloakUnreachable` without an answer, or with an answer that says neither.
     """
     url = f"{names.issuer}/protocol/openid-connect/token"
     form = {**(_LOGIN if account else _NO_GRANT), "client_id": client_id, "client_secret": secret}

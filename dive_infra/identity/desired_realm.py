@@ -1,4 +1,4 @@
-"""What a country's realm must hold beside what Keycloak puts there: by kind and name, with the mappers inside."""
+"""What a country's realm must hold beside Keycloak's own objects: by kind and name, with the mappers inside."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ _ACCOUNT = {"serviceAccountsEnabled": True, "standardFlowEnabled": False}
 
 
 def clients(names: Names, partners: Sequence[Names]) -> Wanted:
-    """The portal, the backend, the broker of each partner, and at the hub the accounts that manage links."""
+    """Return the portal, the backend, the broker of each partner, and at the hub the accounts that manage links."""
     scopes = {"defaultClientScopes": realm_data.DEFAULT_SCOPES}
     portal = {**realm_data.portal_client(names), "protocolMappers": mappers(realm_data.PORTAL_MAPPERS)}
     wanted: Wanted = {
@@ -45,7 +45,7 @@ def providers(names: Names, partners: Sequence[Names]) -> Wanted:
 
 
 def provider(at: Names, of: Names) -> dict[str, Any]:
-    """The identity provider of `of` in at's realm, with its mappers."""
+    """Return the identity provider of `of` in at's realm, with its mappers."""
     return {**link_data.identity_provider(at, of), "mappers": mappers(link_data.identity_provider_mappers(of))}
 
 
@@ -54,7 +54,7 @@ def scopes() -> Wanted:
 
 
 def roles(names: Names) -> tuple[Wanted, frozenset[str]]:
-    """Ours, and those that Keycloak makes."""
+    """Return our roles and Keycloak's own."""
     return {role: {} for role in realm_data.ROLES}, KEYCLOAKS_ROLES | {f"default-roles-{names.realm}"}
 
 
@@ -71,13 +71,13 @@ def by(objects: Any, key: str) -> dict[str, Any]:
 
 
 def mapped(live: Mapping[str, Any]) -> dict[str, Any]:
-    """A live client or scope with its mappers by name, as in the tables."""
+    """Return a live client or scope with its mappers by name, as in the tables."""
     found = live.get("protocolMappers") or []
     return {**live, "protocolMappers": {m["name"]: {"kind": m["protocolMapper"], **m["config"]} for m in found}}
 
 
 def brokered(live: Mapping[str, Any], held: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """A live identity provider with the mappers that it holds by name, without its masked secret."""
+    """Return a live identity provider with its mappers by name, without its masked secret."""
     config = {k: v for k, v in live["config"].items() if k != "clientSecret"}
     return {**live, "config": config, "mappers": {m["name"]: _flat(m) for m in held}}
 

@@ -1,7 +1,7 @@
-"""People of a partner as they are known here: accounts that a login through the link has made, under its alias.
+"""A partner's users in this realm: accounts that a login through the link has created, under its alias.
 
-Everything in them is written anew at each login, so they may go at any time. They must go with their link: Keycloak
-forgets who belongs to a link that is removed, and then refuses these people as strangers with a name that is taken.
+Each login writes everything in them again, so they may be deleted at any time. They must be deleted with their link:
+Keycloak forgets who belongs to a removed link, and then refuses these users as strangers whose name is taken.
 """
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
@@ -11,21 +11,21 @@ _PAGE = 500
 
 
 def known(admin: KeycloakAdmin, realm: str, alias: str) -> dict[str, str]:
-    """user name -> id of every account that the link `alias` has made."""
+    """Return user name -> id of every account that the link `alias` has created."""
     return {str(u["username"]): str(u["id"]) for u in _pages(admin, realm, search=f"{alias}.*") if _of(u, alias)}
 
 
 def stranded(admin: KeycloakAdmin, realm: str, alias: str) -> dict[str, str]:
-    """Those of them that Keycloak no longer ties to the link."""
+    """Return those of them that Keycloak no longer ties to the link."""
     tied = {str(u["username"]) for u in _pages(admin, realm, idpAlias=alias)}
     return {name: id_ for name, id_ in known(admin, realm, alias).items() if name not in tied}
 
 
 def forget(admin: KeycloakAdmin, realm: str, accounts: dict[str, str]) -> None:
-    """Removes the accounts; one that is gone already is no error.
+    """Delete the accounts; a missing one is no error.
 
-    Keycloak remembers who came through a link, and does not forget it with an account that has lost the link before:
-    its owner would be made anew at the next login, and refused at every one after that.
+    Keycloak remembers who came through a link, even after an account that had lost its link is deleted: the next login
+    would create its owner again, and every later login would be refused.
     """
     for user in accounts.values():
         try:

@@ -1,6 +1,6 @@
 """HTTPS to a country's public names from a machine whose resolver may not know them.
 
-`*.localhost` is loopback by definition (RFC 6761), but not every resolver says so. The name stays in the URL, in the
+`*.localhost` is loopback by definition (RFC 6761), but not every resolver agrees. The name stays in the URL, in the
 Host header and in the check of the certificate; only the connection goes to 127.0.0.1.
 """
 
@@ -28,6 +28,6 @@ class _Loopback(httpx.HTTPTransport):
 
 
 def client(ca: str, timeout: float = 10.0) -> httpx.Client:
-    """A client that trusts `ca` (PEM) alone, follows no redirect and waits `timeout` seconds for each step."""
+    """Return a client that trusts only `ca` (PEM), follows no redirect and waits `timeout` seconds for each step."""
     trust = ssl.create_default_context(cadata=ca)
     return httpx.Client(transport=_Loopback(verify=trust), timeout=timeout, follow_redirects=False)

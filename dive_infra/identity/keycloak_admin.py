@@ -1,8 +1,8 @@
-"""Keycloak's admin REST API as a service account sees it: small, typed in its errors, no state but a token.
+"""Keycloak's admin REST API for a service account: small, with typed errors, no state except a token.
 
-The answers that must not be confused are exceptions of their own: `NotThere` (the object is missing), `NoRight` (the
-account may not see or do it), `OutOfReach` (nobody answered, or the server is not itself). `Refused` is the rest: the
-server understood and said no, with its own words.
+Answers that must not be confused are exceptions of their own: `NotFound` (the object is missing), `Forbidden` (the
+account may not see or do it), `KeycloakUnreachable` (no answer, or the server is broken). `RequestRefused` is the rest:
+the server understood and refused, in its own words.
 """
 
 import time
@@ -33,7 +33,7 @@ class Forbidden(KeycloakError):
 
 
 class KeycloakUnreachable(KeycloakError):
-    """No TCP, no TLS, no answer in time, or an answer of the 5xx kind."""
+    """No TCP, no TLS, no answer in time, or a status of 500 and above."""
 
 
 class RequestRefused(KeycloakError):
@@ -42,7 +42,7 @@ class RequestRefused(KeycloakError):
 
 @dataclass(frozen=True)
 class KeycloakAccess:
-    """Where to log in and as whom. `ca` is PEM; `realm` is where the service account lives."""
+    """The address and the login. `ca` is PEM; `realm` is the service account's realm."""
 
     url: str
     ca: str = field(repr=False)
@@ -67,16 +67,16 @@ class KeycloakAdmin:
         self._http.close()
 
     def get(self, path: str, **params: str | int | bool) -> Any:
-        """The JSON at `/admin{path}`."""
+        """Return the JSON at `/admin{path}`."""
         return self._send("GET", path, params=params).json()
 
-    def look(self, path: str, **params: str | int | bool) -> Any:
-        """As `get`, and shared with the other looks of a run (`shared`): no two realms of a coalition have one name."""
+    def get_cached(self, path: str, **params: str | int | bool) -> Any:
+        """Return as `get`, cached for the run (`probe_cache`): no two realms of a coalition share a name."""
         key = (self.access.client_id, path, *sorted(params.items()))
         return PROBES.get(key, lambda: self.get(path, **params))
 
     def post(self, path: str, body: object) -> str:
-        """The id of what was created, from the Location header ("" when there is none)."""
+        """Return the id of the created object, from the Location header (empty without one)."""
         location: str = self._write("POST", path, body).headers.get("location", "")
         return location.rsplit("/", 1)[-1]
 
@@ -133,7 +133,7 @@ class KeycloakAdmin:
 
 
 def _words(response: httpx.Response) -> str:
-    """Keycloak's own words in an error answer."""
+    """Return Keycloak's own words in an error answer."""
     try:
         body = response.json()
     except ValueError:

@@ -1,31 +1,31 @@
 """The federation link between two countries, as tables of Keycloak's own representations.
 
-A link is symmetrical. `at` is the country whose realm holds the object, `of` the partner:
-the identity provider `<of>-idp` in at's realm logs people of `of` in; the client `dive-v3-broker-<of>` in at's realm is
-what of's broker uses here. The broker proves who it is with its realm's own key (private_key_jwt), which the other side
-reads from its JWKS address: the two share no secret.
+A link is symmetrical. `at` is the country whose realm holds the object, `of` the partner. The identity provider
+`<of>-idp` in at's realm logs users of `of` in. The client `dive-v3-broker-<of>` in at's realm is the one that of's
+broker uses here. The broker authenticates with its realm's own key (private_key_jwt), which the other side reads from
+its JWKS address: the two share no secret.
 """
 
 from dive_infra.config.naming import Names
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, SHORT, Json, Mapper
 
-# The provider demands one, `private_key_jwt` uses none.
+# The provider requires one, `private_key_jwt` uses none.
 NO_SECRET = "unused"  # noqa: S105
 SCOPES = "openid profile email uniqueID clearance countryOfAffiliation acpCOI affiliation"
 
 
 def certificates(names: Names) -> str:
-    """Where a realm publishes its keys (JWKS)."""
+    """Return the address where a realm publishes its keys (JWKS)."""
     return f"{names.issuer}/protocol/openid-connect/certs"
 
 
 def _endpoint(at: Names, of: Names) -> str:
-    """Where at's broker receives people coming back from `of`."""
+    """Return the address to which users return from `of` to at's broker."""
     return f"{at.issuer}/broker/{of.idp_alias}/endpoint"
 
 
 def identity_provider(at: Names, of: Names) -> Json:
-    """`<of>-idp` in at's realm. A token that claims another country than `of` is refused by the claim filter."""
+    """Return `<of>-idp` in at's realm. Its claim filter refuses a token that claims another country than `of`."""
     endpoints = f"{of.issuer}/protocol/openid-connect"
     return {
         "alias": of.idp_alias,
@@ -70,7 +70,7 @@ def _import(claim: str, attribute: str = "") -> Mapper:
 
 
 def identity_provider_mappers(of: Names) -> tuple[Mapper, ...]:
-    """What a login through `<of>-idp` writes on the local account, each time. The country is the link's word."""
+    """Return what each login through `<of>-idp` writes on the local account. The link itself determines the country."""
     country = {"attribute": "countryOfAffiliation", "attribute.value": of.country.code, "syncMode": "FORCE"}
     username = {"template": "${ALIAS}.${CLAIM.preferred_username}", "target": "LOCAL", "syncMode": "FORCE"}
     return (
@@ -87,7 +87,7 @@ def identity_provider_mappers(of: Names) -> tuple[Mapper, ...]:
 
 
 def broker_client(at: Names, of: Names) -> Json:
-    """`dive-v3-broker-<of>` in at's realm: of's broker, which comes back to of's identity provider entry for `at`."""
+    """Return `dive-v3-broker-<of>` in at's realm: of's broker, which returns to of's provider entry for `at`."""
     endpoint = _endpoint(of, at)
     return {
         "clientId": of.client,

@@ -1,8 +1,8 @@
-"""Which objects of the hub's realm a country may write: exactly its side of its link, as tabled.
+"""Which objects of the hub's realm a country may write: exactly its side of its link, as in the table.
 
-Keycloak grants the management of identity providers for a whole realm only, and whoever has it can make himself the
-realm's administrator (by a mapper that hands out the role). So a country gets an account without any role, and the
-hub's backend carries out for it what this policy lists, and nothing else.
+Keycloak grants the management of identity providers only for a whole realm, and whoever has it can become the realm's
+administrator (by a mapper that assigns the role). Therefore a country gets an account without any role, and the hub's
+backend does for it what this policy lists, and nothing else.
 """
 
 import json
@@ -21,12 +21,16 @@ VERSION = "26.7.4"  # the admin API that the provider is to speak; Keycloak tell
 
 
 def link_account(spoke: Names) -> str:
-    """The country's service account in the hub's realm; it has no role."""
+    """Return the country's service account in the hub's realm; it has no role."""
     return f"dive-link-{spoke.country.lower}"
 
 
 def policy(hub: Names, spokes: Sequence[Names]) -> str:
-    """JSON for the hub's backend: where its Keycloak is, and for each country's account the objects of its link."""
+    """
+
+    Eturn JSON for the hub's backend: the address of its Keycloak, and for each country's account the objects of its
+    link.
+    """
     countries = {link_account(spoke): _objects(hub, spoke) for spoke in spokes}
     return json.dumps(
         {

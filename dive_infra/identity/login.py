@@ -1,7 +1,7 @@
-"""A person's login at a country's portal, at home or through a partner: by the portal's own pages, as anybody does it.
+"""A person's login at a country's portal, at home or through a partner, by the portal's own pages.
 
-The portal verifies the tokens and keeps them; what is known here is what its session tells (`/session`) and opens
-(`/documents/<id>`). So a login at a partner needs nothing of the partner's but what the person has: a password.
+The portal verifies the tokens and keeps them; a check knows only what its session returns (`/session`) and opens
+(`/documents/<id>`). Therefore a login at a partner needs from the partner only what the person has: a password.
 """
 
 import time
@@ -32,7 +32,7 @@ class PortalSession:
     http: httpx.Client = field(repr=False)
 
     def document(self, identifier: str) -> httpx.Response:
-        """The portal's answer: 200 with `content`, 403 with `reason` and `check`; raises httpx's HTTPError."""
+        """Return the portal's answer: 200 with `content`, 403 with `reason` and `check`; raises httpx's HTTPError."""
         return self.http.get(f"{self.portal}/documents/{identifier}", headers=_JSON)
 
 
@@ -40,7 +40,7 @@ class PortalSession:
 def login(
     portal: Names, via: Names, username: str, password: str, ca: str, timeout: float = 30.0
 ) -> Iterator[PortalSession]:
-    """Logs in at portal's portal; `via` is the person's country, `portal` itself or a partner.
+    """Log in at portal's portal; `via` is the person's country, `portal` itself or a partner.
 
     `timeout` (seconds) bounds each request. Raises `LoginFailed`.
     """

@@ -9,16 +9,16 @@ ISSUER = "dive-hub"
 
 
 def data_topic(country: str) -> str:
-    """OPAL's topic for data of one country alone: `policy_data/fra`."""
+    """Return OPAL's topic for data of one country alone: `policy_data/fra`."""
     return f"policy_data/{country.lower()}"
 
 
 def mint_opal_token(private_key_pem: str, country: str) -> str:
-    """A JWT for the OPAL client of `country` (code), signed with the hub's `opal-key`.
+    """Return a JWT for the OPAL client of `country` (code), signed with the hub's `opal-key`.
 
-    Equal input gives an equal token; it does not expire, a new `opal-key` ends all. OPAL lets a client publish to what
-    it may subscribe to: so that is the announcement of new policies, which everybody then takes from the hub, and a
-    topic of its own.
+    Equal input gives an equal token. It does not expire; a new `opal-key` revokes all. OPAL lets a client publish to
+    the topics it may subscribe to. Therefore these are only the announcement of new policies, which every client then
+    fetches from the hub, and a topic of its own.
     """
     claims = {
         "iss": ISSUER,

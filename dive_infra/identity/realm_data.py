@@ -1,6 +1,6 @@
 """What a country's realm holds, as tables of Keycloak's own representations (keys as in its REST API).
 
-The realm component declares these tables, `inspect` compares the live realm with the same ones. Durations are seconds.
+The realm component declares these tables, and `realm_diff` compares the live realm with them. Durations are seconds.
 """
 
 import json
@@ -30,7 +30,7 @@ _TRANSLATED = frozenset(
 
 
 def default_locale(names: Names) -> str:
-    """The country's language when Keycloak speaks it, else English."""
+    """Return the country's language if Keycloak has it, else English."""
     locale = names.country.locale
     return locale if locale in _TRANSLATED else "en"
 
@@ -109,7 +109,7 @@ EVENTS: Json = {
 
 
 def attributes(names: Names) -> dict[str, str]:
-    """Realm attributes: the one public address, and the levels of assurance (a number and an URN each)."""
+    """Return the realm's attributes: the one public address, and the levels of assurance (a number and a URN each)."""
     levels = {name: level for level in (1, 2, 3) for name in (str(level), f"urn:dive25:aal:{level}")}
     return {"frontendUrl": names.url("keycloak"), "acr.loa.map": json.dumps(levels, sort_keys=True)}
 
@@ -120,7 +120,7 @@ def display_name(names: Names) -> str:
 
 @dataclass(frozen=True)
 class Mapper:
-    """A protocol mapper; the three kinds of token that carry the claim are part of `config`."""
+    """A protocol mapper; `config` says which of the three kinds of token carry the claim."""
 
     name: str
     kind: str
@@ -180,12 +180,12 @@ ROLES = {
     "admin": "administers the country's instance",
     "super_admin": "administers the coalition",
 }
-DEFAULT_ROLES = ("user",)  # what a person of a partner is here
+DEFAULT_ROLES = ("user",)  # the role of a partner's user here
 GROUPS = {"users": "user", "admins": "admin", "super_admins": "super_admin"}  # group -> its role
 
 
 def portal_client(names: Names) -> Json:
-    """The portal: confidential, authorization code with PKCE, exact redirect URIs."""
+    """Return the portal: confidential, authorization code with PKCE, exact redirect URIs."""
     url = names.url("frontend")
     return {
         "clientId": names.client,
@@ -209,7 +209,7 @@ def portal_client(names: Names) -> Json:
 
 
 def backend_client(names: Names) -> Json:
-    """A service account without any role, for what the backend does in its own name."""
+    """Return a service account without any role, for what the backend does in its own name."""
     return {
         "clientId": BACKEND_CLIENT,
         "name": f"Backend of {names.country.name}",
@@ -229,8 +229,11 @@ Validators = Mapping[str, Mapping[str, object]]
 
 @dataclass(frozen=True)
 class ProfileAttribute:
-    """A row of the user profile. Only administrators edit; `people` says whether the person sees it (and, for names
-    and mail, must have it). Without the person's view a claim is missing from the tokens."""
+    """A row of the user profile. Only administrators edit.
+
+    `people`: users see it themselves (and must have it, for names and mail). Tokens lack the claim of an attribute that
+    users do not see.
+    """
 
     name: str
     validators: Validators = field(default_factory=dict[str, Mapping[str, object]])
@@ -290,7 +293,7 @@ PROFILE_GROUPS = {
 
 
 def profile_groups() -> dict[str, Json]:
-    """The groups of attributes as Keycloak returns them."""
+    """Return the groups of attributes as Keycloak does."""
     return {
         name: {"name": name, "displayHeader": header, "displayDescription": text}
         for name, (header, text) in PROFILE_GROUPS.items()
@@ -298,7 +301,7 @@ def profile_groups() -> dict[str, Json]:
 
 
 def profile() -> dict[str, Json]:
-    """The user profile by attribute as Keycloak returns it."""
+    """Return the user profile by attribute as Keycloak does."""
     return {row.name: _attribute_representation(row) for row in PROFILE}
 
 
@@ -318,7 +321,7 @@ def _attribute_representation(row: ProfileAttribute) -> Json:
 
 
 def representation(names: Names) -> Json:
-    """The realm's settings as Keycloak returns them."""
+    """Return the realm's settings as Keycloak does."""
     return {
         "displayName": display_name(names),
         **SETTINGS,

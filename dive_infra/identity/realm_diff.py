@@ -1,4 +1,4 @@
-"""The live realm against the tables it was declared from: what is missing, extra or different, object by object."""
+"""The live realm compared with its tables: what is missing, extra or different, object by object."""
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,17 +26,16 @@ def _code(kind: str) -> Code:
 
 
 def compare(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[Finding]:
-    """One finding for each object that should be there, and one for each that should not.
+    """Return one finding for each object that must exist, and one for each that must not.
 
-    A spoke's `partners` is the hub, and the link must be there. The hub's are the countries it approves; their links
-    are written by their own stacks, so what is off there is told, with the stack that mends it, and decides nothing.
-    Raises `AdminError`.
+    A spoke's `partners` is the hub, and the link must exist. The hub's are the countries it approves; their own stacks
+    write their links, so a difference there names the stack that repairs it, and is advisory. Raises `KeycloakError`.
     """
     return _Inspection(admin, names, partners).findings()
 
 
 def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding]:
-    """The hub's side of a spoke's link, as the spoke sees it through the hub's gateway. Raises `AdminError`."""
+    """Compare the hub's side of a spoke's link, as the spoke sees it through the hub. Raises `KeycloakError`."""
     realm, remedy = f"/realms/{hub.realm}", refresh(spoke)
     path = f"{realm}/identity-provider/instances/{spoke.idp_alias}"
     place = f"of the link at {hub.country.code}"
@@ -60,7 +59,7 @@ def refresh(names: Names) -> Remedy:
 
 
 def removal(kind: str, name: str) -> str:
-    """How an undeclared object is called in `REMOVE`: `identity-provider/name`."""
+    """Return the name of an undeclared object in `DIVE_REMOVE`: `identity-provider/name`."""
     return f"{kind.replace(' ', '-')}/{name}"
 
 
@@ -69,7 +68,7 @@ class _Inspection:
         self.admin, self.names, self.partners = admin, names, partners
         self.realm = f"/realms/{names.realm}"
         self.remedy = refresh(names)
-        # What another country's stack owns here.
+        # Objects here that another country's stack owns.
         self.lent = {name: p for p in partners if names.country.is_hub for name in (p.client, p.idp_alias)}
 
     def findings(self) -> list[Finding]:
@@ -95,7 +94,7 @@ class _Inspection:
         return [_told(f, self.remedy) for f in found]
 
     def _get(self, path: str, **params: str | int | bool) -> Any:
-        return self.admin.look(f"{self.realm}/{path}", **params)
+        return self.admin.get_cached(f"{self.realm}/{path}", **params)
 
     def _scopes(self) -> Iterable[Finding]:
         live = by((s for s in self._get("client-scopes") if s["name"] not in desired_realm.KEYCLOAKS_SCOPES), "name")
@@ -140,7 +139,7 @@ class _Inspection:
         return self._named("identity provider", desired_realm.providers(self.names, self.partners), live)
 
     def _accounts(self) -> Iterable[Finding]:
-        """The roles of the accounts that manage links, at the hub."""
+        """Check the roles of the accounts that manage links, at the hub."""
         if not self.names.country.is_hub:
             return
         held = {GATEWAY: GATEWAY_ROLES, **dict.fromkeys(map(link_account, self.partners), ())}
@@ -148,7 +147,7 @@ class _Inspection:
             try:
                 found = sorted(account_roles(self.admin, self.names.realm, account))
             except NotFound:
-                continue  # told among the clients
+                continue  # reported with the clients
             yield replace(
                 _object("account", account, {"roles": sorted(roles)}, {"roles": found}), remedy=Remedy.update()
             )
@@ -167,11 +166,11 @@ class _Inspection:
 
     @property
     def _departed(self) -> set[str]:
-        """At the hub, accounts of countries that it does not approve: an update deletes last what it has dropped."""
+        """Return, at the hub, the accounts of countries it does not approve; an update deletes dropped ones last."""
         return {link_account(self.names.of(c)) for c in COUNTRIES.values()} if self.names.country.is_hub else set()
 
     def _owned(self, name: str, finding: Finding) -> Finding:
-        """What a partner's stack owns decides nothing here."""
+        """Make a finding about an object of a partner's stack advisory."""
         partner = self.lent.get(name)
         if partner is None or finding.verdict == Verdict.VALID:
             return finding
@@ -213,13 +212,13 @@ def _object(kind: str, name: str, wanted: Mapping[str, Any], live: Mapping[str, 
         return answer
     expected_, found = ("; ".join(f"{key}: {pair[side]}" for key, *pair in off) for side in (0, 1))
     # These alone are seen by every update (`identity.undeclared`).
-    seen = all(_loose(key, *pair) for key, *pair in off)
+    seen = all(_uncovered(key, *pair) for key, *pair in off)
     remedy = Remedy.update() if seen else NO_REMEDY
     return Finding(answer.check, Verdict.INVALID, expected_, found, remedy, code=_code(kind), subject=f"{kind} {name}")
 
 
-def _loose(key: str, wanted: Any, found: Any) -> bool:
-    """Whether no resource of Pulumi stands for this: a mapper or step too many, the scopes of a client."""
+def _uncovered(key: str, wanted: Any, found: Any) -> bool:
+    """Return True if no resource of Pulumi covers this: an extra mapper or step, the scopes of a client."""
     if key == "defaultClientScopes":
         return True
     if key == "steps":
@@ -228,7 +227,7 @@ def _loose(key: str, wanted: Any, found: Any) -> bool:
 
 
 def _differences(wanted: Mapping[str, Any], live: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, Any, Any]]:
-    """(key, wanted, found) for each wanted key, and for each unwanted mapper: an extra one changes the tokens."""
+    """Return (key, wanted, found) for each wanted key and each undeclared mapper, which would change the tokens."""
     unwanted = set(live) - set(wanted) if prefix.endswith(("appers.", "config.")) else set[str]()
     for key in [*wanted, *sorted(unwanted)]:
         a, b = wanted.get(key), live.get(key)
@@ -239,7 +238,7 @@ def _differences(wanted: Mapping[str, Any], live: Mapping[str, Any], prefix: str
 
 
 def _plain(value: Any) -> Any:
-    """Keycloak's several spellings of one thing made one: order of lists, `true` as text, unset as empty."""
+    """Return Keycloak's several spellings of a value as one: order of lists, `true` as text, unset as empty."""
     if isinstance(value, list | tuple):
         return sorted(map(str, value))
     if isinstance(value, str) and "##" in value:

@@ -1,4 +1,4 @@
-"""The roles of a service account in its realm: exactly these of `realm-management`, and none else."""
+"""The roles of a service account in its realm: exactly the given roles of `realm-management`, and no others."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,9 @@ from dive_infra.results.remedy import Remedy
 
 
 def roles(admin: KeycloakAdmin, realm: str, client_id: str) -> set[str]:
-    """The administrator's roles that the account holds, and its other ones as `client/role` or `realm/role`.
+    """Return the administrator's roles of the account, and its other ones as `client/role` or `realm/role`.
 
-    A role that every account of the realm has by default is not counted. Raises `AdminError`.
+    Roles that every account of the realm has by default do not count. Raises `KeycloakError`.
     """
     held = admin.get(f"/realms/{realm}/users/{_account(admin, realm, client_id)}/role-mappings")
     of_clients = {
@@ -23,7 +23,7 @@ def roles(admin: KeycloakAdmin, realm: str, client_id: str) -> set[str]:
 
 
 def set_roles(admin: KeycloakAdmin, realm: str, client_id: str, wanted: Sequence[str]) -> None:
-    """Gives the account these roles of `realm-management` and takes every other one away."""
+    """Give the account these roles of `realm-management` and take every other role away."""
     mappings = f"/realms/{realm}/users/{_account(admin, realm, client_id)}/role-mappings"
     default = f"default-roles-{realm}"
     held = admin.get(mappings)

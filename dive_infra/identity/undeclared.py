@@ -1,7 +1,7 @@
-"""What stands in a realm beside the declaration, and no resource of Pulumi stands for it, so that no refresh sees it.
+"""Undeclared realm objects: present in Keycloak, and covered by no resource of Pulumi, so that no refresh sees them.
 
-Part of a declared object are a mapper or a login step too many and the scopes of a client: they are put right. An
-object of its own (a client, an identity provider) may be somebody's: it is removed only when it is named.
+An extra mapper or login step and the scopes of a client are part of a declared object: any update repairs them. An
+object of its own (a client, an identity provider) may belong to someone: it is removed only if `DIVE_REMOVE` names it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,16 +17,16 @@ from dive_infra.identity.realm_diff import removal
 
 
 @dataclass(frozen=True)
-class Loose:
-    """`what` is undeclared and `mend` puts it right; one with a `name` only if `DIVE_REMOVE` names it."""
+class UndeclaredObject:
+    """`what` is undeclared, and `repair` removes it; `DIVE_REMOVE` must contain its `name`, if it has one."""
 
     what: str
-    mend: Callable[[], object]
+    repair: Callable[[], object]
     name: str = ""
 
 
-def loose(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[Loose]:
-    """All of it; raises `AdminError`. What is missing altogether is not looked for here."""
+def undeclared_objects(admin: KeycloakAdmin, names: Names, partners: Sequence[Names]) -> list[UndeclaredObject]:
+    """Return all of them; raises `KeycloakError`. Missing objects are not covered here."""
     return list(_Realm(admin, names, partners).all())
 
 
@@ -35,7 +35,7 @@ class _Realm:
         self.admin, self.names, self.partners = admin, names, partners
         self.realm = f"/realms/{names.realm}"
 
-    def all(self) -> Iterator[Loose]:
+    def all(self) -> Iterator[UndeclaredObject]:
         yield from self._scopes()
         yield from self._clients()
         yield from self._providers()
@@ -43,17 +43,19 @@ class _Realm:
         yield from self._steps()
 
     def _get(self, path: str) -> Any:
-        return self.admin.look(f"{self.realm}/{path}")
+        return self.admin.get_cached(f"{self.realm}/{path}")
 
-    def _removed(self, what: str, path: str, name: str = "") -> Loose:
-        return Loose(what, partial(self.admin.delete, f"{self.realm}/{path}"), name)
+    def _removed(self, what: str, path: str, name: str = "") -> UndeclaredObject:
+        return UndeclaredObject(what, partial(self.admin.delete, f"{self.realm}/{path}"), name)
 
-    def _strangers(self, kind: str, live: Iterable[tuple[str, str]], wanted: Iterable[str]) -> Iterator[Loose]:
+    def _strangers(
+        self, kind: str, live: Iterable[tuple[str, str]], wanted: Iterable[str]
+    ) -> Iterator[UndeclaredObject]:
         """`live`: (name, path)."""
         known = set(wanted)
         return (self._removed(f"{kind} {n}", path, removal(kind, n)) for n, path in live if n not in known)
 
-    def _mappers(self, holder: str, path: str, live: Any, wanted: Iterable[str]) -> Iterator[Loose]:
+    def _mappers(self, holder: str, path: str, live: Any, wanted: Iterable[str]) -> Iterator[UndeclaredObject]:
         known = set(wanted)
         return (
             self._removed(f"mapper {m['name']} of {holder}", f"{path}/{m['id']}")
@@ -61,7 +63,7 @@ class _Realm:
             if m["name"] not in known
         )
 
-    def _scopes(self) -> Iterator[Loose]:
+    def _scopes(self) -> Iterator[UndeclaredObject]:
         wanted = desired_realm.scopes()
         live = [s for s in self._get("client-scopes") if s["name"] not in desired_realm.KEYCLOAKS_SCOPES]
         yield from self._strangers("client scope", ((s["name"], f"client-scopes/{s['id']}") for s in live), wanted)
@@ -70,7 +72,7 @@ class _Realm:
                 path, held = f"client-scopes/{s['id']}/protocol-mappers/models", wanted[s["name"]]["protocolMappers"]
                 yield from self._mappers(f"client scope {s['name']}", path, s.get("protocolMappers"), held)
 
-    def _clients(self) -> Iterator[Loose]:
+    def _clients(self) -> Iterator[UndeclaredObject]:
         wanted = desired_realm.clients(self.names, self.partners)
         live = [c for c in self._get("clients") if c["clientId"] not in desired_realm.KEYCLOAKS_CLIENTS]
         yield from self._strangers("client", ((c["clientId"], f"clients/{c['id']}") for c in live), wanted)
@@ -83,18 +85,18 @@ class _Realm:
             if "defaultClientScopes" in declared:
                 yield from self._default_scopes(c, scopes)
 
-    def _default_scopes(self, client: Any, scopes: dict[str, str]) -> Iterator[Loose]:
-        """A client gets the default scopes of its realm when it is made, and never again."""
+    def _default_scopes(self, client: Any, scopes: dict[str, str]) -> Iterator[UndeclaredObject]:
+        """Check a client's default scopes, which it gets from its realm only when it is created."""
         live, wanted = set(client["defaultClientScopes"]), set(realm_data.DEFAULT_SCOPES)
         path = f"{self.realm}/clients/{client['id']}/default-client-scopes"
         for scope in sorted(live - wanted):
             what = f"scope {scope} of client {client['clientId']}"
-            yield Loose(what, partial(self.admin.delete, f"{path}/{scopes[scope]}"))
+            yield UndeclaredObject(what, partial(self.admin.delete, f"{path}/{scopes[scope]}"))
         for scope in sorted((wanted - live) & scopes.keys()):
             what = f"missing scope {scope} of client {client['clientId']}"
-            yield Loose(what, partial(self.admin.put, f"{path}/{scopes[scope]}"))
+            yield UndeclaredObject(what, partial(self.admin.put, f"{path}/{scopes[scope]}"))
 
-    def _providers(self) -> Iterator[Loose]:
+    def _providers(self) -> Iterator[UndeclaredObject]:
         path = "identity-provider/instances"
         wanted = desired_realm.providers(self.names, self.partners)
         live = [str(p["alias"]) for p in self._get(path)]
@@ -105,14 +107,14 @@ class _Realm:
                 held = wanted[alias]["mappers"]
                 yield from self._mappers(f"identity provider {alias}", mappers, self._get(mappers), held)
 
-    def _roles_and_groups(self) -> Iterator[Loose]:
+    def _roles_and_groups(self) -> Iterator[UndeclaredObject]:
         wanted, keycloaks = desired_realm.roles(self.names)
         roles = ((r["name"], f"roles/{r['name']}") for r in self._get("roles"))
         yield from self._strangers("role", roles, {*wanted, *keycloaks})
         groups = ((name, f"groups/{g['id']}") for name, g in by(self._get("groups"), "name").items())
         yield from self._strangers("group", groups, desired_realm.groups())
 
-    def _steps(self) -> Iterator[Loose]:
+    def _steps(self) -> Iterator[UndeclaredObject]:
         known = {step.split()[0] for step in desired_realm.FLOW_STEPS}
         try:
             steps = self._get(f"authentication/flows/{realm_data.FIRST_LOGIN_FLOW}/executions")

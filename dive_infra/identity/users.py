@@ -1,7 +1,7 @@
-"""The six test users of a country: who they are, whether they are there, and how to bring them back.
+"""The six test users of a country: who they are, whether they exist, and how to restore them.
 
-Their ids are made from country and name, so that a realm made anew has the same people and no partner's link to them
-is orphaned. Keycloak keeps an id only in a partial import.
+Their ids derive from country and name. Therefore a recreated realm has the same users, and no partner's link to them
+is orphaned. Keycloak keeps a given id only in a partial import.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
-# Frozen: another namespace would make other people.
+# Frozen: another namespace would give other ids.
 NAMESPACE = uuid5(NAMESPACE_URL, "https://dive.example/users")
 MADE_BY = "dive-seed"
-_AT_ONCE = 5000  # milliseconds between a person and its password in one import
+_AT_ONCE = 5000  # milliseconds between a user and its password in one import
 
 _PSEUDONYMS = ("Coral Tide", "Marina Reef", "Kai Current", "Nerida Shore", "Dylan Wave", "Morgan Ocean")
 _COI: dict[int, tuple[str, ...]] = {4: ("NATO",), 5: ("NATO", "FVEY")}
@@ -74,7 +74,7 @@ class User:
 
 
 def wanted(names: Names) -> list[User]:
-    """`testuser-<c>-1` to `-5`, one for each clearance, and `admin-<c>`."""
+    """Return `testuser-<c>-1` to `-5`, one for each clearance, and `admin-<c>`."""
     code, lower = names.country.code, names.country.lower
 
     def user(username: str, number: int, clearance: str, coi: tuple[str, ...], group: str) -> User:
@@ -89,7 +89,7 @@ def wanted(names: Names) -> list[User]:
 
 
 def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple[object, object]]:
-    """What is off: field -> (wanted, found). A missing user is `{"user": ...}`."""
+    """Return field -> (wanted, found) of what differs. A missing user is `{"user": ...}`."""
     path = f"/realms/{realm}/users/{user.id}"
     try:
         found = admin.get(path)
@@ -108,7 +108,7 @@ def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple
 
 
 def _password(made: int, credentials: list[Json]) -> str:
-    """What is off with a password. It can't be read, but is set in one go with the person, and told when it was."""
+    """Return what is wrong with a password. It cannot be read, but it was set together with the user."""
     set_at = [int(str(c.get("createdDate") or made)) for c in credentials if c["type"] == "password"]
     if not set_at:
         return "none"
@@ -117,7 +117,7 @@ def _password(made: int, credentials: list[Json]) -> str:
 
 
 def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:
-    """One finding for each test user."""
+    """Return one finding for each test user."""
     return PROBES.get(
         ("users", names.realm),
         lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
@@ -134,18 +134,18 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
     return Finding(check, Verdict.INVALID, expected, found, remedy, code=Code.REALM, subject=subject)
 
 
-def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:
-    """Brings back what is off and touches nothing else; returns what it did.
+def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:
+    """Restore what differs and touch nothing else; return what was done.
 
-    `reset` gives everybody `password`. A password is set by making the person anew under the same id: the policy's
-    history refuses to set the one that is there already, or an earlier one.
+    `reset` gives all users `password`. To set a password, the user is recreated under the same id: the password history
+    of the policy refuses the present and earlier passwords.
     """
     done: list[str] = []
     for user in wanted(names):
         off = differences(admin, names.realm, user)
         if reset or off.keys() & {"user", "password"}:
             _import(admin, names.realm, user, password)
-            done.append(f"{user.username} made")
+            done.append(f"{user.username} created")
             continue
         path = f"/realms/{names.realm}/users/{user.id}"
         if off.keys() - {"groups"}:
@@ -153,12 +153,12 @@ def mend(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False)
         if "groups" in off:
             _regroup(admin, names.realm, path, user.group)
         if off:
-            done.append(f"{user.username}: {', '.join(sorted(off))} mended")
+            done.append(f"{user.username}: {', '.join(sorted(off))} repaired")
     return done
 
 
 def remove(admin: KeycloakAdmin, names: Names) -> None:
-    """Removes the test users, those already gone excepted."""
+    """Delete the test users; a missing one is no error."""
     for user in wanted(names):
         _delete(admin, f"/realms/{names.realm}/users/{user.id}")
 

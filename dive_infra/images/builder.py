@@ -1,4 +1,4 @@
-"""Builds images on the engine, from nothing but Debian's packages, PyPI, Maven Central and our own toolchain."""
+"""Build images on the engine, from Debian's packages, PyPI, Maven Central and our own toolchain only."""
 
 import os
 import re
@@ -34,7 +34,7 @@ class BuildError(DiveError):
 
 
 def cache_dir(*parts: str) -> Path:
-    """A directory of what is kept between runs and checkouts, made when missing."""
+    """Return a folder of the cache, created if missing."""
     path = environment.cache_folder().joinpath(*parts)
     path.mkdir(parents=True, exist_ok=True)
     return path
@@ -43,7 +43,7 @@ def cache_dir(*parts: str) -> Path:
 def build(
     engine: docker.DockerClient, service: str, base: str, name: str, files: Mapping[str, Path], progress: Progress
 ) -> None:
-    """Builds the recipe of `service` on the image `base` and tags it `name`; `files` join its context."""
+    """Build the recipe of `service` on the image `base` and tag it `name`; `files` join its context."""
     recipe = RECIPES[service]
     binaries = {binary: toolchain.binary(binary, progress) for binary in recipe.binaries}
     arguments = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
@@ -77,7 +77,7 @@ def build(
 
 
 def debootstrap(engine: docker.DockerClient, name: str, progress: Progress) -> None:
-    """Makes the base image by debootstrap; the tarball is kept in the cache."""
+    """Create the base image by debootstrap; the cache keeps the tarball."""
     tarball = cache_dir("images") / f"{tag('base').rpartition('/')[2].replace(':', '-')}.tar"
     if not _intact(tarball):
         if not debian.possible():
@@ -98,12 +98,12 @@ def debootstrap(engine: docker.DockerClient, name: str, progress: Progress) -> N
 
 
 def cached(artifact: Artifact) -> Path:
-    """Where an artifact is once fetched."""
+    """Return the path of a fetched artifact."""
     return cache_dir("artifacts") / artifact.sha256
 
 
 def fetch(engine: docker.DockerClient, maven: str, artifact: Artifact, progress: Progress) -> None:
-    """Fetches an artifact by Maven in a container of the image `maven`, and proves its checksum."""
+    """Fetch an artifact by Maven in a container of the image `maven`, and check its checksum."""
     progress(f"fetching {artifact.coordinates}")
     container = engine.containers.create(
         maven,
@@ -134,7 +134,7 @@ def fetch(engine: docker.DockerClient, maven: str, artifact: Artifact, progress:
 
 
 def host_ca() -> bytes:
-    """The CA bundle that this host trusts, for builds: a host behind an intercepting proxy has its CA there."""
+    """Return the CA bundle that this host trusts, for builds: an intercepting proxy has its CA there."""
     named = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile
     return Path(named or certifi.where()).read_bytes()
 

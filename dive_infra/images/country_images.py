@@ -1,4 +1,4 @@
-"""The images of whole countries: which reference each service has, and how all of them reach the engine."""
+"""The images of whole countries: the reference of each service, and how all of them reach the engine."""
 
 from collections.abc import Sequence
 

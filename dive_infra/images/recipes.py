@@ -1,4 +1,4 @@
-"""What is built on machines without a registry: one row an image, and the hash of everything that goes into it."""
+"""What is built on machines without a registry: one row for each image, and the hash of all its inputs."""
 
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -27,12 +27,12 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How an image is made.
+    """How an image is built.
 
-    `directory` holds its Dockerfile and files; `parts` are further directories of the checkout, `binaries` programs of
-    `toolchain/` and `artifacts` files from Maven Central that join the build context under the given names. `base` is
-    another row. `stands_in_for` are the repositories whose interface the image has; a configured reference of
-    any other repository is never replaced by it.
+    `directory` holds its Dockerfile and files. `parts` (further directories of the checkout), `binaries` (programs of
+    `toolchain/`) and `artifacts` (files from Maven Central) join the build context under the given names. `base` is
+    another row. `stands_in_for` are the repositories whose interface the image has; it never replaces a configured
+    reference of any other repository.
     """
 
     directory: str
@@ -79,16 +79,16 @@ RECIPES: Mapping[str, Recipe] = {
 
 
 def recipe_hash(service: str, base: str | None = None) -> str:
-    """12 hex digits over all that goes into the image, its base's included (or, if given, the image id `base`)."""
+    """Return 12 hex digits over all inputs of the image, its base's included (or, if given, the image id `base`)."""
     return _hash(service, base)[:12]
 
 
 def tag(service: str, base: str | None = None) -> str:
-    """`dive.local/redis:0123456789ab`"""
+    """Return the tag of a built image: `dive.local/redis:0123456789ab`."""
     return f"{LOCAL}/{service}:{recipe_hash(service, base)}"
 
 
-@cache  # the checkout does not change under a running command, and every base is asked for many times
+@cache  # the checkout does not change during a command, and each base's hash is needed many times
 def _hash(service: str, base: str | None) -> str:
     recipe = RECIPES[service]
     digest = sha256()
@@ -103,12 +103,12 @@ def _hash(service: str, base: str | None) -> str:
 
 
 def forget() -> None:
-    """Has the next hash look at the checkout again."""
+    """Forget the hashes: the next one reads the checkout again."""
     _hash.cache_clear()
 
 
 def context_files(recipe: Recipe) -> Iterator[tuple[str, Path]]:
-    """The files of the checkout that a build sees: name in its context, path; in a fixed order."""
+    """Yield the files of the checkout that a build sees: name in its context, path; in a fixed order."""
     for prefix, directory in (("", recipe.directory), *sorted(recipe.parts.items())):
         top = paths.ROOT / directory
         if not top.is_dir():
@@ -120,7 +120,7 @@ def context_files(recipe: Recipe) -> Iterator[tuple[str, Path]]:
 
 
 def write_context(target: IO[bytes], recipe: Recipe, more: Mapping[str, Path], host_ca: bytes) -> None:
-    """Writes a build context as a tar file: the recipe's files, `more` files by name, and the host's CA bundle."""
+    """Write a build context as a tar file: the recipe's files, `more` files by name, and the host's CA bundle."""
     with tarfile.open(fileobj=target, mode="w") as tar:
         for name, path in (*context_files(recipe), *more.items()):
             entry = tar.gettarinfo(path, name)
@@ -134,5 +134,5 @@ def write_context(target: IO[bytes], recipe: Recipe, more: Mapping[str, Path], h
 
 
 def _mode(path: Path) -> int:
-    """What git keeps of a mode, so that a checkout's umask changes nothing."""
+    """Return what git keeps of a mode, so that a checkout's umask changes nothing."""
     return 0o755 if path.stat().st_mode & 0o100 else 0o644

@@ -18,11 +18,11 @@ _silent: set[str] = set()  # registry hosts that did not answer this process
 
 
 class ImageError(DiveError):
-    """No image for a service; the message tells what was tried, what was found and what to do."""
+    """No image for a service; the message says what was tried, what was found and what to do."""
 
 
 def ask(reference: str) -> dict[str, dict[str, str]]:
-    """The registry's manifest data of a reference, within seconds. A host that is silent once is not asked again."""
+    """Return the registry's manifest data of a reference, within seconds. A silent host is asked only once."""
     host = registry_of(reference)
     if host in _silent:
         raise ImageError(f"{reference}: registry {host} does not answer")
@@ -42,7 +42,7 @@ def ask(reference: str) -> dict[str, dict[str, str]]:
 
 
 def pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str:
-    """Pulls an image and returns its id. Raises ImageError."""
+    """Pull an image and return its id. Raises `ImageError`."""
     progress(f"pulling {reference}")
     try:
         engine.api.pull(reference)
@@ -52,8 +52,10 @@ def pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str
 
 
 def lock(references: Iterable[str]) -> dict[str, str]:
-    """Writes the digests of `references` to images.lock and returns them. Raises ImageError, and writes nothing, when
-    a registry does not answer for one of them."""
+    """Write the digests of `references` to images.lock and return them.
+
+    Raises `ImageError`, and writes nothing, if a registry does not answer for one of them.
+    """
     digests: dict[str, str] = {}
     failed: list[str] = []
     for reference in sorted({r for r in references if not ours(r)}):
@@ -68,29 +70,29 @@ def lock(references: Iterable[str]) -> dict[str, str]:
 
 
 def locked(reference: str) -> str:
-    """`repository@digest` where images.lock has it, else the reference itself."""
+    """Return `repository@digest` if images.lock has it, else the reference itself."""
     if not LOCK_FILE.exists():
         return reference
     try:
         digests = json.loads(LOCK_FILE.read_text())
     except ValueError as error:
-        raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it anew with `./dive images lock`") from error
+        raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it again with `./dive images lock`") from error
     return f"{repository_of(reference)}@{digests[reference]}" if reference in digests else reference
 
 
 def ours(reference: str) -> bool:
-    """`dive/backend`: our own services, which no registry holds."""
+    """Return True for our own services (`dive/backend`), which no registry holds."""
     return reference.startswith("dive/")
 
 
 def registry_of(reference: str) -> str:
-    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io`; without a host it is Docker's."""
+    """Return the registry of a reference: `quay.io/keycloak/keycloak:26.7.4` -> `quay.io`; Docker's without a host."""
     first, slash, _ = reference.partition("/")
     return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
 def repository_of(reference: str) -> str:
-    """`quay.io/keycloak/keycloak:26.7.4` -> `quay.io/keycloak/keycloak`, a digest or tag removed."""
+    """Return a reference without digest or tag: `quay.io/keycloak/keycloak:26.7.4` -> `quay.io/keycloak/keycloak`."""
     name = reference.split("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.split(":")[0]

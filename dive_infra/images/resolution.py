@@ -1,7 +1,7 @@
-"""Gives a service its image: the locked or present one, the registry's, or one built here from `images/`.
+"""Give a service its image: the locked or present one, the registry's, or one built here from `images/`.
 
-`resolve` is what the deployment calls. What is built is tagged by the hash of everything that went into it, so a second
-run builds nothing.
+A deployment calls `resolve`. The tag of a built image contains the hash of all its inputs, so a second run builds
+nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ BASE_IMAGE = "debian:bookworm-slim"
 
 @dataclass(frozen=True)
 class ResolvedImage:
-    """An image that is on the engine. `id` is `sha256:...`; use it, not a name that may move."""
+    """An image on the engine. Use `id` (`sha256:...`): a name may move."""
 
     id: str
     reference: str
@@ -37,7 +37,7 @@ class ResolvedImage:
 
 
 def find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
-    """The image of `service` if it is on the engine already: asks no registry and builds nothing."""
+    """Return the image of `service` if it is already on the engine: no registry is asked, nothing is built."""
     there = _find(engine, service, reference)
     if not there or service not in OPTIMIZED:
         return there
@@ -49,9 +49,9 @@ def find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedI
 def resolve(
     engine: docker.DockerClient, service: str, reference: str, progress: Progress = lambda _: None
 ) -> ResolvedImage:
-    """The image of `service` for its configured `reference`, pulled or built where it is not there.
+    """Return the image of `service` for its configured `reference`, pulled or built if it is missing.
 
-    Raises ImageError, and PackageError or ToolchainError for what a build needs.
+    Raises `ImageError`, and `PackageError` or `ToolchainError` for what a build needs.
     """
     there = _find(engine, service, reference) or _obtain(engine, service, reference, progress)
     if not (recipe := OPTIMIZED.get(service)):
@@ -66,7 +66,7 @@ def resolve(
 def resolve_all(
     engine: docker.DockerClient, references: Mapping[str, str], progress: Progress = lambda _: None
 ) -> dict[str, ResolvedImage]:
-    """`resolve` for service -> reference, two at a time; the first failure is raised after the running ones ended."""
+    """Resolve service -> reference, two at a time; the first failure is raised after the running ones have ended."""
     with ThreadPoolExecutor(2) as pool:
         futures = {s: pool.submit(resolve, engine, s, reference, progress) for s, reference in references.items()}
         wait(futures.values(), return_when=FIRST_EXCEPTION)
@@ -76,7 +76,7 @@ def resolve_all(
 
 
 def _find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
-    """The configured image, at its locked digest if it has one, else our own under its interface."""
+    """Return the configured image, at its locked digest if it has one, else our own with its interface."""
     names = [] if registry.ours(reference) else [registry.locked(reference)]
     if _buildable(service, reference):
         names.append(tag(service))
@@ -105,7 +105,7 @@ def _obtain(engine: docker.DockerClient, service: str, reference: str, progress:
 
 
 def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress) -> str:
-    """The id of an image of `RECIPES`, building it and those below it where they are missing."""
+    """Return the id of an image of `RECIPES`; build it and those below it if they are missing."""
     recipe, name = RECIPES[service], tag(service)
     with _one_builder(service):
         if image := _present(engine, name):
@@ -118,7 +118,7 @@ def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress)
 
 
 def _base(engine: docker.DockerClient, name: str, progress: Progress) -> str:
-    """Debian's own image where there is one, else one made from Debian's packages."""
+    """Return Debian's own image if available, else one built from Debian's packages."""
     image = _present(engine, BASE_IMAGE)
     if not image:
         try:
@@ -159,14 +159,14 @@ def _id(image: Image) -> str:
 
 
 def _buildable(service: str, reference: str) -> bool:
-    """Whether what is built here has the interface of the configured image."""
+    """Return True if the image that is built here has the interface of the configured one."""
     recipe = RECIPES.get(service)
     return recipe is not None and registry.repository_of(reference) in recipe.stands_in_for
 
 
 @contextmanager
 def _one_builder(recipe: str) -> Iterator[None]:
-    """Two runs on one machine, or two threads, do not build the same image twice."""
+    """Let only one run or thread on this machine build an image at a time."""
     with (builder.cache_dir("locks") / f"image-{recipe}").open("w") as file:
         flock(file, LOCK_EX)
         yield

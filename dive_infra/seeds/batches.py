@@ -1,4 +1,4 @@
-"""All seed data of a country, in batches: what must be in which collection, with stable ids."""
+"""All seed data of a country, in batches: which documents, with stable ids, belong in which collection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ DEFAULT_DOCUMENTS = 200
 
 @dataclass(frozen=True)
 class Batch:
-    """Documents (each with `_id`) that belong into one collection; sealed for `key_service` when there is one."""
+    """Documents (each with `_id`) of one collection; sealed for `key_service` if there is one."""
 
     id: str
     collection: str
@@ -24,7 +24,7 @@ class Batch:
 
     @cached_property
     def wanted(self) -> dict[str, str]:
-        """Document id -> fingerprint of what it must say, and for whom it is sealed."""
+        """Return document id -> fingerprint of its wanted content and recipient."""
         service = self.key_service
         recipient = [service.id, service.url, service.kid] if service else []
         return {d["_id"]: fingerprint([d, *recipient]) for d in self.documents}
@@ -35,17 +35,17 @@ class Batch:
 
 
 def content_hash(prints: dict[str, str]) -> str:
-    """One fingerprint of a set of documents, from those of each."""
+    """Return one fingerprint over those of the documents."""
     return fingerprint(sorted(prints.items()))
 
 
 def batches(
     names: Names, hub: Names, partners: Sequence[Names], kas_public_key: str, documents: int = DEFAULT_DOCUMENTS
 ) -> list[Batch]:
-    """The batches of a country: `partners` are the countries it is linked with (for a spoke, the hub).
+    """Return the batches of a country; `partners` are the countries it is linked with (for a spoke, the hub).
 
-    `kas_public_key` (PEM) is the country's own; `documents` is 1 to 5000. On the hub these are the data that the policy
-    engines of all countries work with.
+    `kas_public_key` (PEM) is the country's own; `documents` is 1 to 5000. At the hub, the policy engines of all
+    countries work with these data.
     """
     countries = list({n.country.code: n for n in (names, hub, *partners)}.values())
     key_service = KeyService(names.kas_id, names.url("kas"), kas_public_key)
@@ -80,7 +80,7 @@ def _issuer(names: Names) -> dict[str, Any]:
 
 
 def _matrix(hub: Names, countries: Sequence[Names]) -> list[dict[str, Any]]:
-    """Whose people a country's services take: its own, and those on the other end of a link; one end is the hub."""
+    """Return whose users each country accepts: its own, and those at the other end of a link; one end is the hub."""
 
     def trusted(names: Names) -> list[str]:
         linked = countries if names.country == hub.country else (names, hub)
@@ -94,7 +94,7 @@ def _tenant(names: Names) -> dict[str, Any]:
         "_id": names.country.code,
         "code": names.country.code,
         "name": names.country.name,
-        "aal_enforced": False,  # people sign in with a password alone as yet
+        "aal_enforced": False,  # users sign in with a password only, for now
         "industry_max_classification": "RESTRICTED",
     }
 

@@ -1,4 +1,4 @@
-"""The five levels of classification, and what nations call them. The first name of a nation is the one it writes."""
+"""The five levels of classification and their national names. A nation writes the first of its names for a level."""
 
 from typing import Any
 
@@ -49,17 +49,18 @@ _NATIONAL: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 def national(country: str, level: str) -> str:
-    """What `country` writes on a document of this level; the standard name where the table has no row for it."""
+    """Return what `country` writes on a document of this level; the standard name for a country without a row."""
     names = _NATIONAL.get(country)
     return names[LEVELS.index(level)][0] if names else level.replace("_", " ")
 
 
 def nato(level: str) -> str:
+    """Return NATO's name of a level."""
     return _NATO[LEVELS.index(level)]
 
 
 def equivalency() -> list[dict[str, Any]]:
-    """The five documents of `clearance_equivalency`."""
+    """Return the five documents of `clearance_equivalency`."""
     return [
         {
             "_id": level,

@@ -59,7 +59,7 @@ _TABLE = (
     Community("PACIFIC-ALLIANCE", "Pacific Alliance", "coalition", ("AUS", "JPN", "KOR", "NZL", "USA"), 40),
 )
 
-# A document cannot carry both: what is for one country alone is not for several.
+# A document cannot carry both: what is for one country only is not for several.
 _EXCLUSIVE = {
     "US-ONLY": ("FVEY", "NATO", "NATO-COSMIC", "CAN-US", "GBR-US", "FRA-US", "DEU-US", "AUKUS", "EU-RESTRICTED")
 }
@@ -88,7 +88,7 @@ def _definition(community: Community) -> dict[str, Any]:
 
 
 def definitions() -> list[dict[str, Any]]:
-    """The 23 documents of `coi_definitions`; `supersetOf` mirrors `subsetOf`."""
+    """Return the 23 documents of `coi_definitions`; `supersetOf` mirrors `subsetOf`."""
     rows = [_definition(community) for community in _TABLE]
     inside = {row["coiId"]: [other["coiId"] for other in rows if row["coiId"] in other["subsetOf"]] for row in rows}
     return [row | {"supersetOf": inside[row["coiId"]]} for row in rows]

@@ -1,7 +1,7 @@
-"""The documents of a country, made from its code and a number alone: the same today, tomorrow and elsewhere.
+"""The documents of a country, derived from its code and a number alone: equal at any time and on any machine.
 
-The first ones are fixed, so that every pair of countries has something permitted and something refused for each reason;
-the others are spread over classifications, recipients and communities as a working archive would be.
+The first ones are fixed: between any two countries, something is permitted and something is refused for each reason.
+The others are spread over classifications, recipients and communities like a working archive.
 """
 
 from collections.abc import Sequence
@@ -125,12 +125,12 @@ def _text(seed: str, title: str) -> str:
 
 
 def identifier(names: Names, number: int) -> str:
-    """`doc-fra-000001`"""
+    """Return a document's id: `doc-fra-000001`."""
     return f"doc-{names.country.lower}-{number:06d}"
 
 
 def document(names: Names, number: int) -> dict[str, Any]:
-    """Document `number` (from 1) of a country, in clear: its fields in `resources` and its `content` (text)."""
+    """Return document `number` (from 1) of a country, in clear: its fields in `resources` and its `content` (text)."""
     code = names.country.code
     seed = f"{code} {number}"
     label = _label(seed, number)
@@ -156,7 +156,7 @@ def document(names: Names, number: int) -> dict[str, Any]:
 
 
 def documents(names: Names, count: int) -> list[dict[str, Any]]:
-    """Documents 1 to `count`; raises `ValueError` outside 1 to 5000."""
+    """Return documents 1 to `count`; raises `ValueError` outside 1 to 5000."""
     if not 1 <= count <= LARGEST:
         raise ValueError(f"number of documents is {count}, expected 1 to {LARGEST}")
     return [document(names, number) for number in range(1, count + 1)]

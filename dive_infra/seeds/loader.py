@@ -1,9 +1,9 @@
-"""Loads batches and looks whether they are there unchanged.
+"""Load batches, and check that they are stored unchanged.
 
-Each batch has a row in `seed_manifests` with a ledger: for every document, the fingerprint of what it must say and of
-the bytes that were written for it. A document is right when its live bytes are those of the ledger, and the ledger's
-line is for what is wanted now; so an altered label, ciphertext or wrapped key is found, though sealing is never
-repeatable. The ledger is written before the documents: after an interruption the rest is found missing or altered.
+Each batch has a row in `seed_manifests` with a ledger: for every document, the fingerprint of its wanted content and of
+the bytes that were written for it. A document is right if its live bytes are those of the ledger, and the ledger's line
+is for the content wanted now. Therefore an altered label, ciphertext or wrapped key is found, although sealing is never
+repeatable. The ledger is written before the documents: after an interruption, the rest is found missing or altered.
 
 Only documents of the batch are ever changed or removed: those with its `seedBatchId`, or named in its ledger.
 """
@@ -25,29 +25,27 @@ from dive_infra.seeds.sealing import fingerprint, seal
 from dive_infra.seeds.store import Document, SeedStoreError
 
 MANIFESTS = "seed_manifests"
-CHUNK = 500  # documents to a write
-# Of those that are replaced: the stand-in of MongoDB keeps a connection to its Postgres for each of them until all are
-# done; it has some fifty, and stands still for ever once they are gone.
+CHUNK = 500  # documents in one write
+# Replaced documents in one write: FerretDB keeps a connection to its Postgres for each until all are done. It has
+# about fifty, and blocks for ever once they are used up.
 REPLACED = 10
-WHOLE = (
-    1000  # a batch up to this size is read whole at a glance too; the stand-in of MongoDB reads about as many a second
-)
-FIRST = 10  # documents at the beginning of a larger one that are always read: the cornerstones
-GLANCE = 0.5  # seconds in which as many more as time allows are read
+WHOLE = 1000  # `glance` reads a batch up to this size whole; FerretDB reads about as many documents a second
+FIRST = 10  # documents at the start of a larger batch that `glance` always reads: the cornerstones
+GLANCE = 0.5  # seconds for reading further documents
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # documents written, documents to write
 
 
 class SeedConflict(SeedStoreError):
-    """A document that is not ours has the id of a seed; it is left as it is."""
+    """A document that is not ours has the id of a seed; it is not touched."""
 
 
 @dataclass(frozen=True)
 class BatchState:
-    """How the live documents of a batch differ from it, by id; `hash` equals the batch's when nothing does.
+    """How the live documents of a batch differ from it, by id; if none does, `hash` equals the batch's.
 
-    `read` is how many of them were looked at, where that is not all.
+    `read` is how many of them were read, if not all.
     """
 
     missing: tuple[str, ...]
@@ -64,7 +62,7 @@ class BatchState:
 
 @dataclass(frozen=True)
 class Counts:
-    """What a load did, in documents."""
+    """The outcome of a load, in documents."""
 
     inserted: int = 0
     replaced: int = 0
@@ -81,18 +79,21 @@ class _Seen:
 
 
 class Loader:
-    """Works on one open database (`store.connect`)."""
+    """Loads and checks batches in one open database (`store.connect`)."""
 
     def __init__(self, database: Database[Document]) -> None:
         self._database = database
 
     def inspect(self, batch: Batch) -> BatchState:
-        """Compares every document of the batch with what is stored; changes nothing."""
+        """Compare every document of the batch with the stored one; change nothing."""
         return _compare(batch, self._look(batch))
 
     def glance(self, batch: Batch) -> BatchState:
-        """As `inspect`, in bounded time: of a large batch the whole ledger is compared and some documents, others each
-        time. So what is wrong with most of them is found at once, and what is wrong with one of them in the end."""
+        """Compare as `inspect`, in bounded time: the whole ledger, but only some documents of a large batch.
+
+        Each time these are others. What is wrong with most documents is found at once; what is wrong with one is found
+        eventually.
+        """
         return PROBES.get((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
 
     def _glance(self, batch: Batch) -> BatchState:
@@ -102,7 +103,7 @@ class Loader:
         ids = [d["_id"] for d in batch.documents]
         ends = time.monotonic() + GLANCE
         order = [*ids[:FIRST], *random.sample(ids[FIRST:], len(ids) - FIRST)]
-        for read, identifier in enumerate(order):  # by `_id`, which alone is no scan
+        for read, identifier in enumerate(order):  # by `_id`: any other query is a scan
             if read >= FIRST and time.monotonic() > ends:
                 order = order[:read]
                 break
@@ -111,7 +112,7 @@ class Loader:
         return _compare_some(batch, seen, order)
 
     def load(self, batch: Batch, progress: Progress = lambda done, total: None) -> Counts:
-        """Writes what is missing or altered and removes what is extra; nothing else. Raises `SeedConflict`."""
+        """Write what is missing or altered and remove what is extra, nothing else. Raises `SeedConflict`."""
         seen = self._look(batch)
         state = _compare(batch, seen)
         kept = len(batch.documents) - len(state.missing) - len(state.altered)
@@ -137,7 +138,7 @@ class Loader:
         collection = self._database[batch.collection]
         live = {d["_id"]: fingerprint(d) for d in collection.find({"seedBatchId": batch.id})}
         ledger = self._ledger(batch)
-        for document in self._find(batch, ledger.keys() - live.keys()):  # ours, though it lost its mark
+        for document in self._find(batch, ledger.keys() - live.keys()):  # ours, although it lost its batch id
             live[document["_id"]] = fingerprint(document)
         return _Seen(live, ledger)
 
@@ -146,7 +147,7 @@ class Loader:
         return {i: (wanted, written) for i, wanted, written in map(str.split, manifest.get("ledger", ()))}
 
     def _find(self, batch: Batch, ids: Iterable[str]) -> list[Document]:
-        """The documents with these ids. One scan tells which are there: FerretDB would scan for `$in` as well."""
+        """Return the documents with these ids. One scan finds those that exist: FerretDB would scan for `$in` too."""
         wanted = set(ids)
         if not wanted:
             return []
@@ -212,7 +213,7 @@ def _compare(batch: Batch, seen: _Seen) -> BatchState:
 
 
 def _compare_some(batch: Batch, seen: _Seen, read: Sequence[str]) -> BatchState:
-    """The documents that were read, and the ledger of all."""
+    """Compare the documents that were read, and the ledger of all."""
     says = dict(_lines(seen))
     off = {i for i, live in seen.live.items() if says[i] != (batch.wanted[i], live)}
     off |= {i for i, wanted in batch.wanted.items() if seen.ledger.get(i, ("", ""))[0] != wanted}

@@ -1,6 +1,6 @@
-"""Seals documents: AES-256-GCM with a fresh key and nonce each, the key wrapped for the country's key access service.
+"""Seal documents: AES-256-GCM with a fresh key and nonce each; the country's key access service can unwrap the key.
 
-The format is the one that services/common reads (`ztdf.py` there states it). Only the public key is needed here.
+services/common reads this format (`ztdf.py` there specifies it). Only the public key is needed here.
 """
 
 import hashlib
@@ -31,18 +31,18 @@ _LABEL = (
 
 
 def canonical(value: Any) -> bytes:
-    """JSON without blanks, keys in order, UTF-8: equal values have equal bytes."""
+    """Return JSON without blanks, keys in order, UTF-8: equal values have equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def fingerprint(value: Any) -> str:
-    """Half a SHA-256 (32 hex digits) of the canonical form."""
+    """Return half a SHA-256 (32 hex digits) of the canonical form."""
     return hashlib.sha256(canonical(value)).hexdigest()[:32]
 
 
 @dataclass(frozen=True)
 class KeyService:
-    """Whom document keys are wrapped for: `public_key` is PEM (RSA), `url` where a reader asks for them."""
+    """The service that document keys are wrapped for: `public_key` is PEM (RSA), readers ask for keys at `url`."""
 
     id: str
     url: str
@@ -57,13 +57,13 @@ class KeyService:
 
     @cached_property
     def kid(self) -> str:
-        """Names the key: documents sealed for another one are sealed anew."""
+        """Return the key's name; documents sealed for another key are sealed again."""
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return hashlib.sha256(self.key.public_bytes(serialization.Encoding.DER, form)).hexdigest()[:16]
 
 
 def seal(document: Mapping[str, Any], service: KeyService) -> dict[str, Any]:
-    """The document as it is stored: `content` (text) has become `ztdf`."""
+    """Return the document as it is stored: `content` (text) has become `ztdf`."""
     policy = {
         "resourceId": document["_id"],
         "creationDate": document["creationDate"],

@@ -1,4 +1,4 @@
-"""The MongoDB that seeds are loaded into, reached over TLS; its failures told apart."""
+"""The MongoDB that seeds are loaded into, reached over TLS; its failures are told apart."""
 
 import socket
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ _ANSWER = 60.0  # seconds for one command: a batch is written in one
 
 
 class SeedStoreError(DiveError):
-    """The store did not do what it was asked."""
+    """The store did not do what was requested."""
 
 
 class SeedStoreUnreachable(SeedStoreError):
-    """No answer from the store."""
+    """The store does not answer."""
 
 
 class SeedStoreRefused(SeedStoreError):
-    """The store answered that it will not: wrong password, no such right, bad command."""
+    """The store answered and refused: wrong password, missing right, bad command."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where and as whom; `ca` is the PEM text of the CA that signed the server's certificate."""
+    """The store's address and the login; `ca` is the PEM text of the CA that signed its certificate."""
 
     host: str
     port: int
@@ -39,15 +39,15 @@ class Target:
     password: str = field(repr=False)
     database: str
     ca: str = field(repr=False)
-    patience: float = 5.0  # seconds until an unreachable store is given up
+    patience: float = 5.0  # seconds until an unreachable store counts as such
 
 
 @contextmanager
 def connect(target: Target) -> Iterator[Database[Document]]:
-    """The database; whatever fails inside is raised as `StoreUnreachable`, `StoreRefused` or `StoreError`."""
+    """Open the database; every failure inside is a `SeedStoreUnreachable`, `SeedStoreRefused` or `SeedStoreError`."""
     where = f"MongoDB at {target.host}:{target.port}"
     try:
-        # That nobody listens is an answer; the driver would ask again until its patience ends.
+        # A closed port is an answer; the driver would retry until its timeout.
         socket.create_connection((target.host, target.port), target.patience).close()
     except OSError as error:
         raise SeedStoreUnreachable(f"{where} does not answer: {error}") from error

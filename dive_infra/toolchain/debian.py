@@ -1,4 +1,4 @@
-"""Installs Debian packages, where that is ours to do: as root, on Debian."""
+"""Install Debian packages, if that is ours to do: as root, on Debian."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def possible() -> bool:
 
 
 def install(packages: tuple[str, ...], progress: Progress) -> None:
-    """Installs `packages` without what they recommend. Raises PackageError."""
+    """Install `packages` without their recommendations. Raises `PackageError`."""
     if not possible():
         raise PackageError(
             f"{', '.join(packages)}: not installed, and only root on Debian can do it from here; install it"
@@ -31,7 +31,7 @@ def install(packages: tuple[str, ...], progress: Progress) -> None:
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    """Runs a command; raises PackageError with the end of its output."""
+    """Run a command; raises `PackageError` with the end of its output."""
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         end = "\n".join(done.stdout.strip().splitlines()[-15:])

@@ -13,24 +13,24 @@ from dive_infra.toolchain.go_build import Progress, ToolchainError, building
 
 ARCHIVES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = "https://github.com/pulumi/pulumi/releases/download"
-TIMEOUT = httpx.Timeout(60, connect=4)  # seconds; a site without the internet must not wait
+TIMEOUT = httpx.Timeout(60, connect=4)  # seconds; a site without internet access must not wait
 _ARCHITECTURES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class UnavailableError(DiveError):
-    """The release cannot be had here; the message says why."""
+    """The release is unavailable from here; the message says why."""
 
 
 def directory(version: str, cache: Path) -> Path:
-    """Where the programs of a downloaded release are, or will be."""
+    """Return the folder of a downloaded release's programs, which may not exist yet."""
     return cache / "toolchain" / f"release-{version}" / "bin"
 
 
 def ensure(version: str, cache: Path, progress: Progress, archives: str = ARCHIVES, checksums: str = CHECKSUMS) -> Path:
-    """The directory with the programs of the release, downloaded if it is not there.
+    """Return the folder with the programs of the release, downloaded if missing.
 
-    Raises UnavailableError when a server cannot be reached or has no such release, ToolchainError when the archive is
-    not the published one.
+    Raises `UnavailableError` if a server is unreachable or has no such release, `ToolchainError` if the archive is not
+    the published one.
     """
     target = directory(version, cache)
     if target.is_dir():

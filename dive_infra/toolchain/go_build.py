@@ -1,4 +1,4 @@
-"""Builds programs from the Go modules in `toolchain/`, once for each content of their inputs."""
+"""Build programs from the Go modules in `toolchain/`, once for each state of their inputs."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ LOG_LINES = 20
 
 
 class ToolchainError(DiveError):
-    """A program of the toolchain can be neither found nor made; the message ends with what to do."""
+    """A program of the toolchain can neither be found nor built; the message ends with what to do."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Bundle:
 
     @property
     def modules(self) -> list[str]:
-        """The directories of `toolchain/` that go into it."""
+        """Return the directories of `toolchain/` that go into it."""
         return sorted({p.module for p in self.programs.values()} | {s.module for s in self.scripts.values()})
 
     def key(self) -> str:
-        """16 hex digits over everything that decides what is built, but Go's own version."""
+        """Return 16 hex digits over everything that decides the outcome, except Go's own version."""
         digest = sha256(f"{self!r} {platform.system()} {platform.machine()}".encode())
         for module in self.modules:
             for file in sorted(path for path in (SOURCES / module).rglob("*") if path.is_file()):
@@ -72,12 +72,12 @@ class Bundle:
 
 
 def directory(name: str, bundle: Bundle, cache: Path) -> Path:
-    """Where the programs of a bundle are, or will be."""
+    """Return the folder of a bundle's programs, which may not exist yet."""
     return cache / "toolchain" / f"{name}-{bundle.key()}" / "bin"
 
 
 def ensure(name: str, bundle: Bundle, cache: Path, progress: Progress) -> Path:
-    """The directory with the bundle's programs, built if it is not there. Raises ToolchainError."""
+    """Return the folder with the bundle's programs, built if missing. Raises `ToolchainError`."""
     target = directory(name, bundle, cache)
     if target.is_dir():
         return target
@@ -96,7 +96,10 @@ def ensure(name: str, bundle: Bundle, cache: Path, progress: Progress) -> Path:
 
 @contextmanager
 def building(target: Path, progress: Progress) -> Iterator[Path | None]:
-    """A scratch directory that becomes `target` whole when the block ends well; None if another process made it."""
+    """Yield a scratch folder that becomes `target` as a whole if the block succeeds.
+
+    None if another process created it.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with (target.parent / f"{target.name}.lock").open("w") as lock:
         try:
@@ -122,7 +125,7 @@ def _check_go(bundle: Bundle) -> None:
             f"install Go {_dotted(required)} or newer (https://go.dev/dl) and run this again"
         )
     for module in bundle.modules:
-        # inside the module, so that Go fetches a newer toolchain of its own where it may
+        # inside the module: Go may fetch the newer version of itself that the module needs
         found = _version(_go(module, "env", "GOVERSION"))
         if found < (required := _required_go(module)):
             raise ToolchainError(
@@ -167,7 +170,7 @@ def _go(module: str, *arguments: str) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The machine's own settings of Go, and static programs."""
+    """Return the machine's own settings of Go, for static programs."""
     return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
 
 

@@ -1,7 +1,7 @@
 """Pulumi, its plugins, and the programs that images are built from: found, else downloaded, else built.
 
-An installed Pulumi is used as it is, then the official release; where neither can be had, the Go modules of
-`toolchain/` are built and kept in the cache under the hash of their inputs.
+An installed Pulumi is used as it is, otherwise the official release. If neither is available, the Go modules of
+`toolchain/` are built, and the cache keeps them under the hash of their inputs.
 """
 
 import os
@@ -85,7 +85,7 @@ _MARK = "built-from"  # in a plugin's folder: the key of our build, so that a ne
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A Pulumi that works: the program, the directories to put first on PATH, and how it was come by."""
+    """A working Pulumi: the program, the directories to put first on PATH, and where it came from."""
 
     pulumi: Path
     bin_dirs: list[Path]
@@ -93,13 +93,13 @@ class Toolchain:
 
 
 def ensure(cache: Path | None, progress: Progress) -> Toolchain:
-    """A supported Pulumi with its Python language host. Raises ToolchainError."""
+    """Return a supported Pulumi with its Python language host. Raises `ToolchainError`."""
     cache = cache or cache_folder()
     return find(cache, progress) or _downloaded(cache, progress) or _built(cache, progress)
 
 
 def find(cache: Path | None, progress: Progress) -> Toolchain | None:
-    """The Pulumi that is there, nothing downloaded or built."""
+    """Return the Pulumi that is present; download or build nothing."""
     cache = cache or cache_folder()
     return _installed(cache, progress) or _cached(cache)
 
@@ -107,9 +107,9 @@ def find(cache: Path | None, progress: Progress) -> Toolchain | None:
 def ensure_plugins(
     toolchain: Toolchain, pulumi_home: Path, progress: Progress, cache: Path | None = None
 ) -> list[Path]:
-    """Puts each missing resource plugin where Pulumi looks for it; returns all their folders. Raises ToolchainError.
+    """Put each missing resource plugin where Pulumi finds it; return all their folders. Raises `ToolchainError`.
 
-    A plugin that is there is left alone, unless it is a build of ours from other inputs than today's.
+    A present plugin is kept, unless it is a build of ours from other inputs than today's.
     """
     ours = BUNDLES["plugins"].key()
     folders = {name: pulumi_home / "plugins" / f"resource-{name}-v{version}" for name, version in PLUGINS.items()}
@@ -123,16 +123,18 @@ def ensure_plugins(
 
 
 def binary(name: str, progress: Progress, cache: Path | None = None) -> Path:
-    """The path of a program that is built here (`opa`, `ferretdb`, `pulumi-resource-docker`, …), built if need be.
+    """
 
-    Raises ToolchainError, and KeyError for a name that no bundle has.
+    Eturn the path of a program that is built here (`opa`, `ferretdb`, `pulumi-resource-docker`, …), built if missing.
+
+    Raises `ToolchainError`, and `KeyError` for a name that no bundle has.
     """
     owner = _owner(name)
     return go_build.ensure(owner, BUNDLES[owner], cache or cache_folder(), progress) / name
 
 
 def key(name: str) -> str:
-    """A hash over everything that decides how the program `name` comes out."""
+    """Return a hash over everything that decides the outcome of building the program `name`."""
     return BUNDLES[_owner(name)].key()
 
 

@@ -10,7 +10,7 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.engines import declaration
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.containers import observe
 from dive_infra.orchestration.states import Phase
 from tests.coalition.live import resource
 from tests.faults.fault import Fault, Scene
@@ -71,7 +71,7 @@ def _hung(scene: Scene, service: str) -> None:
     scene.container(service).exec_run(["sh", "-c", "kill -STOP -1"])  # all but the first, which is its container's
     scene.container(service).kill("SIGSTOP")
     ends = time.monotonic() + _UNSEEN
-    while look(scene.engine, scene.hurt.names.container(service)).health != "unhealthy":
+    while observe(scene.engine, scene.hurt.names.container(service)).health != "unhealthy":
         assert time.monotonic() < ends, f"{service} is still healthy"
         time.sleep(1)
 

@@ -17,7 +17,7 @@ from dive_infra.checks.spec import SeedingSpec
 from dive_infra.clients.trust import ca_file
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines import declaration
-from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.containers import observe
 from dive_infra.engines.docker.differences import differences
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.orchestration.states import Phase
@@ -90,7 +90,7 @@ def _containers(engine: docker.DockerClient, resources: Mapping[str, Any]) -> di
     for container in engine.containers.list(all=True, filters=_ours("FRA")):
         name = container.name or ""
         found[name] = {
-            "healthy": look(engine, name).healthy,
+            "healthy": observe(engine, name).healthy,
             "image": container.attrs["Image"],
             "differs": [str(d) for d in differences(engine, container.attrs, declared[name])]
             if name in declared

@@ -9,7 +9,7 @@ import pytest
 
 from dive_infra.checks.verification import path
 from dive_infra.config.paths import ROOT
-from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.containers import observe
 from dive_infra.identity.login import login
 from tests.coalition.country import Country
 from tests.coalition.live import resource, running, secrets, told
@@ -49,7 +49,7 @@ def test_france_comes_up_and_is_verified(usa: Country, fra: Country, docker_engi
     assert found.keys() == OUTPUTS
     assert len(running(docker_engine)) == 18
     for name in running(docker_engine):
-        assert look(docker_engine, name).health == "healthy", name
+        assert observe(docker_engine, name).health == "healthy", name
 
 
 def test_the_report_says_what_was_proven(fra: Country) -> None:

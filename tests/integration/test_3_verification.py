@@ -28,7 +28,7 @@ def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Coun
         try:
             found = red(fra)
         finally:
-            users.mend(admin, names, specification(fra, Phase.VERIFICATION).own.password)
+            users.repair(admin, names, specification(fra, Phase.VERIFICATION).own.password)
     assert {(f.check, f.code) for f in found} == {
         ("a user from FRA can log in at FRA", 1403),
         ("a user from FRA can log in at USA", 1403),

@@ -33,7 +33,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
-from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.containers import observe
 from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
@@ -95,7 +95,7 @@ def container(
     try:
         running.start()
         ends = time.monotonic() + 20
-        while look(engine, declared.name).health == "starting" and time.monotonic() < ends:
+        while observe(engine, declared.name).health == "starting" and time.monotonic() < ends:
             time.sleep(0.1)
         yield running, ContainerSpec(service, service_class, declared, files.digest(files.manifest(packed)))
     finally:
@@ -293,7 +293,7 @@ def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Rec
         assert answer(replace(wanted, declared=replace(wanted.declared, image="sha256:other")))[0] == "invalid"
         assert answer(replace(wanted, files="f2")) == ("invalid", "other files in /etc/dive")
         running.stop(timeout=0)
-        assert answer(wanted) == ("invalid", look(record.lab.engine, wanted.declared.name).describe())
+        assert answer(wanted) == ("invalid", observe(record.lab.engine, wanted.declared.name).describe())
     assert answer(wanted) == ("invalid", "no such container")
 
 

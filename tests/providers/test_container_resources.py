@@ -18,7 +18,7 @@ from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import engine, files
-from dive_infra.engines.docker.containers import look
+from dive_infra.engines.docker.containers import observe
 from dive_infra.engines.docker.differences import differences
 from dive_infra.images import resolution
 from tests.support.by_hand import create
@@ -63,7 +63,7 @@ class Bench:
         return container
 
     def off(self, declared: Declared) -> list[str]:
-        return [d.key for d in differences(self.client, look(self.client, declared.name).attributes, declared)]
+        return [d.key for d in differences(self.client, observe(self.client, declared.name).attributes, declared)]
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +131,9 @@ def reopened(declared: Declared, before: dict[str, Any]) -> None:
 def test_a_gate_opens_when_the_container_is_healthy_and_has_its_limits(bench: Bench) -> None:
     declared = bench.declared("sleep 1; touch /tmp/ready; sleep 600", health="test -e /tmp/ready")
     bench.start(declared, pids_limit=None)
-    assert look(bench.client, declared.name).half_made
+    assert observe(bench.client, declared.name).half_made
     made = opened(declared)
-    assert look(bench.client, declared.name).healthy
+    assert observe(bench.client, declared.name).healthy
     assert bench.off(declared) == [], "the container is the declared one, and nothing else is off"
     assert not GateProvider().diff(declared.name, made, gate(declared)).changes, "the next look finds nothing to do"
 
@@ -144,7 +144,7 @@ def test_the_limit_of_processes_comes_before_the_wait(bench: Bench) -> None:
     bench.start(declared, pids_limit=None)
     with pytest.raises(ProviderError, match="expected"):
         GateProvider().create(gate(declared, deadline=1))
-    assert not look(bench.client, declared.name).half_made
+    assert not observe(bench.client, declared.name).half_made
 
 
 def test_a_container_that_exits_fails_within_seconds_and_shows_its_last_words(bench: Bench) -> None:
@@ -199,8 +199,8 @@ def test_a_container_that_does_not_run_is_started_and_not_replaced(bench: Bench,
     made = opened(declared)
     getattr(container, harm)()
     reopened(declared, made)
-    assert look(bench.client, declared.name).healthy
-    assert started(container)[0] == look(bench.client, declared.name).id
+    assert observe(bench.client, declared.name).healthy
+    assert started(container)[0] == observe(bench.client, declared.name).id
 
 
 def test_an_unhealthy_container_is_restarted(bench: Bench) -> None:
@@ -208,7 +208,7 @@ def test_an_unhealthy_container_is_restarted(bench: Bench) -> None:
     container = bench.start(declared)
     made = opened(declared)
     container.exec_run(["rm", "/tmp/well"])
-    until(lambda: look(bench.client, declared.name).health == "unhealthy")
+    until(lambda: observe(bench.client, declared.name).health == "unhealthy")
     before = started(container)
     reopened(declared, made)
     assert started(container)[0] == before[0]
@@ -317,11 +317,11 @@ def test_a_container_made_by_hand_gives_its_name_back_and_one_of_another_stack_d
     mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
     assert mended
     assert mended["generation"] == 1
-    assert not look(bench.client, declared.name).exists
+    assert not observe(bench.client, declared.name).exists
     bench.start(declared, labels={**LABELS, "dive.stack": "t-2"})
     with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         ProbeProvider().update(declared.name, made, probe(declared))
-    assert look(bench.client, declared.name).exists
+    assert observe(bench.client, declared.name).exists
 
 
 def test_a_probe_sees_another_image(bench: Bench) -> None:
@@ -350,10 +350,10 @@ def test_what_a_dead_run_made_and_nobody_recorded_is_cleared_away(bench: Bench) 
     mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
     assert mended
     assert mended["generation"] == 1
-    assert not look(bench.client, declared.name).exists
+    assert not observe(bench.client, declared.name).exists
     bench.start(declared, pids_limit=None)
     probed(declared)
-    assert not look(bench.client, declared.name).exists, "nor when the probe itself was not recorded"
+    assert not observe(bench.client, declared.name).exists, "nor when the probe itself was not recorded"
 
 
 def test_a_half_made_container_of_another_stack_is_refused_with_its_owner(bench: Bench) -> None:
@@ -361,7 +361,7 @@ def test_a_half_made_container_of_another_stack_is_refused_with_its_owner(bench:
     bench.start(declared, pids_limit=None, labels={**LABELS, "dive.stack": "t-2"})
     with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         ProbeProvider().create(probe(declared))
-    assert look(bench.client, declared.name).exists
+    assert observe(bench.client, declared.name).exists
 
 
 def test_an_engine_out_of_reach_is_not_taken_for_a_missing_container(

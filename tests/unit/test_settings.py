@@ -48,7 +48,7 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
         ("france", "documents", "20", "country 'FRANCE' is not known"),
         ("usa", "hub", "organization/dive/fra", "USA is the hub and can't be deployed as a spoke"),
         ("usa", "spokes", '["USA"]', "USA is the hub, it can't be its own spoke"),
-        ("usa", "spokes", '["FRA", "FRA"]', "a country stands there twice: FRA, FRA"),
+        ("usa", "spokes", '["FRA", "FRA"]', "spokes: listed more than once: FRA"),
         ("fra", "spokes", '["GBR"]', "only the hub (USA) approves countries, this is FRA"),
         ("fra", "images", '{"postgress": "x:1"}', "images.postgress is not known; did you mean postgres?"),
         ("fra", "ports", '{"postgres": 80}', "dive:ports.postgres: found 80, expected"),
@@ -89,11 +89,16 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
         ("fra", "opal-key", RSA_KEY, "secrets.opal-key is not known"),  # the hub's alone
         ("fra", "orchestration-deployer", WORD * 2, "secrets.orchestration-deployer is not known"),  # the hub issues it
         ("usa", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # made from another
-        ("fra", "kas-key", WORD * 2, "secrets.kas-key is not one, expected a private RSA key of 2048 bits or more"),
-        ("fra", "kas-key", EC_KEY, "secrets.kas-key is not one, expected a private RSA key"),
-        ("fra", "kas-key", pki.public_key(RSA_KEY), "secrets.kas-key is not one, expected a private RSA key"),
-        ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not one, expected a private RSA key"),
-        ("usa", "opal-key", "-----BEGIN PRIVATE KEY-----", "secrets.opal-key is not one, expected a private RSA key"),
+        ("fra", "kas-key", WORD * 2, "secrets.kas-key is not an RSA private key; expected 2048 bits or more"),
+        ("fra", "kas-key", EC_KEY, "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        ("fra", "kas-key", pki.public_key(RSA_KEY), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        (
+            "usa",
+            "opal-key",
+            "-----BEGIN PRIVATE KEY-----",
+            "secrets.opal-key is not an RSA private key; expected 2048 bits",
+        ),
         ("fra", "test-users", "only-lower-canary-x", "secrets.test-users does not meet the realm's password policy"),
         ("fra", "redis", WORD + " x", "secrets.redis has a character that is not accepted, expected printable ASCII"),
         ("fra", "redis", WORD + "'", "secrets.redis has a character"),

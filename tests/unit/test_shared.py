@@ -70,7 +70,7 @@ def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch)
             KeycloakAdmin(KeycloakAccess(names.url("keycloak"), ca, "secret")) as one,
             KeycloakAdmin(KeycloakAccess("https://other", ca, "s")) as other,
         ):
-            assert one.look(clients) == other.look(clients) == clients
+            assert one.get_cached(clients) == other.get_cached(clients) == clients
 
     PROBES.enable(60)
     look()

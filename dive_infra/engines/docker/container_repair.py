@@ -1,4 +1,4 @@
-"""Mending containers through the engine: limits and networks while they run, a start for what does not run well."""
+"""Repair of containers in place: limits and networks while they run, a start for those that do not run well."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker.containers import POLL, await_healthy, look, passes
+from dive_infra.engines.docker.containers import POLL, await_healthy, observe, passes
 from dive_infra.engines.docker.units import NANOSECONDS, RESTART
 from dive_infra.engines.engine import Condition, ContainerFailed
 from dive_infra.process.crash_points import crash_point
@@ -22,18 +22,18 @@ _FILLING = 60.0  # seconds for a data volume's first filling
 
 
 def settle(engine: docker.DockerClient, declared: Declared) -> None:
-    """Gives the container its limits and networks while it runs, and starts it when it does not, or not well.
+    """Give the container its limits and networks while it runs, and start it unless it runs well.
 
-    The limit of processes comes first: a container without it has never been here. Raises `ContainerFailed` when it is
-    not there or cannot be mended.
+    The process limit comes first: a container without it has never passed here. Raises `ContainerFailed` if the
+    container is missing or cannot be repaired.
     """
-    now = look(engine, declared.name)
+    now = observe(engine, declared.name)
     if not now.exists:
         raise ContainerFailed(f"{declared.name}: not there", Remedy.update())
     _limit(engine, declared)
     container = engine.containers.get(declared.name)
     if _connect(engine, declared, now) and now.running and not now.paused:
-        # What the engine says of its health is of before; it may find back to the others by itself.
+        # The engine's health status is older than this change; the container may reconnect by itself.
         if _recovers(engine, container, declared.health.interval):
             return
     elif now.healthy or (now.running and now.health == "starting"):
@@ -42,7 +42,7 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
         with crash_point("start container"):
             if now.paused:
                 container.unpause()
-            elif now.running or now.restarts:  # unhealthy, hung, or crashing again and again
+            elif now.running or now.restarts:  # unhealthy, hung, or in a crash loop
                 container.restart()
             else:
                 container.start()
@@ -51,20 +51,20 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
 
 
 def remove(engine: docker.DockerClient, declared: Declared) -> None:
-    """Removes the container if it carries the mark of its stack; any other raises `ContainerFailed`.
+    """Remove the container if it carries the mark of its stack; raises `ContainerFailed` for any other.
 
-    One that fills its data volume for the first time is not cut off in the middle.
+    A container that fills its data volume for the first time is not interrupted.
     """
-    name, now = declared.name, look(engine, declared.name)
+    name, now = declared.name, observe(engine, declared.name)
     if not now.exists:
         return
     if now.stack != declared.stack:
         raise ContainerFailed(
-            f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and stands in the way",
+            f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and is in the way",
             Remedy.decide(f"destroy it with the stack it names, or docker rm -f {name}, then: {UP}"),
         )
     if now.running and len(declared.mounts) > 1:
-        with suppress(ContainerFailed):  # it is removed either way
+        with suppress(ContainerFailed):  # it is removed in any case
             await_healthy(engine, name, _FILLING)
     container = engine.containers.get(name)
     with crash_point("remove container"):
@@ -73,7 +73,7 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
 
 
 def _limit(engine: docker.DockerClient, declared: Declared) -> None:
-    """Sets the limits that the engine keeps over restarts."""
+    """Set the limits that the engine keeps across restarts."""
     api = engine.api
     limits = {
         "PidsLimit": declared.processes,
@@ -90,7 +90,7 @@ def _limit(engine: docker.DockerClient, declared: Declared) -> None:
             return
         if "stopped container" not in response.text:
             break
-        time.sleep(POLL)  # it crashed in this moment
+        time.sleep(POLL)  # it crashed just now
     raise ContainerFailed(f"{declared.name}: cannot set its limits: {response.text.strip()}")
 
 
@@ -102,7 +102,7 @@ def _recovers(engine: docker.DockerClient, container: Container, seconds: float)
 
 
 def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) -> bool:
-    """Connects the container to the declared networks, each as it is now, and to no other; whether that was needed."""
+    """Connect the container to exactly the declared networks; return True if anything changed."""
     changed = False
     ends: Mapping[str, Any] = now.attributes["NetworkSettings"]["Networks"]
     for name in sorted(ends.keys() | declared.networks.keys()):

@@ -1,4 +1,4 @@
-"""Looking at containers through the engine: what the probe, the gate and the checks share."""
+"""Observing containers, for the probe, the gate and the checks."""
 
 import time
 
@@ -9,18 +9,18 @@ from docker.models.containers import Container
 from dive_infra.engines.docker.units import NANOSECONDS
 from dive_infra.engines.engine import Condition, ContainerFailed
 
-POLL = 0.5  # seconds between two looks
+POLL = 0.5  # seconds between two observations
 LOG_LINES = 20
-_DOCKERS_TIMEOUT = 30 * NANOSECONDS  # where a health check has none of its own
-_LIFE = 5.0  # seconds that a crashing container may live
-_CRASHES = 2  # this many restarts by the engine while we wait are a loop
+_DOCKERS_TIMEOUT = 30 * NANOSECONDS  # for a health check without a timeout of its own
+_LIFE = 5.0  # seconds that a crashing container may run
+_CRASHES = 2  # restarts by the engine during the wait that make a crash loop
 
 
-def look(engine: docker.DockerClient, name: str) -> Condition:
-    """The container called `name` as it is now; an engine out of reach raises docker's own error.
+def observe(engine: docker.DockerClient, name: str) -> Condition:
+    """Return the condition of the container `name`; raises Docker's own error if the engine is out of reach.
 
-    Docker asks a started container only after the interval of its health check, which is long, as each question costs.
-    So a starting one is asked here, by the same test.
+    Docker runs the health check of a starting container only after the check's interval, which is long because each run
+    costs. Therefore the same check is run here for a starting container.
     """
     try:
         container = engine.containers.get(name)
@@ -49,32 +49,32 @@ def look(engine: docker.DockerClient, name: str) -> Condition:
 
 
 def passes(engine: docker.DockerClient, container: Container) -> bool:
-    """Whether the container passes its own health check now, within the time that it allows."""
+    """Return True if the container passes its own health check now, within the check's timeout."""
     check, api = container.attrs["Config"]["Healthcheck"], engine.api
     ends = time.monotonic() + (check.get("Timeout") or _DOCKERS_TIMEOUT) / NANOSECONDS
     try:
         asked = api.exec_create(container.id, check["Test"][1:])["Id"]
-        api.exec_start(asked, detach=True)  # one that hangs must not hold us
+        api.exec_start(asked, detach=True)  # a check that hangs must not block
         while (answer := api.exec_inspect(asked))["Running"]:
             if time.monotonic() > ends:
                 return False
             time.sleep(POLL / 10)
     except docker.errors.APIError:
-        return False  # it has stopped meanwhile
+        return False  # the container has stopped meanwhile
     return bool(answer["ExitCode"] == 0)
 
 
 def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Condition:
-    """Waits until the container is healthy, at most `deadline` seconds.
+    """Wait until the container is healthy, at most `deadline` seconds.
 
-    Raises `ContainerFailed` as soon as it is seen exited twice in a row, or crashing again and again, or when the time
+    Raises `ContainerFailed` as soon as two observations in a row find it exited, or it is in a crash loop, or the time
     is over.
     """
     ends = time.monotonic() + deadline
     seen_down = 0
     begun: int | None = None
     while True:
-        now = look(engine, name)
+        now = observe(engine, name)
         if now.healthy:
             return now
         begun = now.restarts if begun is None else min(begun, now.restarts)
@@ -90,11 +90,11 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
 
 
 def _between_two_lives(engine: docker.DockerClient, name: str, now: Condition) -> Condition:
-    """A crashing container while it is down, as only then its exit code is told; as it is when it stays up."""
+    """Return a crashing container's condition while it is down, which has the exit code; or as it is if it stays up."""
     ends = time.monotonic() + _LIFE
     while now.running and time.monotonic() < ends:
         time.sleep(POLL / 10)
-        now = look(engine, name)
+        now = observe(engine, name)
     return now
 
 

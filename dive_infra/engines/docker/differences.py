@@ -1,4 +1,4 @@
-"""In what a live container differs from its declaration: one table for the probe, the gate and the validator."""
+"""How a live container differs from its declaration: one table for the probe, the gate and the validator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ _SHOWN = 80  # characters of a value in a message
 
 
 def differences(client: docker.DockerClient, live: Mapping[str, Any], declared: Declared) -> list[Difference]:
-    """In what a container, as the engine describes it, is not as declared. Of variables only the names are told."""
+    """Return how a container, as Docker describes it, differs from its declaration; of variables only the names."""
     if live["Image"] != declared.image:
         return [Difference("image", declared.image[:19], live["Image"][:19], in_place=False)]
     image = _image(client, declared.image)
@@ -29,7 +29,7 @@ def differences(client: docker.DockerClient, live: Mapping[str, Any], declared: 
 
 
 class _Row(NamedTuple):
-    """How one thing is declared, and where the engine tells it: functions of declaration, container and image."""
+    """How a property is declared, and where Docker reports it: functions of declaration, container and image."""
 
     key: str
     expected: Callable[[Declared, Mapping[str, Any]], object]
@@ -38,19 +38,19 @@ class _Row(NamedTuple):
 
 
 def _command(declared: Declared, image: Mapping[str, Any]) -> list[str]:
-    """An entrypoint of one's own takes away the image's command."""
+    """Return the command; an own entrypoint drops the image's command."""
     return list(declared.command) or (image["Cmd"] or [] if not declared.entrypoint else [])
 
 
 def _mounts(live: Mapping[str, Any], declared: Declared, image: Mapping[str, Any]) -> list[str]:
-    """All mounts but the nameless ones that the image asks for."""
+    """Return all mounts except the anonymous ones that the image declares."""
     nameless = (image["Volumes"] or {}).keys() - declared.mounts.keys()
     named = [m for m in live["Mounts"] if m["Destination"] not in nameless]
     return sorted(f"{m['Destination']} {m.get('Name') or m['Source']}{'' if m['RW'] else ':ro'}" for m in named)
 
 
 def _networks(live: Mapping[str, Any], declared: Declared) -> list[str]:
-    """`network/name in it`, of the names that are declared: Docker adds names of its own."""
+    """Return `network/name in it` for the declared names; Docker adds names of its own."""
     told: list[str] = []
     for network, end in live["NetworkSettings"]["Networks"].items():
         told += [f"{network}/{name}" for name in declared.networks.get(network, "?") if name in (end["Aliases"] or "?")]
@@ -106,7 +106,7 @@ _TABLE: tuple[_Row, ...] = (
     _Row("devices", lambda d, i: "", _host("Devices")),
     _Row("process namespace", lambda d, i: "", _host("PidMode")),
     _Row("network mode", lambda d, i: "bridge", _host("NetworkMode")),
-    # The engine changes these while the container runs.
+    # Docker can change these while the container runs.
     _Row("memory", lambda d, i: d.memory, _host("Memory"), in_place=True),
     _Row("memory and swap", lambda d, i: d.memory, _host("MemorySwap"), in_place=True),
     _Row("processors", lambda d, i: round(d.cpus * NANOSECONDS), _host("NanoCpus"), in_place=True),

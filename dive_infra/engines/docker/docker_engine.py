@@ -85,7 +85,7 @@ class DockerEngine(Engine):
 
     @_requests()
     def observe(self, name: str) -> Condition:
-        return containers.look(self._client, name)
+        return containers.observe(self._client, name)
 
     @_requests()
     def passes(self, name: str) -> bool:

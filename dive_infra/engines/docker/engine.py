@@ -1,4 +1,4 @@
-"""The Docker engine: the one that answers, else, as root on Debian, one that is installed and started here."""
+"""Which Docker engine: the selected one, or as root on Debian one that is installed and started here."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LOG = Path("/var/log/dockerd.log")
 
 
 def host() -> tuple[str, str]:
-    """The engine that the operator means, and what says so: DOCKER_HOST, the current context, the usual socket."""
+    """Return the address of the selected engine and what selected it: DOCKER_HOST, the context, or the default."""
     if named := os.environ.get("DOCKER_HOST"):
         return named, "DOCKER_HOST"
     context = os.environ.get("DOCKER_CONTEXT") or _configured_context()
@@ -47,7 +47,7 @@ def host() -> tuple[str, str]:
 
 
 def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
-    """A client of that engine; `timeout` in seconds for one request. Raises EngineError when it does not answer."""
+    """Return a client of that engine; `timeout` in seconds for one request. Raises `EngineError` without an answer."""
     endpoint, said_by = host()
     try:
         return docker.DockerClient.from_env(
@@ -61,7 +61,7 @@ def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
 
 
 def ensure(progress: Progress) -> str:
-    """The DOCKER_HOST of an engine that answers, installing and starting one where that is ours to do."""
+    """Return the DOCKER_HOST of an engine that answers; install and start one if that is ours to do."""
     endpoint, _ = host()
     try:
         client(ENGINE_ANSWER).close()
@@ -125,7 +125,7 @@ def _start(progress: Progress) -> None:
         daemon = None
     else:
         progress(f"starting dockerd; its log is {LOG}")
-        with LOG.open("ab") as log:  # a session of its own: it outlives this process
+        with LOG.open("ab") as log:  # in its own session: it outlives this process
             daemon = subprocess.Popen(
                 ["dockerd"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/"
             )

@@ -1,4 +1,4 @@
-"""The files of a service: packed for its volume, and read back from there to see whether they are still the same."""
+"""The files of a service: packed for its volume, and read back from there to detect changes."""
 
 import io
 import tarfile
@@ -19,7 +19,7 @@ Manifest = Mapping[str, str]  # path -> owner, mode and hash
 
 
 def pack(contents: Mapping[str, str], owner: int) -> bytes:
-    """A tar of the files (absolute path below `/etc/dive` -> text) and their folders, for `owner` alone to read."""
+    """Return a tar of the files (absolute path below `/etc/dive` -> text) and their folders; only `owner` may read."""
     buffer = io.BytesIO()
     folders: set[PurePosixPath] = set()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -43,7 +43,7 @@ def _entry(path: PurePosixPath, owner: int, mode: int, kind: bytes) -> tarfile.T
 
 
 def manifest(packed: bytes) -> Manifest:
-    """What a tar holds, paths from the folder `dive` on."""
+    """Return the content of a tar; paths start at the folder `dive`."""
     found: dict[str, str] = {}
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         for entry in tar:
@@ -56,19 +56,19 @@ def manifest(packed: bytes) -> Manifest:
 
 
 def digest(contents: Manifest) -> str:
-    """16 hex digits over a manifest."""
+    """Return 16 hex digits over a manifest."""
     return sha256("\n".join(f"{path} {told}" for path, told in sorted(contents.items())).encode()).hexdigest()[:16]
 
 
 def difference(expected: Manifest, found: Manifest) -> str | None:
-    """`dive/tls.key missing, dive/x.rego added, dive/ca.pem changed`, or None; never what a file holds."""
+    """Return `dive/tls.key missing, dive/x.rego added, dive/ca.pem changed`, or None; never the content of a file."""
     words = {(True, False): "missing", (False, True): "added", (True, True): "changed"}
     paths = sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
     return ", ".join(f"{path} {words[path in expected, path in found]}" for path in paths) or None
 
 
 def read(container: Container) -> Manifest:
-    """The files as they are in a container, running or not."""
+    """Return the files in a container, running or not."""
 
     def look() -> Manifest:
         stream, _ = container.get_archive(FILES)
@@ -100,10 +100,10 @@ def write(
 
 @contextmanager
 def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> Iterator[Container]:
-    """A container that is never started, to carry files into or out of the volume."""
+    """Create a container that is never started, to carry files into or out of the volume."""
     mine = {key: labels[key] for key in ("dive.stack", "dive.service") if key in labels}
     marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
-    for old in client.containers.list(all=True, filters={"label": marks}):  # of an interrupted run
+    for old in client.containers.list(all=True, filters={"label": marks}):  # left by an interrupted run
         old.remove(v=True)
     with crash_point("make carrier"):
         made = client.containers.create(
@@ -117,4 +117,4 @@ def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mappin
         yield made
     finally:
         with crash_point("remove carrier"):
-            made.remove(v=True)  # what the image declares as volumes, too
+            made.remove(v=True)  # with the volumes that the image declares

@@ -17,22 +17,29 @@ from dive_infra.config.paths import ROOT
 
 NOTHING_COLLECTED = 5  # pytest's exit code
 SLOWEST = 15
+_NAMESPACE = "DIVE_TEST_NAMESPACE"
 _NICE = 5  # a third of the claim of those that wait for containers: these have time limits
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured."""
+    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured.
+
+    `beside` is added to the namespace of its coalition, where another lane has one on the same engine.
+    """
 
     name: str
     paths: tuple[str, ...]
     markers: str
     measured: bool = False
     nice: int = 0
+    beside: str = ""
 
 
 MODULES = Lane("modules", ("tests/unit", "tests/providers", "tests/integration"), "not coalition", True, _NICE)
-COALITION = Lane("coalition", ("tests/integration",), "coalition")
+COALITION = Lane("coalition", ("tests/integration",), "coalition and not second")
+SECOND = Lane("second", ("tests/integration",), "second", beside="2")
+ALL = (COALITION, SECOND, MODULES)
 FAST = Lane("modules", ("tests/unit",), "not engine", True)
 
 
@@ -83,11 +90,12 @@ def _run(lane: Lane, arguments: Sequence[str], folder: Path) -> Finished:
     coverage = ["-m", "coverage", "run", f"--data-file={data(folder)}"] if lane.measured else []
     command = ["nice", "-n", str(lane.nice), sys.executable, *coverage, "-m", "pytest", "-v", "-m", lane.markers]
     command += [f"--junit-xml={results}", *lane.paths, *arguments]
+    namespace = os.environ.get(_NAMESPACE, "divetest") + lane.beside
     started = time.monotonic()
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1", _NAMESPACE: namespace},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

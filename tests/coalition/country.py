@@ -177,6 +177,11 @@ class Country:
                     yield time.monotonic() - started, event
         assert running.returncode == 0, f"{' '.join(command)}: exit code {running.returncode}"
 
+    def resources(self) -> list[Any]:
+        """Return what the state holds; nothing before the first deployment and after the country was destroyed."""
+        found: list[Any] = self.runner.state()["deployment"].get("resources") or []
+        return found
+
     def preview(self, **configuration: Any) -> Run:
         return self.run("preview", **configuration)
 

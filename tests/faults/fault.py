@@ -41,7 +41,8 @@ class Fault:
     refuses; its message then names a variable of the environment, with which the command mends. `then` are countries
     with the commands that bring back their own part of what was lost. All of `says` stands in the messages.
     `warns`: the validator tells of it and passes, as what is harmed is no core service.
-    `selected` rows run in every test run, the others with `--whole`.
+    `selected`: the round of a plain test run in which it is damaged and healed together with the rows of the same word;
+    without one it is healed with `--whole` only. There each row is healed alone.
     """
 
     title: str
@@ -57,7 +58,7 @@ class Fault:
     says: tuple[str, ...] = ()
     warns: bool = False
     check: Callable[[Scene], None] = field(default=lambda scene: None)
-    selected: bool = False
+    selected: str = ""
 
     @property
     def name(self) -> str:

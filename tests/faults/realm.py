@@ -170,7 +170,7 @@ FAULTS: tuple[Fault, ...] = (
         lambda r: r.admin.delete(r.path),
         ("realm", *_PORTAL, *_LINK, "test-users"),
         None,
-        selected=True,
+        selected="realm",
     ),
     _fault(
         "the realm is deleted",
@@ -206,7 +206,7 @@ FAULTS: tuple[Fault, ...] = (
         "the portal's secret is changed by hand",
         lambda r: r.change(r.portal(), _set(secret="by-hand")),
         ("realm-portal",),
-        selected=True,
+        selected="realm objects",
     ),
     _fault(
         "a mapper of the portal is deleted",
@@ -227,7 +227,7 @@ FAULTS: tuple[Fault, ...] = (
         "a client scope is deleted",
         lambda r: r.delete(r.named("client-scopes", "clearance")),
         ("realm-scope-clearance", "realm-scope-clearance-clearance", "realm-default-scopes", "undeclared"),
-        selected=True,
+        selected="realm objects",
     ),
     _fault(
         "a mapper of a client scope is deleted",
@@ -303,7 +303,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a mapper that makes administrators is added to the identity provider",
         lambda r: r.post(f"{r.provider('USA')}/mappers", _ROLE_FOR_ALL),
-        selected=True,
+        selected="small things",
         **_LOOSE,
     ),
     _fault(
@@ -324,7 +324,7 @@ FAULTS: tuple[Fault, ...] = (
         "the identity provider is disabled",
         lambda r: r.change(r.provider("FRA"), _set(enabled=False)),
         _AT_HUB[:1],
-        selected=True,
+        selected="realm objects",
         **_AWAY,
     ),
     _fault(

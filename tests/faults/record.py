@@ -65,7 +65,7 @@ def _copied(database: Mongo) -> None:
     database["resources"].insert_one({**found, "_id": "doc-fra-999999"})
 
 
-def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: bool = False) -> Fault:
+def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: str = "") -> Fault:
     def damage(scene: Scene) -> None:
         harm(_path(scene.hurt), scene)
 
@@ -92,7 +92,7 @@ def _adopted(title: str, damage: Callable[[Scene], None], phase: Phase) -> Fault
     return Fault(title, "FRA", damage, None, heals=heals, also=frozenset())
 
 
-def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = (), selected: bool = False) -> Fault:
+def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = (), selected: str = "") -> Fault:
     def damage(scene: Scene) -> None:
         scene.container(service).remove(force=True)
         scene.engine.volumes.get(scene.hurt.names.data_volume(service)).remove()
@@ -120,7 +120,7 @@ FAULTS: tuple[Fault, ...] = (
         Phase.DEPLOYMENT,
         heals=frozenset({"databases-logins"}),
         also=frozenset(),
-        selected=True,
+        selected="small things",
     ),
     Fault(
         "a role of Postgres is a superuser",
@@ -182,7 +182,7 @@ FAULTS: tuple[Fault, ...] = (
         Phase.DEPLOYMENT,
         heals=_KEPT | {"orchestration", "admission-fra"},
         then=_ALL,
-        selected=True,
+        selected="record",
     ),
     Fault(
         "a column of the record is renamed",
@@ -229,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
     ),
     # The report decides nothing.
-    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected=True),
+    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected="small things"),
     _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is no report, or half of one"),
     _report("is forged", _edited(status="failure"), "was altered"),
     _report("is of another run", _edited(run="of-yesterday"), "is of another run (of-yesterday, expected "),

@@ -69,7 +69,7 @@ def _removed(service: str, country: str = "FRA", selected: str = "") -> Fault:
 
 
 def _hung(scene: Scene, service: str) -> None:
-    """None of its processes does anything any more; Docker has noticed."""
+    """Stop all its processes with SIGSTOP, and wait until Docker has noticed."""
     scene.container(service).exec_run(["sh", "-c", "kill -STOP -1"])  # all but the first, which is its container's
     scene.container(service).kill("SIGSTOP")
     ends = time.monotonic() + _UNSEEN
@@ -79,7 +79,7 @@ def _hung(scene: Scene, service: str) -> None:
 
 
 def _update(scene: Scene, service: str, **limits: Any) -> None:
-    """As `docker update`."""
+    """Change limits as `docker update` does."""
     api = scene.engine.api
     url = f"{api.base_url}/v{api.api_version}/containers/{scene.container(service).id}/update"
     api.post(url, json=limits).raise_for_status()
@@ -90,14 +90,14 @@ def _declared(scene: Scene, service: str) -> Declared:
 
 
 def _by_hand(scene: Scene, service: str, **other: Any) -> None:
-    """Made anew by hand under the same name and labels; `other` is not as declared."""
+    """Recreate it by hand under the same name and labels; `other` differs from the declaration."""
     declared = _declared(scene, service)
     scene.container(service).remove(force=True)
     create(scene.engine, declared, **{"pids_limit": declared.processes, **other}).start()
 
 
 def _files(scene: Scene, service: str, harm: str) -> None:
-    """Root on the host runs a shell command in the folder of the service's files."""
+    """Run a shell command as root in the folder of the service's files."""
     declared = _declared(scene, service)
     volume = {declared.mounts[FILES].removesuffix(":ro"): {"bind": FILES, "mode": "rw"}}
     image = _declared(scene, "redis").image  # has a shell
@@ -122,7 +122,7 @@ def _off_the_network(scene: Scene, service: str) -> None:
 
 
 def network_lost(scene: Scene, again: bool = False) -> None:
-    """The country's network is removed; `again`: and made anew by hand, with its containers but without our labels."""
+    """Remove the country's network; `again`: recreate it by hand, with its containers, without our labels."""
     network = scene.engine.networks.get(scene.hurt.names.network)
     users = network.containers
     for container in users:

@@ -38,7 +38,7 @@ class Realm:
         self.admin.put(f"{self.path}/{path}", found)
 
     def named(self, path: str, name: str, key: str = "name") -> str:
-        """The path of the object of this name in a list."""
+        """Return the path of the object of this name in a list."""
         return f"{path}/{next(o['id'] for o in self.get(path) if o[key] == name)}"
 
     def client(self, client_id: str) -> str:
@@ -95,7 +95,7 @@ def _inside(key: str, **values: Any) -> Callable[[Json], None]:
 
 
 def _profile(name: str, change: Callable[[Json], None]) -> Callable[[Json], None]:
-    """A change of one attribute of the user profile."""
+    """Change one attribute of the user profile."""
     return lambda profile: change(next(a for a in profile["attributes"] if a["name"] == name))
 
 
@@ -111,7 +111,7 @@ def _step(**values: Any) -> Callable[[Realm], None]:
 
 
 def _flow_lost(realm: Realm) -> None:
-    """It can go only while nobody uses it."""
+    """Delete the login flow; Keycloak refuses while an identity provider uses it."""
     realm.change(realm.provider("USA"), _set(firstBrokerLoginFlowAlias="first broker login"))
     realm.delete(realm.named("authentication/flows", FIRST_LOGIN_FLOW, "alias"))
 

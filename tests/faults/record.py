@@ -30,7 +30,7 @@ def superuser(country: Country, database: str = SUPERUSER) -> "psycopg.Connectio
 
 
 def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], None]:
-    """Statements of the superuser in the country's Postgres."""
+    """Execute statements as superuser in the country's Postgres."""
 
     def harm(scene: Scene) -> None:
         with superuser(scene.hurt, database) as live:
@@ -41,7 +41,7 @@ def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], No
 
 
 def _record(statement: str) -> Callable[[Scene], None]:
-    """A statement in the orchestration database."""
+    """Execute a statement in the orchestration database."""
 
     def harm(scene: Scene) -> None:
         with superuser(scene.usa, DATABASE) as live:
@@ -60,7 +60,7 @@ def _seeds(title: str, harm: Callable[[Mongo], object], country: str = "FRA") ->
 
 
 def _copied(database: Mongo) -> None:
-    """A document that says it is of the seed and is not."""
+    """Add a document that claims to be of the seed."""
     found = database["resources"].find_one({"_id": "doc-fra-000001"})
     database["resources"].insert_one({**found, "_id": "doc-fra-999999"})
 
@@ -87,7 +87,7 @@ def _written(path: Path, report: Any) -> None:
 
 
 def _adopted(title: str, damage: Callable[[Scene], None], phase: Phase) -> Fault:
-    """The record of one phase of France is off: it is proven and recorded anew, and only it."""
+    """The record of one phase of France is wrong: this phase alone is proven and recorded again."""
     heals = frozenset({f"{phase.lower()}-checkpoint", "verification-proof"})
     return Fault(title, "FRA", damage, None, heals=heals, also=frozenset())
 

@@ -26,7 +26,7 @@ VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that on
 
 
 def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list[Finding]:
-    """What the validators of these phases find off now; `warnings`: what is only told, too."""
+    """Return what the validators of these phases find wrong; `warnings`: with advisory findings."""
     specs = declared_specs(state)
     looked = [runner.run(checks(specs[phase]), 20) for phase in phases]
     return [
@@ -35,21 +35,21 @@ def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list
 
 
 def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sets the variable with which the message says that the same command will do it."""
+    """Set the variable that the message names, with which the same command goes on."""
     named = re.search(r"(DIVE_[A-Z_]+)=(\S+) pulumi up", run.messages)
     assert named, told(run)
     monkeypatch.setenv(*named.groups())
 
 
 def unproven(run: Run) -> list[Phase]:
-    """The phases that the run neither proved anew nor found to be valid: what could not be told was not asked again."""
+    """Return the phases that the run neither proved nor found valid."""
     proven = {name.removesuffix("-checkpoint").removesuffix("-proof").upper() for name in run.changes}
     seen = [p for p in Phase if f"✓ {p} phase complete and validated, skipping (" in run.messages]
     return [p for p in Phase if p not in (*proven, *seen)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each fault by itself with --whole; else the selected ones, those of one round together."""
+    """Heal each fault alone with --whole; else the selected ones, those of one round together."""
     if "faults" not in metafunc.fixturenames:
         return
     alone = {fault.name: [fault] for fault in FAULTS}
@@ -58,7 +58,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def rounds() -> dict[str, list[Fault]]:
-    """Return the selected faults by round: what no validator sees first, then warnings, so that each is told apart."""
+    """Return the selected faults by round: those that no validator sees first, then warnings."""
     found: dict[str, list[Fault]] = {}
     for fault in FAULTS:
         if fault.selected:
@@ -67,13 +67,13 @@ def rounds() -> dict[str, list[Fault]]:
 
 
 def telling(fault: Fault) -> set[str]:
-    """Return the resources that tell of the fault's phase, before anything in it is mended and after."""
+    """Return the resources that report on the fault's phase before and after it is healed."""
     found = {"report"} | ({f"{fault.red.lower()}-checkpoint", "verification-proof"} if fault.red else set())
     return found | ({"realm-probe"} if fault.red == Phase.CONFIGURATION else set())
 
 
 def damaged(fault: Fault, scene: Scene, state: dict[str, Any], known: list[Finding]) -> list[Finding]:
-    """Damage it; return what is found off then and is not `known` yet."""
+    """Damage it; return what is found wrong then and is not `known` yet."""
     fault.damage(scene)
     looked_at = [fault.red] if fault.red else VALIDATED
     seen = [f for f in wrong(state, *looked_at, warnings=fault.warns) if f.check not in {k.check for k in known}]

@@ -90,7 +90,7 @@ def _labelled(kind: Any, **more: Any) -> list[Any]:
 
 
 def planned(done: subprocess.CompletedProcess[str], file: Path) -> dict[str, dict[str, Any]]:
-    """The plans by country, valid by the schema."""
+    """Return the plans by country, valid by the schema."""
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stdout + done.stderr
     found = json.loads(file.read_text())

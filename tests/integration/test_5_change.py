@@ -22,7 +22,7 @@ def afterwards(usa: Country, fra: Country) -> Iterator[None]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each edit by itself with --whole; else the selected ones, those of one round together."""
+    """Make each edit alone with --whole; else the selected ones, those of one round together."""
     if "edits" not in metafunc.fixturenames:
         return
     found: dict[str, list[Edit]] = {}

@@ -66,7 +66,7 @@ def begin(runner: Runner, **variables: str) -> "subprocess.Popen[str]":
 
 
 def end(running: "subprocess.Popen[str]") -> tuple[int, str]:
-    """The exit code, and what was said."""
+    """Return the exit code and stderr."""
     _, said = running.communicate(timeout=PATIENCE)
     return running.returncode, said
 
@@ -95,7 +95,7 @@ def midway(fra: Country, wanted: int) -> Iterator[tuple["subprocess.Popen[str]",
 
 
 def pulumi(running: "subprocess.Popen[str]") -> psutil.Process:
-    """The Pulumi that the command runs."""
+    """Return the Pulumi process of the command."""
     return next(p for p in psutil.Process(running.pid).children() if p.name() == "pulumi")
 
 

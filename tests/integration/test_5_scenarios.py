@@ -19,12 +19,12 @@ BEFORE_CONFIGURATION = [Phase.PREFLIGHT, Phase.INITIALIZATION, Phase.DEPLOYMENT]
 
 
 def skipped(run: Run) -> list[Phase]:
-    """The phases that the run said to be valid, in their order."""
+    """Return the phases that the run skipped as valid."""
     return [phase for phase in Phase if f"✓ {phase} phase complete and validated, skipping (" in run.messages]
 
 
 def runs(hub: Country, country: Country) -> dict[Phase, str]:
-    """By which run each completed phase was proven."""
+    """Return the run that proved each completed phase."""
     with record(hub) as store:
         steps = [store.step(country.code, phase) for phase in Phase]
     return {step.phase: step.run_id for step in steps if step and step.status == Status.COMPLETED}

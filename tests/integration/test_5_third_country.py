@@ -41,12 +41,12 @@ def gbr(usa: Country, fra: Country, home: Path) -> Iterator[Country]:
 
 
 def others(client: docker.DockerClient, names: str) -> dict[str, tuple[str, str]]:
-    """The containers of all countries but this one."""
+    """Return the running containers of all other countries."""
     return {name: seen for name, seen in running(client).items() if f"-{names}-" not in name}
 
 
 def own(client: docker.DockerClient, country: Country) -> dict[str, str]:
-    """service -> id of a country's running containers."""
+    """Return service -> id of a country's running containers."""
     prefix = f"{country.names.prefix}-"
     return {n.removeprefix(prefix): i for n, (i, _) in running(client).items() if n.startswith(prefix)}
 
@@ -56,7 +56,7 @@ def seconds(text: str) -> float:
 
 
 def place(country: Country) -> CountryServers:
-    """The country's servers and the secrets that are in force by its state."""
+    """Return the country's servers, with the secrets of its state."""
     state = country.runner.state()
     return CountryServers(country.names, country.outputs()["ca_certificate"], secrets_in_force(state))
 
@@ -211,7 +211,7 @@ def test_a_weak_secret_is_refused_before_anything_is_changed(
 def test_when_a_server_cannot_be_told_the_others_are_told_back(
     gbr: Country, docker_engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    """Postgres takes logins and no changes: Redis, which was told before it, has its old secret again."""
+    """Postgres takes logins but no changes: Redis, which had the new secret by then, has its old one again."""
     at, file = place(gbr), gbr.home / "Pulumi.gbr.yaml"
     text, containers = file.read_text(), running(docker_engine)
     superuser = DatabaseAccess(

@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(item.config.rootpath / "tests").parts[0]
         if tier in ("providers", "integration"):
             item.add_marker("engine")
-        if tier == "integration" and _COALITION & {*getattr(item, "fixturenames", ())}:
+        deploys = _COALITION & {*getattr(item, "fixturenames", ())}
+        if tier == "integration" and deploys:
             item.add_marker("coalition")
 
 

@@ -22,7 +22,8 @@ _NICE = 5  # a third of the claim of those that wait for containers: these have 
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured."""
+    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured.
+    """
 
     name: str
     paths: tuple[str, ...]
@@ -33,6 +34,7 @@ class Lane:
 
 MODULES = Lane("modules", ("tests/unit", "tests/providers", "tests/integration"), "not coalition", True, _NICE)
 COALITION = Lane("coalition", ("tests/integration",), "coalition")
+ALL = (COALITION, MODULES)
 FAST = Lane("modules", ("tests/unit",), "not engine", True)
 
 

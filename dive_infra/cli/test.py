@@ -75,7 +75,7 @@ def everything(fast: bool, arguments: Sequence[str]) -> bool:
     with tempfile.TemporaryDirectory(prefix="dive-test-") as place:
         folder = Path(place)
         started = time.monotonic()
-        finished = lanes.run([lanes.FAST] if fast else [lanes.COALITION, lanes.MODULES], arguments, folder)
+        finished = lanes.run([lanes.FAST] if fast else lanes.ALL, arguments, folder)
         tests = [test for lane in finished for test in lane.tests]
         print(report(finished, covered(folder)), flush=True)
     passed = lanes.ok(finished)
@@ -114,10 +114,11 @@ def covered(folder: Path) -> str:
         counts[0] += of["summary"]["covered_lines"]
         counts[1] += of["summary"]["num_statements"]
     by_package = ", ".join(f"{name} {100 * a // b}" for name, (a, b) in sorted(packages.items()) if name and b)
+    unmeasured = " and ".join(lane.name for lane in lanes.ALL if not lane.measured)
     return (
         f"coverage of dive_infra: {found['totals']['percent_covered']:.0f} % of its lines\n"
         f"  by package: {by_package}\n"
-        f"  by lane {lanes.MODULES.name} itself; the processes that tests start, and lane {lanes.COALITION.name},"
+        f"  by lane {lanes.MODULES.name} itself; lanes {unmeasured}, and what tests start as processes of their own,"
         " are not measured"
     )
 

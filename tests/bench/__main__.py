@@ -1,4 +1,4 @@
-"""Deploys a coalition of its own, measures it beside its floors in one run, and removes it."""
+"""Deploy a coalition, measure it and its floors in one run, and remove it."""
 
 import argparse
 import json
@@ -68,7 +68,7 @@ def first_deployment(fra: Country) -> list[Figure]:
 
 
 def nothing_to_do(fra: Country, home: Path, rounds: int) -> list[Figure]:
-    """The floors, the country and its validation, side by side in each round."""
+    """Measure the floors, the country and its validation, one after the other in each round."""
     lowest, floor = floors.components(fra, home / "components"), floors.providers(fra, home / "providers")
     least = Figure("floor: components alone", f"{lowest.resources} resources")
     base = Figure("floor: the providers of docker, keycloak and postgresql", f"{floor.resources} resources, unchanged")
@@ -104,9 +104,9 @@ def nothing_seen(country: Country) -> None:
 
 
 def validation(country: Country) -> tuple[float, float]:
-    """Seconds that the validators take, one phase after the other: of a run with nothing to do, and with real logins.
+    """Return the seconds of all validators, phase by phase: in a run with nothing to do, and with real logins.
 
-    A run with nothing to do looks at VERIFICATION's proof, which is young; the logins are what proves it anew.
+    A run with nothing to do checks the age of VERIFICATION's proof; real logins renew it.
     """
     specs = declared_specs(country.runner.state())
     proof = specs.pop(Phase.VERIFICATION)
@@ -158,7 +158,7 @@ def composed(fra: Country, client: docker.DockerClient, home: Path, rounds: int)
 
 
 def measure(rounds: int) -> list[Figure]:
-    """All figures; the first is the floor."""
+    """Return all figures; the first is the floor."""
     client = engine.client()
     with tempfile.TemporaryDirectory(prefix="dive-bench-") as place, coalition(Path(place), client) as (usa, fra):
         home = Path(place)

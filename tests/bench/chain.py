@@ -1,4 +1,4 @@
-"""How long a first deployment must take: the longest chain of things that wait for each other, by measured times."""
+"""The lower bound of a first deployment: its longest chain of resources that wait for each other, by measured times."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from dive_infra.catalog.spec import ServiceSpec
 
 @dataclass(frozen=True)
 class Chain:
-    """`links`: what is waited for, first to last, each with its seconds."""
+    """`links`: the resources of the chain, first to last, each with its seconds."""
 
     links: tuple[tuple[str, float], ...] = ()
 
@@ -27,7 +27,7 @@ class Chain:
 
 
 def spans(events: Sequence[tuple[float, dict[str, Any]]]) -> dict[str, tuple[float, float]]:
-    """urn -> when its change began and ended."""
+    """Return urn -> start and end of its change."""
     begun: dict[str, float] = {}
     found: dict[str, tuple[float, float]] = {}
     for at, event in events:
@@ -43,7 +43,7 @@ def spans(events: Sequence[tuple[float, dict[str, Any]]]) -> dict[str, tuple[flo
 
 
 def of_resources(state: Mapping[str, Any], took: Mapping[str, tuple[float, float]]) -> Chain:
-    """Over everything that the stack declares: what depends on what stands in its exported state."""
+    """Return the longest chain of all resources, by the dependencies in the exported state."""
     # A component ends with its last child, which counts by itself.
     rows = {row["urn"]: row for row in state["deployment"]["resources"] if row["custom"]}
 
@@ -58,7 +58,7 @@ def of_resources(state: Mapping[str, Any], took: Mapping[str, tuple[float, float
 
 
 def of_services(specs: Sequence[ServiceSpec], took: Mapping[str, tuple[float, float]]) -> Chain:
-    """Over the containers alone: each from its creation to the moment its gate has seen it healthy."""
+    """Return the longest chain of containers, each from its creation until its gate has seen it healthy."""
     by_name = {urn.rpartition("::")[2]: span for urn, span in took.items()}
     chains: dict[str, Chain] = {}
     for spec in specs:  # each after those that it needs

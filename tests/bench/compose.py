@@ -1,4 +1,4 @@
-"""The same containers by Docker Compose: how long it takes to find out that there is nothing to do."""
+"""The same containers with Docker Compose: how long a run takes that has nothing to do."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from tests.coalition.country import Country
 
 
 class Compose:
-    """The containers of a deployed country, which are removed and made again by Compose, with the same data."""
+    """The containers of a deployed country: removed, then created by Compose with the same data."""
 
     def __init__(self, country: Country, client: docker.DockerClient, home: Path, progress: Progress) -> None:
         self.command = [
@@ -57,7 +57,7 @@ def _file(client: docker.DockerClient, names: Names, specs: Sequence[ServiceSpec
 
 
 def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> dict[str, Any]:
-    """As `components.service` declares it; image and volumes are those of the container that runs."""
+    """Return the service as `components.service` declares it, with image and volumes of the running container."""
     running = client.containers.get(names.container(spec.name)).attrs
     port, health = names.port(spec.name), spec.health
     aliases = {names.network: [names.host(spec.name), spec.name], names.shared_network: [names.host(spec.name)]}
@@ -98,7 +98,7 @@ def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> di
 
 
 def _literal(value: Any) -> Any:
-    """Compose takes a dollar sign for the start of a variable."""
+    """Escape dollar signs, with which variables of Compose start."""
     if isinstance(value, dict):
         return {k: _literal(v) for k, v in value.items()}
     if isinstance(value, list):

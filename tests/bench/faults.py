@@ -1,4 +1,4 @@
-"""What is damaged to see how long it takes to heal: one of each kind."""
+"""Faults whose healing is measured: one of each kind."""
 
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.store import connect

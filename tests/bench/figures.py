@@ -24,7 +24,7 @@ class Figure:
 
     @contextmanager
     def round(self) -> Iterator[None]:
-        """Measures what is run inside."""
+        """Measure the block."""
         before, started = _cpu(), time.monotonic()
         yield
         self.wall.append(time.monotonic() - started)
@@ -35,7 +35,7 @@ class Figure:
             work()
 
     def add(self, seconds: float) -> None:
-        """A round that was measured elsewhere."""
+        """Add a round that was measured elsewhere."""
         self.wall.append(seconds)
 
 
@@ -49,7 +49,7 @@ HEAD = ("what", *NUMBERS, "note")
 
 
 def cells(figure: Figure, floor: Figure) -> tuple[str, ...]:
-    """Seconds; the ratio is that of the medians."""
+    """Return a row, in seconds; the ratio is that of the medians."""
     three = [f"{statistic(figure.wall):.2f}" for statistic in (min, median, max)]
     cpu = f"{median(figure.cpu):.1f}" if figure.cpu else "–"
     return (figure.title, *three, cpu, f"{median(figure.wall) / median(floor.wall):.2f}", figure.note)

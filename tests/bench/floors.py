@@ -1,4 +1,4 @@
-"""What the engine itself takes: the resources of a deployed country, without any provider of ours."""
+"""The time of the engine itself: the resources of a deployed country, without our providers."""
 
 import json
 import os
@@ -19,24 +19,24 @@ _DYNAMIC, _FLOOR = "pulumi-python:dynamic/", "floor:dynamic/"
 
 @dataclass(frozen=True)
 class Floor:
-    """A stack that only the benchmark runs, in a state of its own; `resources`: how many it has."""
+    """A stack of the benchmark, with its own state; `resources`: how many it has."""
 
     home: Path
     environment: Mapping[str, str]
     resources: int
 
     def up(self) -> None:
-        """A run that has nothing to do; raises when it has."""
+        """Run an update that has nothing to do; raise if it changes something."""
         _pulumi(self, "up", "-s", "fra", "--yes", "--skip-preview", "--expect-no-changes")
 
     def preview(self) -> None:
-        """The same, looked at only; with the policy pack, which is no provider, and is part of every preview."""
+        """Run a preview that has nothing to do, with the policy pack: every preview has it, and it is no provider."""
         pack = {k: v for k, v in os.environ.items() if k == _PACK}
         _pulumi(replace(self, environment={**self.environment, **pack}), "preview", "-s", "fra", "--expect-no-changes")
 
 
 def providers(country: Country, home: Path) -> Floor:
-    """Ours are components; those of docker, keycloak and postgresql are what they are in the country, unchanged."""
+    """Return a stack where our resources are components, and those of docker, keycloak and postgresql unchanged."""
     state = _state(country)
     rows = state["deployment"]["resources"]
     kept = [r if not r["custom"] or _of_engine(r) or not _ours(r) else _component(r) for r in rows]
@@ -50,7 +50,7 @@ def providers(country: Country, home: Path) -> Floor:
 
 
 def components(country: Country, home: Path) -> Floor:
-    """All are components: no provider is started."""
+    """Return a stack of components alone: no provider is started."""
     state = _state(country)
     rows = [row for row in state["deployment"]["resources"] if not _default(row)]
     state["deployment"]["resources"] = [
@@ -62,7 +62,7 @@ def components(country: Country, home: Path) -> Floor:
 
 
 def _state(country: Country) -> Any:
-    """The state of the country without what is only read, and what only decides how something would be replaced."""
+    """Return the country's state without what is only read, and what only decides how a resource is replaced."""
     text = country.pulumi("stack", "export", "--show-secrets").stdout
     state = json.loads(text.replace(_DYNAMIC, _FLOOR))  # under their own types the policy pack would ask what they hold
     rows = [row for row in state["deployment"]["resources"] if row["type"] != "pulumi:pulumi:StackReference"]
@@ -103,7 +103,7 @@ def _ours(row: Mapping[str, Any]) -> bool:
 
 
 def _versioned(row: dict[str, Any]) -> dict[str, Any]:
-    """With the version of its provider, as the packages of the providers give it."""
+    """Return the row with the version of its provider, as the provider's package gives it."""
     maker = row.get("provider", "").split("::")[-2:-1]
     if maker and "default_" in maker[0]:
         return row | {"version": maker[0].removeprefix("default_").replace("_", ".")}

@@ -1,4 +1,4 @@
-"""A coalition of its own for the tests: own namespace, state and passphrase, beside whatever else is on the engine."""
+"""The coalition under test, with its own namespace, state and passphrase; others may share the engine."""
 
 import json
 import os
@@ -26,9 +26,9 @@ NAMESPACE = os.environ.get("DIVE_TEST_NAMESPACE", "divetest")
 
 @dataclass(frozen=True)
 class Run:
-    """What one run of Pulumi did, read from its events. `changes`: logical name -> operation, `same` left out.
+    """What one run of Pulumi did, from its events. `changes`: logical name -> operation, without `same`.
 
-    `steps`: the same as a plan has it, where the three steps of a replacement are one. `shown`: all that it printed.
+    `steps`: the same as in a plan, where the three steps of a replacement are one. `shown`: its whole output.
     """
 
     ok: bool
@@ -82,7 +82,7 @@ class Country:
 
     @property
     def runner(self) -> Runner:
-        """How `./dive up` would run Pulumi for this country."""
+        """Run Pulumi for this country as `./dive up` does."""
         return Runner(self.stack, self.program, self.stack_file(), self.environment)
 
     def stack_file(self) -> Path:
@@ -93,7 +93,7 @@ class Country:
         return path
 
     def give(self, name: str, value: str) -> None:
-        """A secret by the configuration, instead of a generated one; kept for later runs."""
+        """Set a secret in the configuration, instead of a generated one; later runs keep it."""
         command = ["pulumi", "config", "set", "--secret", "--path", f"dive:secrets.{name}", "-s", self.stack]
         command += ["--config-file", str(self.stack_file())]
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, input=value, text=True)
@@ -109,11 +109,11 @@ class Country:
 
     @property
     def known(self) -> bool:
-        """Whether the stack has been made already."""
+        """Whether the stack was created already."""
         return (self.home / "state" / ".pulumi" / "stacks" / "dive" / f"{self.stack}.json").exists()
 
     def dive(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs `./dive` on this coalition; nobody is there to answer it."""
+        """Run `./dive` on this coalition, without a terminal."""
         command = [sys.executable, "-m", "dive_infra.cli", *arguments]
         environment = self.environment | {"DIVE_STACKS": str(self.home), "NO_COLOR": "1", "COLUMNS": "200"}
         return subprocess.run(
@@ -121,7 +121,7 @@ class Country:
         )
 
     def init(self) -> None:
-        """Makes the stack; its salt goes into a stack file of its own, not into the checkout's."""
+        """Create the stack; its salt goes into a stack file of the test, not of the checkout."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", self.home)
         self.stack_file()
@@ -129,7 +129,7 @@ class Country:
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, capture_output=True)
 
     def run(self, *command: str, **configuration: Any) -> Run:
-        """Runs `up`, `preview` or `destroy` and reads its events; `configuration` is kept for later runs."""
+        """Run `up`, `preview` or `destroy` and read its events; later runs keep `configuration`."""
         self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
         started = time.monotonic()
         flags = {"up": ["--yes", "--skip-preview"], "destroy": ["--yes", "--skip-preview"], "preview": []}[command[0]]
@@ -141,7 +141,7 @@ class Country:
         return self.run("up", **configuration)
 
     def up_until(self, reached: Callable[[str], bool], signals: Sequence[Signals], **configuration: Any) -> Run:
-        """As `up`, and sends the signals to Pulumi once a resource whose name is `reached` begins to be changed."""
+        """Run `up`, and send the signals to Pulumi once the change of a resource starts whose name is `reached`."""
         self.configuration |= {f"dive:{k}": v for k, v in configuration.items()}
         started = time.monotonic()
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
@@ -164,7 +164,7 @@ class Country:
         return _read(done, time.monotonic() - started)
 
     def watch(self) -> Iterator[tuple[float, dict[str, Any]]]:
-        """Runs `up`; its events as they come, each with the seconds since the start. It must not fail."""
+        """Run `up` and yield its events as they come, each with the seconds since the start. It must not fail."""
         command = ["pulumi", "up", "--yes", "--skip-preview", "--json", "-s", self.stack]
         command += ["--config-file", str(self.stack_file())]
         started = time.monotonic()
@@ -176,6 +176,11 @@ class Country:
                 for event in _events(line):
                     yield time.monotonic() - started, event
         assert running.returncode == 0, f"{' '.join(command)}: exit code {running.returncode}"
+
+    def resources(self) -> list[Any]:
+        """Return what the state holds; nothing before the first deployment and after the country was destroyed."""
+        found: list[Any] = self.runner.state()["deployment"].get("resources") or []
+        return found
 
     def preview(self, **configuration: Any) -> Run:
         return self.run("preview", **configuration)
@@ -206,7 +211,7 @@ def _read(done: subprocess.CompletedProcess[str], seconds: float) -> Run:
 
 
 def begun(line: str) -> list[str]:
-    """The logical name of the resource whose change this event announces; none for other events."""
+    """Return the logical name of the resource whose change this event announces; none for other events."""
     step = (_events(line) or [{}])[0].get("resourcePreEvent", {}).get("metadata", {})
     return [step["urn"].rsplit("::", 1)[-1]] if step.get("op", "same") != "same" else []
 

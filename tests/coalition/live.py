@@ -1,4 +1,4 @@
-"""Looking at the coalition under test: on the engine, in the state, in its databases and realms."""
+"""What can be seen of the coalition under test: engine, state, databases, realms."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.coalition.country import NAMESPACE, Country, Run
 
 
 def clear(client: docker.DockerClient) -> None:
-    """Removes what an earlier, interrupted run of these tests left."""
+    """Remove what an earlier, interrupted run of these tests left."""
     filters = {"label": f"dive.namespace={NAMESPACE}"}
     for container in client.containers.list(all=True, filters=filters):
         container.remove(force=True, v=True)
@@ -30,7 +30,7 @@ def told(run: Run) -> str:
 
 
 def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
-    """Every running container of the coalition: its id, and when it was started."""
+    """Return every running container of the coalition, with id and start time."""
     found = client.containers.list(filters={"label": f"dive.namespace={NAMESPACE}"})
     return {c.name or "": (c.attrs["Id"], c.attrs["State"]["StartedAt"]) for c in found}
 
@@ -41,7 +41,7 @@ def documents(country: Country) -> Target:
 
 
 def resource(country: Country, name: str) -> dict[str, Any]:
-    """A resource as it stands in the stack's state, secrets in plain text."""
+    """Return a resource of the stack's state, with secrets in plain text."""
     state = country.runner.state()
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
     found["outputs"] = {key: plaintext(value) for key, value in found["outputs"].items()}
@@ -49,17 +49,17 @@ def resource(country: Country, name: str) -> dict[str, Any]:
 
 
 def specification(country: Country, phase: Phase) -> Any:
-    """What the phase last declared, secrets included."""
+    """Return what the phase last declared, with secrets."""
     return declared_specs(country.runner.state())[phase]
 
 
 def record(hub: Country) -> Store:
-    """The orchestration database, as its owner sees it; use it as a context."""
+    """Return the orchestration database, as its owner sees it; a context manager."""
     return Store(specification(hub, Phase.DEPLOYMENT).store)
 
 
 def secrets(country: Country) -> set[str]:
-    """Every secret that the stack generated, in plain text."""
+    """Return every secret that the stack generated, in plain text."""
     state = country.runner.state()
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
     found = {plaintext(r["outputs"]["value"]) for r in made}
@@ -68,13 +68,13 @@ def secrets(country: Country) -> set[str]:
 
 
 def keycloak(country: Country) -> KeycloakAdmin:
-    """The administrator of the country's Keycloak; use it as a context."""
+    """Return the administrator of the country's Keycloak; a context manager."""
     spec = specification(country, Phase.CONFIGURATION)
     return KeycloakAdmin(KeycloakAccess(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
 
 
 def remains(client: docker.DockerClient, *labels: str) -> list[str]:
-    """Everything on the engine that carries the label of the coalition under test (and the given ones)."""
+    """Return everything on the engine with the label of the coalition under test (and the given ones)."""
     filters = {"label": [f"dive.namespace={NAMESPACE}", *labels]}
     containers = [c.name or "" for c in client.containers.list(all=True, filters=filters)]
     volumes = [v.name for v in client.volumes.list(filters=filters)]

@@ -1,4 +1,4 @@
-"""One thing that goes wrong, for `./dive repair`: what must come of it."""
+"""One fault, and what `./dive repair` must make of it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Case:
     It must end with everything valid; where a person must decide, with `exit` and the words `by_hand` among its next
     steps (`{prefix}` stands for that of the names of France), and with everything valid once the person has done so
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
-    first call. `touched` are services of the coalition whose containers may be restarted or made anew; `then` are
+    first call. `touched` are services of the coalition whose containers may be restarted or recreated; `then` are
     countries that have lost a part and are repaired after it. Without `damages` nothing is broken:
     the call is refused.
     """
@@ -44,7 +44,7 @@ _SEEN_BY = {
 
 
 def of(fault: Fault) -> Case:
-    """A row of the heal table."""
+    """Return the case of a row of the heal table."""
     return Case(
         fault.title,
         fault.damage,

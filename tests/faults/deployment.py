@@ -1,4 +1,4 @@
-"""Faults of the deployment itself: what dead runs leave, what others put in the way, the hub, and several at once."""
+"""Faults of the deployment: remains of dead runs, foreign objects in the way, the hub, and several at once."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def _document(scene: Scene) -> None:
 
 
 def _identity_provider(scene: Scene) -> None:
-    """France's people can no longer be sent home from the hub, nor the hub's from France."""
+    """Cut the link at France: people of the hub can no longer log in there."""
     with keycloak(scene.hurt) as admin:
         admin.delete(f"/realms/{scene.hurt.names.realm}/identity-provider/instances/usa-idp")
 
@@ -71,7 +71,7 @@ def _locks(country: Country) -> Path:
 
 
 def _lock(country: Country, pid: int, host: str) -> None:
-    """As Pulumi writes it."""
+    """Write a lock as Pulumi does."""
     _locks(country).mkdir(parents=True, exist_ok=True)
     since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     held = {"pid": pid, "username": "anne", "hostname": host, "timestamp": since}
@@ -97,7 +97,7 @@ def _unlocked(scene: Scene) -> None:
 
 
 def _pending(scene: Scene) -> None:
-    """A create without an end stands in the state; an import would leave it out."""
+    """Write a pending create into the state file; an import would drop it."""
     file = scene.hurt.home / "state" / ".pulumi" / "stacks" / "dive" / f"{scene.hurt.stack}.json"
     state = json.loads(file.read_text())
     latest = state["checkpoint"]["latest"]
@@ -107,7 +107,7 @@ def _pending(scene: Scene) -> None:
 
 
 def _killed_at(name: str) -> Harm:
-    """An update is killed, by kill -9, while it changes the resource."""
+    """Kill an update with SIGKILL while it changes the resource."""
 
     def harm(scene: Scene) -> None:
         events = scene.hurt.home / "killed.log"
@@ -130,7 +130,7 @@ def _killed_at(name: str) -> Harm:
 
 
 def _stranger(scene: Scene, name: str, port: int = 0) -> None:
-    """A container that is not ours."""
+    """Start a container that is not ours."""
     image = scene.container("redis").image.id
     ports = {f"{port}/tcp": (LOOPBACK, port)} if port else None
     scene.engine.containers.run(
@@ -156,7 +156,7 @@ _LISTENER: dict[str, "subprocess.Popen[bytes]"] = {}
 
 
 def _program(scene: Scene) -> None:
-    """A program listens where the stopped portal listened."""
+    """Stop the portal, and listen at its port."""
     _stop("frontend")(scene)
     port = scene.hurt.names.port("frontend")
     _LISTENER["it"] = subprocess.Popen([sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK])
@@ -176,7 +176,7 @@ def _program_ends(_: Scene) -> None:
 
 
 def _without_hub(scene: Scene) -> Mapping[str, str]:
-    """The spoke's operator has the spoke's state alone."""
+    """Return variables of an operator who has the spoke's state alone."""
     alone = scene.fra.home / "alone"
     shutil.rmtree(alone, ignore_errors=True)
     shutil.copytree(scene.fra.home / "state", alone)
@@ -186,7 +186,7 @@ def _without_hub(scene: Scene) -> Mapping[str, str]:
 
 
 def _nothing(_: Scene) -> None:
-    """Only the environment is wrong."""
+    """Damage nothing: only the environment is wrong."""
 
 
 _EVERY = frozenset({"postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend"})

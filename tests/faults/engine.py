@@ -33,8 +33,9 @@ def _fault(
     damage: Callable[[Scene], object],
     heals: Iterable[str] = ("gate",),
     country: str = "FRA",
-    selected: bool = False,
+    selected: str = "",
     runs_on: bool = False,
+    also: Iterable[str] | None = None,
 ) -> Fault:
     """`heals`: the resources of the service that must change; `runs_on`: its container keeps its id and start time."""
     return Fault(
@@ -43,6 +44,7 @@ def _fault(
         lambda scene: _ignored(damage(scene)),
         Phase.DEPLOYMENT,
         heals=frozenset(f"{service}-{part}" for part in heals),
+        also=None if also is None else frozenset(also),
         touched=frozenset() if runs_on else frozenset({service}),
         warns=service in _MINOR and not {"probe", "files"} & {*heals},  # what is missing or another is wrong
         selected=selected,
@@ -57,17 +59,17 @@ _ANEW = ("probe", "container", "gate")
 _WITH_FILES = ("files", "container", "gate")
 
 
-def _stopped(service: str, country: str = "FRA", selected: bool = False) -> Fault:
+def _stopped(service: str, country: str = "FRA", selected: str = "") -> Fault:
     return _fault("is stopped", service, lambda s: s.container(service).stop(), country=country, selected=selected)
 
 
-def _removed(service: str, country: str = "FRA", selected: bool = False) -> Fault:
+def _removed(service: str, country: str = "FRA", selected: str = "") -> Fault:
     harm = lambda s: s.container(service).remove(force=True)  # noqa: E731
     return _fault("is removed", service, harm, _ANEW, country, selected)
 
 
 def _hung(scene: Scene, service: str) -> None:
-    """None of its processes does anything any more; Docker has noticed."""
+    """Stop all its processes with SIGSTOP, and wait until Docker has noticed."""
     scene.container(service).exec_run(["sh", "-c", "kill -STOP -1"])  # all but the first, which is its container's
     scene.container(service).kill("SIGSTOP")
     ends = time.monotonic() + _UNSEEN
@@ -77,7 +79,7 @@ def _hung(scene: Scene, service: str) -> None:
 
 
 def _update(scene: Scene, service: str, **limits: Any) -> None:
-    """As `docker update`."""
+    """Change limits as `docker update` does."""
     api = scene.engine.api
     url = f"{api.base_url}/v{api.api_version}/containers/{scene.container(service).id}/update"
     api.post(url, json=limits).raise_for_status()
@@ -88,14 +90,14 @@ def _declared(scene: Scene, service: str) -> Declared:
 
 
 def _by_hand(scene: Scene, service: str, **other: Any) -> None:
-    """Made anew by hand under the same name and labels; `other` is not as declared."""
+    """Recreate it by hand under the same name and labels; `other` differs from the declaration."""
     declared = _declared(scene, service)
     scene.container(service).remove(force=True)
     create(scene.engine, declared, **{"pids_limit": declared.processes, **other}).start()
 
 
 def _files(scene: Scene, service: str, harm: str) -> None:
-    """Root on the host runs a shell command in the folder of the service's files."""
+    """Run a shell command as root in the folder of the service's files."""
     declared = _declared(scene, service)
     volume = {declared.mounts[FILES].removesuffix(":ro"): {"bind": FILES, "mode": "rw"}}
     image = _declared(scene, "redis").image  # has a shell
@@ -120,7 +122,7 @@ def _off_the_network(scene: Scene, service: str) -> None:
 
 
 def network_lost(scene: Scene, again: bool = False) -> None:
-    """The country's network is removed; `again`: and made anew by hand, with its containers but without our labels."""
+    """Remove the country's network; `again`: recreate it by hand, with its containers, without our labels."""
     network = scene.engine.networks.get(scene.hurt.names.network)
     users = network.containers
     for container in users:
@@ -132,7 +134,7 @@ def network_lost(scene: Scene, again: bool = False) -> None:
             made.connect(container)
 
 
-def _network(title: str, damage: Callable[[Scene], None], selected: bool = False) -> Fault:
+def _network(title: str, damage: Callable[[Scene], None], selected: str = "") -> Fault:
     return Fault(
         title,
         "FRA",
@@ -144,11 +146,12 @@ def _network(title: str, damage: Callable[[Scene], None], selected: bool = False
     )
 
 
+_ROUNDS = {"postgres": "containers", "keycloak": "servers"}
 _OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
-    *(_stopped(service, selected=service in ("postgres", "keycloak")) for service in _SERVICES),
-    *(_removed(service, selected=service == "mongodb") for service in _SERVICES),
+    *(_stopped(service, selected=_ROUNDS.get(service, "")) for service in _SERVICES),
+    *(_removed(service, selected="servers" if service == "mongodb" else "") for service in _SERVICES),
     _stopped("opal-server", "USA"),
     _removed("backend", "USA"),
     _fault("is paused", "backend", lambda s: s.container("backend").pause()),
@@ -160,10 +163,14 @@ FAULTS: tuple[Fault, ...] = (
         "frontend",
         lambda s: _update(s, "frontend", Memory=200 * _MEGABYTE, MemorySwap=400 * _MEGABYTE, NanoCpus=10**8),
         runs_on=True,
-        selected=True,
+        selected="containers",
     ),
     _fault(
-        "is made anew by hand with other variables", "kas", lambda s: _by_hand(s, "kas", **_OPEN), _ANEW, selected=True
+        "is made anew by hand with other variables",
+        "kas",
+        lambda s: _by_hand(s, "kas", **_OPEN),
+        _ANEW,
+        selected="servers",
     ),
     _fault("is made anew by hand, privileged", "opa", lambda s: _by_hand(s, "opa", privileged=True), _ANEW),
     _fault("is made anew by hand as root", "opa", lambda s: _by_hand(s, "opa", user="0:0"), _ANEW),
@@ -172,12 +179,25 @@ FAULTS: tuple[Fault, ...] = (
         "opa",
         lambda s: _by_hand(s, "opa", pids_limit=None),
         _ANEW,
-        selected=True,
+        selected="servers",
     ),
-    _fault("has an altered file", "opa", lambda s: _files(s, "opa", "echo >> tls.crt"), _WITH_FILES, selected=True),
+    _fault(
+        "has an altered file",
+        "opa",
+        lambda s: _files(s, "opa", "echo >> tls.crt"),
+        _WITH_FILES,
+        selected="containers",
+    ),
     _fault("has lost its files and crashes", "kas", lambda s: _files_and_crash(s, "kas", "rm -rf ./*"), _WITH_FILES),
     _fault("has lost the volume of its files", "redis", lambda s: _files_lost(s, "redis"), _WITH_FILES),
-    _fault("is off its network", "opa", lambda s: _off_the_network(s, "opa"), runs_on=True, selected=True),
-    _network("the network is removed", network_lost, selected=True),
+    _fault(
+        "is off its network",
+        "opa",
+        lambda s: _off_the_network(s, "opa"),
+        runs_on=True,
+        also=(),
+        selected="small things",
+    ),
+    _network("the network is removed", network_lost, selected="network"),
     _network("the network is made anew by hand", lambda s: network_lost(s, again=True)),
 )

@@ -1,4 +1,4 @@
-"""One thing that goes wrong, the command that mends it, and what that command may touch."""
+"""One fault, the command that heals it, and what that command may touch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,7 @@ class Scene:
     hurt: Country
 
     def at(self, code: str) -> "Scene":
-        """The same coalition, another country."""
+        """Return the same coalition with another country hurt."""
         return replace(self, hurt={"USA": self.usa, "FRA": self.fra}[code])
 
     def container(self, service: str) -> Container:
@@ -32,16 +32,17 @@ class Scene:
 
 @dataclass(frozen=True)
 class Fault:
-    """`damage` harms the live system. `command`, which is the one that the messages name, mends it.
+    """`damage` harms the live system. `command`, which the messages name, heals it.
 
     `red` is the phase whose validator must not pass after the damage; without it all of them pass, as what is damaged
     decides nothing by itself. Each of `heals` the command must change; beside these, `red`'s checkpoint and the
     verification it may change `also` (any, where that is not given). `touched` are the services whose containers may be
-    restarted or made anew; all others keep their id and start time. `refused`: words with which a first, plain update
+    restarted or recreated; all others keep their id and start time. `refused`: words with which a first, plain update
     refuses; its message then names a variable of the environment, with which the command mends. `then` are countries
-    with the commands that bring back their own part of what was lost. All of `says` stands in the messages.
-    `warns`: the validator tells of it and passes, as what is harmed is no core service.
-    `selected` rows run in every test run, the others with `--whole`.
+    with the commands that restore their own part of what was lost. The messages contain all of `says`.
+    `warns`: the validator warns and passes, since what is harmed is no core service.
+    `selected`: the round of a plain test run in which it is damaged and healed together with the rows of the same word;
+    without one it is healed with `--whole` only. There each row is healed alone.
     """
 
     title: str
@@ -57,7 +58,7 @@ class Fault:
     says: tuple[str, ...] = ()
     warns: bool = False
     check: Callable[[Scene], None] = field(default=lambda scene: None)
-    selected: bool = False
+    selected: str = ""
 
     @property
     def name(self) -> str:
@@ -65,5 +66,5 @@ class Fault:
 
 
 def named(country: str, title: str) -> str:
-    """The id of a row: `FRA-a-service-is-stopped`."""
+    """Return the id of a row: `FRA-a-service-is-stopped`."""
     return f"{country}-{title.replace(' ', '-')}"

@@ -1,4 +1,4 @@
-"""A country as it stands, without what is another in every deployment: ids, keys, secrets and times.
+"""The inventory of a country, without what differs in every deployment: ids, keys, secrets and times.
 
 Two deployments of the same declaration have the same inventory, however often one of them was interrupted.
 """
@@ -39,7 +39,7 @@ _CONTENTS = re.compile(r"-[0-9a-f]{8}(?=$|:)|^[0-9a-f]{64}$")
 
 
 def inventory(engine: docker.DockerClient, usa: Country, fra: Country) -> Inventory:
-    """All that a deployment of France leaves, at home and at the hub."""
+    """Return all that a deployment of France leaves, at home and at the hub."""
     state = fra.runner.state()
     resources = {r["urn"].rsplit("::", 1)[-1]: r for r in state["deployment"]["resources"]}
     with keycloak(fra) as home, keycloak(usa) as hub:
@@ -59,7 +59,7 @@ def inventory(engine: docker.DockerClient, usa: Country, fra: Country) -> Invent
 
 
 def differing(before: Inventory, after: Inventory) -> list[str]:
-    """One line for each thing in which they differ."""
+    """Return one line for each difference."""
     return list(_differing(before, after, ""))
 
 
@@ -79,7 +79,7 @@ def _ours(country: str) -> dict[str, list[str]]:
 
 
 def _containers(engine: docker.DockerClient, resources: Mapping[str, Any]) -> dict[str, Any]:
-    """How each container of the country differs from its declaration; carriers would be containers too."""
+    """Return how each container differs from its declaration; forgotten carriers would show up too."""
     declared = {
         d.name: d
         for name, r in resources.items()
@@ -114,7 +114,7 @@ def _realm(admin: KeycloakAdmin, realm: str) -> Any:
 
 
 def _normal(value: Any) -> Any:
-    """Without what is of one realm alone; lists of objects by the names of those, other lists sorted."""
+    """Return the value without what is particular to one realm; objects by name, other lists sorted."""
     if isinstance(value, dict):
         return {k: _normal(v) for k, v in value.items() if k not in _ITS_OWN}
     if isinstance(value, list):
@@ -144,7 +144,7 @@ def _databases(country: Country, resources: Mapping[str, Any]) -> list[str]:
 
 
 def _seeds(spec: SeedingSpec) -> dict[str, str]:
-    """By batch: how many documents are there, whether they are right, and the hash where no key is part of it."""
+    """Return for each batch its number of documents, whether they are right, and the hash if it contains no key."""
     names, key = spec.names, spec.kas_keys[spec.names.country.code]
     target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
     with connect(target) as database:

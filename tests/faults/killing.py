@@ -1,7 +1,7 @@
-"""Runs a deployment that is killed at a chosen point, and says what was left running.
+"""Kill a deployment at a chosen point, and see what it leaves running.
 
-A point is a boundary of one of our steps (told over the socket that `DIVE_STEPS` names, where the deployment waits for
-an answer), or a moment after another provider has made a resource and before Pulumi has recorded it.
+A point is a boundary of one of our steps (reported over the socket of `DIVE_STEPS`, where the deployment waits for an
+answer), or the moment after another provider has created a resource and before Pulumi has recorded it.
 """
 
 import json
@@ -39,7 +39,7 @@ Chosen = Callable[[Point], bool]
 
 
 class Boundaries:
-    """Listens to the steps of a deployment, and keeps waiting those that are `chosen`."""
+    """Listen to the steps of a deployment, and hold those that are `chosen`."""
 
     def __init__(self, chosen: Chosen) -> None:
         self.chosen = chosen
@@ -71,7 +71,7 @@ class Boundaries:
                     line.sendall(b".")
 
     def let_go(self) -> None:
-        """Lets those pass that were held, and all that come."""
+        """Let those pass that are held, and all that follow."""
         self.chosen = lambda _: False
         for line in self._lines:
             with suppress(OSError):
@@ -92,9 +92,9 @@ class Boundaries:
 
 @dataclass
 class Killed:
-    """`points` is where it was killed, empty when it ran to its end; `lived` the seconds that our provider outlived it.
+    """`points`: where it was killed, empty if it ended by itself; `lived`: seconds that our provider outlived it.
 
-    `remained` names processes that did not end by themselves.
+    `remained`: processes that did not end by themselves.
     """
 
     points: list[Point] = field(default_factory=list[Point])
@@ -107,7 +107,7 @@ class Killed:
 
 
 def deploy(country: Country, chosen: Chosen, provider_too: bool = False) -> Killed:
-    """`pulumi up`, killed where `chosen` says; `provider_too`: with the process that runs our providers."""
+    """Run `pulumi up`, killed where `chosen` says; `provider_too`: together with the process of our providers."""
     boundaries = Boundaries(chosen)
     runner = country.runner
     command = [*runner.command("up", "--yes", "--skip-preview"), "--json"]
@@ -138,7 +138,7 @@ def deploy(country: Country, chosen: Chosen, provider_too: bool = False) -> Kill
 
 
 def _made(running: "subprocess.Popen[bytes]", output: int, chosen: Chosen, reached: Event) -> list[Point]:
-    """Waits for a chosen point: stops the engine where one of another provider is being made, and lets that end."""
+    """Wait for a chosen point; if another provider is creating there, stop the engine and let the provider finish."""
     seen, rest = 0, ""
     while running.poll() is None:
         if reached.wait(0.02):
@@ -170,7 +170,7 @@ def _creating(line: str) -> Iterator[Point]:
 
 
 def _quiet(running: "subprocess.Popen[bytes]") -> None:
-    """Until the engine's children have nothing to do: a stopped engine asks them for nothing more."""
+    """Wait until the engine's children are idle: a stopped engine sends them no more requests."""
     family = [p for p in psutil.Process(running.pid).children(recursive=True) if "pulumi-resource" in p.name()]
     ends, before = time.monotonic() + _LEFT, [0.0]
     while time.monotonic() < ends:

@@ -38,7 +38,7 @@ class Realm:
         self.admin.put(f"{self.path}/{path}", found)
 
     def named(self, path: str, name: str, key: str = "name") -> str:
-        """The path of the object of this name in a list."""
+        """Return the path of the object of this name in a list."""
         return f"{path}/{next(o['id'] for o in self.get(path) if o[key] == name)}"
 
     def client(self, client_id: str) -> str:
@@ -95,7 +95,7 @@ def _inside(key: str, **values: Any) -> Callable[[Json], None]:
 
 
 def _profile(name: str, change: Callable[[Json], None]) -> Callable[[Json], None]:
-    """A change of one attribute of the user profile."""
+    """Change one attribute of the user profile."""
     return lambda profile: change(next(a for a in profile["attributes"] if a["name"] == name))
 
 
@@ -111,7 +111,7 @@ def _step(**values: Any) -> Callable[[Realm], None]:
 
 
 def _flow_lost(realm: Realm) -> None:
-    """It can go only while nobody uses it."""
+    """Delete the login flow; Keycloak refuses while an identity provider uses it."""
     realm.change(realm.provider("USA"), _set(firstBrokerLoginFlowAlias="first broker login"))
     realm.delete(realm.named("authentication/flows", FIRST_LOGIN_FLOW, "alias"))
 
@@ -170,7 +170,7 @@ FAULTS: tuple[Fault, ...] = (
         lambda r: r.admin.delete(r.path),
         ("realm", *_PORTAL, *_LINK, "test-users"),
         None,
-        selected=True,
+        selected="realm",
     ),
     _fault(
         "the realm is deleted",
@@ -206,7 +206,7 @@ FAULTS: tuple[Fault, ...] = (
         "the portal's secret is changed by hand",
         lambda r: r.change(r.portal(), _set(secret="by-hand")),
         ("realm-portal",),
-        selected=True,
+        selected="realm objects",
     ),
     _fault(
         "a mapper of the portal is deleted",
@@ -227,7 +227,7 @@ FAULTS: tuple[Fault, ...] = (
         "a client scope is deleted",
         lambda r: r.delete(r.named("client-scopes", "clearance")),
         ("realm-scope-clearance", "realm-scope-clearance-clearance", "realm-default-scopes", "undeclared"),
-        selected=True,
+        selected="realm objects",
     ),
     _fault(
         "a mapper of a client scope is deleted",
@@ -303,7 +303,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a mapper that makes administrators is added to the identity provider",
         lambda r: r.post(f"{r.provider('USA')}/mappers", _ROLE_FOR_ALL),
-        selected=True,
+        selected="small things",
         **_LOOSE,
     ),
     _fault(
@@ -324,7 +324,7 @@ FAULTS: tuple[Fault, ...] = (
         "the identity provider is disabled",
         lambda r: r.change(r.provider("FRA"), _set(enabled=False)),
         _AT_HUB[:1],
-        selected=True,
+        selected="realm objects",
         **_AWAY,
     ),
     _fault(

@@ -30,7 +30,7 @@ def superuser(country: Country, database: str = SUPERUSER) -> "psycopg.Connectio
 
 
 def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], None]:
-    """Statements of the superuser in the country's Postgres."""
+    """Execute statements as superuser in the country's Postgres."""
 
     def harm(scene: Scene) -> None:
         with superuser(scene.hurt, database) as live:
@@ -41,7 +41,7 @@ def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], No
 
 
 def _record(statement: str) -> Callable[[Scene], None]:
-    """A statement in the orchestration database."""
+    """Execute a statement in the orchestration database."""
 
     def harm(scene: Scene) -> None:
         with superuser(scene.usa, DATABASE) as live:
@@ -60,12 +60,12 @@ def _seeds(title: str, harm: Callable[[Mongo], object], country: str = "FRA") ->
 
 
 def _copied(database: Mongo) -> None:
-    """A document that says it is of the seed and is not."""
+    """Add a document that claims to be of the seed."""
     found = database["resources"].find_one({"_id": "doc-fra-000001"})
     database["resources"].insert_one({**found, "_id": "doc-fra-999999"})
 
 
-def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: bool = False) -> Fault:
+def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: str = "") -> Fault:
     def damage(scene: Scene) -> None:
         harm(_path(scene.hurt), scene)
 
@@ -87,12 +87,12 @@ def _written(path: Path, report: Any) -> None:
 
 
 def _adopted(title: str, damage: Callable[[Scene], None], phase: Phase) -> Fault:
-    """The record of one phase of France is off: it is proven and recorded anew, and only it."""
+    """The record of one phase of France is wrong: this phase alone is proven and recorded again."""
     heals = frozenset({f"{phase.lower()}-checkpoint", "verification-proof"})
     return Fault(title, "FRA", damage, None, heals=heals, also=frozenset())
 
 
-def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = (), selected: bool = False) -> Fault:
+def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = (), selected: str = "") -> Fault:
     def damage(scene: Scene) -> None:
         scene.container(service).remove(force=True)
         scene.engine.volumes.get(scene.hurt.names.data_volume(service)).remove()
@@ -120,7 +120,7 @@ FAULTS: tuple[Fault, ...] = (
         Phase.DEPLOYMENT,
         heals=frozenset({"databases-logins"}),
         also=frozenset(),
-        selected=True,
+        selected="small things",
     ),
     Fault(
         "a role of Postgres is a superuser",
@@ -182,7 +182,7 @@ FAULTS: tuple[Fault, ...] = (
         Phase.DEPLOYMENT,
         heals=_KEPT | {"orchestration", "admission-fra"},
         then=_ALL,
-        selected=True,
+        selected="record",
     ),
     Fault(
         "a column of the record is renamed",
@@ -229,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
     ),
     # The report decides nothing.
-    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected=True),
+    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected="small things"),
     _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is not a complete report"),
     _report("is forged", _edited(status="failure"), "was altered"),
     _report("is of another run", _edited(run="of-yesterday"), "was written for another run (of-yesterday, expected "),

@@ -1,7 +1,7 @@
 """The crash-point sweep: one deployment that is killed at point after point, each time resumed as `./dive up` does.
 
-It rolls: a resumed run is let past all points that were dealt with, and killed at the next. So each kill costs one
-start of Pulumi, and not a whole deployment.
+A resumed run passes all points that were killed at before, and is killed at the next. Each kill costs one start of
+Pulumi, not a whole deployment.
 """
 
 import ast
@@ -48,7 +48,7 @@ ELSEWHERE: Mapping[str, str] = {
 
 
 class Plan(Protocol):
-    """Where the next kill is. `chosen` is asked at every point, from several threads; `killed` and `resumed` tell."""
+    """Where the next kill is. `chosen` is asked at every point, from several threads."""
 
     def chosen(self, point: Point) -> bool: ...
 

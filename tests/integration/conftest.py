@@ -1,4 +1,4 @@
-"""One coalition for all integration tests: deployed once, damaged and healed, and taken down to nothing at the end."""
+"""The coalition of a run's integration tests: deployed once, damaged, healed, and removed at the end."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -33,7 +33,7 @@ class Edit:
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     harm: Callable[[Scene], object] = _nothing
     flags: tuple[str, ...] = ()
-    selected: bool = False
+    selected: str = ""
 
     def make(self, scene: Scene) -> None:
         hurt = scene.hurt
@@ -85,35 +85,35 @@ EDITS = (
         "FRA",
         _steps("update", "seed", "seeding-checkpoint") | _PROVEN,
         settings=lambda _: {"documents": 210},
-        selected=True,
+        selected="data",
     ),
     Edit(
         "a stopped container",
         "FRA",
         _steps("update", "frontend-gate", "deployment-checkpoint") | _PROVEN,
         harm=lambda scene: scene.container("frontend").stop(),  # nothing else suffers from it
-        selected=True,
+        selected="data",
     ),
     Edit(
         "another image",
         "FRA",
         _steps("replace", "frontend-container") | _steps("update", "image-frontend", "frontend-gate") | _PROVEN,
         settings=_another_image,
-        selected=True,
+        selected="containers",
     ),
     Edit(
         "rotated secrets",
         "FRA",
         _steps("replace", "redis-container", "redis-files") | _steps("update", "deployment-checkpoint") | _PROVEN,
         secrets=ROTATED,
-        selected=True,
+        selected="containers",
     ),
     Edit(
         "a new spoke at the hub",
         "USA",
         _steps("create", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _PROVEN,
         settings=lambda _: {"spokes": ["FRA", "DEU"]},
-        selected=True,
+        selected="hub",
     ),
     Edit(
         "a deleted mapper",

@@ -1,4 +1,4 @@
-"""What others can read of a deployment: the command lines of the machine, what the engine shows, what was printed."""
+"""What others can read of a deployment: command lines of the machine, output of the engine, printed text."""
 
 import json
 from collections.abc import Iterator

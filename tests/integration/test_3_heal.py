@@ -22,9 +22,11 @@ from tests.faults.table import FAULTS, Healed, keep
 
 pytestmark = pytest.mark.timeout(1500)
 
+VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that one logs people in
+
 
 def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list[Finding]:
-    """What the validators of these phases find off now; `warnings`: what is only told, too."""
+    """Return what the validators of these phases find wrong; `warnings`: with advisory findings."""
     specs = declared_specs(state)
     looked = [runner.run(checks(specs[phase]), 20) for phase in phases]
     return [
@@ -33,76 +35,108 @@ def wrong(state: dict[str, Any], *phases: Phase, warnings: bool = False) -> list
 
 
 def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sets the variable with which the message says that the same command will do it."""
+    """Set the variable that the message names, with which the same command goes on."""
     named = re.search(r"(DIVE_[A-Z_]+)=(\S+) pulumi up", run.messages)
     assert named, told(run)
     monkeypatch.setenv(*named.groups())
 
 
 def unproven(run: Run) -> list[Phase]:
-    """The phases that the run neither proved anew nor found to be valid: what could not be told was not asked again."""
+    """Return the phases that the run neither proved nor found valid."""
     proven = {name.removesuffix("-checkpoint").removesuffix("-proof").upper() for name in run.changes}
     seen = [p for p in Phase if f"✓ {p} phase complete and validated, skipping (" in run.messages]
     return [p for p in Phase if p not in (*proven, *seen)]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=[f.name for f in FAULTS])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Heal each fault alone with --whole; else the selected ones, those of one round together."""
+    if "faults" not in metafunc.fixturenames:
+        return
+    alone = {fault.name: [fault] for fault in FAULTS}
+    found = alone if metafunc.config.getoption("--whole") else rounds()
+    metafunc.parametrize("faults", found.values(), ids=found.keys())
+
+
+def rounds() -> dict[str, list[Fault]]:
+    """Return the selected faults by round: those that no validator sees first, then warnings."""
+    found: dict[str, list[Fault]] = {}
+    for fault in FAULTS:
+        if fault.selected:
+            found.setdefault(f"{fault.country}-{fault.selected.replace(' ', '-')}", []).append(fault)
+    return {name: sorted(of, key=lambda f: (f.red is not None, not f.warns)) for name, of in found.items()}
+
+
+def telling(fault: Fault) -> set[str]:
+    """Return the resources that report on the fault's phase before and after it is healed."""
+    found = {"report"} | ({f"{fault.red.lower()}-checkpoint", "verification-proof"} if fault.red else set())
+    return found | ({"realm-probe"} if fault.red == Phase.CONFIGURATION else set())
+
+
+def damaged(fault: Fault, scene: Scene, state: dict[str, Any], known: list[Finding]) -> list[Finding]:
+    """Damage it; return what is found wrong then and is not `known` yet."""
+    fault.damage(scene)
+    looked_at = [fault.red] if fault.red else VALIDATED
+    seen = [f for f in wrong(state, *looked_at, warnings=fault.warns) if f.check not in {k.check for k in known}]
+    assert all(f.advisory for f in seen) is (fault.warns or not seen), seen
+    assert bool(seen) is (fault.red is not None), seen
+    # The command that the messages name, and that `./dive up` chooses by itself.
+    assert any(f.remedy.kind == RemedyKind.REFRESH for f in seen) is ("--refresh" in fault.command), seen
+    return seen
+
+
 def test_one_command_heals_it_and_touches_nothing_else(
     request: pytest.FixtureRequest,
     usa: Country,
     fra: Country,
     docker_engine: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
-    fault: Fault,
+    faults: list[Fault],
     results: Path,
 ) -> None:
-    whole = bool(request.config.getoption("--whole"))
-    if not (whole or fault.selected):
-        pytest.skip("runs with --whole")
     countries = {"USA": usa, "FRA": fra}
-    country = countries[fault.country]
+    (code,), (command,) = {f.country for f in faults}, {f.command for f in faults}
+    country = countries[code]
     scene = Scene(docker_engine, usa, fra, country)
     before, state = running(docker_engine), country.runner.state()
-    looked_at = [fault.red] if fault.red else [p for p in Phase if p != Phase.VERIFICATION]
-    assert not wrong(state, *looked_at, warnings=fault.warns), "valid before"
-    fault.damage(scene)
-    seen = wrong(state, *looked_at, warnings=fault.warns)
-    assert all(f.advisory for f in seen) is (fault.warns or not seen), seen
-    assert bool(seen) is (fault.red is not None), seen
-    # The command that the messages name, and that `./dive up` chooses by itself.
-    asks = "--refresh" in fault.command
-    assert any(f.remedy.kind == RemedyKind.REFRESH for f in seen) is asks, seen
-    assert bool(refresh_only_drift(state)) is asks
+    assert not wrong(state, *VALIDATED, warnings=any(f.warns for f in faults)), "valid before"
+    seen: dict[str, list[Finding]] = {}
+    for fault in faults:
+        seen[fault.name] = damaged(fault, scene, state, [f for findings in seen.values() for f in findings])
+    assert bool(refresh_only_drift(state)) is ("--refresh" in command)
 
-    if fault.refused:
-        refusal = country.up()
-        assert not refusal.ok
-        assert fault.refused in refusal.messages, told(refusal)
-        accept(refusal, monkeypatch)
-    run = country.run(*fault.command.split()[1:])
+    for fault in faults:
+        if fault.refused:
+            refusal = country.up()
+            assert not refusal.ok
+            assert fault.refused in refusal.messages, told(refusal)
+            accept(refusal, monkeypatch)
+    run = country.run(*command.split()[1:])
     assert run.ok, told(run)
     monkeypatch.undo()
-    for code, command in fault.then:
-        following = countries[code].run(*command.split()[1:])
-        assert following.ok, told(following)
-    assert fault.heals <= run.changes.keys(), told(run)
-    # What tells of the phase, before anything in it is mended and after.
-    telling = {"report"} | ({f"{fault.red.lower()}-checkpoint", "verification-proof"} if fault.red else set())
-    telling |= {"realm-probe"} if fault.red == Phase.CONFIGURATION else set()
-    allowed = fault.heals | telling
-    assert fault.also is None or run.changes.keys() <= allowed | fault.also, told(run)
-    assert all(words in run.messages for words in fault.says), told(run)
+    following = [one for fault in faults for one in fault.then]
+    for other, their_command in following:
+        their_run = countries[other].run(*their_command.split()[1:])
+        assert their_run.ok, told(their_run)
+    for fault in faults:
+        assert fault.heals <= run.changes.keys(), f"{fault.name}: {told(run)}"
+        assert all(words in run.messages for words in fault.says), f"{fault.name}: {told(run)}"
+    if all(fault.also is not None for fault in faults):
+        allowed = set[str]().union(*(fault.heals | telling(fault) | (fault.also or set()) for fault in faults))
+        assert run.changes.keys() <= allowed, told(run)
     assert not unproven(run), told(run)
     after = running(docker_engine)
-    spared = before.keys() - {country.names.container(service) for service in fault.touched}
+    spared = before.keys() - {country.names.container(service) for fault in faults for service in fault.touched}
     assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
-    assert not wrong(country.runner.state(), *looked_at), "valid again"
-    fault.check(scene)
-    if whole:
-        for one in {fault.country, *(code for code, _ in fault.then)}:
+    assert not wrong(country.runner.state(), *VALIDATED), "valid again"
+    for fault in faults:
+        fault.check(scene)
+    if request.config.getoption("--whole"):
+        (fault,) = faults
+        for one in {code, *(other for other, _ in following)}:
             again = countries[one].up()
             assert again.ok, told(again)
             assert not again.changes, told(again)
-    told_first = str(replace(seen[0], remedy=NO_REMEDY)) if seen else ", ".join(fault.says)
-    keep(results, Healed(fault.name, told_first, list(run.changes), run.seconds))
+        findings = seen[fault.name]
+        told_first = str(replace(findings[0], remedy=NO_REMEDY)) if findings else ", ".join(fault.says)
+        keep(results, Healed(fault.name, told_first, list(run.changes), run.seconds))

@@ -1,4 +1,4 @@
-"""`./dive repair` itself, as an operator runs it: it mends what is damaged, or ends with the exact next step."""
+"""`./dive repair` itself, as an operator runs it: it repairs what is damaged, or ends with the exact next step."""
 
 import re
 import subprocess
@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from dive_infra.config.paths import ROOT
+from dive_infra.engines.docker.containers import await_healthy
 from tests.coalition.country import NAMESPACE, Country
 from tests.coalition.live import running
 from tests.faults.case import Case
@@ -40,7 +41,7 @@ class Ran:
 
 
 def dive(country: Country, *arguments: str, **variables: str) -> Ran:
-    """A verb of `./dive` in a process of its own, for the coalition under test."""
+    """Run a verb of `./dive` on the coalition under test."""
     environment = {**country.environment, "DIVE_STACKS": str(country.home), "COLUMNS": "400", **variables}
     started = time.monotonic()
     done = subprocess.run(
@@ -56,14 +57,19 @@ def dive(country: Country, *arguments: str, **variables: str) -> Ran:
 
 
 def data(client: docker.DockerClient) -> dict[str, str]:
-    """Every data volume of the coalition, and when it was made."""
+    """Return every data volume of the coalition, with its creation time."""
     found = client.volumes.list(filters={"label": f"dive.namespace={NAMESPACE}"})
     return {v.name: v.attrs["CreatedAt"] for v in found if v.name.endswith("-data")}
 
 
-@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repair every case with --whole, else the selected ones."""
+    if "case" in metafunc.fixturenames:
+        cases = [case for case in CASES if case.selected or metafunc.config.getoption("--whole")]
+        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+
 def test_repair_mends_it_or_names_the_next_step(
-    request: pytest.FixtureRequest,
     usa: Country,
     fra: Country,
     docker_engine: docker.DockerClient,
@@ -71,8 +77,6 @@ def test_repair_mends_it_or_names_the_next_step(
     case: Case,
     results: Path,
 ) -> None:
-    if not (request.config.getoption("--whole") or case.selected):
-        pytest.skip("runs with --whole")
     countries = {"USA": usa, "FRA": fra}
     scene = Scene(docker_engine, usa, fra, countries[case.at])
     caller = countries[case.call]
@@ -102,7 +106,7 @@ def test_repair_mends_it_or_names_the_next_step(
 
 
 def decided(case: Case, scene: Scene, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A person does what the command has named; then all must be well again. Returns that next step."""
+    """Do what the command has named; then all must be valid again. Return that next step."""
     words = case.by_hand.format(prefix=scene.fra.names.prefix)
     steps = [line.partition("next: ")[2] for line in ran.told.splitlines() if "next: " in line]
     (named, *_) = [step for step in steps if words.removeprefix("next: ") in step] or [""]
@@ -143,4 +147,5 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(
         assert "1. pulumi up -s fra" in ran.told
         assert told in ran.told
     assert running(docker_engine) == damaged
-    assert dive(fra, "repair", "FRA", "--yes").code == 0
+    docker_engine.containers.get(fra.names.container("kas")).start()
+    await_healthy(docker_engine, fra.names.container("kas"), 120)

@@ -43,6 +43,16 @@ def tree(usa: Country, fra: Country, tmp_path_factory: pytest.TempPathFactory) -
     return place
 
 
+@pytest.fixture(scope="module")
+def fork(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the stack files of a coalition that was never deployed."""
+    place = checkout.copy(tmp_path_factory.mktemp("fork") / "dive")
+    for code in ("USA", "FRA"):
+        file = Country(code, tmp_path_factory.mktemp(code)).stack_file()
+        (place / file.name).write_bytes(file.read_bytes())
+    return place
+
+
 @pytest.fixture
 def untouched(tree: Path, usa: Country, docker_engine: docker.DockerClient) -> Iterator[None]:
     """Afterwards everything is as it was: state, record, engine, reports and checkout."""
@@ -80,7 +90,7 @@ def _labelled(kind: Any, **more: Any) -> list[Any]:
 
 
 def planned(done: subprocess.CompletedProcess[str], file: Path) -> dict[str, dict[str, Any]]:
-    """The plans by country, valid by the schema."""
+    """Return the plans by country, valid by the schema."""
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
     assert "Traceback" not in done.stdout + done.stderr
     found = json.loads(file.read_text())
@@ -137,11 +147,12 @@ def test_with_the_state_alone_each_phase_says_in_one_line_what_it_could_not_look
         assert len(plan["notes"][0]) < 300, "the same cause is told once"
 
 
-def test_with_neither_it_plans_a_first_deployment_of_hub_and_spoke(tree: Path, tmp_path: Path, untouched: None) -> None:
-    file = tmp_path / "plan.json"
+def test_with_neither_it_plans_a_first_deployment_of_hub_and_spoke(fork: Path, tmp_path: Path) -> None:
+    before, file = checkout.contents(fork), tmp_path / "plan.json"
     done = checkout.dive(
-        tree, "preview", "USA", "FRA", "--json", str(file), environment=checkout.without_state(), alone=True
+        fork, "preview", "USA", "FRA", "--json", str(file), environment=checkout.without_state(), alone=True
     )
+    assert checkout.contents(fork) == before
     for country, plan in planned(done, file).items():
         assert plan["situation"] == "fresh"
         assert plan["changes"]["create"] > 100
@@ -150,13 +161,13 @@ def test_with_neither_it_plans_a_first_deployment_of_hub_and_spoke(tree: Path, t
         assert plan["notes"][0] == "this machine has no state", country
 
 
-def test_a_wrong_program_is_told_without_a_state_too(tree: Path, tmp_path: Path) -> None:
+def test_a_wrong_program_is_told_without_a_state_too(fork: Path, tmp_path: Path) -> None:
     """A fork's configuration is checked."""
-    place = tmp_path / "fork"
-    subprocess.run(["cp", "-a", str(tree), str(place)], check=True)
+    place = tmp_path / "copy"
+    subprocess.run(["cp", "-a", str(fork), str(place)], check=True)
     file = place / "Pulumi.fra.yaml"
     file.write_text(f"{file.read_text()}\n".replace("dive:namespace:", "dive:namespaces:"))
     done = checkout.dive(place, "preview", "FRA", environment=checkout.without_state(), alone=True)
     assert done.returncode == 2
     assert "did you mean namespace?" in done.stderr
-    assert {p.name for p in (place / ".dive").iterdir()} == {p.name for p in (tree / ".dive").iterdir()}
+    assert {p.name for p in (place / ".dive").iterdir()} == {p.name for p in (fork / ".dive").iterdir()}

@@ -30,7 +30,7 @@ Dive = Callable[..., Result]
 
 @pytest.fixture
 def dive(usa: Country, home: Path, monkeypatch: pytest.MonkeyPatch) -> Dive:
-    """`./dive`, on the coalition under test."""
+    """Return `./dive` for the coalition under test."""
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.setenv(name, usa.environment[name])
     monkeypatch.setattr(paths, "STACKS", home)
@@ -39,7 +39,7 @@ def dive(usa: Country, home: Path, monkeypatch: pytest.MonkeyPatch) -> Dive:
 
 @pytest.fixture
 def stopped(fra: Country, docker_engine: docker.DockerClient) -> Iterator[str]:
-    """A container of France that somebody has stopped; it runs again afterwards."""
+    """Stop a container of France; start it again afterwards."""
     name = fra.names.container("kas")
     docker_engine.containers.get(name).stop(timeout=5)
     yield name
@@ -48,7 +48,7 @@ def stopped(fra: Country, docker_engine: docker.DockerClient) -> Iterator[str]:
 
 
 def read(result: Result, schema: str) -> dict[str, Any]:
-    """The JSON that was printed, after it was held against its schema."""
+    """Return the printed JSON, which is valid by its schema."""
     found: dict[str, Any] = json.loads(result.stdout)
     jsonschema.validate(found, json.loads((ROOT / "schemas" / f"{schema}.json").read_text()))
     return found

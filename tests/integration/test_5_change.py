@@ -21,18 +21,31 @@ def afterwards(usa: Country, fra: Country) -> Iterator[None]:
     usa.program = fra.program = ROOT
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=[e.title.replace(" ", "-") for e in EDITS])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make each edit alone with --whole; else the selected ones, those of one round together."""
+    if "edits" not in metafunc.fixturenames:
+        return
+    found: dict[str, list[Edit]] = {}
+    for edit in EDITS:
+        name = edit.title.replace(" ", "-") if metafunc.config.getoption("--whole") else edit.selected
+        if name:
+            found.setdefault(f"{edit.country}-{name}", []).append(edit)
+    metafunc.parametrize("edits", found.values(), ids=found.keys())
+
+
 def test_what_preview_announces_is_what_the_update_does(
-    request: pytest.FixtureRequest, usa: Country, fra: Country, docker_engine: docker.DockerClient, edit: Edit
+    usa: Country, fra: Country, docker_engine: docker.DockerClient, edits: list[Edit]
 ) -> None:
-    if not (edit.selected or request.config.getoption("--whole")):
-        pytest.skip("runs with --whole")
-    country = {"USA": usa, "FRA": fra}[edit.country]
-    edit.make(Scene(docker_engine, usa, fra, country))
-    announced = country.run("preview", *edit.flags)
+    (code,), (flags,) = {edit.country for edit in edits}, {edit.flags for edit in edits}
+    country = {"USA": usa, "FRA": fra}[code]
+    for edit in edits:
+        edit.make(Scene(docker_engine, usa, fra, country))
+    announced = country.run("preview", *flags)
     assert announced.ok, told(announced)
-    assert edit.does <= announced.steps, f"missing {edit.does - announced.steps} in {sorted(announced.steps)}"
-    run = country.run("up", *edit.flags)
+    for edit in edits:
+        missing = edit.does - announced.steps
+        assert not missing, f"{edit.title}: missing {missing} in {sorted(announced.steps)}"
+    run = country.run("up", *flags)
     assert run.ok, told(run)
     assert run.steps == announced.steps, (
         f"announced alone: {sorted(announced.steps - run.steps)}, done alone: {sorted(run.steps - announced.steps)}"

@@ -1,4 +1,4 @@
-"""No secret stands in anything that this coalition has printed, shown or written, whatever was done with it before."""
+"""Nothing that this coalition has printed, shown or written contains a secret."""
 
 from pathlib import Path
 from zlib import decompressobj

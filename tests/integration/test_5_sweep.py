@@ -1,14 +1,16 @@
 """A deployment that is killed again and again, at every kind of point, ends as one that nobody disturbed."""
 
 from collections import Counter
+from typing import Any
 
 import docker
 import pytest
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.paths import ROOT
+from dive_infra.orchestration.states import Phase, State, Status
 from tests.coalition.country import Country
-from tests.coalition.live import told
+from tests.coalition.live import record, secrets, told
 from tests.faults.inventory import differing, inventory
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 
@@ -35,12 +37,28 @@ def undisturbed(usa: Country, fra: Country, docker_engine: docker.DockerClient) 
 
 
 @pytest.fixture(scope="module")
-def swept(request: pytest.FixtureRequest, undisturbed: dict[str, object], fra: Country, names: set[str]) -> Swept:
-    """France, destroyed and deployed anew under kills."""
+def rows(undisturbed: dict[str, object], usa: Country, fra: Country) -> dict[str, Any]:
+    """France is destroyed: what the record says of it then."""
+    fra.secrets |= secrets(fra)
     gone = fra.destroy()
     assert gone.ok, told(gone)
+    with record(usa) as store:
+        steps_left = [step for phase in Phase if (step := store.step("FRA", phase))]
+        return {"current": store.current("FRA"), "steps": steps_left, "holder": store.holder("FRA")}
+
+
+@pytest.fixture(scope="module")
+def swept(request: pytest.FixtureRequest, rows: dict[str, Any], fra: Country, names: set[str]) -> Swept:
+    """France, deployed again under kills."""
     plan = Everything() if request.config.getoption("--whole") else Selection(names)
     return sweep(fra, plan)
+
+
+def test_a_destroyed_country_leaves_clean_rows(rows: dict[str, Any]) -> None:
+    assert rows["current"]
+    assert rows["current"].state == State.UNKNOWN
+    assert [step for step in rows["steps"] if step.status != Status.PENDING] == []
+    assert rows["holder"] is None or not rows["holder"].live
 
 
 def test_it_ends_as_if_nobody_had_disturbed_it(

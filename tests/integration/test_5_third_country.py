@@ -19,7 +19,8 @@ from dive_infra.rotation.sources import variable_name
 from dive_infra.rotation.targets import CountryServers, targets
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
-from tests.coalition.live import documents, keycloak, record, remains, running, told
+from tests.coalition.live import documents, keycloak, record, remains, running, secrets, told
+from tests.integration.seen import shown
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -40,12 +41,12 @@ def gbr(usa: Country, fra: Country, home: Path) -> Iterator[Country]:
 
 
 def others(client: docker.DockerClient, names: str) -> dict[str, tuple[str, str]]:
-    """The containers of all countries but this one."""
+    """Return the running containers of all other countries."""
     return {name: seen for name, seen in running(client).items() if f"-{names}-" not in name}
 
 
 def own(client: docker.DockerClient, country: Country) -> dict[str, str]:
-    """service -> id of a country's running containers."""
+    """Return service -> id of a country's running containers."""
     prefix = f"{country.names.prefix}-"
     return {n.removeprefix(prefix): i for n, (i, _) in running(client).items() if n.startswith(prefix)}
 
@@ -55,7 +56,7 @@ def seconds(text: str) -> float:
 
 
 def place(country: Country) -> CountryServers:
-    """The country's servers and the secrets that are in force by its state."""
+    """Return the country's servers, with the secrets of its state."""
     state = country.runner.state()
     return CountryServers(country.names, country.outputs()["ca_certificate"], secrets_in_force(state))
 
@@ -159,10 +160,10 @@ def test_a_restart_during_a_deployment_is_refused_with_who_deploys(
         store.hold("GBR", "SEEDING")
         done = gbr.dive("restart", "GBR", "backend")
         hub = gbr.dive("restart", "USA", "postgres")
-        secrets = gbr.dive("reload-secrets", "GBR", "redis", "--generate")
+        reload = gbr.dive("reload-secrets", "GBR", "redis", "--generate")
         nuke = gbr.dive("nuke", "GBR", "--yes")
         store.release("GBR")
-    for refused in (done, hub, secrets, nuke):
+    for refused in (done, hub, reload, nuke):
         assert refused.returncode == 3, refused.stderr
         assert f"pid {store.run.pid} on {store.run.hostname}" in refused.stderr
         assert "phase SEEDING" in refused.stderr
@@ -210,7 +211,7 @@ def test_a_weak_secret_is_refused_before_anything_is_changed(
 def test_when_a_server_cannot_be_told_the_others_are_told_back(
     gbr: Country, docker_engine: docker.DockerClient, tmp_path: Path
 ) -> None:
-    """Postgres takes logins and no changes: Redis, which was told before it, has its old secret again."""
+    """Postgres takes logins but no changes: Redis, which had the new secret by then, has its old one again."""
     at, file = place(gbr), gbr.home / "Pulumi.gbr.yaml"
     text, containers = file.read_text(), running(docker_engine)
     superuser = DatabaseAccess(
@@ -275,6 +276,7 @@ def test_a_broken_country_is_nuked_at_home_and_at_the_hub(
     usa: Country, gbr: Country, docker_engine: docker.DockerClient
 ) -> None:
     """Its Keycloak is down, a container is gone, a volume is protected; its history stays."""
+    gbr.secrets |= secrets(gbr)
     before = others(docker_engine, "gbr")
     docker_engine.containers.get(gbr.names.container("keycloak")).stop()
     docker_engine.containers.get(gbr.names.container("kas")).remove(force=True)
@@ -294,3 +296,11 @@ def test_a_broken_country_is_nuked_at_home_and_at_the_hub(
     again = gbr.dive("nuke", "GBR", "--yes")
     assert again.returncode == 0
     assert "nothing to remove of GBR" in again.stderr
+
+
+def test_no_secret_was_printed_by_any_run_before(usa: Country, fra: Country, gbr: Country) -> None:
+    """As in `test_5_secrets`; on a second coalition also by runs that were killed, and by those of a third country."""
+    known = secrets(usa) | secrets(fra) | usa.secrets | fra.secrets | gbr.secrets
+    for country in (usa, fra, gbr):
+        assert country.printed, "else nothing would be searched"
+        assert shown(known, "\n".join(country.printed)) == []

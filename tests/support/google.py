@@ -12,7 +12,7 @@ _SERVICE = "google.cloud.secretmanager.v1.SecretManagerService"
 
 @contextmanager
 def secret_manager(project: str, secrets: Mapping[str, bytes]) -> Iterator[str]:
-    """Serves the latest versions of the `secrets` of one project; its address. Other projects are refused."""
+    """Serve the latest `secrets` of one project, and yield the address. Other projects are refused."""
 
     def access(request: AccessSecretVersionRequest, context: grpc.ServicerContext) -> AccessSecretVersionResponse:
         _, asked, _, secret, _, version = request.name.split("/")

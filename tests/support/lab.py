@@ -1,4 +1,4 @@
-"""Runs services as their specs say, on a real engine, without Pulumi: for tests of images and of what runs in them."""
+"""Services as their specs say, on a real engine, without Pulumi: for tests of images and of what runs in them."""
 
 import tarfile
 import time
@@ -75,7 +75,7 @@ class Lab:
     _undo: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
 
     def start(self, spec: ServiceSpec, within: float = 180) -> Container:
-        """Starts the service exactly as the spec says and waits until it is healthy."""
+        """Start the service exactly as the spec says and wait until it is healthy."""
         names = self.names
         image = resolve(self.engine, spec.name, spec.image).id
         mounts = [Mount(FILES, self.write_files(spec, image), read_only=True)]
@@ -142,7 +142,7 @@ class Lab:
         return name
 
     def close(self) -> None:
-        """Removes everything, containers before volumes."""
+        """Remove everything, containers before volumes."""
         while self._undo:
             self._undo.pop()()
 

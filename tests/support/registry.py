@@ -56,7 +56,7 @@ def _image() -> tuple[bytes, dict[str, bytes]]:
 
 @contextmanager
 def registry(repository: str, tag: str) -> Iterator[Published]:
-    """Serves the image as `localhost:<port>/<repository>:<tag>` until the block ends."""
+    """Serve the image as `localhost:<port>/<repository>:<tag>` until the block ends."""
     manifest, blobs = _image()
     held = {
         f"/v2/{repository}/blobs/{digest}": (content, "application/octet-stream") for digest, content in blobs.items()
@@ -78,7 +78,7 @@ def registry(repository: str, tag: str) -> Iterator[Published]:
         do_HEAD = do_GET  # noqa: N815 - the base class's name
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()

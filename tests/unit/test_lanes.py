@@ -1,5 +1,6 @@
 """The lanes of `./dive test`: what of pytest's results they report, and when they count as passed."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from dive_infra.cli import lanes
 from dive_infra.cli.lanes import COALITION, MODULES, Case, Finished, Lane
-from dive_infra.cli.test import names_tests
+from dive_infra.cli.test import covered, names_tests, report
 
 RESULTS = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
 <testcase classname="tests.unit.test_naming" name="test_ports" time="0.25" />
@@ -48,13 +49,19 @@ def test_lanes_pass_when_each_does_and_one_ran_a_test(codes: tuple[int, ...], pa
 
 
 def test_every_test_is_of_exactly_one_lane() -> None:
-    """What one lane leaves out the other runs."""
-    assert MODULES.markers == f"not {COALITION.markers}"
-    assert {*COALITION.paths} <= {*MODULES.paths}
-    root = Path(lanes.ROOT)
-    tiers = {str(p.parent.relative_to(root)) for p in (root / "tests").glob("*/test_*.py")}
-    tiers |= {str(p.parents[1].relative_to(root)) for p in (root / "tests").glob("*/*/test_*.py")}
-    assert tiers == {*MODULES.paths}
+    """Whatever markers it has; and all folders of tests are in one lane at least."""
+    for coalition, second in ((False, False), (True, False), (True, True)):
+        markers = {"coalition": coalition, "second": second}
+        chosen = [lane.name for lane in lanes.ALL if eval(lane.markers, {}, markers)]
+        assert len(chosen) == 1, markers
+    root = lanes.ROOT
+    folders = {f"tests/{path.relative_to(root).parts[1]}" for path in (root / "tests").rglob("test_*.py")}
+    assert folders == {path for lane in lanes.ALL for path in lane.paths}
+
+
+def test_each_coalition_has_a_namespace_of_its_own() -> None:
+    deploying = [lane for lane in lanes.ALL if lane != MODULES]
+    assert len({lane.beside for lane in deploying}) == len(deploying)
 
 
 def test_lanes_run_side_by_side_and_tell_whose_line_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +107,28 @@ def test_without_options_pytest_runs_what_needs_no_engine() -> None:
 )
 def test_only_a_path_chooses_tests(arguments: tuple[str, ...], named: bool) -> None:
     assert names_tests(arguments) is named
+
+
+def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_lanes() -> None:
+    tests = lanes.read(RESULTS)
+    told = report([Finished(COALITION, 1, 80.0, tests)], "coverage of dive_infra: 90 %")
+    assert told.startswith(
+        "FAILED tests/unit/test_naming.py::test_hosts\nERROR tests/integration/test_2_up.py::test_end"
+    )
+    assert "    75.0 s  tests/integration/test_2_up.py::test_up\n" in told
+    assert "     0.8 s  unit: 2 tests\n" in told
+    assert "    76.0 s  integration: 3 tests\n" in told
+    assert "    80.0 s  coalition: exit code 1\n" in told
+    assert "coverage of dive_infra: 90 %" in told
+
+
+def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:
+    assert covered(tmp_path).startswith("coverage: not measured: ")
+    command = [sys.executable, "-m", "coverage", "run", f"--data-file={lanes.data(tmp_path)}"]
+    done = subprocess.run(
+        [*command, "-m", "dive_infra.config.naming"], cwd=lanes.ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = covered(tmp_path)
+    assert re.match(r"coverage of dive_infra: \d+ % of its lines\n", told), told
+    assert re.search(r"by package: automation \d+, .*config [1-9]\d*, ", told), told

@@ -22,8 +22,7 @@ _NICE = 5  # a third of the claim of those that wait for containers: these have 
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured.
-    """
+    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured."""
 
     name: str
     paths: tuple[str, ...]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dive_infra.cli import lanes
-from dive_infra.cli.lanes import COALITION, MODULES, Case, Finished, Lane
+from dive_infra.cli.lanes import COALITION, Case, Finished, Lane
 from dive_infra.cli.test import covered, names_tests, report
 
 RESULTS = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
@@ -50,18 +50,13 @@ def test_lanes_pass_when_each_does_and_one_ran_a_test(codes: tuple[int, ...], pa
 
 def test_every_test_is_of_exactly_one_lane() -> None:
     """Whatever markers it has; and all folders of tests are in one lane at least."""
-    for coalition, second in ((False, False), (True, False), (True, True)):
-        markers = {"coalition": coalition, "second": second}
+    for coalition in (False, True):
+        markers = {"coalition": coalition}
         chosen = [lane.name for lane in lanes.ALL if eval(lane.markers, {}, markers)]
         assert len(chosen) == 1, markers
     root = lanes.ROOT
     folders = {f"tests/{path.relative_to(root).parts[1]}" for path in (root / "tests").rglob("test_*.py")}
     assert folders == {path for lane in lanes.ALL for path in lane.paths}
-
-
-def test_each_coalition_has_a_namespace_of_its_own() -> None:
-    deploying = [lane for lane in lanes.ALL if lane != MODULES]
-    assert len({lane.beside for lane in deploying}) == len(deploying)
 
 
 def test_lanes_run_side_by_side_and_tell_whose_line_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -125,9 +120,7 @@ def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_la
 def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:
     assert covered(tmp_path).startswith("coverage: not measured: ")
     command = [sys.executable, "-m", "coverage", "run", f"--data-file={lanes.data(tmp_path)}"]
-    done = subprocess.run(
-        [*command, "-m", "dive_infra.config.naming"], cwd=lanes.ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([*command, "-m", "dive_infra.config.naming"], cwd=lanes.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = covered(tmp_path)
     assert re.match(r"coverage of dive_infra: \d+ % of its lines\n", told), told

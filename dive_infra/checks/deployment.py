@@ -70,11 +70,10 @@ def _container(engine: Engine, container: ContainerSpec) -> Finding:
     now = engine.observe(declared.name)
     sentence = f"{declared.name} runs as declared and is healthy"
 
-    def wrong(found: str, expected: str, advisory: bool = False) -> Finding:
-        code = Code.SERVICE_FILES if FILES in found else Code.CONTAINER
+    def wrong(found: str, expected: str, code: Code = Code.CONTAINER, advisory: bool = False) -> Finding:
         return Finding(
             sentence, Verdict.INVALID, expected, found, _UP,
-            code=code, topic="containers", advisory=advisory, subject=declared.name,
+            code=code, topic="containers", advisory=advisory, subject=declared.name, state=now.state,
         )  # fmt: skip
 
     if not now.exists:
@@ -85,10 +84,10 @@ def _container(engine: Engine, container: ContainerSpec) -> Finding:
             "; ".join(f"{d.key}: {d.found}" for d in other), "; ".join(f"{d.key}: {d.expected}" for d in other)
         )
     if engine.files_digest(declared.name) != container.files:
-        return wrong(f"other files in {FILES}", "those that were written")
+        return wrong(f"other files in {FILES}", "those that were written", Code.SERVICE_FILES)
     if not now.healthy:
         return wrong(now.describe(), "running, healthy", advisory=container.service_class != "core")
-    return Finding(sentence, Verdict.VALID, found=now.describe(), topic="containers")
+    return Finding(sentence, Verdict.VALID, found=now.describe(), topic="containers", state=now.state)
 
 
 def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:

@@ -120,20 +120,20 @@ def ports(names: Names, services: Iterable[str]) -> str:
     on_engine = {port: c for c in existing for port in c.ports}
     ours = {c.name for c in existing if names.owns(c.labels)}
     listening = _listening()
-    taken: list[str] = []
+    taken: list[tuple[int, str]] = []
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
         if container:
             if container.name != names.container(service) or not names.owns(container.labels):
-                taken.append(f"{port} ({service}) by container {container.name}")
+                taken.append((port, f"container {container.name}"))
         elif port in listening and not (
             names.container(service) in ours and _holds_ports(engine, names.container(service))
         ):
-            taken.append(f"{port} ({service}) by {listening[port]}")
+            taken.append((port, listening[port]))
     if taken:
-        key = f"dive:ports.{wanted[int(taken[0].split()[0])]}"
+        key = f"dive:ports.{wanted[taken[0][0]]}"
         raise CheckFailed(
-            "taken: " + "; ".join(taken),
+            "taken: " + "; ".join(f"{port} ({wanted[port]}) by {holder}" for port, holder in taken),
             f"{len(wanted)} ports free on {LOOPBACK} or held by containers of {names.prefix}",
             Remedy.decide(f"end these programs, or choose other ports: pulumi config set --path {key} <port>"),
             Code.CONFLICT,

@@ -5,6 +5,7 @@ People and programs read it; no decision of this program depends on it.
 
 import os
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -59,7 +60,7 @@ class Report(_Part):
 
 def make(spec: VerificationSpec, validation: Validation, run: str) -> Report:
     names = spec.own.names
-    shown = [f for f in validation.findings if f.topic == "containers"]
+    states = Counter(f.state or "stopped" for f in validation.findings if f.topic == "containers")
     topics = {f.topic: True for f in validation.findings}
     for finding in validation.findings:
         topics[finding.topic] &= finding.verdict == Verdict.VALID or finding.advisory
@@ -71,10 +72,10 @@ def make(spec: VerificationSpec, validation: Validation, run: str) -> Report:
         fingerprint=fingerprint(spec),
         seconds=round(validation.seconds, 3),
         containers=ContainerCounts(
-            running=sum(f.verdict == Verdict.VALID or f.found.startswith("running") for f in shown),
-            unhealthy=sum(f.verdict != Verdict.VALID and f.found.startswith("running") for f in shown),
-            stopped=sum(f.verdict != Verdict.VALID and not f.found.startswith("running") for f in shown),
-            total=len(shown),
+            running=states["healthy"] + states["unhealthy"],
+            unhealthy=states["unhealthy"],
+            stopped=states["stopped"],
+            total=states.total(),
         ),
         checks=topics,
         results=[_result(f) for f in validation.findings],

@@ -19,7 +19,7 @@ from rich.table import Table
 from dive_infra.cli import images
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console
+from dive_infra.cli.progress import FAILURE, console
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import HOME, ROOT
@@ -66,8 +66,8 @@ class CountryRun:
     @property
     def cause(self) -> str:
         """Return the last error message, in one line."""
-        errors = [line for line in self.log.read_text().splitlines() if line.startswith(("dive: ", "error: "))]
-        return errors[-1].removeprefix("dive: ") if errors else ""
+        errors = [line for line in self.log.read_text().splitlines() if line.startswith((FAILURE, "error: "))]
+        return errors[-1].removeprefix(FAILURE) if errors else ""
 
     def line(self) -> tuple[str, str, str]:
         """Return the row of the table: country, outcome, seconds."""

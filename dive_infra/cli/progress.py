@@ -22,6 +22,7 @@ from dive_infra.toolchain.debian import Progress
 
 console = Console(stderr=True, highlight=False)
 
+FAILURE = "dive: "  # starts the message of a failure
 _NOTICEABLE = 1.0  # seconds
 _EXITS: dict[type[DiveError], Exit] = {
     CountryLocked: Exit.LOCKED,
@@ -106,4 +107,4 @@ def warn_without_lock(lock: CountryLock) -> None:
 
 def show_failure(message: str) -> None:
     """Print an error without ending the command."""
-    sys.stderr.write(f"dive: {message}\n")
+    sys.stderr.write(f"{FAILURE}{message}\n")

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from dive_infra.engines.declaration import Declared
 from dive_infra.results.errors import DiveError
+from dive_infra.results.finding import ContainerState
 from dive_infra.results.remedy import Remedy
 
 UNANSWERED = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
@@ -104,6 +105,13 @@ class Condition:
     @property
     def healthy(self) -> bool:
         return self.running and not self.paused and self.health in ("healthy", "none")
+
+    @property
+    def state(self) -> ContainerState:
+        """Return its state, for programs; a paused container counts as stopped."""
+        if self.healthy:
+            return "healthy"
+        return "unhealthy" if self.running and not self.paused else "stopped"
 
     def describe(self) -> str:
         """Return `running, unhealthy` or `stopped (exit code 1)`, for people."""

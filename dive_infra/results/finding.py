@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import NO_REMEDY, Remedy
@@ -17,6 +18,8 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+ContainerState = Literal["healthy", "unhealthy", "stopped"]
+
 _SHOWN = 12
 _MARKS = {Verdict.VALID: "✓", Verdict.INVALID: "✗", Verdict.UNKNOWN: "?"}
 _WARNING = "‼"
@@ -29,7 +32,8 @@ class Finding:
     `subject` names what was checked, for the title of a failure: `client portal`; by default the topic. `topic` groups
     findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service that is down
     is a warning, not a failed phase. A `final` one is not checked again: that would change nothing, or do harm. An
-    `undeclared` object was not declared; the services work in spite of it.
+    `undeclared` object was not declared; the services work in spite of it. `state` is that of a checked container,
+    for programs: `healthy`, `unhealthy` or `stopped`.
     """
 
     check: str
@@ -44,6 +48,7 @@ class Finding:
     final: bool = False
     subject: str = ""
     undeclared: bool = False
+    state: ContainerState | None = None
 
     @property
     def headline(self) -> str:

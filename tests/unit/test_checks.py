@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from dive_infra.catalog.spec import HealthCheck
-from dive_infra.checks import initialization, preflight, report, runner, verification
+from dive_infra.catalog.spec import FILES, HealthCheck
+from dive_infra.checks import deployment, initialization, objects, preflight, report, runner, verification
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import (
     ConfigurationSpec,
@@ -42,6 +43,7 @@ from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.report import ReportProvider
 from dive_infra.dynamic.verification import VerificationProvider
 from dive_infra.engines.declaration import Declared
+from dive_infra.engines.engine import Condition, Difference, EngineObject
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.orchestration.access import DatabaseAccess, TransitionRefused, deployer
 from dive_infra.orchestration.records import Proof
@@ -374,14 +376,76 @@ def test_an_age_is_told_as_people_say_it(back: float, told: str) -> None:
     assert ago(age((datetime.now(UTC) - timedelta(seconds=back)).isoformat())) == told
 
 
+# Containers
+
+
+@pytest.mark.parametrize(
+    ("condition", "state"),
+    [
+        (Condition(True, running=True, health="healthy"), "healthy"),
+        (Condition(True, running=True), "healthy"),
+        (Condition(True, running=True, health="starting"), "unhealthy"),
+        (Condition(True, running=True, paused=True), "stopped"),
+        (Condition(True, exit_code=1), "stopped"),
+        (Condition(False), "stopped"),
+    ],
+)
+def test_a_container_has_one_state_for_programs(condition: Condition, state: str) -> None:
+    assert condition.state == state
+
+
+@pytest.mark.parametrize(
+    ("difference", "files", "code"),
+    [
+        (Difference("mounts", f"{FILES} ours", f"{FILES} other", in_place=False), "f1", Code.CONTAINER),
+        (None, "f2", Code.SERVICE_FILES),
+    ],
+)
+def test_the_code_of_a_container_follows_from_what_differs_and_not_from_its_words(
+    monkeypatch: pytest.MonkeyPatch, difference: Difference | None, files: str, code: Code
+) -> None:
+    engine = Mock()
+    engine.observe.return_value = Condition(True, running=True, health="healthy")
+    engine.differences.return_value = [difference] if difference else []
+    engine.files_digest.return_value = files
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    [found] = deployment.containers(DEPLOYMENT.containers)
+    assert (found.verdict, found.code, found.state) == (Verdict.INVALID, code, "healthy")
+
+
+# Ports
+
+
+def test_all_taken_ports_are_reported_and_the_remedy_names_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    opa, kas = FRANCE.port("opa"), FRANCE.port("kas")
+    holder = EngineObject("container", "other", {}, (opa,))
+    monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: [holder]))
+    monkeypatch.setattr(preflight, "_listening", lambda: {kas: "1 python (pid 7)"})
+    first, *_ = sorted([(opa, "opa"), (kas, "kas")])
+    with pytest.raises(CheckFailed) as failed:
+        preflight.ports(FRANCE, ("opa", "kas"))
+    taken = {opa: f"{opa} (opa) by container other", kas: f"{kas} (kas) by 1 python (pid 7)"}
+    assert failed.value.found == "taken: " + "; ".join(taken[port] for port in sorted(taken))
+    assert f"pulumi config set --path dive:ports.{first[1]} <port>" in str(failed.value.remedy)
+
+
 # Report
 
 
 def _report() -> report.Report:
     findings = (
-        Finding("t-unit-fra-opa runs", Verdict.VALID, found="running, healthy", topic="containers"),
-        Finding(
-            "t-unit-fra-portal runs", Verdict.INVALID, "healthy", "exited with 1", topic="containers", advisory=True
+        Finding("t-unit-fra-opa runs", Verdict.VALID, topic="containers", state="healthy"),
+        # The words for people decide nothing.
+        *(
+            Finding(
+                f"t-unit-fra-{service} runs",
+                Verdict.INVALID,
+                found=found,
+                topic="containers",
+                advisory=True,
+                state=state,
+            )
+            for service, found, state in (("portal", "exited with 1", "stopped"), ("kas", "image: other", "unhealthy"))
         ),
         Finding("a user from FRA can log in at USA", Verdict.VALID, seconds=1.2, topic="logins"),
     )
@@ -396,7 +460,7 @@ def test_the_report_is_what_its_schema_says() -> None:
     made = json.loads(_report().model_dump_json())
     Draft202012Validator(schema).validate(made)
     assert made["status"] == "success"
-    assert made["containers"] == {"running": 1, "unhealthy": 0, "stopped": 1, "total": 2}
+    assert made["containers"] == {"running": 2, "unhealthy": 1, "stopped": 1, "total": 3}
     assert SECRET not in json.dumps(made)
 
 

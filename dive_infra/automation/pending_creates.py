@@ -16,6 +16,8 @@ from dive_infra import engines
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.engines.engine import EngineError
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 Resource = Mapping[str, Any]
 Inputs = Mapping[str, Any]
@@ -70,7 +72,8 @@ def _network(inputs: Inputs, _provider: Inputs) -> str:
     found = [n for n in engine.networks_named(inputs["name"]) if n.stack == own]
     for network in found:
         if engine.network_users(network.id):
-            return f"is in use, not removed; next: {engine.removal_command('network', inputs['name'])}"
+            remedy = Remedy.run(engine.removal_command("network", inputs["name"]))
+            return str(DiveError("is in use, not removed", remedy))
         engine.remove_network(network.id)
     return _REMOVED if found else ""
 

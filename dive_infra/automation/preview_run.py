@@ -30,6 +30,8 @@ from dive_infra.config.timeouts import PREVIEW
 from dive_infra.engines.engine import EngineError
 from dive_infra.plans import events
 from dive_infra.plans.plan import UpdatePlan
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain.toolchain import Toolchain
 
 _NOWHERE = "unix:///nowhere/docker.sock"
@@ -143,7 +145,8 @@ def approval_errors(settings: Settings) -> list[str]:
         return []
     if settings.country in read_settings(HUB_CODE).spokes:
         return []
-    return [f"{hub.name} does not approve {settings.country}; next: add {settings.country} to dive:spokes there"]
+    remedy = Remedy.decide(f"add {settings.country} to dive:spokes there")
+    return [str(DiveError(f"{hub.name} does not approve {settings.country}", remedy))]
 
 
 def _pulumi(source: PreviewSource, *arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

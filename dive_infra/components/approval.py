@@ -14,6 +14,8 @@ from dive_infra.config import environment
 from dive_infra.config.credentials import issued
 from dive_infra.config.naming import Names
 from dive_infra.identity.opal_token import mint_opal_token
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 # The hub's own secret that a spoke needs to prove the link: the password of the users who log in at its portal.
 PROOF = ("test-users",)
@@ -44,13 +46,11 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
 
     def mine(grants: Mapping[str, Any] | None) -> Mapping[str, Any]:
         if grants is None:
-            raise pulumi.RunError(
-                f"the hub ({hub_stack}) is not deployed, so it approves no country; next: pulumi up of the hub"
-            )
+            raise _refused(f"the hub ({hub_stack}) is not deployed, so it approves no country", "pulumi up of the hub")
         if code not in grants:
-            raise pulumi.RunError(
-                f"the hub ({hub_stack}) does not approve {code}; approved: {', '.join(grants) or 'none'}; "
-                f"next: add {code} to dive:spokes of the hub's stack and run `pulumi up` there"
+            raise _refused(
+                f"the hub ({hub_stack}) does not approve {code}; approved: {', '.join(grants) or 'none'}",
+                f"add {code} to dive:spokes of the hub's stack and run `pulumi up` there",
             )
         found: Mapping[str, Any] = grants[code]
         return found
@@ -65,6 +65,11 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
         IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
         {name: of(name) for name in _GRANTED},
     )
+
+
+def _refused(cause: str, decision: str) -> pulumi.RunError:
+    """Return an error that Pulumi shows without a traceback."""
+    return pulumi.RunError(str(DiveError(cause, Remedy.decide(decision))))
 
 
 def assumed() -> Grant | None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import Names
 from dive_infra.engines.engine import ContainerFailed, Engine, EngineRefused
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 _POLL = 0.5  # seconds between two observations
 _SETTLE = 60.0  # seconds in which services reconnect to a restarted one
@@ -67,8 +69,9 @@ class Restart:
             with self.around(spec.name):
                 now = self.engine.observe(name)
                 if not now.exists:
-                    next_ = f"next: ./dive up {self.names.country.code}"
-                    return self._told(spec, started, f"there is no container {name}; {next_}", begun=False)
+                    remedy = Remedy.deploy(self.names.country.code)
+                    missing = DiveError(f"there is no container {name}", remedy)
+                    return self._told(spec, started, str(missing), begun=False)
                 if now.stack != self.stack:
                     whose = f"{name} is of stack {now.stack or '(none)'}, not of {self.stack}"
                     return self._told(spec, started, f"{whose}; left alone", begun=False)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dive_infra.config import environment
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 
 @contextmanager
@@ -27,4 +29,4 @@ def _boundary(moment: str, name: str) -> None:
         line.connect(path)
         line.sendall(f"{moment} {name}\n".encode())
         if not line.recv(1):
-            raise ConnectionError(f"{path} was closed without an answer; next: unset {environment.STEPS}")
+            raise DiveError(f"{path} was closed without an answer", Remedy.run(f"unset {environment.STEPS}"))

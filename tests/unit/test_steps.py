@@ -11,6 +11,7 @@ import pytest
 import dive_infra
 from dive_infra.config.environment import STEPS
 from dive_infra.process.crash_points import crash_point
+from dive_infra.results.errors import DiveError
 
 PACKAGE = Path(dive_infra.__file__).parent
 
@@ -59,6 +60,28 @@ def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkey
             assert told == ["before make tea\n"]
         listener.join(5)
     assert told == ["before make tea\n", "after make tea\n"]
+
+
+def test_a_listener_that_closes_without_an_answer_ends_the_step_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "steps"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        monkeypatch.setenv(STEPS, str(path))
+
+        def close() -> None:
+            line, _ = server.accept()
+            with line:
+                line.recv(100)
+
+        listener = Thread(target=close)
+        listener.start()
+        with pytest.raises(DiveError) as failed, crash_point("make tea"):
+            pass
+        listener.join(5)
+    assert str(failed.value) == f"{path} was closed without an answer; next: unset {STEPS}"
 
 
 def test_a_step_that_fails_has_no_end(monkeypatch: pytest.MonkeyPatch) -> None:

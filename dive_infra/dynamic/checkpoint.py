@@ -129,14 +129,14 @@ class CheckpointProvider(Provider):
                 store.forget(country, phase)
                 store.release(country)
         except (Unreachable, LoginRefused) as error:
-            tell(f"{before['phase']} of {before['country']}: the record still names it completed: {error}")
+            tell(provider_messages.still_recorded(before["phase"], before["country"], error))
 
     # Whether the phase runs again.
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
         changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
-            self._again(_olds, f"changed: {', '.join(changed)}")
+            self._again(_olds, provider_messages.changed(changed))
         elif self.changed_inputs(_olds, _news):
             self._again(_olds, "its secrets or the program changed")
         return super().diff(_id, _olds, _news)

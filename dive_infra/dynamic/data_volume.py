@@ -10,9 +10,10 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra import engines
-from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
+from dive_infra.config.environment import accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.engines import data_loss
+from dive_infra.plans import provider_messages
 from dive_infra.results.remedy import UP, Remedy
 
 
@@ -34,7 +35,7 @@ class DataVolumeProvider(Provider):
         found, mark = _found(before), before["labels"]["dive.stack"]
         if found == mark:
             if before["volume"] in accepted_losses():
-                tell(f"warning: {ACCEPT_LOSS} names {before['volume']}, which is not lost; next: unset {ACCEPT_LOSS}")
+                tell(provider_messages.loss_not_needed(before["volume"]))
             return None
         lost = "is gone" if found is None else f"was recreated without its labels (stack {found or '(none)'})"
         return f"{lost}: the data of {before['labels']['dive.service']} is lost"
@@ -46,7 +47,7 @@ class DataVolumeProvider(Provider):
             return {"incarnation": incarnation}
         if inputs["volume"] not in accepted_losses():
             raise _loss(inputs, reason)
-        tell(f"{inputs['volume']}: the loss is accepted, an empty volume is created")
+        tell(provider_messages.volume_loss_accepted(inputs["volume"]))
         self.create_resource(inputs)
         return {"incarnation": incarnation + 1}
 

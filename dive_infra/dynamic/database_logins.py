@@ -16,6 +16,7 @@ from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of
 from dive_infra.orchestration import access, connection
+from dive_infra.plans import provider_messages
 from dive_infra.results.remedy import UP, Remedy
 
 
@@ -38,12 +39,12 @@ class DatabaseLoginsProvider(Provider):
         with _superuser(inputs) as live:
             for role in list(_refused(live, inputs)):
                 _allow(live, role, inputs["passwords"][role])
-                tell(f"role {role} logs in again")
+                tell(provider_messages.login_repaired(role))
             for name in _gone(live, inputs):
                 if name not in inputs["remade"] and name not in accepted_losses():
                     raise _loss(inputs, name)
                 _create(live, name, inputs["owners"][name])
-                tell(f"database {name} was recreated, empty")
+                tell(provider_messages.database_recreated(name))
                 incarnations[name] += 1
         return incarnations
 

@@ -14,6 +14,7 @@ from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.engines import declaration
 from dive_infra.engines.engine import ContainerFailed
+from dive_infra.plans import provider_messages
 from dive_infra.results.text import first_line
 
 
@@ -30,7 +31,7 @@ class GateProvider(Provider):
             if inputs["service_class"] == "core":
                 raise
             degraded = first_line(error)
-            tell(f"warning: {inputs['service_class']} service {error}")
+            tell(provider_messages.service_degraded(inputs["service_class"], error))
         return name, {"degraded": degraded}
 
     def drift_reason(self, before: Inputs) -> str | None:

@@ -12,6 +12,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import DATABASE, DatabaseAccess, NewerSchema, OlderSchema, SchemaMismatch, deployer
 from dive_infra.orchestration.store import Store
+from dive_infra.plans import provider_messages
 
 
 def access_of(plain: Inputs) -> DatabaseAccess:
@@ -32,7 +33,7 @@ class OrchestrationSchemaProvider(Provider):
             taken = schema.migrate(live)
             schema.compare(live)
         if taken:
-            tell(f"orchestration database: {taken} migrations applied, schema version {schema.VERSION}")
+            tell(provider_messages.migrated(taken, schema.VERSION))
         return DATABASE, {"ready": DATABASE}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -56,7 +57,7 @@ class OrchestrationSchemaProvider(Provider):
             return
         except SchemaMismatch:
             schema.drop(live)
-            tell("orchestration database: the loss of the record is accepted, it is recreated")
+            tell(provider_messages.record_loss_accepted())
 
 
 class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):

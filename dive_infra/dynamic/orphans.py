@@ -11,7 +11,7 @@ from pulumi.dynamic import Resource
 
 from dive_infra.checks import objects
 from dive_infra.checks.objects import owned_by_stack
-from dive_infra.config.environment import ACCEPT_LOSS, REMOVE, accepted_losses, removals
+from dive_infra.config.environment import accepted_losses, removals
 from dive_infra.config.naming import ORPHANS, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of, plain
@@ -19,6 +19,7 @@ from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineObject
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import session
+from dive_infra.plans import provider_messages
 from dive_infra.results.remedy import Remedy
 
 
@@ -84,7 +85,7 @@ def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
 def _remove(engine: Engine, names: Names, found: EngineObject) -> None:
     data = names.data_volume(found.labels.get("dive.service", ""))
     if found.kind == "volume" and found.name == data and data not in accepted_losses():
-        tell(f"data volume {data} is kept; to give its data up: {ACCEPT_LOSS}={data} beside {REMOVE}")
+        tell(provider_messages.orphan_kept(data))
         return
     if engine.remove(found.kind, found.name):
-        tell(f"{found.kind} {found.name} of {found.stack}: orphaned, removed")
+        tell(provider_messages.orphan_removed(found.kind, found.name, found.stack))

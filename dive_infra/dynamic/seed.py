@@ -10,6 +10,7 @@ from dive_infra.config.countries import parse
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.plans import provider_messages
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
@@ -26,10 +27,8 @@ class SeedProvider(Provider):
                 done = loader.load(batch)
                 counts[batch.collection] = len(batch.documents)
                 if done.inserted or done.replaced or done.removed:
-                    tell(
-                        f"{batch.collection}: {done.inserted} inserted, {done.replaced} replaced, "
-                        f"{done.removed} removed, {done.kept} kept"
-                    )
+                    counted = (done.inserted, done.replaced, done.removed, done.kept)
+                    tell(provider_messages.seeded(batch.collection, *counted))
         return f"{inputs['namespace']}/{inputs['country']}", {"counts": counts}
 
     def drift_reason(self, before: Inputs) -> str | None:

@@ -17,6 +17,7 @@ from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.identity.undeclared import UndeclaredObject, undeclared_objects
+from dive_infra.plans import provider_messages
 
 
 class UndeclaredProvider(Provider):
@@ -28,7 +29,7 @@ class UndeclaredProvider(Provider):
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for found in _due(admin, inputs):
                 found.repair()
-                tell(f"{found.what}: was not as declared, repaired")
+                tell(provider_messages.undeclared_repaired(found.what))
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def drift_reason(self, before: Inputs) -> str | None:

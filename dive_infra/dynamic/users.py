@@ -11,6 +11,7 @@ from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.plans import provider_messages
 from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
 
@@ -44,8 +45,8 @@ class TestUsersProvider(Provider):
                 Remedy.run("pulumi config set --secret --path dive:secrets.test-users"),
             )
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
-            for line in users.repair(admin, names, inputs["password"], reset):
-                tell(line)
+            for username, properties in users.repair(admin, names, inputs["password"], reset).items():
+                tell(provider_messages.user_repaired(username, properties))
         wanted = users.wanted(names)
         return {"usernames": [u.username for u in wanted], "ids": {u.username: u.id for u in wanted}}
 

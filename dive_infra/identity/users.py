@@ -134,18 +134,18 @@ def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
     return Finding(check, Verdict.INVALID, expected, found, remedy, code=Code.REALM, subject=subject)
 
 
-def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> list[str]:
-    """Restore what differs and touch nothing else; return what was done.
+def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> dict[str, list[str]]:
+    """Restore what differs and touch nothing else; return user name -> repaired properties, none if it was created.
 
     `reset` gives all users `password`. To set a password, the user is recreated under the same id: the password history
     of the policy refuses the present and earlier passwords.
     """
-    done: list[str] = []
+    done: dict[str, list[str]] = {}
     for user in wanted(names):
         off = differences(admin, names.realm, user)
         if reset or off.keys() & {"user", "password"}:
             _import(admin, names.realm, user, password)
-            done.append(f"{user.username} created")
+            done[user.username] = []
             continue
         path = f"/realms/{names.realm}/users/{user.id}"
         if off.keys() - {"groups"}:
@@ -153,7 +153,7 @@ def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = Fals
         if "groups" in off:
             _regroup(admin, names.realm, path, user.group)
         if off:
-            done.append(f"{user.username}: {', '.join(sorted(off))} repaired")
+            done[user.username] = sorted(off)
     return done
 
 

@@ -115,7 +115,7 @@ def _read(lines: Iterable[str]) -> _Output:
     output.messages = list(provider_messages.parse("".join(printed)))
     if unchecked := [m.of for m in output.messages if m.about == "unchecked"]:
         # One note for all of them: the phases show the causes.
-        output.notes.append(f"could not be checked, kept as it was: {', '.join(unchecked)}")
+        output.notes.append(provider_messages.all_unchecked(unchecked))
     return output
 
 
@@ -176,8 +176,8 @@ def _phase(phase: Phase, output: _Output, changes: list[PlannedChange]) -> Phase
 
 def _evidence(what: str) -> str:
     """Return the evidence or the reason, with the changed properties by their names in the plan."""
-    listed = what.removeprefix("changed: ")
-    return f"changed: {_worded(listed.split(', '))}" if listed != what else what
+    keys = provider_messages.changed_properties(what)
+    return provider_messages.changed(_worded(keys)) if keys else what
 
 
 def _phase_of(urn: str) -> Phase | None:
@@ -197,7 +197,7 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     kind = _kind(urn)
     differences = [] if operation == "delete" else _differences(step)
     keys = [] if operation == "create" else list(dict.fromkeys(re.split(r"[.\[]", d.path)[0] for d in differences))
-    why = reasons.get(urn) or ([f"changed: {_worded(keys)}"] if keys else _hidden(step, operation))
+    why = reasons.get(urn) or ([provider_messages.changed(_worded(keys))] if keys else _hidden(step, operation))
     return PlannedChange(
         name=urn.rpartition("::")[2],
         kind=kind,
@@ -209,15 +209,15 @@ def _change(urn: str, steps: list[Mapping[str, Any]], reasons: Mapping[str, list
     )
 
 
-def _worded(keys: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(_WORDS.get(key, key) for key in keys))
+def _worded(keys: Iterable[str]) -> Iterable[str]:
+    return dict.fromkeys(_WORDS.get(key, key) for key in keys)
 
 
 def _hidden(step: Mapping[str, Any], operation: Operation) -> list[str]:
     """Return the reason of a change with no property to show. A phase shows the reason for its checkpoint."""
     inputs = json.dumps((step.get("new") or {}).get("inputs"))
     silent = operation in ("create", "delete") or _kind(step["urn"]) in ("Checkpoint", "Verification")
-    return [] if silent or _SECRET not in inputs else ["changed: a property that is kept secret"]
+    return [] if silent or _SECRET not in inputs else [provider_messages.changed(["a property that is kept secret"])]
 
 
 def _differences(step: Mapping[str, Any]) -> list[PropertyChange]:

@@ -5,21 +5,26 @@ module is the only one that knows how such a line reads.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dive_infra.config.environment import ACCEPT_LOSS, REMOVE
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 About = Literal["skipped", "unknown", "again", "unchecked", "drifted"]
 
 _PHASE = "|".join(Phase)
 _RESOURCE = r"[A-Z][A-Za-z]+ \S.*?"
+_KEPT = "could not be checked, kept as it was"
+_CHANGED = "changed: "
 _FORMS: Mapping[About, tuple[str, str]] = {  # the line, and what `of` is; the first that matches decides
     "skipped": ("✓ {of} phase complete and validated, skipping ({what})", _PHASE),
     "unknown": ("? {of} phase could not be checked now, {what}", _PHASE),
     "again": ("{of} phase runs again: {what}", _PHASE),
-    "unchecked": ("{of}: could not be checked, kept as it was: {what}", _RESOURCE),
+    "unchecked": (f"{{of}}: {_KEPT}: {{what}}", _RESOURCE),
     "drifted": ("{of}: {what}", _RESOURCE),
 }
 
@@ -73,9 +78,94 @@ def unchecked(kind: str, name: str, cause: str) -> str:
     return str(ProviderMessage("unchecked", f"{kind} {name}", cause))
 
 
+def all_unchecked(resources: Iterable[str]) -> str:
+    """Format one note for all resources that could not be checked."""
+    return f"{_KEPT}: {', '.join(resources)}"
+
+
 def drifted(kind: str, name: str, why: str) -> str:
     """Format: the resource differs from what was deployed."""
     return str(ProviderMessage("drifted", f"{kind} {name}", why))
+
+
+def changed(properties: Iterable[str]) -> str:
+    """Format a reason: these properties changed."""
+    return f"{_CHANGED}{', '.join(properties)}"
+
+
+def changed_properties(reason: str) -> list[str]:
+    """Return the properties in a reason that `changed` formatted; none in any other reason."""
+    return reason.removeprefix(_CHANGED).split(", ") if reason.startswith(_CHANGED) else []
+
+
+# Lines that only people read.
+
+
+def still_recorded(phase: str, country: str, cause: object) -> str:
+    """Format: the phase is destroyed, but its record could not be removed."""
+    return f"{phase} of {country}: the record still names it completed: {cause}"
+
+
+def loss_not_needed(volume: str) -> str:
+    """Format: the environment accepts the loss of a volume that is not lost."""
+    unneeded = DiveError(f"{ACCEPT_LOSS} names {volume}, which is not lost", Remedy.run(f"unset {ACCEPT_LOSS}"))
+    return f"warning: {unneeded}"
+
+
+def volume_loss_accepted(volume: str) -> str:
+    """Format: a lost volume is replaced by an empty one."""
+    return f"{volume}: the loss is accepted, an empty volume is created"
+
+
+def record_loss_accepted() -> str:
+    """Format: the damaged orchestration database is recreated."""
+    return "orchestration database: the loss of the record is accepted, it is recreated"
+
+
+def migrated(migrations: int, version: int) -> str:
+    """Format: the orchestration schema was migrated to this version."""
+    return f"orchestration database: {migrations} migrations applied, schema version {version}"
+
+
+def login_repaired(role: str) -> str:
+    """Format: a role of Postgres logs in again."""
+    return f"role {role} logs in again"
+
+
+def database_recreated(name: str) -> str:
+    """Format: a lost database was recreated."""
+    return f"database {name} was recreated, empty"
+
+
+def service_degraded(service_class: str, cause: object) -> str:
+    """Format: a service that is not core is not healthy."""
+    return f"warning: {service_class} service {cause}"
+
+
+def orphan_kept(volume: str) -> str:
+    """Format: an orphaned data volume is kept until its loss is accepted."""
+    return f"data volume {volume} is kept; to give its data up: {ACCEPT_LOSS}={volume} beside {REMOVE}"
+
+
+def orphan_removed(kind: str, name: str, stack: str) -> str:
+    """Format: an orphaned object of another stack was removed."""
+    return f"{kind} {name} of {stack}: orphaned, removed"
+
+
+def seeded(collection: str, inserted: int, replaced: int, removed: int, kept: int) -> str:
+    """Format: the documents of a collection were written."""
+    return f"{collection}: {inserted} inserted, {replaced} replaced, {removed} removed, {kept} kept"
+
+
+def user_repaired(username: str, properties: Iterable[str]) -> str:
+    """Format: these properties of a test user were repaired, or the user was created if there are none."""
+    listed = ", ".join(properties)
+    return f"{username}: {listed} repaired" if listed else f"{username} created"
+
+
+def undeclared_repaired(what: str) -> str:
+    """Format: an undeclared part of a realm was repaired."""
+    return f"{what}: was not as declared, repaired"
 
 
 def parse(text: str) -> Iterator[ProviderMessage]:

@@ -254,7 +254,7 @@ def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) ->
         coalition.login(USA, FRA, user.username)
     assert failed.value.host == USA.host("keycloak")
     assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
-    assert users.repair(coalition.admin, FRA, PASSWORD) == [f"{user.username}: countryOfAffiliation repaired"]
+    assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: ["countryOfAffiliation"]}
     assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
 
 
@@ -426,7 +426,7 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     coalition.admin.put(f"{path}/reset-password", other)
     (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.verdict != "valid"]
     assert "after the person was made" in red.found
-    assert users.repair(coalition.admin, FRA, PASSWORD) == [f"{user.username} created"]
+    assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: []}
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
 
 

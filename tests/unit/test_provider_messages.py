@@ -56,6 +56,38 @@ def test_each_kind_of_line_is_told_from_the_others(line: str, about: About, of: 
     assert (found.about, found.of) == (about, of)
 
 
+@given(st.lists(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), min_size=1, max_size=5))
+def test_the_changed_properties_are_parsed_as_they_were_formatted(properties: list[str]) -> None:
+    assert provider_messages.changed_properties(provider_messages.changed(properties)) == properties
+    assert provider_messages.changed_properties("not valid now") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (provider_messages.changed(["after", "spec"]), "changed: after, spec"),
+        (provider_messages.all_unchecked(["Gate a", "Gate b"]), "could not be checked, kept as it was: Gate a, Gate b"),
+        (
+            provider_messages.still_recorded("SEEDING", "FRA", "no answer"),
+            "SEEDING of FRA: the record still names it completed: no answer",
+        ),
+        (
+            provider_messages.loss_not_needed("data"),
+            "warning: DIVE_ACCEPT_LOSS names data, which is not lost; next: unset DIVE_ACCEPT_LOSS",
+        ),
+        (provider_messages.seeded("resources", 1, 2, 3, 4), "resources: 1 inserted, 2 replaced, 3 removed, 4 kept"),
+        (provider_messages.user_repaired("testuser-fra-1", []), "testuser-fra-1 created"),
+        (provider_messages.user_repaired("testuser-fra-1", ["a", "b"]), "testuser-fra-1: a, b repaired"),
+        (
+            provider_messages.orphan_kept("data"),
+            "data volume data is kept; to give its data up: DIVE_ACCEPT_LOSS=data beside DIVE_REMOVE",
+        ),
+    ],
+)
+def test_a_line_reads_as_the_operator_knows_it(line: str, text: str) -> None:
+    assert line == text
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_a_phase_has_ended_when_its_checkpoint_was_created_updated_or_skipped(phase: Phase) -> None:
     checkpoint = f"{phase.lower()}-{'proof' if phase == Phase.VERIFICATION else 'checkpoint'}"

@@ -101,6 +101,15 @@ def test_a_provider_is_pickled_by_its_name(kind: type[ResourceProvider]) -> None
     assert kind.serialize_as_secret_always is False
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "dynamic").rglob("*.py")), ids=lambda p: p.name)
+def test_a_provider_prints_only_what_provider_messages_formats(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "tell":
+            [line] = node.args
+            assert isinstance(line, ast.Call), f"{path.name}:{node.lineno}"
+            assert ast.unparse(line.func).startswith("provider_messages."), f"{path.name}:{node.lineno}"
+
+
 # Who knows Docker outside `engines/docker`, and why. Everyone else uses the interface of `engines`.
 KNOWS_DOCKER = {
     "engines/__init__.py": "selects the engine",

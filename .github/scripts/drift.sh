@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # drift.sh COUNTRY FOLDER: is what runs what is declared? Writes FOLDER/COUNTRY.md and, as JSON, what ./dive status says.
-# Exit code 0: it is; 1: it is not, or that could not be told.
+# Exit code 0: it is; 1: it is not, or that could not be checked.
 set -uo pipefail
 country=$1 folder=$2 stack=${1,,}
 mkdir -p "$folder"
@@ -12,11 +12,11 @@ eval "$(./dive env)"
 pulumi refresh -s "$stack" --preview-only --run-program --expect-no-changes --non-interactive > "$folder/$stack.txt" 2>&1
 drift=$?
 
-case $health in 0) said="healthy" ;; 1 | 4) said="**findings**" ;; 3) said="being deployed" ;; *) said="**could not be told**" ;; esac
-case $drift in 0) seen="as declared" ;; 7) seen="**differs from what is declared**" ;; *) seen="**could not be told**" ;; esac
+case $health in 0) said="healthy" ;; 1 | 4) said="**findings**" ;; 3) said="being deployed" ;; *) said="**could not be checked**" ;; esac
+case $drift in 0) seen="as declared" ;; 7) seen="**differs from what is declared**" ;; *) seen="**could not be checked**" ;; esac
 {
   printf '## %s\n\n| asked | answer |\n|---|---|\n' "$country"
-  printf '| `./dive status %s` | %s |\n| `pulumi refresh` (looks only) | %s |\n' "$country" "$said" "$seen"
+  printf '| `./dive status %s` | %s |\n| `pulumi refresh` (read only) | %s |\n' "$country" "$said" "$seen"
   if [ "$drift" != 0 ]; then
     printf '\n<details><summary>what pulumi saw</summary>\n\n```\n'
     tail -n 100 "$folder/$stack.txt"

@@ -4,6 +4,7 @@ Colours and control characters are left out when the output is not a terminal or
 where the encoding of the output has no others.
 """
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -30,7 +31,7 @@ def stdout(width: int | None = None) -> Console:
     """Return a console on standard output; `width` in columns, by default the terminal's, else COLUMNS, else 120."""
     plain = not sys.stdout.isatty()
     console = Console(highlight=False, emoji=False, width=width)
-    if plain and width is None and "COLUMNS" not in console._environ:
+    if plain and width is None and "COLUMNS" not in os.environ:
         console.width = 120
     return console
 

@@ -65,10 +65,11 @@ def ensure(progress: Progress) -> str:
     endpoint, _ = host()
     try:
         client(ENGINE_ANSWER).close()
-        return endpoint
     except EngineError:
         if endpoint != SOCKET:
             raise
+    else:
+        return endpoint
     if not debian.possible():
         raise EngineError(
             f"no Docker engine answers at {SOCKET}, and only root on Debian can have one installed here",

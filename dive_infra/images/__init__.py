@@ -1,5 +1,5 @@
 """The images of services: found, pulled or built, and their digests locked.
 
 Belongs here: recipes, the builder, registries, images.lock. Belongs elsewhere: Dockerfiles (top-level `images/`), which
-image a service has (`catalog`, settings). May import: `engines`, `toolchain`, `catalog`, `config`.
+image a service has (`catalog`, settings). May import: `engines`, `toolchain`, `catalog`, `config`, `results`.
 """

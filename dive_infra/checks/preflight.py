@@ -14,7 +14,7 @@ from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
-from dive_infra.config.naming import LOOPBACK, ORPHANS, Names
+from dive_infra.config.naming import LOOPBACK, ORPHANS, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
@@ -43,8 +43,8 @@ def checks(spec: PreflightSpec) -> list[Check]:
         ),
         Check(
             "no undeclared object of this stack is left",
-            "leftovers",
-            lambda: leftovers(names, spec.stack, spec.services),
+            "orphaned objects",
+            lambda: orphaned(names, spec.stack, spec.services),
             advisory=True,
         ),
     ]
@@ -185,14 +185,14 @@ def _by_hand(engine: Engine, others: Iterable[EngineObject]) -> str:
     return f", or by hand: {listed}" if listed else ""
 
 
-def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
+def orphaned(names: Names, stack: str, services: Iterable[str]) -> str:
     """Report what carries the mark of this stack and is not declared; the operator decides on it."""
     declared = set(services)
     engine = objects.connect()
     left = [
         *(o for o in engine.containers() if o.name not in map(names.container, declared)),
         *(o for o in engine.networks() if o.name not in (names.network, names.shared_network)),
-        *(o for o in engine.volumes() if o.labels.get("dive.service") not in declared),
+        *(o for o in engine.volumes() if o.labels.get(SERVICE_LABEL) not in declared),
     ]
     ours = [o for o in left if o.stack == stack]
     if ours:
@@ -203,7 +203,7 @@ def leftovers(names: Names, stack: str, services: Iterable[str]) -> str:
                 "a run that removes a service also removes its objects; remove the others by hand: "
                 + ", ".join(engine.removal_command(o.kind, o.name) for o in ours)
             ),
-            Code.LEFTOVER,
+            Code.ORPHANED,
         )
     return "none"
 

@@ -12,8 +12,11 @@ from typing import Any
 from dive_infra.config.countries import COUNTRIES, Country, parse
 
 DEFAULT_NAMESPACE = "dive"
-NAMESPACE_LABEL, COUNTRY_LABEL = "dive.namespace", "dive.country"
+# Labels of the objects on the engine. `STACK_LABEL` has the mark of the stack that owns the object.
+NAMESPACE_LABEL, COUNTRY_LABEL, STACK_LABEL = "dive.namespace", "dive.country", "dive.stack"
+SERVICE_LABEL, CLASS_LABEL = "dive.service", "dive.class"
 LOOPBACK = "127.0.0.1"
+DEPLOYER = "dive-deployer"  # service account in realm master, created at Keycloak's first start
 ORPHANS = "orphans/"  # followed by the mark of an abandoned deployment, in `environment.REMOVE`
 
 # service -> (label of its host name, first port of its range in the default namespace)
@@ -157,6 +160,6 @@ class Names:
         return {
             NAMESPACE_LABEL: self.namespace,
             COUNTRY_LABEL: self.country.code,
-            "dive.service": service,
-            "dive.class": service_class,
+            SERVICE_LABEL: service,
+            CLASS_LABEL: service_class,
         }

@@ -41,7 +41,7 @@ class View:
     @property
     def in_reach(self) -> bool:
         """Return True if its stack can be updated here, even if a killed run truncated its state."""
-        return self.country.deployed and (self.country.stack is not None or any(s.leftover for s in self.symptoms))
+        return self.country.deployed and (self.country.stack is not None or any(s.stale for s in self.symptoms))
 
 
 @dataclass(frozen=True)

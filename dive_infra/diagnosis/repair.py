@@ -86,7 +86,7 @@ ENGINE = RepairAction(
 )
 CLEAR = RepairAction(
     "clear",
-    lambda s: s.leftover,
+    lambda s: s.stale,
     "clear what the dead run of {code} left in Pulumi: its lock and pending operations",
     "the lock of a run that is alive, on another host or cannot be inspected",
     _clear,

@@ -15,6 +15,7 @@ from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.results.codes import Code, code_of
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import UP, Remedy, RemedyKind
+from dive_infra.results.text import first_line
 
 # PREFLIGHT may fail while all services work: it serves no users.
 _SERVES_NO_USERS = frozenset({Phase.PREFLIGHT})
@@ -31,7 +32,8 @@ class Symptom:
     """A finding about the country `code` that is not valid.
 
     `where` is a phase, a source of `SOURCES`, or `deployment`, `links` or `report`. `more` counts other findings with
-    the same cause. A `leftover` is what a dead run left in Pulumi. `summary` is a better title than the finding's own.
+    the same cause. A `stale` one comes from what a dead run left in Pulumi. `summary` is a better title than the
+    finding's own.
     """
 
     code: str
@@ -39,7 +41,7 @@ class Symptom:
     finding: Finding
     severity: Severity
     more: int = 0
-    leftover: bool = False
+    stale: bool = False
     summary: str = ""
 
     @property
@@ -116,8 +118,8 @@ def symptoms(country: Snapshot) -> Iterator[Symptom]:
 def _sources(country: Snapshot) -> Iterator[Symptom]:
     for failed in country.failed:
         finding = Finding(SOURCES[failed.source], Verdict.UNKNOWN, found=failed.cause, remedy=failed.remedy)
-        leftover = failed.source == "state" and failed.remedy.kind.automatic
-        yield Symptom(country.code, failed.source, finding, "unknown", leftover=leftover)
+        stale = failed.source == "state" and failed.remedy.kind.automatic
+        yield Symptom(country.code, failed.source, finding, "unknown", stale=stale)
 
 
 def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Symptom]:
@@ -127,8 +129,8 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Sym
     def symptom(found: str, remedy: Remedy, code: Code | None, title: str = "") -> Symptom:
         sentence = f"the deployment of {country.code} is complete"
         finding = Finding(sentence, Verdict.INVALID, State.COMPLETE, found, remedy, code=code)
-        leftover = bool(country.updates or (country.stack and country.stack.pending))
-        return Symptom(country.code, "deployment", finding, "error", leftover=leftover, summary=title or found)
+        in_pulumi = bool(country.updates or (country.stack and country.stack.pending))
+        return Symptom(country.code, "deployment", finding, "error", stale=in_pulumi, summary=title or found)
 
     if deployment.state == "NOT_DEPLOYED":
         known = stack_file(country.code.lower()).exists()
@@ -140,7 +142,7 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Sym
         yield symptom(f"interrupted, {deployment.detail}{who}", unlock if stale else up, Code.INTERRUPTED)
     if deployment.state in ("FAILED", "PARTIAL", "ROLLING_BACK", "CLEANUP"):
         failure = next(iter(country.record.failures), None) if country.record else None
-        cause = _first_line(failure.message) if failure else deployment.detail
+        cause = first_line(failure.message) if failure else deployment.detail
         code = (code_of(failure.code) if failure else None) or Code.CHANGE_FAILED
         remedy = Remedy.run(failure.remedy) if failure and failure.remedy else up
         yield symptom(f"{deployment.state}: {cause}", remedy, code, _past(country, deployment.state, cause))
@@ -246,7 +248,3 @@ def _report(country: Snapshot) -> Iterator[Symptom]:
         check = "the verification report is the one that was written"
         title = f"the verification report {written.path} {off}"
         yield _warning(country, "report", check, written.path, off, Code.LOCAL_FILE, title)
-
-
-def _first_line(text: str) -> str:
-    return (text.strip().splitlines() or [""])[0]

@@ -52,7 +52,7 @@ class Code(IntEnum):
     TIMEOUT = 1204
     VOLUME_OR_DISK = 1205
     PARALLEL_START = 1206
-    LEFTOVER = 1207
+    ORPHANED = 1207
     FEDERATION_LINK = 1301
     NOT_APPROVED = 1302
     LINK_NOT_PROVEN = 1303
@@ -245,8 +245,8 @@ _ROWS = (
         reserved=True,
     ),
     CodeRow(
-        Code.LEFTOVER,
-        "Leftovers",
+        Code.ORPHANED,
+        "Orphaned objects",
         "recoverable",
         "An object on the engine carries the mark of this stack but is no longer declared.",
         "Remove it with the command that the finding names.",

@@ -171,14 +171,14 @@ def test_a_network_made_by_hand_is_ours_only_while_our_containers_alone_use_it(r
 def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(record: Record) -> None:
     spec = PreflightSpec(FRANCE, "fra", ("kas",))
 
-    def leftovers() -> Finding:
-        (found,) = [f for f in validate(spec, 10).findings if f.topic == "leftovers"]
+    def orphaned() -> Finding:
+        (found,) = [f for f in validate(spec, 10).findings if f.topic == "orphaned objects"]
         return found
 
     with container(record, "kas"):
-        assert leftovers().verdict == "valid"
+        assert orphaned().verdict == "valid"
         with container(record, "redis"):
-            found = leftovers()
+            found = orphaned()
             assert (found.verdict, found.advisory) == ("invalid", True)
             for told in ("container t-record-fra-redis", "volume t-record-fra-redis-files"):
                 assert told in found.found

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from dive_infra import engines
 from dive_infra.automation.stack_state import plaintext
+from dive_infra.config.naming import STACK_LABEL
 from dive_infra.engines.engine import EngineError
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
 from dive_infra.results.errors import DiveError
@@ -67,7 +68,7 @@ _Remover = Callable[[Inputs, Inputs], str]
 
 
 def _network(inputs: Inputs, _provider: Inputs) -> str:
-    own = {row["label"]: row["value"] for row in inputs.get("labels", ())}.get("dive.stack")
+    own = {row["label"]: row["value"] for row in inputs.get("labels", ())}.get(STACK_LABEL)
     engine = engines.connect()
     found = [n for n in engine.networks_named(inputs["name"]) if n.stack == own]
     for network in found:

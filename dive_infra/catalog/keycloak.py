@@ -1,11 +1,10 @@
 """The Keycloak of a country: one realm for its users, in its own database, on its public URL only."""
 
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import DEPLOYER, Names
 
 IMAGE = "quay.io/keycloak/keycloak:26.7.4"
 DATABASE = ROLE = "keycloak"
-DEPLOYER = "dive-deployer"  # service account in realm master, created at the first start
 
 # Baked into the image (images/keycloak-optimized), so that a start neither builds nor writes.
 BUILD_OPTIONS = (

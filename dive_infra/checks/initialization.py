@@ -6,7 +6,7 @@ from functools import partial
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
-from dive_infra.config.naming import SERVICES
+from dive_infra.config.naming import SERVICES, STACK_LABEL
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
 from dive_infra.engines.engine import Engine, EngineObject
@@ -77,7 +77,7 @@ def _flaw(spec: InitializationSpec, listed: Sequence[EngineObject], wanted: Sequ
 def _choice(engine: Engine, spec: InitializationSpec, lost: Sequence[str]) -> Remedy:
     """Return the decision for each lost data volume: restore it, or accept its loss."""
     services = {spec.names.data_volume(s): s for s in SERVICES}
-    labels = {v: spec.names.labels(services[v], "core") | {"dive.stack": spec.stack} for v in lost}
+    labels = {v: spec.names.labels(services[v], "core") | {STACK_LABEL: spec.stack} for v in lost}
     choices = "; ".join(f"{v}: {', or '.join(data_loss.choice(engine, v, labels[v]))}" for v in lost)
     return Remedy.decide(choices, country=spec.names.country.code)
 

@@ -46,7 +46,7 @@ def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
     try:
         with connect(target) as database:
             loader = Loader(database)
-            compare = loader.inspect if deep else loader.glance
+            compare = loader.inspect if deep else loader.inspect_sample
             return [
                 _finding(batch, compare(batch))
                 for batch in batches(names, spec.hub, spec.partners, key, spec.documents)

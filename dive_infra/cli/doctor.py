@@ -138,6 +138,6 @@ def _last(report: DoctorReport, console: Console) -> Text:
         "with a warning": sum(c.answer == Verdict.INVALID and c.warning for c in checks),
         "could not be checked": sum(c.findings for c in checks if c.answer == Verdict.UNKNOWN),
     }
-    counts = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "everything is well"
+    counts = ", ".join(f"{n} {what}" for what, n in off.items() if n) or "no problems"
     style = "green" if report.exit_code == Exit.OK else "red"
     return Text(signs(f"{looked} checks in {report.seconds:.1f} s: {counts}", console), style=style)

@@ -94,11 +94,11 @@ def _show(one: Restarted) -> None:
     if one.problem:
         console.print(f"[red]✗[/] {one.service}: {escape(one.problem)} {seconds}", soft_wrap=True)
     else:
-        console.print(f"[green]✓[/] {one.service}{'' if one.begun else ' is healthy with it'} {seconds}")
+        console.print(f"[green]✓[/] {one.service}{'' if one.restarted else ' is healthy with it'} {seconds}")
 
 
 def _end(country: str, done: list[Restarted], seconds: float) -> None:
-    count = len([one for one in done if one.begun and not one.problem])
+    count = len([one for one in done if one.restarted and not one.problem])
     console.print(f"{country}: {count} {'service' if count == 1 else 'services'} restarted in {seconds:.1f} s")
     if problems := [one.service for one in done if one.problem]:
         fail(

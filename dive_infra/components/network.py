@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_docker as docker
 
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import STACK_LABEL, Names
 from dive_infra.dynamic.network_probe import NetworkProbe
 
 
@@ -19,7 +19,7 @@ class Network(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dive:components:Network", name, None, opts)
-        labels = names.labels("network", "core") | {"dive.stack": stack}
+        labels = names.labels("network", "core") | {STACK_LABEL: stack}
         probe = NetworkProbe(f"{name}-probe", network, stack, pulumi.ResourceOptions(parent=self))
         self.network = docker.Network(
             f"{name}-network",

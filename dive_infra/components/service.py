@@ -17,7 +17,7 @@ import pulumi
 import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import LOOPBACK, STACK_LABEL, Names
 from dive_infra.dynamic.files import ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
@@ -106,7 +106,7 @@ class Service(pulumi.ComponentResource):
             wait=False,
             labels=[
                 docker.ContainerLabelArgs(label=k, value=v)
-                for k, v in {**shape.labels, "dive.stack": args.stack}.items()
+                for k, v in {**shape.labels, STACK_LABEL: args.stack}.items()
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,

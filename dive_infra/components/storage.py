@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pulumi
 
 from dive_infra.catalog.spec import ServiceSpec
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import STACK_LABEL, Names
 from dive_infra.dynamic.data_volume import Contents, DataVolume
 
 
@@ -25,7 +25,7 @@ class Storage(pulumi.ComponentResource):
         self.volumes: dict[str, DataVolume] = {}
         self._inside: dict[str, pulumi.ResourceOptions] = {}
         for spec in (s for s in specs if s.data):
-            labels = names.labels(spec.name, spec.service_class) | {"dive.stack": stack}
+            labels = names.labels(spec.name, spec.service_class) | {STACK_LABEL: stack}
             volume_name = names.data_volume(spec.name)
             keep = pulumi.ResourceOptions(parent=self, protect=not disposable)
             volume = DataVolume(f"{name}-{spec.name}", volume_name, labels, keep)

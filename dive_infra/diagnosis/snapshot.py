@@ -21,7 +21,7 @@ from dive_infra.checks import objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import Spec, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
@@ -161,9 +161,9 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
         for found_object in engine.containers():
             labels = found_object.labels
             if names.owns(labels) and found_object.name not in declared:
-                condition, service = engine.observe(found_object.name), labels.get("dive.service", "")
+                condition, service = engine.observe(found_object.name), labels.get(SERVICE_LABEL, "")
                 known = deployment is None  # before its first completion, a phase has no declaration that we can read
-                found.append(ContainerState(service, found_object.name, condition, labels.get("dive.class", ""), known))
+                found.append(ContainerState(service, found_object.name, condition, labels.get(CLASS_LABEL, ""), known))
     return found
 
 

@@ -104,7 +104,7 @@ class CheckpointProvider(Provider):
         """Return the checks that prove the phase."""
         return phases.checks(spec)
 
-    def quick_checks(self, spec: Spec, before: Inputs) -> list[Check]:
+    def shallow_checks(self, spec: Spec, before: Inputs) -> list[Check]:
         """Return the checks of a diff, beside those of the record."""
         # The realm's own probe has checked already, before an update repaired the realm.
         if findings := self.run.realm_findings.pop(before["spec"], None):
@@ -156,7 +156,7 @@ class CheckpointProvider(Provider):
             except Unreadable:
                 self._again(before, "the program changed")
                 return True
-            asked = [*self.quick_checks(spec, before), *self._record(spec, before)]
+            asked = [*self.shallow_checks(spec, before), *self._record(spec, before)]
             found = runner.run(asked, timeouts.DIFF_PHASE)
             if found.verdict == Verdict.UNKNOWN and found.late:
                 found = runner.run(asked, timeouts.DIFF_PHASE_AGAIN)

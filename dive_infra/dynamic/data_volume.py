@@ -11,6 +11,7 @@ from pulumi.dynamic import Resource
 
 from dive_infra import engines
 from dive_infra.config.environment import accepted_losses
+from dive_infra.config.naming import COUNTRY_LABEL, SERVICE_LABEL, STACK_LABEL
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.engines import data_loss
 from dive_infra.plans import provider_messages
@@ -24,21 +25,21 @@ class DataVolumeProvider(Provider):
         found = _found(inputs)
         if found is None:
             engines.connect().create_volume(inputs["volume"], inputs["labels"])
-        elif found != inputs["labels"]["dive.stack"]:
+        elif found != inputs["labels"][STACK_LABEL]:
             raise ProviderError(
-                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels']['dive.stack']}",
+                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels'][STACK_LABEL]}",
                 Remedy.decide(f"destroy it with the stack it names, or rename it, then: {UP}"),
             )
         return inputs["volume"], {"incarnation": 0}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        found, mark = _found(before), before["labels"]["dive.stack"]
+        found, mark = _found(before), before["labels"][STACK_LABEL]
         if found == mark:
             if before["volume"] in accepted_losses():
                 tell(provider_messages.loss_not_needed(before["volume"]))
             return None
         lost = "is gone" if found is None else f"was recreated without its labels (stack {found or '(none)'})"
-        return f"{lost}: the data of {before['labels']['dive.service']} is lost"
+        return f"{lost}: the data of {before['labels'][SERVICE_LABEL]} is lost"
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         incarnation = int(before["incarnation"])
@@ -58,13 +59,13 @@ class DataVolumeProvider(Provider):
 def _found(inputs: Inputs) -> str | None:
     """Return the stack in the labels of the live volume, empty without one; None if the volume does not exist."""
     labels = engines.connect().volume_labels(inputs["volume"])
-    return None if labels is None else labels.get("dive.stack", "")
+    return None if labels is None else labels.get(STACK_LABEL, "")
 
 
 def _loss(inputs: Inputs, reason: str) -> ProviderError:
     labels = inputs["labels"]
     choices = data_loss.choice(engines.connect(), inputs["volume"], labels)
-    remedy = Remedy.decide(*choices, country=labels["dive.country"])
+    remedy = Remedy.decide(*choices, country=labels[COUNTRY_LABEL])
     return ProviderError(f"volume {inputs['volume']} {reason}; nothing was created in its place", remedy)
 
 

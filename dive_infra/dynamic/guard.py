@@ -10,6 +10,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra import engines
+from dive_infra.config.naming import COUNTRY_LABEL
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.engines.engine import Engine
 from dive_infra.results.remedy import Remedy
@@ -46,7 +47,7 @@ def _others(engine: Engine, before: Inputs) -> list[str]:
     attached = [
         user for network in engine.networks_named(before["network"]) for user in engine.network_users(network.id)
     ]
-    return sorted({user.labels.get("dive.country", user.name) for user in attached} - {before["country"]})
+    return sorted({user.labels.get(COUNTRY_LABEL, user.name) for user in attached} - {before["country"]})
 
 
 class Guard(Resource, module="dive", name="Guard"):

@@ -12,7 +12,7 @@ from pulumi.dynamic import Resource
 from dive_infra.checks import objects
 from dive_infra.checks.objects import owned_by_stack
 from dive_infra.config.environment import accepted_losses, removals
-from dive_infra.config.naming import ORPHANS, Names
+from dive_infra.config.naming import ORPHANS, SERVICE_LABEL, Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of, plain
 from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineObject
@@ -83,7 +83,7 @@ def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
 
 
 def _remove(engine: Engine, names: Names, found: EngineObject) -> None:
-    data = names.data_volume(found.labels.get("dive.service", ""))
+    data = names.data_volume(found.labels.get(SERVICE_LABEL, ""))
     if found.kind == "volume" and found.name == data and data not in accepted_losses():
         tell(provider_messages.orphan_kept(data))
         return

@@ -35,7 +35,7 @@ class SeedProvider(Provider):
         off: list[str] = []
         with connect(_target(before, patience=DIFF_REQUEST)) as database:
             for batch in _batches(before):
-                state = Loader(database).glance(batch)
+                state = Loader(database).inspect_sample(batch)
                 if not state.valid:
                     off.append(
                         f"{batch.collection}: {len(state.missing)} missing, {len(state.altered)} altered, "

@@ -41,7 +41,7 @@ class VerificationProvider(CheckpointProvider):
     def prove(self, spec: Any) -> Validation:
         return runner.settle(self.checks(spec), timeouts.VERIFICATION_PROOF, again=(Verdict.INVALID, Verdict.UNKNOWN))
 
-    def quick_checks(self, spec: Any, before: Inputs) -> list[Check]:
+    def shallow_checks(self, spec: Any, before: Inputs) -> list[Check]:
         from dive_infra.checks import verification  # loads every client library
 
         age = Check(f"it was proven at most {spec.max_age:g} s ago", DUE, lambda: _age(spec, before))

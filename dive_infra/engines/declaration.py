@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import STACK_LABEL, Names
 
 _MEGABYTE = 1024 * 1024
 
@@ -44,7 +44,7 @@ class Declared:
     @property
     def stack(self) -> str:
         """Return the mark of the stack that owns the container."""
-        return self.labels["dive.stack"]
+        return self.labels[STACK_LABEL]
 
     def plain(self) -> dict[str, Any]:
         return asdict(self)
@@ -89,5 +89,5 @@ def complete(shape: Declared, image: str, files: str, stack: str) -> Declared:
         shape,
         image=image,
         mounts={**shape.mounts, FILES: f"{files}:ro"},
-        labels={**shape.labels, "dive.stack": stack},
+        labels={**shape.labels, STACK_LABEL: stack},
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from dive_infra.config.naming import STACK_LABEL
 from dive_infra.engines.declaration import Declared
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import ContainerState
@@ -68,7 +69,7 @@ class EngineObject:
     @property
     def stack(self) -> str:
         """The mark of the stack that owns it; empty without one."""
-        return self.labels.get("dive.stack", "")
+        return self.labels.get(STACK_LABEL, "")
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Condition:
     def describe(self) -> str:
         """Return `running, unhealthy` or `stopped (exit code 1)`, for people."""
         if not self.exists:
-            return "not there"
+            return "missing"
         if self.paused:
             return "paused"
         crashes = f", restarted {self.restarts} times" if self.restarts else ""

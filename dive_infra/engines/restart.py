@@ -22,12 +22,12 @@ _SETTLE = 60.0  # seconds in which services reconnect to a restarted one
 
 @dataclass(frozen=True)
 class Restarted:
-    """The outcome for a service; `problem` is empty if it is healthy, `begun` is True if it was restarted."""
+    """The outcome for a service; `problem` is empty if it is healthy, `restarted` is False if it was not restarted."""
 
     service: str
     seconds: float
     problem: str = ""
-    begun: bool = True
+    restarted: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,25 +63,25 @@ class Restart:
         failed = [need.result().service for need in before if need.result().problem]
         started = time.monotonic()
         if failed:
-            return self._told(spec, started, f"left alone, as {', '.join(failed)} did not come back", begun=False)
+            return self._report(spec, started, f"not restarted: {', '.join(failed)} failed", restarted=False)
         name = self.names.container(spec.name)
         try:
             with self.around(spec.name):
                 now = self.engine.observe(name)
                 if not now.exists:
                     remedy = Remedy.deploy(self.names.country.code)
-                    missing = DiveError(f"there is no container {name}", remedy)
-                    return self._told(spec, started, str(missing), begun=False)
+                    missing = DiveError(f"container {name} does not exist", remedy)
+                    return self._report(spec, started, str(missing), restarted=False)
                 if now.stack != self.stack:
                     whose = f"{name} is of stack {now.stack or '(none)'}, not of {self.stack}"
-                    return self._told(spec, started, f"{whose}; left alone", begun=False)
+                    return self._report(spec, started, f"{whose}; not restarted", restarted=False)
                 self.engine.restart(name, spec.stop_grace)
                 self.engine.await_healthy(name, spec.health.deadline)
         except EngineRefused as error:
-            return self._told(spec, started, f"the engine refused: {error.cause}")
+            return self._report(spec, started, f"the engine refused: {error.cause}")
         except ContainerFailed as error:
-            return self._told(spec, started, str(error))
-        return self._told(spec, started)
+            return self._report(spec, started, str(error))
+        return self._report(spec, started)
 
     def _user(self, spec: ServiceSpec) -> Restarted | None:
         """Wait until a service that needs a restarted one, itself not restarted, passes its health check again."""
@@ -91,12 +91,14 @@ class Restart:
             return None  # it was not running before the restart
         while not self.engine.passes(name):
             if time.monotonic() - started > _SETTLE:
-                return self._told(spec, started, f"not healthy within {_SETTLE:.0f} s of the restart", begun=False)
+                return self._report(
+                    spec, started, f"not healthy within {_SETTLE:.0f} s of the restart", restarted=False
+                )
             time.sleep(_POLL)
-        return self._told(spec, started, begun=False)
+        return self._report(spec, started, restarted=False)
 
-    def _told(self, spec: ServiceSpec, started: float, problem: str = "", begun: bool = True) -> Restarted:
-        found = Restarted(spec.name, time.monotonic() - started, problem, begun)
+    def _report(self, spec: ServiceSpec, started: float, problem: str = "", restarted: bool = True) -> Restarted:
+        found = Restarted(spec.name, time.monotonic() - started, problem, restarted)
         self.tell(found)
         return found
 

@@ -8,7 +8,7 @@ import ssl
 
 import httpx
 
-LOOPBACK = "127.0.0.1"
+from dive_infra.config.naming import LOOPBACK
 
 
 class _Loopback(httpx.HTTPTransport):

@@ -12,12 +12,11 @@ from urllib.parse import quote
 
 import httpx
 
+from dive_infra.config.naming import DEPLOYER
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.errors import DiveError
-
-DEPLOYER = "dive-deployer"
 
 
 class KeycloakError(DiveError):

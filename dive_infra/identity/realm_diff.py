@@ -51,7 +51,7 @@ def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding
         if clients
         else _missing("client", f"{spoke.client} {place}")
     )
-    return [_told(f, remedy) for f in (provider, client)]
+    return [_with_remedy(f, remedy) for f in (provider, client)]
 
 
 def refresh(names: Names) -> Remedy:
@@ -76,7 +76,7 @@ class _Inspection:
             live = self.admin.get(self.realm)
         except NotFound:
             gone = replace(_missing("realm", self.names.realm), found="no such realm")
-            return [_told(gone, self.remedy)]
+            return [_with_remedy(gone, self.remedy)]
         profile = self.admin.get(f"{self.realm}/users/profile")
         policy = profile.get("unmanagedAttributePolicy", "DISABLED")
         found = [
@@ -91,7 +91,7 @@ class _Inspection:
             *self._providers(),
             *self._accounts(),
         ]
-        return [_told(f, self.remedy) for f in found]
+        return [_with_remedy(f, self.remedy) for f in found]
 
     def _get(self, path: str, **params: str | int | bool) -> Any:
         return self.admin.get_cached(f"{self.realm}/{path}", **params)
@@ -197,7 +197,7 @@ class _Inspection:
         )
 
 
-def _told(finding: Finding, remedy: Remedy) -> Finding:
+def _with_remedy(finding: Finding, remedy: Remedy) -> Finding:
     return finding if finding.verdict == Verdict.VALID or finding.remedy else replace(finding, remedy=remedy)
 
 

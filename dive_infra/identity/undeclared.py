@@ -48,9 +48,7 @@ class _Realm:
     def _removed(self, what: str, path: str, name: str = "") -> UndeclaredObject:
         return UndeclaredObject(what, partial(self.admin.delete, f"{self.realm}/{path}"), name)
 
-    def _strangers(
-        self, kind: str, live: Iterable[tuple[str, str]], wanted: Iterable[str]
-    ) -> Iterator[UndeclaredObject]:
+    def _extra(self, kind: str, live: Iterable[tuple[str, str]], wanted: Iterable[str]) -> Iterator[UndeclaredObject]:
         """`live`: (name, path)."""
         known = set(wanted)
         return (self._removed(f"{kind} {n}", path, removal(kind, n)) for n, path in live if n not in known)
@@ -66,7 +64,7 @@ class _Realm:
     def _scopes(self) -> Iterator[UndeclaredObject]:
         wanted = desired_realm.scopes()
         live = [s for s in self._get("client-scopes") if s["name"] not in desired_realm.KEYCLOAKS_SCOPES]
-        yield from self._strangers("client scope", ((s["name"], f"client-scopes/{s['id']}") for s in live), wanted)
+        yield from self._extra("client scope", ((s["name"], f"client-scopes/{s['id']}") for s in live), wanted)
         for s in live:
             if s["name"] in wanted:
                 path, held = f"client-scopes/{s['id']}/protocol-mappers/models", wanted[s["name"]]["protocolMappers"]
@@ -75,7 +73,7 @@ class _Realm:
     def _clients(self) -> Iterator[UndeclaredObject]:
         wanted = desired_realm.clients(self.names, self.partners)
         live = [c for c in self._get("clients") if c["clientId"] not in desired_realm.KEYCLOAKS_CLIENTS]
-        yield from self._strangers("client", ((c["clientId"], f"clients/{c['id']}") for c in live), wanted)
+        yield from self._extra("client", ((c["clientId"], f"clients/{c['id']}") for c in live), wanted)
         scopes = {s["name"]: s["id"] for s in self._get("client-scopes")}
         for c in live:
             declared = wanted.get(c["clientId"], {})
@@ -100,7 +98,7 @@ class _Realm:
         path = "identity-provider/instances"
         wanted = desired_realm.providers(self.names, self.partners)
         live = [str(p["alias"]) for p in self._get(path)]
-        yield from self._strangers("identity provider", ((a, f"{path}/{a}") for a in live), wanted)
+        yield from self._extra("identity provider", ((a, f"{path}/{a}") for a in live), wanted)
         for alias in live:
             if alias in wanted:
                 mappers = f"{path}/{alias}/mappers"
@@ -110,9 +108,9 @@ class _Realm:
     def _roles_and_groups(self) -> Iterator[UndeclaredObject]:
         wanted, keycloaks = desired_realm.roles(self.names)
         roles = ((r["name"], f"roles/{r['name']}") for r in self._get("roles"))
-        yield from self._strangers("role", roles, {*wanted, *keycloaks})
+        yield from self._extra("role", roles, {*wanted, *keycloaks})
         groups = ((name, f"groups/{g['id']}") for name, g in by(self._get("groups"), "name").items())
-        yield from self._strangers("group", groups, desired_realm.groups())
+        yield from self._extra("group", groups, desired_realm.groups())
 
     def _steps(self) -> Iterator[UndeclaredObject]:
         known = {step.split()[0] for step in desired_realm.FLOW_STEPS}

@@ -102,8 +102,8 @@ def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple
     groups = sorted(g["name"] for g in admin.get(f"{path}/groups"))
     if groups != [user.group]:
         off["groups"] = ([user.group], groups)
-    if told := _password(found["createdTimestamp"], admin.get(f"{path}/credentials")):
-        off["password"] = ("the one that was seeded", told)
+    if wrong := _password(found["createdTimestamp"], admin.get(f"{path}/credentials")):
+        off["password"] = ("the one that was seeded", wrong)
     return off
 
 
@@ -113,7 +113,7 @@ def _password(made: int, credentials: list[Json]) -> str:
     if not set_at:
         return "none"
     later = max(set_at) - made
-    return f"one that was set {later / 1000:.0f} s after the person was made" if later > _AT_ONCE else ""
+    return f"one that was set {later / 1000:.0f} s after the user was created" if later > _AT_ONCE else ""
 
 
 def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:

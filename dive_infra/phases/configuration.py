@@ -3,14 +3,13 @@
 import pulumi
 import pulumi_keycloak as keycloak
 
-from dive_infra.catalog.keycloak import DEPLOYER
 from dive_infra.checks import spec
 from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
 from dive_infra.config.countries import parse
-from dive_infra.config.naming import LOOPBACK
+from dive_infra.config.naming import DEPLOYER, LOOPBACK
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared

@@ -17,11 +17,10 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
-from dive_infra.catalog.keycloak import DEPLOYER
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb
 from dive_infra.clients import redis as redis_client
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import DEPLOYER, LOOPBACK, Names
 from dive_infra.config.timeouts import ROTATION_REQUEST
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed

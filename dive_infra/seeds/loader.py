@@ -29,9 +29,9 @@ CHUNK = 500  # documents in one write
 # Replaced documents in one write: FerretDB keeps a connection to its Postgres for each until all are done. It has
 # about fifty, and blocks for ever once they are used up.
 REPLACED = 10
-WHOLE = 1000  # `glance` reads a batch up to this size whole; FerretDB reads about as many documents a second
-FIRST = 10  # documents at the start of a larger batch that `glance` always reads: the cornerstones
-GLANCE = 0.5  # seconds for reading further documents
+WHOLE = 1000  # `inspect_sample` reads a batch up to this size whole; FerretDB reads about as many documents a second
+FIRST = 10  # documents at the start of a larger batch that `inspect_sample` always reads: the cornerstones
+SAMPLE_SECONDS = 0.5  # for reading further documents
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]  # documents written, documents to write
@@ -88,20 +88,20 @@ class Loader:
         """Compare every document of the batch with the stored one; change nothing."""
         return _compare(batch, self._look(batch))
 
-    def glance(self, batch: Batch) -> BatchState:
+    def inspect_sample(self, batch: Batch) -> BatchState:
         """Compare as `inspect`, in bounded time: the whole ledger, but only some documents of a large batch.
 
         Each time these are others. What is wrong with most documents is found at once; what is wrong with one is found
         eventually.
         """
-        return PROBES.get((self._database.name, batch.id, batch.hash), lambda: self._glance(batch))
+        return PROBES.get((self._database.name, batch.id, batch.hash), lambda: self._inspect_sample(batch))
 
-    def _glance(self, batch: Batch) -> BatchState:
+    def _inspect_sample(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:
             return self.inspect(batch)
         seen = _Seen({}, self._ledger(batch))
         ids = [d["_id"] for d in batch.documents]
-        ends = time.monotonic() + GLANCE
+        ends = time.monotonic() + SAMPLE_SECONDS
         order = [*ids[:FIRST], *random.sample(ids[FIRST:], len(ids) - FIRST)]
         for read, identifier in enumerate(order):  # by `_id`: any other query is a scan
             if read >= FIRST and time.monotonic() > ends:
@@ -158,7 +158,7 @@ class Loader:
     def _refuse_strangers(self, batch: Batch, ids: Sequence[str]) -> None:
         if strangers := [d["_id"] for d in self._find(batch, ids)]:
             raise SeedConflict(
-                f"{', '.join(strangers)} in {batch.collection} was not made by {batch.id} and is left alone: "
+                f"{', '.join(strangers)} in {batch.collection} was not created by {batch.id}; kept: "
                 "rename or remove it, then run again"
             )
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from dive_infra.config.naming import SERVICES, Names
+from dive_infra.config.naming import COUNTRY_LABEL, NAMESPACE_LABEL, SERVICES, Names
 from dive_infra.config.paths import HOME, ROOT
 from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineError, EngineObject, Kind
 
@@ -37,7 +37,7 @@ def engine_objects(engine: Engine, names: Names) -> list[OwnedObject]:
 
 def belongs_to(there: EngineObject, names: Names) -> bool:
     """Return True if the object is the country's: by its labels or, without labels, by its name."""
-    if "dive.country" in there.labels:
+    if COUNTRY_LABEL in there.labels:
         return names.owns(there.labels)
     services = "|".join(map(re.escape, SERVICES))
     patterns = {
@@ -52,9 +52,9 @@ def countries_on_engine(engine: Engine, namespace: str) -> set[str]:
     """Return the codes of the countries of a namespace that have a container or a volume."""
     everything = [*engine.containers(), *engine.volumes()]
     return {
-        o.labels["dive.country"]
+        o.labels[COUNTRY_LABEL]
         for o in everything
-        if o.labels.get("dive.namespace") == namespace and "dive.country" in o.labels
+        if o.labels.get(NAMESPACE_LABEL) == namespace and COUNTRY_LABEL in o.labels
     }
 
 

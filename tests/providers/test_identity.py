@@ -425,7 +425,7 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     other = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
     coalition.admin.put(f"{path}/reset-password", other)
     (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.verdict != "valid"]
-    assert "after the person was made" in red.found
+    assert "after the user was created" in red.found
     assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: []}
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
 

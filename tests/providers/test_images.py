@@ -18,10 +18,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from dive_infra.catalog import datastores
-from dive_infra.catalog.keycloak import DEPLOYER, keycloak
+from dive_infra.catalog.keycloak import keycloak
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import DEPLOYER, LOOPBACK, Names
 from dive_infra.config.timeouts import REGISTRY_ANSWER
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import await_healthy

@@ -122,7 +122,7 @@ def test_fewer_documents_remove_the_rest_and_never_a_persons(database: Mongo) ->
 def test_a_persons_document_with_the_id_of_a_seed_stops_the_load_before_it_begins(database: Mongo) -> None:
     own = {"_id": "doc-fra-000002", "title": "Mine"}
     database.resources.insert_one(own)
-    with pytest.raises(SeedConflict, match="doc-fra-000002 in resources was not made by seed-fra-resources"):
+    with pytest.raises(SeedConflict, match="doc-fra-000002 in resources was not created by seed-fra-resources"):
         Loader(database).load(_resources())
     assert _snapshot(database) == {"doc-fra-000002": own}
 
@@ -164,37 +164,37 @@ def test_five_thousand_documents_load_in_seconds_and_are_checked_in_less(databas
     loaded = time.monotonic()
     assert loader.inspect(batch).valid
     inspected = time.monotonic()
-    glanced = loader.glance(batch)
+    sampled = loader.inspect_sample(batch)
     looked = time.monotonic() - inspected
     print(
         f"5000 documents: loaded in {loaded - began:.1f} s, inspected in {inspected - loaded:.1f} s, "
-        f"{glanced.read} of them read in {looked:.1f} s"
+        f"{sampled.read} of them read in {looked:.1f} s"
     )
-    assert glanced.valid
-    assert glanced.read
-    assert FIRST <= glanced.read < 5000
+    assert sampled.valid
+    assert sampled.read
+    assert FIRST <= sampled.read < 5000
     assert looked < max(2, (inspected - loaded) / 2), "a busy machine slows both"
     assert reported == list(range(500, 5001, 500))
     assert loaded - began < 60
     assert inspected - loaded < 30
 
 
-def test_a_glance_at_many_documents_sees_what_is_off_with_what_it_reads_and_with_the_ledger(database: Mongo) -> None:
+def test_a_sample_of_many_documents_shows_what_is_off_with_what_it_reads_and_with_the_ledger(database: Mongo) -> None:
     loader, batch = Loader(database), _resources(WHOLE + 1)
     loader.load(batch)
-    assert loader.glance(batch).valid
+    assert loader.inspect_sample(batch).valid
     database.resources.update_one({"_id": "doc-fra-000003"}, {"$set": {"classification": "UNCLASSIFIED"}})
     database.resources.delete_one({"_id": "doc-fra-000009"})
-    state = loader.glance(batch)
+    state = loader.inspect_sample(batch)
     assert (state.altered, state.missing) == (("doc-fra-000003",), ("doc-fra-000009",))
     loader.load(batch)
     other = _resources(WHOLE + 1, key=_public_key())
-    assert len(loader.glance(other).altered) == WHOLE + 1, "sealed for another key: the ledger tells of all"
+    assert len(loader.inspect_sample(other).altered) == WHOLE + 1, "sealed for another key: the ledger tells of all"
     database[MANIFESTS].delete_one({"_id": batch.id})
-    assert not loader.glance(batch).valid
+    assert not loader.inspect_sample(batch).valid
     small = _resources(30)
     loader.load(small)
-    assert loader.glance(small).read is None, "read whole"
+    assert loader.inspect_sample(small).read is None, "read whole"
 
 
 def test_unreachable_and_refused_are_two_answers(target: Target) -> None:

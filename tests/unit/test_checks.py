@@ -536,7 +536,7 @@ def test_a_proof_that_is_due_again_is_no_failure(
 
     provider = VerificationProvider()
     checks = [Check("the record says COMPLETE", "record", look), Check("it was proven lately", DUE, due)]
-    monkeypatch.setattr(provider, "quick_checks", lambda *_: checks)
+    monkeypatch.setattr(provider, "shallow_checks", lambda *_: checks)
     spec = dump(SPECS[5])
     given = {
         "phase": "VERIFICATION",

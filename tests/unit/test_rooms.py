@@ -113,6 +113,7 @@ def test_a_provider_prints_only_what_provider_messages_formats(path: Path) -> No
 # Who knows Docker outside `engines/docker`, and why. Everyone else uses the interface of `engines`.
 KNOWS_DOCKER = {
     "engines/__init__.py": "selects the engine",
+    "components/network.py": "declares Pulumi's network of Docker",
     "components/service.py": "declares Pulumi's container of Docker",
     "images/builder.py": "builds with Docker; another engine loads what is built",
     "images/country_images.py": "connects for the two beside it",
@@ -126,6 +127,6 @@ def test_only_the_engines_package_knows_docker() -> None:
         str(path.relative_to(PACKAGE))
         for path in PACKAGE.rglob("*.py")
         for module in imports(path)
-        if module.split(".")[0] == "docker" or module.startswith("dive_infra.engines.docker")
+        if module.split(".")[0] in {"docker", "pulumi_docker"} or module.startswith("dive_infra.engines.docker")
     }
     assert {name for name in known if not name.startswith("engines/docker/")} == KNOWS_DOCKER.keys()

@@ -29,7 +29,7 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
     """
     now = observe(engine, declared.name)
     if not now.exists:
-        raise ContainerFailed(f"{declared.name}: not there", Remedy.update())
+        raise ContainerFailed(f"{declared.name}: does not exist", Remedy.update())
     _limit(engine, declared)
     container = engine.containers.get(declared.name)
     if _connect(engine, declared, now) and now.running and not now.paused:

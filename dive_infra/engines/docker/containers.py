@@ -6,6 +6,7 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
+from dive_infra.config.naming import STACK_LABEL
 from dive_infra.engines.docker.units import NANOSECONDS
 from dive_infra.engines.engine import Condition, ContainerFailed
 
@@ -42,7 +43,7 @@ def observe(engine: docker.DockerClient, name: str) -> Condition:
         exit_code=state["ExitCode"],
         out_of_memory=state["OOMKilled"],
         restarts=attributes["RestartCount"],
-        stack=str((attributes["Config"]["Labels"] or {}).get("dive.stack", "")),
+        stack=str((attributes["Config"]["Labels"] or {}).get(STACK_LABEL, "")),
         half_made=not attributes["HostConfig"]["PidsLimit"],  # the first thing that its gate sets
         attributes=attributes,
     )
@@ -72,16 +73,16 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
     """
     ends = time.monotonic() + deadline
     seen_down = 0
-    begun: int | None = None
+    restarts_before: int | None = None
     while True:
         now = observe(engine, name)
         if now.healthy:
             return now
-        begun = now.restarts if begun is None else min(begun, now.restarts)
+        restarts_before = now.restarts if restarts_before is None else min(restarts_before, now.restarts)
         seen_down = 0 if now.running else seen_down + 1
-        if not now.exists or seen_down >= 2 or now.restarts - begun >= _CRASHES:
-            told = _between_two_lives(engine, name, now).describe()
-            raise ContainerFailed(f"{name}: {told}, expected running and healthy{_tail(engine, name)}")
+        if not now.exists or seen_down >= 2 or now.restarts - restarts_before >= _CRASHES:
+            state = _between_two_lives(engine, name, now).describe()
+            raise ContainerFailed(f"{name}: {state}, expected running and healthy{_tail(engine, name)}")
         if time.monotonic() > ends:
             raise ContainerFailed(
                 f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}"

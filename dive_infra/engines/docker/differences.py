@@ -20,12 +20,12 @@ def differences(client: docker.DockerClient, live: Mapping[str, Any], declared: 
         return [Difference("image", declared.image[:19], live["Image"][:19], in_place=False)]
     image = _image(client, declared.image)
     pairs = [(row, row.expected(declared, image), row.found(live, declared, image)) for row in _TABLE]
-    told = [Difference(row.key, _short(e), _short(f), row.in_place) for row, e, f in pairs if e != f]
+    unequal = [Difference(row.key, _short(e), _short(f), row.in_place) for row, e, f in pairs if e != f]
     wanted, found = _environment(declared, image), _variables(live["Config"]["Env"])
     other = [name for name in sorted(wanted.keys() | found.keys()) if wanted.get(name) != found.get(name)]
     if other:
-        told.append(Difference(f"environment ({', '.join(other)})", "other values", "changed", in_place=False))
-    return told
+        unequal.append(Difference(f"environment ({', '.join(other)})", "other values", "changed", in_place=False))
+    return unequal
 
 
 class _Row(NamedTuple):
@@ -51,10 +51,12 @@ def _mounts(live: Mapping[str, Any], declared: Declared, image: Mapping[str, Any
 
 def _networks(live: Mapping[str, Any], declared: Declared) -> list[str]:
     """Return `network/name in it` for the declared names; Docker adds names of its own."""
-    told: list[str] = []
+    found: list[str] = []
     for network, end in live["NetworkSettings"]["Networks"].items():
-        told += [f"{network}/{name}" for name in declared.networks.get(network, "?") if name in (end["Aliases"] or "?")]
-    return sorted(told)
+        found += [
+            f"{network}/{name}" for name in declared.networks.get(network, "?") if name in (end["Aliases"] or "?")
+        ]
+    return sorted(found)
 
 
 def _ports(live: Mapping[str, Any]) -> list[str]:

@@ -127,8 +127,8 @@ class DockerEngine(Engine):
         response = api.get(f"{api.base_url}/v{api.api_version}/system/df", params={"type": "volume"})
         if not response.ok:
             return {}  # an older engine cannot tell
-        told = {str(v["Name"]): v.get("UsageData") or {} for v in response.json().get("Volumes") or []}
-        sizes = {name: int(usage.get("Size", -1)) for name, usage in told.items()}
+        usage = {str(v["Name"]): v.get("UsageData") or {} for v in response.json().get("Volumes") or []}
+        sizes = {name: int(used.get("Size", -1)) for name, used in usage.items()}
         return {name: size for name, size in sizes.items() if size >= 0}
 
     @_requests()

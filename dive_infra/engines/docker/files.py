@@ -12,6 +12,7 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from dive_infra.catalog.spec import FILES
+from dive_infra.config.naming import SERVICE_LABEL, STACK_LABEL
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
 
@@ -57,7 +58,7 @@ def manifest(packed: bytes) -> Manifest:
 
 def digest(contents: Manifest) -> str:
     """Return 16 hex digits over a manifest."""
-    return sha256("\n".join(f"{path} {told}" for path, told in sorted(contents.items())).encode()).hexdigest()[:16]
+    return sha256("\n".join(f"{path} {entry}" for path, entry in sorted(contents.items())).encode()).hexdigest()[:16]
 
 
 def difference(expected: Manifest, found: Manifest) -> str | None:
@@ -101,7 +102,7 @@ def write(
 @contextmanager
 def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> Iterator[Container]:
     """Create a container that is never started, to carry files into or out of the volume."""
-    mine = {key: labels[key] for key in ("dive.stack", "dive.service") if key in labels}
+    mine = {key: labels[key] for key in (STACK_LABEL, SERVICE_LABEL) if key in labels}
     marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
     for old in client.containers.list(all=True, filters={"label": marks}):  # left by an interrupted run
         old.remove(v=True)

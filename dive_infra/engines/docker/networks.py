@@ -3,6 +3,8 @@
 import docker
 from docker.models.networks import Network
 
+from dive_infra.config.naming import STACK_LABEL
+
 
 def called(client: docker.DockerClient, name: str) -> list[Network]:
     """Return every network of exactly this name, with the containers on it."""
@@ -11,7 +13,7 @@ def called(client: docker.DockerClient, name: str) -> list[Network]:
 
 def mark(network: Network) -> str:
     """Return the mark of the stack that owns the network; empty without one."""
-    return str((network.attrs["Labels"] or {}).get("dive.stack", ""))
+    return str((network.attrs["Labels"] or {}).get(STACK_LABEL, ""))
 
 
 def remove(network: Network) -> None:

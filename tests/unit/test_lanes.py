@@ -118,6 +118,7 @@ def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_la
 
 
 def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:
+    pytest.importorskip("coverage")
     assert covered(tmp_path).startswith("coverage: not measured: ")
     command = [sys.executable, "-m", "coverage", "run", f"--data-file={lanes.data(tmp_path)}"]
     done = subprocess.run([*command, "-m", "dive_infra.config.naming"], cwd=lanes.ROOT, capture_output=True, text=True)

@@ -42,7 +42,7 @@ def documents(country: Country) -> Target:
 
 def resource(country: Country, name: str) -> dict[str, Any]:
     """Return a resource of the stack's state, with secrets in plain text."""
-    state = country.runner.state()
+    state = country.state()
     found: dict[str, Any] = next(r for r in state["deployment"]["resources"] if r["urn"].endswith(f"::{name}"))
     found["outputs"] = {key: plaintext(value) for key, value in found["outputs"].items()}
     return found
@@ -50,7 +50,7 @@ def resource(country: Country, name: str) -> dict[str, Any]:
 
 def specification(country: Country, phase: Phase) -> Any:
     """Return what the phase last declared, with secrets."""
-    return declared_specs(country.runner.state())[phase]
+    return declared_specs(country.state())[phase]
 
 
 def record(hub: Country) -> Store:
@@ -60,7 +60,7 @@ def record(hub: Country) -> Store:
 
 def secrets(country: Country) -> set[str]:
     """Return every secret that the stack generated, in plain text."""
-    state = country.runner.state()
+    state = country.state()
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
     found = {plaintext(r["outputs"]["value"]) for r in made}
     assert len(found) > 5, "else nothing would be looked for; some may be given by now"

@@ -40,7 +40,7 @@ _CONTENTS = re.compile(r"-[0-9a-f]{8}(?=$|:)|^[0-9a-f]{64}$")
 
 def inventory(engine: docker.DockerClient, usa: Country, fra: Country) -> Inventory:
     """Return all that a deployment of France leaves, at home and at the hub."""
-    state = fra.runner.state()
+    state = fra.state()
     resources = {r["urn"].rsplit("::", 1)[-1]: r for r in state["deployment"]["resources"]}
     with keycloak(fra) as home, keycloak(usa) as hub:
         realms = {"realm of FRA": _realm(home, fra.names.realm), "realm of USA": _realm(hub, usa.names.realm)}

@@ -97,7 +97,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     (code,), (command,) = {f.country for f in faults}, {f.command for f in faults}
     country = countries[code]
     scene = Scene(docker_engine, usa, fra, country)
-    before, state = running(docker_engine), country.runner.state()
+    before, state = running(docker_engine), country.state()
     assert not wrong(state, *VALIDATED, warnings=any(f.warns for f in faults)), "valid before"
     seen: dict[str, list[Finding]] = {}
     for fault in faults:
@@ -128,7 +128,7 @@ def test_one_command_heals_it_and_touches_nothing_else(
     spared = before.keys() - {country.names.container(service) for fault in faults for service in fault.touched}
     assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
-    assert not wrong(country.runner.state(), *VALIDATED), "valid again"
+    assert not wrong(country.state(), *VALIDATED), "valid again"
     for fault in faults:
         fault.check(scene)
     if request.config.getoption("--whole"):

@@ -107,7 +107,7 @@ def is_complete(usa: Country, fra: Country, number: int) -> None:
     assert current
     assert current.state == State.COMPLETE
     assert holder is None
-    assert not pending_operations(fra.runner.state())
+    assert not pending_operations(fra.state())
     assert not [*(fra.home / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 

@@ -57,7 +57,7 @@ def seconds(text: str) -> float:
 
 def place(country: Country) -> CountryServers:
     """Return the country's servers, with the secrets of its state."""
-    state = country.runner.state()
+    state = country.state()
     return CountryServers(country.names, country.outputs()["ca_certificate"], secrets_in_force(state))
 
 

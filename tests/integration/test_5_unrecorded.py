@@ -30,7 +30,7 @@ def state(usa: Country, fra: Country) -> dict[str, Any]:
         if not country.resources():
             run = country.up()
             assert run.ok, told(run)
-    return fra.runner.state()
+    return fra.state()
 
 
 def begun(state: Mapping[str, Any], kind: str, **inputs: str) -> dict[str, Any]:

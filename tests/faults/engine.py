@@ -146,7 +146,7 @@ def _network(title: str, damage: Callable[[Scene], None], selected: str = "") ->
     )
 
 
-_ROUNDS = {"postgres": "containers", "keycloak": "servers"}
+_ROUNDS = dict.fromkeys(("postgres", "keycloak"), "servers")  # Keycloak is not well for long without Postgres
 _OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (

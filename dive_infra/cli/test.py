@@ -60,7 +60,7 @@ def test(
 
 
 def names_tests(arguments: Sequence[str]) -> bool:
-    """Return True if an argument is a file or folder of tests, such as `tests/unit/test_naming.py::test_ports`."""
+    """Return True if an argument is a file or folder of tests, such as `tests/unit/config/test_naming.py`."""
     paths = [(ROOT / argument.partition("::")[0]).resolve() for argument in arguments if not argument.startswith("-")]
     return any(path.exists() and path.is_relative_to(ROOT / "tests") for path in paths)
 

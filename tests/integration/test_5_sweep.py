@@ -99,7 +99,7 @@ def test_what_was_made_and_not_recorded_is_found(swept: Swept, thorough: bool) -
 
 
 def test_the_orphan_ends_by_itself(swept: Swept) -> None:
-    """Within two seconds, which `test_lifeline` holds; here other deployments may share the machine."""
+    """Within two seconds, which `test_engine_watchdog` holds; here other deployments may share the machine."""
     assert 0 < max(killed.lived for killed, _ in swept.kills) < 10
 
 

@@ -1,11 +1,13 @@
-"""The tests' own packages: imports go downwards only, as in the program."""
+"""The tests themselves: imports go downwards only, and a module's test is found by its name."""
 
 import ast
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 import tests
+from dive_infra.config.paths import ROOT
 
 PACKAGE = Path(tests.__file__).parent
 
@@ -42,3 +44,95 @@ def test_a_module_of_the_tests_imports_only_downwards(path: Path) -> None:
     here = path.relative_to(PACKAGE).parts[0]
     for there in imported(path) - {here}:
         assert RANK[there] > RANK[here], f"tests.{here} must not import tests.{there}"
+
+
+# Modules without a test file of their name: (pattern, the file that tests them, why it is another one).
+COVERED = (
+    ("phases/*", "unit/test_program.py", "a phase declares resources: tested by running the whole program on mocks"),
+    ("components/*", "unit/test_program.py", "as phases"),
+    ("stacks/*", "unit/test_program.py", "as phases"),
+    ("catalog/policy.py", "unit/test_policies.py", "with OPA, which decides by it"),
+    ("catalog/opal/*", "providers/test_opal.py", "a service is tested by starting it"),
+    ("catalog/*", "providers/test_services.py", "a service is tested by starting it"),
+    ("automation/failures.py", "unit/cli/test_progress.py", "what the command prints for each"),
+    ("automation/reporter.py", "unit/cli/test_progress.py", "a protocol; this is its implementation"),
+    ("automation/pending_creates.py", "integration/test_5_unrecorded.py", "needs a realm, a database and an engine"),
+    ("automation/recovery.py", "integration/test_1_locked.py", "needs runs that were killed"),
+    ("automation/country_lock.py", "integration/test_5_third_country.py", "needs the record and a verb that waits"),
+    ("checks/configuration.py", "providers/test_identity.py", "needs Keycloak"),
+    ("checks/*", "providers/test_checks.py", "needs servers that are damaged"),
+    ("clients/*", "providers/test_checks.py", "needs servers"),
+    ("cli/exits.py", "unit/results/test_codes.py", "exit codes and error codes are one table"),
+    ("cli/explain.py", "unit/results/test_codes.py", "prints that table"),
+    ("cli/environment.py", "unit/cli/test_status.py", "what a verb says on a machine that is not prepared"),
+    ("cli/history_table.py", "unit/cli/test_history.py", "the table that the verb prints"),
+    ("cli/output.py", "unit/cli/test_status_table.py", "its shapes, in expected outputs"),
+    ("cli/reload_secrets.py", "integration/test_5_third_country.py", "needs servers that take new secrets"),
+    ("cli/repair*.py", "unit/diagnosis/test_repair.py", "the verb acts on the plan that is tested there"),
+    ("cli/test.py", "unit/cli/test_lanes.py", "chooses lanes and prints what they report"),
+    ("cli/up.py", "integration/test_5_interrupt.py", "needs a coalition"),
+    ("config/countries.py", "unit/config/test_naming.py", "a table; names follow from it"),
+    ("config/environment.py", "unit/test_docs.py", "a table; the page and the code must agree with it"),
+    ("config/paths.py", "unit/automation/test_workspace.py", "constants"),
+    ("config/timeouts.py", "providers/test_images.py", "constants"),
+    ("diagnosis/diagnosis.py", "unit/diagnosis/test_repair.py", "a repair's first half"),
+    ("diagnosis/symptoms.py", "unit/diagnosis/test_repair.py", "a repair's first half"),
+    ("diagnosis/snapshot.py", "unit/diagnosis/test_status.py", "the input of every status"),
+    ("diagnosis/deployment_state.py", "unit/diagnosis/test_status.py", "one of the axes of a status"),
+    ("diagnosis/*", "integration/test_4_status.py", "needs real logins and certificates"),
+    ("dynamic/runtime/*", "providers/test_deployment_run.py", "a run with its record"),
+    ("dynamic/data_volume.py", "providers/test_storage_resources.py", "with the network probe"),
+    ("dynamic/network_probe.py", "providers/test_storage_resources.py", "with data volumes"),
+    ("dynamic/files.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
+    ("dynamic/probe.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
+    ("dynamic/gate.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
+    ("dynamic/report.py", "unit/checks/test_report.py", "writes the report that is tested there"),
+    ("dynamic/base.py", "unit/process/test_probe_cache.py", "what every provider shares"),
+    ("dynamic/undeclared.py", "providers/test_identity.py", "needs Keycloak"),
+    ("dynamic/*", "integration/test_3_heal.py", "a row of the faults damages what it keeps"),
+    ("engines/data_loss.py", "unit/diagnosis/test_repair.py", "the choice that a repair names"),
+    ("engines/declaration.py", "providers/test_container_resources.py", "needs an engine"),
+    ("engines/docker/networks.py", "providers/test_storage_resources.py", "needs an engine"),
+    ("engines/docker/*", "providers/test_container_resources.py", "needs an engine"),
+    ("identity/opal_token.py", "unit/test_policies.py", "with the policies that it lets a country read"),
+    ("identity/clearances.py", "unit/seeds/test_clearances.py", "a table; the seeds translate it"),
+    ("identity/browser.py", "providers/test_portal_session.py", "needs a portal"),
+    ("identity/login.py", "providers/test_portal_session.py", "needs a portal"),
+    ("identity/*", "providers/test_identity.py", "needs Keycloak"),
+    ("images/*", "providers/test_images.py", "needs an engine"),
+    ("orchestration/*", "providers/test_orchestration.py", "needs Postgres"),
+    ("process/lock_refusal.py", "integration/test_5_interrupt.py", "passes a refusal from one process to another"),
+    ("results/errors.py", "unit/results/test_remedy.py", "an error carries a remedy"),
+    ("rotation/*", "unit/rotation/test_rotation.py", "sources and targets of a rotation"),
+    ("seeds/*", "providers/test_seeds.py", "needs MongoDB"),
+    ("teardown/*", "integration/test_5_third_country.py", "needs a country to remove"),
+    ("toolchain/debian.py", "integration/test_4_portal.py", "installs the browser that is used there, as root"),
+)  # fmt: skip
+
+
+def modules() -> list[Path]:
+    package = ROOT / "dive_infra"
+    found = (path for path in sorted(package.rglob("*.py")) if path.stem not in ("__init__", "__main__"))
+    return [path.relative_to(package) for path in found]
+
+
+def named(module: Path) -> bool:
+    """Whether there is a test file of the module's name."""
+    places = (PACKAGE / "unit" / module.parent, PACKAGE / "providers")
+    return any((place / f"test_{module.name}").exists() for place in places)
+
+
+def row(module: Path) -> int | None:
+    """Return the number of the first row of `COVERED` that is of the module."""
+    return next((n for n, (pattern, _, _) in enumerate(COVERED) if fnmatch(str(module), pattern)), None)
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_a_modules_test_is_found_by_its_name_or_in_the_table(module: Path) -> None:
+    assert named(module) or row(module) is not None, f"expected tests/unit/{module.parent}/test_{module.name}"
+
+
+def test_every_row_of_the_table_is_needed_and_names_a_file() -> None:
+    needed = {row(module) for module in modules() if not named(module)}
+    assert [COVERED[n] for n in range(len(COVERED)) if n not in needed] == []
+    assert [file for _, file, _ in COVERED if not (PACKAGE / file).exists()] == []

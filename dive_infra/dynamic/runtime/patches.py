@@ -1,6 +1,7 @@
 """Changes to code of others, each with its cause, the upstream issue and the condition for its removal.
 
-`tests/unit/test_patches.py` holds one contract test for each, which fails once an upgrade makes the patch void.
+`tests/unit/dynamic/runtime/test_patches.py` holds one contract test for each; it fails once an upgrade makes the patch
+void.
 """
 
 import asyncio

@@ -1,0 +1,38 @@
+"""Stack files: how a country is entered in them."""
+
+import pytest
+import yaml
+
+from dive_infra.automation import stack_config
+from dive_infra.config.countries import COUNTRIES, HUB, parse
+from dive_infra.config.settings import load
+
+
+@pytest.mark.parametrize(
+    ("text", "added"),
+    [
+        ("config:\n    dive:spokes:\n        - FRA # f\n    dive:documents: '50'\n", "        - GBR"),
+        ("config:\n  dive:spokes:\n  - FRA\n  dive:secrets:\n    redis:\n      secure: v1:abc\n", "  - GBR"),
+        ("encryptionsalt: v1:x\nconfig:\n  a: {b: c}  # kept\n  dive:spokes:\n    # ours\n    - FRA\n", "    - GBR"),
+    ],
+)
+def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, added: str) -> None:
+    lines = stack_config.with_spoke(text, "GBR").splitlines()
+    assert added in lines
+    lines.remove(added)
+    assert lines == text.splitlines()
+
+
+@pytest.mark.parametrize("text", ["", "config:\n", "config: {}\n", "config:\n  dive:spokes: '[]'\n"])
+def test_the_first_country_is_entered_too(text: str) -> None:
+    assert stack_config.approves(stack_config.with_spoke(text, "GBR"), "GBR")
+    assert load("usa", yaml.safe_load(stack_config.with_spoke(text, "GBR"))["config"]).spokes == ("GBR",)
+
+
+def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:
+    hub = load("usa", {"dive:namespace": "other", "dive:domain": "x.localhost", "dive:ports": {"redis": 7777}})
+    for code in COUNTRIES.keys() - {HUB.code}:
+        spoke = load(code.lower(), yaml.safe_load(stack_config.spoke_file_text(hub, parse(code)))["config"])
+        assert spoke.hub_names.url("keycloak") == hub.names.url("keycloak")
+        assert spoke.hub_names.port("redis") == 7777
+        assert spoke.names.zone == f"{code.lower()}.x.localhost"

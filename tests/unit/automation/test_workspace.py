@@ -1,0 +1,91 @@
+"""The environment in which Pulumi runs, and the folder of a coalition."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dive_infra.automation import workspace
+from dive_infra.cli import environment
+from dive_infra.cli.__main__ import app
+from dive_infra.config import paths
+from dive_infra.toolchain.toolchain import Toolchain
+
+
+def test_bytecode_is_kept_whatever_the_shell_says() -> None:
+    tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
+    given = {"PYTHONDONTWRITEBYTECODE": "1", "PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
+    added = workspace.environment(tools, "unix:///var/run/docker.sock", given)
+    assert (given | added)["PYTHONDONTWRITEBYTECODE"] == ""
+
+
+def test_every_pulumi_of_the_environment_is_judged_unless_its_owner_says_otherwise() -> None:
+    tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
+    given = {"PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
+    added = workspace.environment(tools, "unix:///var/run/docker.sock", given)
+    assert Path(added["PULUMI_OPTION_POLICY_PACK"], "PulumiPolicy.yaml").is_file()
+    without = workspace.environment(tools, "unix:///var/run/docker.sock", given | {"PULUMI_OPTION_POLICY_PACK": ""})
+    assert "PULUMI_OPTION_POLICY_PACK" not in without
+
+
+def test_looks_at_live_resources_do_not_wait_for_each_other() -> None:
+    tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
+    assert workspace.tools(tools, {})["PULUMI_PARALLEL_DIFF"] == "true"
+    assert workspace.tools(tools, {"PULUMI_PARALLEL_DIFF": "false"})["PULUMI_PARALLEL_DIFF"] == "false"
+
+
+TOOLS = Toolchain(Path("pulumi"), [], "built")
+
+
+def test_state_and_passphrase_are_beside_the_stack_files(tmp_path: Path) -> None:
+    code = "from dive_infra.config import paths; print(paths.STACKS, paths.HOME)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=paths.ROOT,
+        env={**os.environ, "DIVE_STACKS": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [str(tmp_path), str(tmp_path / ".dive")]
+
+
+def test_the_folder_has_always_this_checkouts_project_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "HOME", tmp_path / ".dive")
+    (tmp_path / "Pulumi.yaml").write_text("name: old")
+    added = workspace.environment(TOOLS, "unix:///run/docker.sock", {"PATH": "/bin"})
+    assert (tmp_path / "Pulumi.yaml").read_bytes() == (paths.ROOT / "Pulumi.yaml").read_bytes()
+    assert added["PULUMI_BACKEND_URL"] == (tmp_path / ".dive" / "state").as_uri()
+    assert added["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(tmp_path / ".dive" / "passphrase")
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    monkeypatch.setattr(paths, "STACKS", gone)
+    with pytest.raises(workspace.StateError, match=f"expected one with stack files .*; next: mkdir -p {gone}"):
+        workspace.environment(TOOLS, "unix:///run/docker.sock", {"PATH": "/bin"})
+
+
+@pytest.fixture
+def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "prepare", lambda: {"PULUMI_BACKEND_URL": "file:///a b"})
+
+
+@pytest.mark.usefixtures("prepared")
+def test_the_shell_gets_variables_alone_and_its_user_the_option_for_stack_files_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").touch()
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    done = CliRunner().invoke(app, ["env"])
+    assert done.stdout == "export PULUMI_BACKEND_URL='file:///a b'\n"
+    assert f"pulumi up -s usa --config-file {tmp_path}/Pulumi.usa.yaml" in done.stderr
+
+
+@pytest.mark.usefixtures("prepared")
+def test_in_the_checkout_plain_pulumi_needs_no_option() -> None:
+    assert CliRunner().invoke(app, ["env"]).stderr == ""

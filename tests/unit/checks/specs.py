@@ -1,0 +1,42 @@
+"""One specification of each phase, for tests of what reads them."""
+
+from dive_infra.catalog.spec import HealthCheck
+from dive_infra.checks.spec import (
+    ConfigurationSpec,
+    ContainerSpec,
+    DatabaseSpec,
+    DeploymentSpec,
+    InitializationSpec,
+    Party,
+    PreflightSpec,
+    SeedingSpec,
+    Spec,
+    VerificationSpec,
+)
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.naming import Names
+from dive_infra.engines.declaration import Declared
+from dive_infra.orchestration.access import DatabaseAccess, deployer
+
+FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
+SECRET = "canary-of-a-secret"
+ACCESS = DatabaseAccess("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
+OPA = Declared("t-unit-fra-opa", "1:1", HealthCheck(("true",)), "sha256:1", ports=(9999,), labels={"dive.stack": "fra"})
+DEPLOYMENT = DeploymentSpec(
+    FRANCE,
+    (ContainerSpec("opa", "core", OPA, "f1"),),
+    (DatabaseSpec("portal", "portal", SECRET),),
+    SECRET,
+    SECRET,
+    SECRET,
+    "CA",
+    ACCESS,
+)
+SPECS: tuple[Spec, ...] = (
+    PreflightSpec(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
+    InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
+    DEPLOYMENT,
+    ConfigurationSpec(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
+    SeedingSpec(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
+    VerificationSpec(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
+)

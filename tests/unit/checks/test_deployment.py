@@ -1,0 +1,31 @@
+"""DEPLOYMENT, without an engine."""
+
+from unittest.mock import Mock
+
+import pytest
+
+from dive_infra.catalog.spec import FILES
+from dive_infra.checks import deployment, objects
+from dive_infra.engines.engine import Condition, Difference
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Verdict
+from tests.unit.checks.specs import DEPLOYMENT
+
+
+@pytest.mark.parametrize(
+    ("difference", "files", "code"),
+    [
+        (Difference("mounts", f"{FILES} ours", f"{FILES} other", in_place=False), "f1", Code.CONTAINER),
+        (None, "f2", Code.SERVICE_FILES),
+    ],
+)
+def test_the_code_of_a_container_follows_from_what_differs_and_not_from_its_words(
+    monkeypatch: pytest.MonkeyPatch, difference: Difference | None, files: str, code: Code
+) -> None:
+    engine = Mock()
+    engine.observe.return_value = Condition(True, running=True, health="healthy")
+    engine.differences.return_value = [difference] if difference else []
+    engine.files_digest.return_value = files
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    [found] = deployment.containers(DEPLOYMENT.containers)
+    assert (found.verdict, found.code, found.state) == (Verdict.INVALID, code, "healthy")

@@ -1,0 +1,72 @@
+"""The runner of checks: side by side, bounded in time, and an error is never an answer."""
+
+import threading
+import time
+
+from dive_infra.checks import runner
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
+from dive_infra.results.codes import Code
+from dive_infra.results.remedy import Remedy
+
+
+def _wrong() -> str:
+    raise CheckFailed("3", "4", Remedy.decide("count again"), Code.IMAGE)
+
+
+def _dark() -> str:
+    raise CheckUnknown("no light")
+
+
+def _broken() -> str:
+    raise KeyError("oops")
+
+
+def test_checks_run_side_by_side_and_in_order() -> None:
+    together = threading.Barrier(4, timeout=5)
+
+    def look() -> str:
+        together.wait()
+        return "seen"
+
+    validation = runner.run([Check(f"check {n}", "t", look) for n in range(4)], 10)
+    assert [f.check for f in validation.findings] == [f"check {n}" for n in range(4)]
+    assert validation.verdict == "valid"
+
+
+def test_an_error_is_never_an_answer() -> None:
+    checks = [Check("a", "t", _wrong), Check("b", "t", _dark), Check("c", "t", _broken), Check("d", "t", list)]
+    findings = runner.run(checks, 5).findings
+    assert [(f.verdict, f.found) for f in findings] == [
+        ("invalid", "3"),
+        ("unknown", "no light"),
+        ("unknown", "KeyError: 'oops'"),
+    ]
+    assert findings[0].code == Code.IMAGE
+
+
+def test_a_check_that_hangs_is_unknown_at_the_deadline() -> None:
+    never = threading.Event()
+    started = time.monotonic()
+    validation = runner.run([Check("slow", "t", lambda: str(never.wait(30))), Check("quick", "t", lambda: "ok")], 0.3)
+    never.set()
+    assert time.monotonic() - started < 2
+    assert [f.verdict for f in validation.findings] == ["unknown", "valid"]
+    assert "no answer within 0.3 s" in validation.findings[0].found
+
+
+def test_what_settles_is_asked_again_and_what_is_well_is_not() -> None:
+    asked = {"late": 0, "well": 0}
+
+    def late() -> str:
+        asked["late"] += 1
+        if asked["late"] < 3:
+            raise CheckFailed("not yet")
+        return "there"
+
+    def well() -> str:
+        asked["well"] += 1
+        return "fine"
+
+    validation = runner.settle([Check("late", "t", late), Check("well", "t", well)], 20, again=("invalid",))
+    assert validation.verdict == "valid"
+    assert asked == {"late": 3, "well": 1}

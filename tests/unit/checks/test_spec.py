@@ -1,0 +1,50 @@
+"""Specifications of phases: their way into the state and back, and their fingerprints."""
+
+import traceback
+from dataclasses import replace
+
+import pytest
+
+from dive_infra.checks.spec import (
+    Spec,
+    Unreadable,
+    dump,
+    fingerprint,
+    load,
+    phase_of,
+)
+from tests.unit.checks.specs import DEPLOYMENT, OPA, SECRET, SPECS
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+def test_a_specification_survives_its_journey(spec: Spec) -> None:
+    again = load(phase_of(spec), dump(spec))
+    assert again == spec
+    assert fingerprint(again) == fingerprint(spec)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+def test_secrets_are_neither_shown_nor_part_of_the_fingerprint(spec: Spec) -> None:
+    assert SECRET not in repr(spec)
+    other = load(phase_of(spec), dump(spec).replace(SECRET, "another"))
+    assert fingerprint(other) == fingerprint(spec)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
+@pytest.mark.parametrize("broken", ['"code"', None], ids=["a field is gone", "not JSON"])
+def test_a_specification_of_another_program_is_told_by_its_fields_alone(spec: Spec, broken: str | None) -> None:
+    text = dump(spec).replace(broken, '"renamed"') if broken else dump(spec)[:-1]
+    with pytest.raises(Unreadable) as caught:
+        load(phase_of(spec), text)
+    told = "".join(traceback.format_exception(caught.value))
+    assert SECRET not in told
+    assert "pydantic" not in told.splitlines()[-1]
+    assert str(caught.value).startswith(f"the specification of {phase_of(spec)} was written by another version: ")
+    assert ("code (missing)" if broken else "(json_invalid)") in str(caught.value)
+
+
+def test_a_changed_declaration_changes_the_fingerprint() -> None:
+    changed = replace(
+        DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], declared=replace(OPA, image="sha256:2")),)
+    )
+    assert fingerprint(changed) != fingerprint(DEPLOYMENT)

@@ -1,0 +1,135 @@
+"""A wrong setting is refused before anything is touched, with its key, its value and what was expected."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic.alias_generators import to_camel
+
+from dive_infra.config.paths import ROOT
+from dive_infra.config.settings import Settings, SettingsError, load
+from dive_infra.crypto import pki
+
+
+def test_a_stack_called_by_its_country_needs_no_settings() -> None:
+    settings = load("fra", {})
+    assert settings.country == "FRA"
+    assert [p.country.code for p in settings.partners] == ["USA"]
+    assert (settings.documents, settings.verification.max_age, settings.disposable) == (200, 300, False)
+
+
+def test_the_hub_is_linked_to_the_countries_it_approves() -> None:
+    settings = load("usa", {"dive:spokes": '["FRA", "GBR"]'})
+    assert settings.is_hub
+    assert [p.country.code for p in settings.partners] == ["FRA", "GBR"]
+
+
+def test_keys_of_other_packages_are_left_to_them() -> None:
+    assert load("fra", {"docker:host": "unix:///x", "dive:documents": "5000"}).documents == 5000
+
+
+@pytest.mark.parametrize(
+    ("stack", "key", "value", "told"),
+    [
+        ("fra", "spoke", "x", "dive:spoke: is not a setting; did you mean spokes?"),
+        ("fra", "documents", "many", "dive:documents: found 'many', expected: input should be a valid integer"),
+        (
+            "fra",
+            "documents",
+            "5001",
+            "dive:documents: found 5001, expected: input should be less than or equal to 5000",
+        ),
+        ("fra", "namespace", "Dive", "dive:namespace: found 'Dive', expected: string should match"),
+        ("fra", "country", "FRR", "dive:country: country 'FRR' is not known: expected three capital letters"),
+        ("france", "documents", "20", "country 'FRANCE' is not known"),
+        ("usa", "hub", "organization/dive/fra", "USA is the hub and can't be deployed as a spoke"),
+        ("usa", "spokes", '["USA"]', "USA is the hub, it can't be its own spoke"),
+        ("usa", "spokes", '["FRA", "FRA"]', "spokes: listed more than once: FRA"),
+        ("fra", "spokes", '["GBR"]', "only the hub (USA) approves countries, this is FRA"),
+        ("fra", "images", '{"postgress": "x:1"}', "images.postgress is not known; did you mean postgres?"),
+        ("fra", "ports", '{"postgres": 80}', "dive:ports.postgres: found 80, expected"),
+        ("fra", "ports", '{"postgres": 6389}', "redis and postgres both have 6389"),
+        ("fra", "partnerPorts", '{"USA": {"web": 9000}}', "partnerPorts.USA.web is not known"),
+        ("fra", "verification", '{"age": 5}', "dive:verification.age: is not a setting"),
+    ],
+)
+def test_a_wrong_setting_is_named(stack: str, key: str, value: str, told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(stack, {f"dive:{key}": value})
+    assert told in str(refused.value)
+    assert f"Pulumi.{stack}.yaml" in str(refused.value), "the file to mend"
+
+
+def test_every_wrong_setting_is_told_at_once() -> None:
+    with pytest.raises(SettingsError, match=r"2 wrong setting\(s\)"):
+        load("fra", {"dive:documents": "0", "dive:disposable": "perhaps"})
+
+
+@pytest.mark.parametrize("value", ["short", "changeme-changeme-changeme", "admin-1234567890123456"])
+def test_a_weak_secret_is_refused_and_never_shown(value: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load("fra", {"dive:secrets": json.dumps({"redis": value})})
+    assert "secrets.redis" in str(refused.value)
+    assert value not in str(refused.value)
+
+
+EC_KEY = (
+    ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
+RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
+
+
+@pytest.mark.parametrize(
+    ("stack", "name", "value", "told"),
+    [
+        ("fra", "opal-key", RSA_KEY, "secrets.opal-key is not known"),  # the hub's alone
+        ("fra", "orchestration-deployer", WORD * 2, "secrets.orchestration-deployer is not known"),  # the hub issues it
+        ("usa", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # made from another
+        ("fra", "kas-key", WORD * 2, "secrets.kas-key is not an RSA private key; expected 2048 bits or more"),
+        ("fra", "kas-key", EC_KEY, "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        ("fra", "kas-key", pki.public_key(RSA_KEY), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        (
+            "usa",
+            "opal-key",
+            "-----BEGIN PRIVATE KEY-----",
+            "secrets.opal-key is not an RSA private key; expected 2048 bits",
+        ),
+        ("fra", "test-users", "only-lower-canary-x", "secrets.test-users does not meet the realm's password policy"),
+        ("fra", "redis", WORD + " x", "secrets.redis has a character that is not accepted, expected printable ASCII"),
+        ("fra", "redis", WORD + "'", "secrets.redis has a character"),
+        ("fra", "redis", WORD + '"', "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\\", "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\n", "secrets.redis has a character"),
+        ("fra", "redis", WORD + "\x7f", "secrets.redis has a character"),
+        ("fra", "test-users", WORD + "\t", "secrets.test-users has a character"),
+        ("fra", "redis", "", "secrets.redis has 0 characters, expected at least 16"),
+        ("fra", "portal-session", WORD, "secrets.portal-session has 16 characters, expected at least 32"),
+    ],
+)
+def test_a_secret_that_would_fail_later_is_refused_and_never_shown(
+    stack: str, name: str, value: str, told: str
+) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(stack, {"dive:secrets": json.dumps({name: value})})
+    assert told in str(refused.value)
+    assert "canary" not in str(refused.value)
+    assert not value or value not in str(refused.value)
+
+
+def test_good_secrets_are_taken() -> None:
+    given = {"kas-key": RSA_KEY, "opal-key": RSA_KEY, "test-users": "A-long-Passphrase-1", "redis": WORD + "!#$%&~"}
+    assert set(load("usa", {"dive:secrets": json.dumps(given)}).secrets) == set(given)
+
+
+def test_the_schema_of_the_project_file_is_that_of_the_settings() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    assert set(project["config"]) == {to_camel(name) for name in Settings.model_fields}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda p: p.name)
+def test_the_stack_files_here_are_valid(path: Path) -> None:
+    assert load(path.suffixes[0][1:], yaml.safe_load(path.read_text()).get("config") or {})

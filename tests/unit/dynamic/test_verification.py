@@ -1,0 +1,55 @@
+"""The provider of VERIFICATION, without servers."""
+
+import pytest
+
+from dive_infra.checks.runner import Check, CheckFailed
+from dive_infra.checks.spec import (
+    dump,
+)
+from dive_infra.dynamic.checkpoint import DUE
+from dive_infra.dynamic.verification import VerificationProvider
+from dive_infra.results.remedy import Remedy
+from tests.unit.checks.specs import SPECS
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ("COMPLETE", ["VERIFICATION phase runs again: it was proven 412 s ago; a proof counts for 300 s"]),
+        (
+            CheckFailed("FAILED", "COMPLETE", Remedy.update()),
+            [
+                "VERIFICATION phase runs again: not valid now",
+                "  ✗ record: FAILED; expected COMPLETE; next: pulumi up",
+            ],
+        ),
+    ],
+    ids=["nothing is wrong", "something is wrong"],
+)
+def test_a_proof_that_is_due_again_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], record: str | CheckFailed, shown: list[str]
+) -> None:
+    def look() -> str:
+        if isinstance(record, CheckFailed):
+            raise record
+        return record
+
+    def due() -> str:
+        raise CheckFailed(
+            "it was proven 412 s ago; a proof counts for 300 s", remedy=Remedy.update(detail="proves it again")
+        )
+
+    provider = VerificationProvider()
+    checks = [Check("the record says COMPLETE", "record", look), Check("it was proven lately", DUE, due)]
+    monkeypatch.setattr(provider, "shallow_checks", lambda *_: checks)
+    spec = dump(SPECS[5])
+    given = {
+        "phase": "VERIFICATION",
+        "country": "FRA",
+        "spec": spec,
+        "store": None,
+        "completed": "2026-01-01T00:00:00Z",
+    }
+    assert provider.diff("fra/VERIFICATION", given, given).changes
+    said = capsys.readouterr().out.splitlines()
+    assert [line for line in said if "✗" in line or "runs again" in line] == shown

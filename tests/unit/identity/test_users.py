@@ -1,0 +1,17 @@
+"""The test users."""
+
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import Names
+from dive_infra.identity import users
+from dive_infra.identity.clearances import LEVELS
+
+USA, FRA, DEU = (Names(COUNTRIES[code]) for code in ("USA", "FRA", "DEU"))
+
+
+def test_test_users_are_the_same_people_for_ever() -> None:
+    people = {u.username: u for u in users.wanted(FRA)}
+    assert list(people) == [*(f"testuser-fra-{n}" for n in range(1, 6)), "admin-fra"]
+    assert people["testuser-fra-4"].id == "bf802004-9b68-5926-b780-11adb2b8f6e7"
+    assert [u.clearance for u in people.values()] == [*LEVELS, "TOP_SECRET"]
+    assert people["admin-fra"].coi == ("NATO", "FVEY")
+    assert not {u.id for u in people.values()} & {u.id for u in users.wanted(USA)}

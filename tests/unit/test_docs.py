@@ -17,7 +17,7 @@ from dive_infra.config import environment
 from dive_infra.config.environment import VARIABLES
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
-from tests.unit.test_rooms import ORDER
+from tests.unit.test_import_order import ORDER
 
 DOCS = ROOT / "docs"
 GENERATED = ("faults.md", "healing-table.md", "crash-points-table.md", "errors.md")  # their words are the code's

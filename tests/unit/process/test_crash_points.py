@@ -15,7 +15,7 @@ from dive_infra.results.errors import DiveError
 
 PACKAGE = Path(dive_infra.__file__).parent
 
-# How something outside is changed, in the rooms that providers act through.
+# How something outside is changed, in the packages that providers act through.
 WRITES = re.compile(
     r"""\.insert_many\(|\.bulk_write\(|\.replace_one\(|\.delete_many\(|\.update_one\(
     |\.volumes\.create\(|\.containers\.create\(|\.put_archive\(|\b(api\.post|network\.(dis)?connect|network\.remove)\(

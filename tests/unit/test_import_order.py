@@ -1,4 +1,4 @@
-"""The rooms of the package: imports go downwards only, and providers are found by name alone."""
+"""The import order of the packages: downwards only; providers are found by name alone."""
 
 import ast
 import base64
@@ -13,7 +13,7 @@ from tests.support.providers import providers
 
 PACKAGE = Path(dive_infra.dynamic.__file__).parents[1]
 
-# From the top: a room may import those after it (and its own). Rooms in one row may not import each other.
+# From the top: a package may import those after it and itself. Packages in one row may not import each other.
 ORDER = (
     {"stacks", "cli"},
     {"phases"},
@@ -41,7 +41,7 @@ OWN_PROCESS = {
 DECLARING = {"stacks", "phases", "components", "dynamic"}
 
 
-def room(module: str) -> str:
+def package_of(module: str) -> str:
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else ""
 
@@ -64,7 +64,7 @@ def test_a_module_imports_only_downwards(path: Path) -> None:
     for module in imports(path):
         if module.split(".")[0] == "pulumi" or module.startswith("pulumi_"):
             assert here in DECLARING, f"{here} stands below the line and must not import pulumi"
-        there = room(module) if module.startswith("dive_infra") else ""
+        there = package_of(module) if module.startswith("dive_infra") else ""
         if there in rank and here in rank and there != here:
             assert rank[there] > rank[here], f"{here} must not import {there}"
 

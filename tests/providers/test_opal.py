@@ -214,7 +214,7 @@ def _forged() -> str:
 
 
 @pytest.mark.parametrize(
-    ("token", "says"), [("", "found none"), ("nonsense", "Not enough segments"), (None, "Signature")]
+    ("token", "says"), [("", "no bearer token"), ("nonsense", "Not enough segments"), (None, "Signature")]
 )
 def test_the_hub_refuses_a_wrong_token(coalition: Coalition, token: str | None, says: str) -> None:
     for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "data-sources", "trusted-issuers"):

@@ -18,7 +18,7 @@ from tests.integration.seen import command_lines, on_the_engine, shown
 
 pytestmark = pytest.mark.timeout(1500)
 
-ALONE = {"dive:namespace": "t-secrets"}  # previews that meet no coalition, whoever deploys beside them
+ALONE = {"dive:namespace": "testsecrets"}  # previews that meet no coalition, whoever deploys beside them
 ENCRYPTED = b"PLOG"  # how such a log begins
 
 

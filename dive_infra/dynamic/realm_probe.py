@@ -35,7 +35,7 @@ class RealmProbeProvider(Provider):
         off = [f for f in validation.findings if f.verdict == Verdict.INVALID and not f.advisory]
         if off:
             more = f", and {len(off) - 1} more" if off[1:] else ""
-            return f"{off[0].check}: found {off[0].found}{more}"
+            return f"{off[0].headline}{more}"
         if validation.verdict == Verdict.UNKNOWN:
             raise CheckUnknown(next(f.found for f in validation.findings if f.verdict == Verdict.UNKNOWN))
         return None

@@ -28,6 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         deploys = _COALITION & {*getattr(item, "fixturenames", ())}
         if tier == "integration" and deploys:
             item.add_marker("coalition")
+        if item.get_closest_marker("whole") and not item.config.getoption("--whole"):
+            item.add_marker(
+                pytest.mark.skip(reason="takes long, and each of its parts is in another test; runs with --whole")
+            )
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -8,8 +8,9 @@ from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store
+from dive_infra.rotation.rotation import secrets_in_force
 from dive_infra.seeds.store import Target
 from tests.coalition.country import NAMESPACE, Country, Run
 
@@ -58,12 +59,19 @@ def record(hub: Country) -> Store:
     return Store(specification(hub, Phase.DEPLOYMENT).store)
 
 
+def runs(hub: Country, country: Country) -> dict[Phase, str]:
+    """Return the run that proved each completed phase."""
+    with record(hub) as store:
+        steps = [store.step(country.code, phase) for phase in Phase]
+    return {step.phase: step.run_id for step in steps if step and step.status == Status.COMPLETED}
+
+
 def secrets(country: Country) -> set[str]:
-    """Return every secret that the stack generated, in plain text."""
+    """Return every secret of the stack, generated or given, in plain text."""
     state = country.state()
     made = [r for r in state["deployment"]["resources"] if r["type"].endswith("dynamic/dive:Secret")]
-    found = {plaintext(r["outputs"]["value"]) for r in made}
-    assert len(found) > 5, "else nothing would be looked for; some may be given by now"
+    found = {plaintext(r["outputs"]["value"]) for r in made} | {*secrets_in_force(state).values()}
+    assert len(found) > 5, "else nothing would be looked for"
     return found
 
 

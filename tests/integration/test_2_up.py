@@ -1,18 +1,23 @@
 """From nothing to two countries that are linked, seeded and verified."""
 
 import json
+import re
 from pathlib import Path
+from signal import SIGINT, SIGKILL
 
 import docker
 import jsonschema
 import pytest
 
+from dive_infra.catalog.keycloak import IMAGE
 from dive_infra.checks.verification import path
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import observe
+from dive_infra.identity import https
 from dive_infra.identity.login import login
+from dive_infra.orchestration.states import Phase, State
 from tests.coalition.country import Country
-from tests.coalition.live import resource, running, secrets, told
+from tests.coalition.live import keycloak, record, remains, resource, running, runs, secrets, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -42,14 +47,66 @@ def test_a_country_that_the_hub_does_not_approve_is_refused(usa: Country, home: 
     assert "dive:spokes" in run.messages
 
 
-def test_france_comes_up_and_is_verified(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> None:
-    run = fra.up()
-    assert run.ok, told(run)
+def test_a_half_deployed_country_is_nuked_to_nothing(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    """Its deployment was killed: there are containers, pending operations, and a lock of the dead."""
+    before = running(docker_engine)
+    killed = fra.up_until(lambda name: name == "keycloak-container", [SIGKILL])
+    assert not killed.ok
+    assert running(docker_engine).keys() > before.keys()
+    fra.secrets |= secrets(fra)
+    done = fra.dive("nuke", "FRA", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for proof in ("the engine holds no object of FRA", "the state of stack fra holds no resource"):
+        assert f"✓ {proof}" in done.stderr
+    assert not remains(docker_engine, "dive.country=FRA")
+    assert running(docker_engine) == before, "nobody else is touched"
+
+
+def test_a_deployment_interrupted_in_configuration_is_resumed_there_with_all_countries(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    first = fra.up_until(lambda name: name.startswith("realm"), [SIGINT])
+    assert not first.ok
+    assert list(runs(usa, fra)) == [Phase.PREFLIGHT, Phase.INITIALIZATION, Phase.DEPLOYMENT]
+    before, proven = running(docker_engine), runs(usa, fra)
+
+    resumed = fra.dive("up", "--all")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "2 of 2 countries deployed and verified" in resumed.stderr
+    for code in ("USA", "FRA"):
+        assert re.search(rf"✓ {code} +verified +\d+ s", resumed.stderr), resumed.stderr
+    assert running(docker_engine) == before, "what was deployed is left alone"
+    after = runs(usa, fra)
+    assert list(after) == list(Phase)
+    assert {phase: after[phase] for phase in proven} == proven, "skipped"
+    with record(usa) as store:
+        current = store.current("FRA")
+    assert current
+    assert current.state == State.COMPLETE
+
+
+def test_france_is_deployed_and_healthy(fra: Country, docker_engine: docker.DockerClient) -> None:
     found = fra.outputs()
     assert found.keys() == OUTPUTS
     assert len(running(docker_engine)) == 18
     for name in running(docker_engine):
         assert observe(docker_engine, name).health == "healthy", name
+
+
+def test_keycloak_lets_the_deployer_in_and_names_one_issuer(fra: Country) -> None:
+    with keycloak(fra) as admin:
+        info = admin.get("/serverinfo")
+    assert info["systemInfo"]["version"] == IMAGE.rpartition(":")[2]
+    features = {feature["name"]: feature["enabled"] for feature in info["features"]}
+    assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"]
+    assert not features["IMPERSONATION"]
+    with https.client(fra.outputs()["ca_certificate"], 20) as http:
+        url = fra.names.url("keycloak")
+        found = http.get(f"{url}/realms/master/.well-known/openid-configuration").raise_for_status().json()
+        assert found["issuer"] == f"{url}/realms/master"
+        assert http.get(f"{url}/health").status_code == http.get(f"{url}/metrics").status_code == 404
 
 
 def test_the_report_says_what_was_proven(fra: Country) -> None:
@@ -106,9 +163,13 @@ def test_no_secret_stands_in_the_state_or_in_the_outputs(usa: Country, fra: Coun
     assert outputs["test_user_password"] == "[secret]"
 
 
-def test_nothing_on_the_engine_shows_a_secret(usa: Country, docker_engine: docker.DockerClient) -> None:
+def test_a_container_shows_no_secret_and_is_locked_down(usa: Country, docker_engine: docker.DockerClient) -> None:
     known = secrets(usa)
     for name in running(docker_engine):
         container = docker_engine.containers.get(name)
         seen = json.dumps(container.attrs) + container.logs().decode(errors="replace")
         assert not [secret for secret in known if json.dumps(secret)[1:-1] in seen], name
+        host = container.attrs["HostConfig"]
+        assert host["ReadonlyRootfs"], name
+        assert (host["CapDrop"], host["CapAdd"]) == (["ALL"], None), name
+        assert container.attrs["Config"]["User"] not in ("", "0", "0:0"), name

@@ -1,65 +1,23 @@
-"""Scenarios of a resilient deployment: interrupted, resumed, skipped, in part invalid, failed.
+"""Scenarios of a resilient deployment: skipped, in part invalid, failed.
 
-That a destroyed country leaves clean rows is seen in `test_5_sweep`, which destroys one.
+An interrupted first deployment is resumed in `test_2_up`; that a destroyed country leaves clean rows is seen in
+`test_5_sweep`, which destroys one.
 """
-
-from signal import SIGINT
 
 import docker
 import pytest
 
-from dive_infra.orchestration.states import Phase, State, Status
+from dive_infra.orchestration.states import Phase, State
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country, Run
-from tests.coalition.live import documents, record, running, secrets, told
+from tests.coalition.live import documents, record, running, runs, told
 
 pytestmark = pytest.mark.timeout(1500)
-
-BEFORE_CONFIGURATION = [Phase.PREFLIGHT, Phase.INITIALIZATION, Phase.DEPLOYMENT]
 
 
 def skipped(run: Run) -> list[Phase]:
     """Return the phases that the run skipped as valid."""
     return [phase for phase in Phase if f"✓ {phase} phase complete and validated, skipping (" in run.messages]
-
-
-def runs(hub: Country, country: Country) -> dict[Phase, str]:
-    """Return the run that proved each completed phase."""
-    with record(hub) as store:
-        steps = [store.step(country.code, phase) for phase in Phase]
-    return {step.phase: step.run_id for step in steps if step and step.status == Status.COMPLETED}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hub_alone(usa: Country, fra: Country) -> None:
-    """The hub is deployed, France is not: its first deployment is the first scenario."""
-    run = usa.up()
-    assert run.ok, told(run)
-    if fra.resources():
-        fra.secrets |= secrets(fra)
-        gone = fra.destroy()
-        assert gone.ok, told(gone)
-
-
-def test_a_deployment_interrupted_in_configuration_resumes_there(
-    usa: Country, fra: Country, docker_engine: docker.DockerClient
-) -> None:
-    first = fra.up_until(lambda name: name.startswith("realm"), [SIGINT])
-    assert not first.ok
-    assert list(runs(usa, fra)) == BEFORE_CONFIGURATION
-    before, proven = running(docker_engine), runs(usa, fra)
-
-    resumed = fra.up()
-    assert resumed.ok, told(resumed)
-    assert skipped(resumed) == BEFORE_CONFIGURATION, told(resumed)
-    assert running(docker_engine) == before, "what was deployed is left alone"
-    after = runs(usa, fra)
-    assert list(after) == list(Phase)
-    assert {phase: after[phase] for phase in proven} == proven
-    with record(usa) as store:
-        current = store.current("FRA")
-        assert current
-        assert current.state == State.COMPLETE
 
 
 def test_a_second_deployment_skips_every_phase(usa: Country, fra: Country, docker_engine: docker.DockerClient) -> None:

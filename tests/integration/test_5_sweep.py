@@ -10,7 +10,7 @@ from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.paths import ROOT
 from dive_infra.orchestration.states import Phase, State, Status
 from tests.coalition.country import Country
-from tests.coalition.live import record, secrets, told
+from tests.coalition.live import keycloak, record, remains, secrets, told
 from tests.faults.inventory import differing, inventory
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 
@@ -37,9 +37,13 @@ def undisturbed(usa: Country, fra: Country, docker_engine: docker.DockerClient) 
 
 
 @pytest.fixture(scope="module")
-def rows(undisturbed: dict[str, object], usa: Country, fra: Country) -> dict[str, Any]:
-    """France is destroyed: what the record says of it then."""
+def rows(
+    undisturbed: dict[str, object], usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> dict[str, Any]:
+    """France is destroyed, though some of it is stopped: what the record says of it then."""
     fra.secrets |= secrets(fra)
+    for service in ("keycloak", "postgres", "mongodb"):  # what is stopped need not be asked
+        docker_engine.containers.get(fra.names.container(service)).stop()
     gone = fra.destroy()
     assert gone.ok, told(gone)
     with record(usa) as store:
@@ -54,11 +58,24 @@ def swept(request: pytest.FixtureRequest, rows: dict[str, Any], fra: Country, na
     return sweep(fra, plan)
 
 
-def test_a_destroyed_country_leaves_clean_rows(rows: dict[str, Any]) -> None:
+def test_a_destroyed_country_leaves_nothing_but_clean_rows(
+    rows: dict[str, Any], usa: Country, docker_engine: docker.DockerClient
+) -> None:
     assert rows["current"]
     assert rows["current"].state == State.UNKNOWN
     assert [step for step in rows["steps"] if step.status != Status.PENDING] == []
     assert rows["holder"] is None or not rows["holder"].live
+    assert not remains(docker_engine, "dive.country=FRA")
+    with keycloak(usa) as admin:
+        aliases = [i["alias"] for i in admin.get(f"/realms/{usa.names.realm}/identity-provider/instances")]
+        clients = [c["clientId"] for c in admin.get(f"/realms/{usa.names.realm}/clients")]
+        people = [u["username"] for u in admin.get(f"/realms/{usa.names.realm}/users", max=1000)]
+    assert "fra-idp" not in aliases
+    assert "dive-v3-broker-fra" not in clients
+    assert not [name for name in people if "-fra-" in name]
+    again = usa.up()
+    assert again.ok, told(again)
+    assert not any(name.endswith("-container") for name in again.changes), told(again)
 
 
 def test_it_ends_as_if_nobody_had_disturbed_it(

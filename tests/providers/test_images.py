@@ -1,13 +1,11 @@
 """The images, built or pulled, run hardened exactly as the catalog says, and answer only whom they should."""
 
-import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from socket import socket
 from time import monotonic
 
-import httpx
 import psycopg
 import pytest
 import redis
@@ -18,10 +16,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from dive_infra.catalog import datastores
-from dive_infra.catalog.keycloak import keycloak
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
-from dive_infra.config.naming import DEPLOYER, LOOPBACK, Names
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import REGISTRY_ANSWER
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import await_healthy
@@ -36,14 +33,10 @@ SECRETS = {row.name: f"Secret-of-{row.name}" for row in CREDENTIALS}
 
 @pytest.fixture(scope="module")
 def country() -> Iterator[Lab]:
-    """A country's datastores and its Keycloak."""
+    """A country's datastores; its Keycloak is tested in the coalition, as it takes the longest to start."""
     with closing(engine.client()) as client, lab(client, NAMES, SECRETS) as there:
         for service in (datastores.postgres, datastores.mongodb, datastores.redis):
             there.start(service(NAMES, NAMES), within=60)
-        with _postgres(SECRETS["postgres-superuser"]) as superuser:
-            superuser.execute(f"CREATE ROLE keycloak LOGIN PASSWORD '{SECRETS['keycloak-db']}'")
-            superuser.execute("CREATE DATABASE keycloak OWNER keycloak")
-        there.start(keycloak(NAMES, NAMES), within=90)
         print(f"\nseconds to healthy: {there.seconds}")
         yield there
 
@@ -151,39 +144,7 @@ def test_redis_refuses_others(country: Lab, ca: Path, password: str | None, tls:
         client.get("key")
 
 
-@pytest.fixture(scope="module")
-def idp(country: Lab, ca: Path) -> Iterator[httpx.Client]:
-    """Keycloak at its public URL, whose host name is the engine's loopback here."""
-    context = ssl.create_default_context(cafile=str(ca))
-    url = f"https://{LOOPBACK}:{NAMES.port('keycloak')}"
-    with httpx.Client(base_url=url, verify=context, timeout=20) as client:
-        yield client
-
-
-def test_keycloak_lets_the_deployer_in_and_names_one_issuer(idp: httpx.Client) -> None:
-    discovery = idp.get("/realms/master/.well-known/openid-configuration").raise_for_status().json()
-    assert discovery["issuer"] == f"{NAMES.url('keycloak')}/realms/master"
-    granted = idp.post(
-        "/realms/master/protocol/openid-connect/token",
-        data={
-            "grant_type": "client_credentials",
-            "client_id": DEPLOYER,
-            "client_secret": SECRETS["keycloak-admin"],
-        },
-    ).raise_for_status()
-    headers = {"Authorization": f"Bearer {granted.json()['access_token']}"}
-    info = idp.get("/admin/serverinfo", headers=headers).raise_for_status().json()
-    assert info["systemInfo"]["version"] == "26.7.4"
-    features = {feature["name"]: feature["enabled"] for feature in info["features"]}
-    assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"]
-    assert not features["IMPERSONATION"]
-
-
-def test_keycloak_shows_health_and_metrics_to_nobody_outside(idp: httpx.Client) -> None:
-    assert idp.get("/health").status_code == idp.get("/metrics").status_code == 404
-
-
-@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis", "keycloak"])
+@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis"])
 def test_a_container_holds_no_secret_in_its_declaration_and_is_locked_down(country: Lab, service: str) -> None:
     attributes = country.engine.containers.get(NAMES.container(service)).attrs
     assert not [secret for secret in SECRETS.values() if secret in str(attributes["Config"])]
@@ -193,7 +154,7 @@ def test_a_container_holds_no_secret_in_its_declaration_and_is_locked_down(count
     assert attributes["Config"]["User"] not in ("", "0", "0:0")
 
 
-@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis", "keycloak"])
+@pytest.mark.parametrize("service", ["postgres", "mongodb", "redis"])
 def test_a_service_starts_again_with_its_data(country: Lab, ca: Path, service: str) -> None:
     name = NAMES.container(service)
     container = country.engine.containers.get(name)

@@ -73,7 +73,10 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
 
 
 def _limit(engine: docker.DockerClient, declared: Declared) -> None:
-    """Set the limits that the engine keeps across restarts."""
+    """Set the limits that the engine keeps across restarts.
+
+    The engine refuses them while the process ends, in several ways; whatever the refusal, it is asked again.
+    """
     api = engine.api
     limits = {
         "PidsLimit": declared.processes,
@@ -88,9 +91,7 @@ def _limit(engine: docker.DockerClient, declared: Declared) -> None:
             response = api.post(url, json=limits)
         if response.ok:
             return
-        if "stopped container" not in response.text:
-            break
-        time.sleep(POLL)  # it crashed just now
+        time.sleep(POLL)
     raise ContainerFailed(f"{declared.name}: cannot set its limits: {response.text.strip()}")
 
 

@@ -1,0 +1,203 @@
+"""A country in operation: services and the country restarted, secrets changed, and what is refused or rolled back."""
+
+import re
+from pathlib import Path
+
+import docker
+import pytest
+import yaml
+from psycopg.sql import SQL, Literal
+
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import DatabaseAccess
+from dive_infra.rotation.rotation import secrets_in_force
+from dive_infra.rotation.sources import variable_name
+from dive_infra.rotation.targets import CountryServers, targets
+from dive_infra.seeds.store import connect
+from tests.coalition.country import Country
+from tests.coalition.live import documents, record, running, secrets
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+WITHIN = {"a service": 30, "a country": 60}  # seconds
+ROTATED = ("redis", "keycloak-db", "postgres-superuser", "mongodb", "keycloak-admin", "portal-client")
+
+
+def own(client: docker.DockerClient, country: Country) -> dict[str, str]:
+    """Return service -> id of a country's running containers."""
+    prefix = f"{country.names.prefix}-"
+    return {n.removeprefix(prefix): i for n, (i, _) in running(client).items() if n.startswith(prefix)}
+
+
+def seconds(text: str) -> float:
+    return float(re.findall(r"restarted in ([\d.]+) s", text)[0])
+
+
+def place(country: Country) -> CountryServers:
+    """Return the country's servers, with the secrets of its state."""
+    state = country.state()
+    return CountryServers(country.names, country.outputs()["ca_certificate"], secrets_in_force(state))
+
+
+def test_a_new_country_is_written_from_the_table_and_entered_at_the_hub(usa: Country, home: Path) -> None:
+    gbr = Country("GBR", home)
+    approved = yaml.safe_load(usa.stack_file().read_text())["config"]["dive:spokes"]
+    done = gbr.dive("new", "gbr")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "approval-gbr" in done.stdout, "the hub's preview"
+    assert "next: ./dive up USA GBR" in done.stderr
+    hub = yaml.safe_load((usa.home / "Pulumi.usa.yaml").read_text())["config"]
+    assert hub["dive:spokes"] == [*approved, "GBR"]
+    assert hub["dive:disposable"] is True, "all else is kept"
+    spoke = yaml.safe_load((usa.home / "Pulumi.gbr.yaml").read_text())["config"]
+    assert spoke == {"dive:hub": "organization/dive/usa", "dive:namespace": usa.names.namespace}
+    again = gbr.dive("new", "GBR")
+    assert again.returncode == 2
+    assert "is a country of this coalition already" in again.stderr
+    (home / "Pulumi.gbr.yaml").unlink()
+    usa.stack_file()
+
+
+def test_a_restarted_service_is_healthy_again_and_what_needs_it_too(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    before = running(docker_engine)
+    backend = fra.names.container("backend")
+    done = fra.dive("restart", "FRA", "backend")
+    assert done.returncode == 0, done.stderr
+    assert "✓ frontend is healthy with it" in done.stderr
+    assert seconds(done.stderr) < WITHIN["a service"]
+    after = running(docker_engine)
+    assert {n for n in before if after.get(n) != before[n]} == {backend}
+    assert after[backend][0] == before[backend][0], "the same container"
+
+
+def test_a_restarted_country_is_up_within_a_minute_and_has_its_data(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    with connect(documents(fra)) as database:
+        count = database["resources"].count_documents({})
+    before = running(docker_engine)
+    done = fra.dive("restart", "FRA")
+    assert done.returncode == 0, done.stderr
+    assert "9 services restarted" in done.stderr
+    assert seconds(done.stderr) < WITHIN["a country"]
+    after = running(docker_engine)
+    assert {n for n in before if after[n] != before[n]} == {fra.names.container(s) for s in own(docker_engine, fra)}
+    assert {n: i for n, (i, _) in after.items()} == {n: i for n, (i, _) in before.items()}
+    with connect(documents(fra)) as database:
+        assert database["resources"].count_documents({}) == count
+
+
+def test_a_restart_during_a_deployment_is_refused_with_who_deploys(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    before = running(docker_engine)
+    with record(usa) as store:
+        store.hold("FRA", "SEEDING")
+        done = fra.dive("restart", "FRA", "backend")
+        hub = fra.dive("restart", "USA", "postgres")
+        reload = fra.dive("reload-secrets", "FRA", "redis", "--generate")
+        nuke = fra.dive("nuke", "FRA", "--yes")
+        store.release("FRA")
+    for refused in (done, hub, reload, nuke):
+        assert refused.returncode == 3, refused.stderr
+        assert f"pid {store.run.pid} on {store.run.hostname}" in refused.stderr
+        assert "phase SEEDING" in refused.stderr
+    assert running(docker_engine) == before
+
+
+def test_secrets_are_changed_at_the_servers_and_only_their_users_are_made_anew(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    old, before = place(fra), own(docker_engine, fra)
+    fra.secrets |= secrets(fra)
+    done = fra.dive("reload-secrets", "FRA", *ROTATED, "--generate")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    new, after = place(fra), own(docker_engine, fra)
+    assert {s for s in before if after[s] != before[s]} == {
+        *("postgres", "mongodb", "redis", "keycloak", "backend", "kas", "frontend")
+    }, "OPA and the OPAL client use none of them"
+    asked = targets(is_hub=False)
+    for name in ROTATED:
+        assert new.secrets[name] != old.secrets[name]
+        assert asked[name].verify(new, new.secrets[name]), name
+        assert not asked[name].verify(new, old.secrets[name]), name
+        assert f"✓ {name}: the new value is accepted, the old one refused" in done.stderr
+        assert new.secrets[name] not in done.stdout + done.stderr
+    unchanged = fra.dive("reload-secrets", "FRA")
+    assert unchanged.returncode == 0, unchanged.stderr
+    assert "equal those of the source" in unchanged.stderr
+
+
+def test_a_weak_secret_is_refused_before_anything_is_changed(
+    fra: Country, docker_engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    before, file = place(fra).secrets, fra.home / "Pulumi.fra.yaml"
+    text, containers = file.read_text(), running(docker_engine)
+    env = tmp_path / "fra.env"
+    for value, why in (("changeme-0123456789", "a well-known word"), ("'with $dollar and space'", "not accepted")):
+        env.write_text(f"{variable_name('redis', fra.settings.place)}={value}\n")
+        done = fra.dive("reload-secrets", "FRA", "--env-file", str(env))
+        assert done.returncode == 1
+        assert why in done.stderr
+        assert "nothing was changed" in done.stderr
+    assert place(fra).secrets == before
+    assert (file.read_text(), running(docker_engine)) == (text, containers)
+
+
+def test_when_a_server_cannot_be_told_the_others_are_told_back(
+    fra: Country, docker_engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    """Postgres takes logins but no changes: Redis, which had the new secret by then, has its old one again."""
+    at, file = place(fra), fra.home / "Pulumi.fra.yaml"
+    text, containers = file.read_text(), running(docker_engine)
+    superuser = DatabaseAccess(
+        at.names.host("postgres"), at.names.port("postgres"), "postgres", at.secrets["postgres-superuser"], at.ca,
+        "postgres",
+    )  # fmt: skip
+    env = tmp_path / "fra.env"
+    values = {"redis": "another-one-for-redis-01", "keycloak-db": "another-one-for-keycloak"}
+    env.write_text("".join(f"{variable_name(n, fra.settings.place)}={v}\n" for n, v in values.items()))
+
+    def only_read(value: str) -> None:
+        with connection.connect(superuser) as live:
+            live.execute("SET default_transaction_read_only = off")
+            live.execute(SQL("ALTER ROLE postgres SET default_transaction_read_only = {}").format(Literal(value)))
+
+    only_read("on")
+    try:
+        done = fra.dive("reload-secrets", "FRA", "--env-file", str(env))
+    finally:
+        only_read("off")
+    assert done.returncode == 1, done.stderr
+    assert "rolled back: servers and configuration are as before" in done.stderr
+    redis = targets(is_hub=False)["redis"]
+    assert redis.verify(at, at.secrets["redis"])
+    assert not redis.verify(at, values["redis"])
+    assert (file.read_text(), running(docker_engine)) == (text, containers)
+
+
+def test_when_the_update_fails_the_same_secrets_are_rolled_forward(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    """The portal is given the image of another service, with which it cannot start."""
+    old, file = place(fra), fra.home / "Pulumi.fra.yaml"
+    text = file.read_text()
+    wrong = docker_engine.containers.get(fra.names.container("opa")).attrs["Image"]
+    config = yaml.safe_load(text)["config"]
+    images = config.get("dive:images", {})
+    config["dive:images"] = {**images, "frontend": wrong}
+    file.write_text(yaml.safe_dump({**yaml.safe_load(text), "config": config}))
+    done = fra.dive("reload-secrets", "FRA", "portal-client", "--generate")
+    assert done.returncode == 4, done.stdout[-3000:] + done.stderr
+    assert "to be rolled forward: servers and configuration have the new secrets" in done.stderr
+    changed = yaml.safe_load(file.read_text())
+    changed["config"]["dive:images"] = images
+    file.write_text(yaml.safe_dump(changed))
+    healed = fra.dive("up", "FRA")
+    assert healed.returncode == 0, healed.stdout[-3000:] + healed.stderr
+    new, door = place(fra), targets(is_hub=False)["portal-client"]
+    assert door.verify(new, new.secrets["portal-client"])
+    assert not door.verify(new, old.secrets["portal-client"])

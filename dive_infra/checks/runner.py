@@ -131,6 +131,7 @@ def _probe(checks: Mapping[int, Check], ends: float) -> dict[int, list[Finding]]
             code=Code.CHECK_LATE,
             topic=check.topic,
             advisory=check.advisory,
+            source=check.sentence,
         )
         found.setdefault(place, [late])
     return found
@@ -142,6 +143,7 @@ def _run(check: Check) -> list[Finding]:
     try:
         answer = check.probe()
         findings = [replace(blank, found=answer)] if isinstance(answer, str) else list(answer)
+        findings = findings or [replace(blank, verdict=Verdict.UNKNOWN, found="nothing to check")]
     except CheckFailed as w:
         failed = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
         findings = [replace(failed, code=w.code, final=w.final)]
@@ -154,7 +156,9 @@ def _run(check: Check) -> list[Finding]:
     except Exception as error:  # noqa: BLE001 (an error is never an answer)
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=_line(error), code=Code.CHECK_UNKNOWN)]
     seconds = time.monotonic() - started
-    return [replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic) for f in findings]
+    return [
+        replace(f, seconds=f.seconds or seconds, topic=f.topic or check.topic, source=check.sentence) for f in findings
+    ]
 
 
 def _line(error: Exception) -> str:

@@ -13,8 +13,9 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import REPORTER, exit_of, fail, show_failure
 from dive_infra.cli.stacks import codes
-from dive_infra.diagnosis.diagnosis import Diagnosis, View, diagnose, proven
+from dive_infra.diagnosis.diagnosis import Diagnosis, Outcome, View, diagnose, outcome
 from dive_infra.diagnosis.repair import RepairPlan, plan
+from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.results.errors import DiveError
 
 _ROUNDS = 3  # a repair may reveal further symptoms
@@ -28,7 +29,7 @@ def repair(
     """Repair what is wrong with a country, and verify it.
 
     Diagnoses as `./dive status` does, and tries logins if nothing else is wrong; shows its plan, carries it out
-    by the Pulumi program, and checks again. Only what is valid afterwards counts as repaired. Data is never
+    by the Pulumi program, and checks again. Only what was checked again and is valid counts as repaired. Data is never
     removed: what needs an operator's decision is listed with the exact next step.
     """
     (code,) = codes([country])
@@ -41,12 +42,13 @@ def repair(
     if before.running:
         fail(_locked(before.running, code), Exit.LOCKED)
     if not planned.steps:
-        raise typer.Exit(ended(before, before))
+        raise typer.Exit(ended(outcome(before.symptoms, before)))
     if dry_run or not _agreed(yes, code):
         raise typer.Exit(Exit.FINDINGS)
-    after, stopped = _carried_out(before, planned)
-    console.print(report.proof(before, after, time.monotonic() - started, console))
-    raise typer.Exit(stopped if stopped in (Exit.LOCKED, Exit.INTERRUPTED) else ended(before, after))
+    seen, after, stopped = _carried_out(before, planned)
+    result = outcome(seen, after)
+    console.print(report.proof(result, after, time.monotonic() - started, console))
+    raise typer.Exit(stopped if stopped in (Exit.LOCKED, Exit.INTERRUPTED) else ended(result))
 
 
 def _locked(by: View, code: str) -> str:
@@ -67,18 +69,22 @@ def _agreed(yes: bool, code: str) -> bool:
     return typer.confirm("Carry out this plan?")
 
 
-def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[Diagnosis, Exit]:
-    """Act until no step is left or another round would change nothing; return the final diagnosis."""
-    before = found.symptoms
+def _carried_out(found: Diagnosis, planned: RepairPlan) -> tuple[tuple[Symptom, ...], Diagnosis, Exit]:
+    """Act until no step is left or another round would change nothing.
+
+    Return what was wrong at any time, the final diagnosis, and how the last round ended.
+    """
+    seen = {s.key: s for s in found.symptoms}
     for _ in range(_ROUNDS):
-        outcome = _act(planned)
-        found = diagnose(found.code)
+        before = found.symptoms
+        stopped = _act(planned)
+        found = diagnose(found.code, again=tuple(seen.values()))
         planned = plan(found)
         unchanged = {s.key for s in found.symptoms} >= {s.key for s in before}
-        if not planned.steps or unchanged or outcome in (Exit.LOCKED, Exit.INTERRUPTED):
-            return found, outcome
-        before = found.symptoms
-    return found, outcome
+        if not planned.steps or unchanged or stopped in (Exit.LOCKED, Exit.INTERRUPTED):
+            break
+        seen = {s.key: s for s in found.symptoms} | seen
+    return tuple(seen.values()), found, stopped
 
 
 def _act(planned: RepairPlan) -> Exit:
@@ -92,12 +98,10 @@ def _act(planned: RepairPlan) -> Exit:
     return Exit.OK
 
 
-def ended(before: Diagnosis, after: Diagnosis) -> Exit:
-    """Return the exit code, by what was wrong before and is wrong now."""
-    left = after.symptoms
-    repaired = [s for s in before.symptoms if proven(s, after)]
-    if not left and len(repaired) == len(before.symptoms):
+def ended(result: Outcome) -> Exit:
+    """Return the exit code of a repair that ended so."""
+    if not result.left:
         return Exit.OK
-    if repaired:
+    if result.repaired:
         return Exit.PARTIAL
-    return Exit.UNKNOWN if all(s.unknown for s in left) else Exit.FINDINGS
+    return Exit.UNKNOWN if all(s.unknown for s in result.wrong) else Exit.FINDINGS

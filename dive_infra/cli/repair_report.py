@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import grid, mark, signs
-from dive_infra.diagnosis.diagnosis import Diagnosis, View, proven
+from dive_infra.diagnosis.diagnosis import Diagnosis, Outcome, View
 from dive_infra.diagnosis.repair import RepairPlan, RepairStep, next_step
 from dive_infra.diagnosis.symptoms import Symptom
 
@@ -71,22 +71,21 @@ def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) 
     return parts
 
 
-def proof(before: Diagnosis, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
+def proof(result: Outcome, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
     """Return what was wrong and is valid now, and what is left with its next step."""
-    repaired = [s for s in before.symptoms if proven(s, after)]
-    known = {s.key for s in before.symptoms}
+    repaired = result.repaired
     parts: list[RenderableType] = [Text("before and after", style="bold")]
     parts += [_row("valid", f"{s.where}  {s.check} (was: {s.found or 'not so'})", console) for s in repaired[:_SHOWN]]
     if len(repaired) > _SHOWN:
         parts.append(Text(f"    and {len(repaired) - _SHOWN} more"))
-    for s in before.symptoms:
-        if s not in repaired and s.key not in {x.key for x in after.symptoms}:
-            parts.append(_row("unknown", f"{s.where}  {s.title}; could not be checked again", console))
-    parts += _decisions(after.symptoms, after, console)
-    new = [s for s in after.symptoms if s.key not in known]
-    summary = f"{before.code} · {len(repaired)} of {len(known)} repaired and proven in {seconds:.0f} s"
-    summary += f" · {len(after.symptoms)} left" if after.symptoms else " · nothing is wrong any more"
-    summary += f", {len(new)} of them new" if new else ""
+    for s in result.unproven:
+        parts.append(_row("unknown", f"{s.where}  {s.title}; not checked again", console))
+        parts.append(Padding(Text(f"next: ./dive repair {after.code}"), (0, 0, 0, 4)))
+    parts += _decisions(result.wrong, after, console)
+    summary = f"{after.code} · {len(repaired)} of {len(result.seen)} repaired and proven in {seconds:.0f} s"
+    summary += f" · {len(result.left)} left" if result.left else " · nothing is wrong any more"
+    summary += f", {len(result.unproven)} of them not checked again" if result.unproven else ""
+    summary += f", {len(result.new)} of them new" if result.new else ""
     parts.append(Text(signs(summary, console), style="bold"))
     return Group(*parts)
 

@@ -4,17 +4,19 @@ The observation is that of `./dive status`; if it finds nothing wrong, users are
 hub, so the hub is observed as well.
 """
 
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from dive_infra.automation.state_export import Export
 from dive_infra.checks import runner, verification
+from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.diagnosis.snapshot import Snapshot, observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus
-from dive_infra.diagnosis.symptoms import SOURCES, Symptom, symptoms
+from dive_infra.diagnosis.symptoms import Examination, Symptom, examine
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict
 
@@ -29,6 +31,7 @@ class View:
     country: Snapshot
     status: CountryStatus
     symptoms: tuple[Symptom, ...]
+    examination: Examination
 
     @property
     def code(self) -> str:
@@ -80,50 +83,92 @@ class Diagnosis:
         return next((view for view in (self.own, hub) if view and view.running), None)
 
 
-def diagnose(code: str) -> Diagnosis:
-    """Diagnose the country and its hub, side by side."""
+def diagnose(code: str, again: Sequence[Symptom] = ()) -> Diagnosis:
+    """Diagnose the country and its hub, side by side; repeat the logins that found one of the symptoms `again`."""
     exports = [Export(c.lower()) for c in dict.fromkeys((code, HUB_CODE))]
+    found_by = frozenset(subject.source for symptom in again for subject in symptom.subjects)
     with ThreadPoolExecutor(max_workers=len(exports)) as side_by_side:
-        own, *hub = side_by_side.map(_view, exports, [True, False][: len(exports)])
+        own, *hub = side_by_side.map(_view, exports, [True, False][: len(exports)], [found_by] * len(exports))
     return Diagnosis(own, hub[0] if hub else None)
 
 
-def _view(export: Export, logins: bool) -> View:
+def _view(export: Export, logins: bool, again: Collection[str] = ()) -> View:
     view = view_of(observe(export, deadline=_CHECKS))
     for _ in range(_OBSERVATIONS - 1):
         if any(s.where in view.country.phases for s in view.symptoms):
             view = view_of(observe(Export(export.stack), deadline=_CHECKS))
-    return view if view.symptoms or not logins else view_of(_logged_in(view.country))
+    return view_of(_logged_in(view, again)) if logins else view
 
 
-def _logged_in(country: Snapshot) -> Snapshot:
-    """Add real logins. If anything else is wrong they would only report it again, and count as failed logins."""
+def _logged_in(view: View, again: Collection[str]) -> Snapshot:
+    """Add real logins.
+
+    If anything else is wrong they would only report it again, and count as failed logins: then only those in `again`
+    are made, which found something before.
+    """
+    country = view.country
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
     if not isinstance(spec, VerificationSpec):
         return country
-    proven = runner.settle(verification.logins(spec), _LOGINS, again=(Verdict.UNKNOWN,))
+    wanted: list[Check] = [check for check in verification.logins(spec) if not view.symptoms or check.sentence in again]
+    if not wanted:
+        return country
+    proven = runner.settle(wanted, _LOGINS, again=(Verdict.UNKNOWN,))
     before = country.phases[Phase.VERIFICATION]
     both = runner.Validation((*before.findings, *proven.findings), before.seconds + proven.seconds)
     return replace(country, phases={**country.phases, Phase.VERIFICATION: both})
 
 
 def view_of(country: Snapshot) -> View:
-    found = tuple(symptoms(country))
-    return View(country, judge(country, found), found)
+    examined = examine(country)
+    return View(country, judge(country, examined.symptoms), examined.symptoms, examined)
 
 
 def proven(symptom: Symptom, after: Diagnosis) -> bool:
-    """Return True if the symptom was checked again and found valid, not merely not found."""
+    """Return True if everything that the symptom is about was examined again and found valid."""
     view = after.views.get(symptom.code)
-    if view is None or any(s.key == symptom.key for s in view.symptoms):
-        return False
-    if symptom.where in SOURCES:
-        return view.country.problem(symptom.where) is None
-    validation = view.country.phases.get(Phase(symptom.where)) if symptom.where in set(Phase) else None
-    if validation is None:
-        return view.in_reach and not view.country.failed  # from the state and the record, and both have answered
-    same = [f for f in validation.findings if f.check == symptom.finding.check]
-    if same:
-        return all(f.verdict == Verdict.VALID for f in same)
-    # What should not exist has no finding once it is removed, provided that everything could be checked.
-    return not view.country.failed and all(f.verdict != Verdict.UNKNOWN for f in validation.findings)
+    return view is not None and all(map(view.examination.proves, symptom.subjects))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a repair ended: of the symptoms `seen` in all its rounds, those `repaired`, and everything that is `left`.
+
+    `unproven` are those that were seen and are not seen any more, but were not checked again either.
+    """
+
+    seen: tuple[Symptom, ...]
+    repaired: tuple[Symptom, ...]
+    unproven: tuple[Symptom, ...]
+    wrong: tuple[Symptom, ...]
+
+    @property
+    def left(self) -> tuple[Symptom, ...]:
+        return (*self.wrong, *self.unproven)
+
+    @property
+    def new(self) -> tuple[Symptom, ...]:
+        """Return what was not wrong before."""
+        known = {s.key for s in self.seen}
+        return tuple(s for s in self.wrong if s.key not in known)
+
+
+def outcome(seen: Sequence[Symptom], after: Diagnosis) -> Outcome:
+    """Return how a repair of what was `seen` ended."""
+    wrong = list(after.symptoms)
+    repaired, unproven = [], []
+    for symptom in seen:
+        view = after.views.get(symptom.code)
+        still = [s for s in view.symptoms if _share(s, symptom)] if view else []
+        if proven(symptom, after):
+            repaired.append(symptom)
+        elif still:
+            wrong += [s for s in still if s not in wrong]
+        else:
+            unproven.append(symptom)
+    return Outcome(tuple(seen), tuple(repaired), tuple(unproven), tuple(wrong))
+
+
+def _share(one: Symptom, other: Symptom) -> bool:
+    """Return True if they are about the same subject."""
+    return not set(one.subjects).isdisjoint(other.subjects)

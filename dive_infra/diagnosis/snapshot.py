@@ -77,6 +77,16 @@ class Snapshot:
     seconds: float = 0.0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def answered(self) -> dict[Source, bool]:
+        """Return for each source whether it was asked and has answered."""
+        asked: dict[Source, bool] = {
+            "state": self.stack is not None or not self.deployed,
+            "engine": self.names is not None,
+            "record": self.record is not None,
+        }
+        return {source: was and self.problem(source) is None for source, was in asked.items()}
+
     def problem(self, source: Source) -> Failed | None:
         return next((f for f in self.failed if f.source == source), None)
 

@@ -1,6 +1,10 @@
-"""What is wrong with a country: every finding that is not valid, with where it was found and who fixes it."""
+"""What is wrong with a country: every finding that is not valid, with where it was found and who fixes it.
 
-from collections.abc import Iterator, Sequence
+Every rule yields what it examined, valid or not. A repair is proven by that alone: what is absent from the second
+examination was not examined, and is never taken for repaired.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dive_infra.automation.stack_state import CheckpointState
@@ -28,10 +32,19 @@ SOURCES: dict[Source, str] = {
 
 
 @dataclass(frozen=True)
+class Subject:
+    """What was examined: the sentence `check` at the place `where`, by the check with the sentence `source`."""
+
+    where: str
+    check: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Symptom:
     """A finding about the country `code` that is not valid.
 
-    `where` is a phase, a source of `SOURCES`, or `deployment`, `links` or `report`. `more` counts other findings with
+    `where` is a phase, a source of `SOURCES`, or `deployment`, `links` or `report`. `others` are other subjects with
     the same cause. A `stale` one comes from what a dead run left in Pulumi. `summary` is a better title than the
     finding's own.
     """
@@ -40,13 +53,19 @@ class Symptom:
     where: str
     finding: Finding
     severity: Severity
-    more: int = 0
+    others: tuple[Subject, ...] = ()
     stale: bool = False
     summary: str = ""
 
     @property
     def check(self) -> str:
-        return self.finding.check + (f" (and {self.more} more)" if self.more else "")
+        more = len({other.check for other in self.others} - {self.finding.check})
+        return self.finding.check + (f" (and {more} more)" if more else "")
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """Return everything that must be examined again, and be valid, before the symptom counts as repaired."""
+        return (subject(self.where, self.finding), *self.others)
 
     @property
     def title(self) -> str:
@@ -104,34 +123,82 @@ class Symptom:
         return not (self.unknown or self.advisory) and self.where in (Phase.PREFLIGHT, Phase.INITIALIZATION)
 
 
-def symptoms(country: Snapshot) -> Iterator[Symptom]:
-    """Yield everything that is not as it should be; sources that did not answer come first."""
+def subject(where: str, finding: Finding) -> Subject:
+    return Subject(where, finding.check, finding.source or finding.check)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What is wrong with a country, and the subjects that were examined and found valid."""
+
+    symptoms: tuple[Symptom, ...]
+    valid: frozenset[Subject]
+    results: Mapping[tuple[str, str], bool]  # (where, source) -> whether all that the check reported is valid
+
+    def proves(self, wanted: Subject) -> bool:
+        """Return True if it was examined and is valid.
+
+        What should not exist has no finding of its own once it is removed: then everything that the same check
+        reports must be valid.
+        """
+        return wanted in self.valid or self.results.get((wanted.where, wanted.source), False)
+
+
+Seen = Symptom | Subject  # a subject alone was examined and is valid
+
+
+def examine(country: Snapshot) -> Examination:
+    """Examine everything that can be; the symptoms of sources that did not answer come first."""
     deployment = deployment_state(country)
-    yield from _sources(country)
-    yield from _unfinished(country, deployment)
-    yield from _validators(country, deployment.state == "RUNNING")
-    yield from _disagreements(country, deployment)
-    yield from _links(country)
-    yield from _report(country)
+    seen = [
+        *_sources(country),
+        *_unfinished(country, deployment),
+        *_validators(country, deployment.state == "RUNNING"),
+        *_declarations(country),
+        *_disagreements(country, deployment),
+        *_links(country),
+        *_report(country),
+    ]
+    found = tuple(one for one in seen if isinstance(one, Symptom))
+    valid = {one for one in seen if isinstance(one, Subject)}
+    results: dict[tuple[str, str], bool] = {}
+    for phase, validation in country.phases.items():
+        for finding in validation.findings:
+            here, is_valid = subject(phase, finding), finding.verdict == Verdict.VALID
+            key = (here.where, here.source)
+            results[key] = is_valid and results.get(key, True)
+            valid = valid | {here} if is_valid else valid
+    refuted = {one for symptom in found for one in symptom.subjects}
+    return Examination(found, frozenset(valid - refuted), results)
 
 
-def _sources(country: Snapshot) -> Iterator[Symptom]:
+def symptoms(country: Snapshot) -> tuple[Symptom, ...]:
+    """Return everything that is not as it should be."""
+    return examine(country).symptoms
+
+
+def _sources(country: Snapshot) -> Iterator[Seen]:
+    for source, answered in country.answered.items():
+        if answered:
+            yield Subject(source, SOURCES[source], SOURCES[source])
     for failed in country.failed:
         finding = Finding(SOURCES[failed.source], Verdict.UNKNOWN, found=failed.cause, remedy=failed.remedy)
         stale = failed.source == "state" and failed.remedy.kind.automatic
         yield Symptom(country.code, failed.source, finding, "unknown", stale=stale)
 
 
-def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Symptom]:
+def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Seen]:
     """Yield what the deployment itself left undone."""
     up = Remedy.update(country.code)
+    sentence = f"the deployment of {country.code} is complete"
 
     def symptom(found: str, remedy: Remedy, code: Code | None, title: str = "") -> Symptom:
-        sentence = f"the deployment of {country.code} is complete"
         finding = Finding(sentence, Verdict.INVALID, State.COMPLETE, found, remedy, code=code)
         in_pulumi = bool(country.updates or (country.stack and country.stack.pending))
         return Symptom(country.code, "deployment", finding, "error", stale=in_pulumi, summary=title or found)
 
+    if deployment.state == State.COMPLETE:
+        yield Subject("deployment", sentence, sentence)
     if deployment.state == "NOT_DEPLOYED":
         known = stack_file(country.code.lower()).exists()
         yield symptom(deployment.detail, up if known else Remedy.run(f"./dive new {country.code}"), None)
@@ -165,19 +232,26 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
     The lock is part of the deployment's state, and a source that did not answer is a symptom of its own.
     """
     known = {f.cause for f in country.failed}
-    groups: dict[tuple[str, str], tuple[Phase, list[Finding]]] = {}
+    groups: dict[tuple[str, str], list[tuple[Phase, Finding]]] = {}
     for phase, validation in country.phases.items():
         for finding in validation.findings:
             if finding.verdict == Verdict.VALID or finding.found in known or (running and finding.topic == "lock"):
                 continue
             key = ("", finding.found) if finding.verdict == Verdict.UNKNOWN else (finding.check, finding.found)
-            groups.setdefault(key, (phase, []))[1].append(finding)
-    for phase, findings in groups.values():
-        yield _of_validator(country, phase, findings)
+            groups.setdefault(key, []).append((phase, finding))
+    for group in groups.values():
+        yield _of_validator(country, group)
+
+
+def _declarations(country: Snapshot) -> Iterator[Seen]:
+    """Yield whether this program can read what each phase declared."""
     for phase, checkpoint in (country.stack.checkpoints if country.stack else {}).items():
-        if checkpoint.unreadable:
+        sentence = f"what {phase} declared can be read"
+        if not checkpoint.unreadable:
+            yield Subject(phase, sentence, sentence)
+        else:
             finding = Finding(
-                f"what {phase} declared can be read",
+                sentence,
                 Verdict.UNKNOWN,
                 "a declaration of this version",
                 checkpoint.unreadable,
@@ -188,14 +262,14 @@ def _validators(country: Snapshot, running: bool) -> Iterator[Symptom]:
             yield Symptom(country.code, phase, finding, "unknown", summary=title)
 
 
-def _of_validator(country: Snapshot, phase: Phase, findings: Sequence[Finding]) -> Symptom:
-    finding, more = findings[0], len({f.check for f in findings}) - 1
+def _of_validator(country: Snapshot, group: Sequence[tuple[Phase, Finding]]) -> Symptom:
+    (phase, finding), *others = group
     mild = finding.advisory or finding.undeclared or phase in _SERVES_NO_USERS
     severity: Severity = "unknown" if finding.verdict == Verdict.UNKNOWN else "warning" if mild else "error"
-    return Symptom(country.code, phase, finding, severity, more)
+    return Symptom(country.code, phase, finding, severity, tuple(subject(*other) for other in others))
 
 
-def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Symptom]:
+def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[Seen]:
     """Yield where the record and the state differ, unless a deployment is changing both."""
     record, stack = country.record, country.stack
     if not record or not stack or deployment.state in ("RUNNING", "INTERRUPTED", "FAILED"):
@@ -203,11 +277,12 @@ def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[
     for phase in Phase:
         checkpoint, step = stack.checkpoints.get(phase), record.steps.get(phase)
         expected, found = _compared(checkpoint, step.status if step else None, step.fingerprint if step else "")
-        if found != expected:
+        sentence = f"{phase} is recorded as deployed"
+        if found == expected:
+            yield Subject(phase, sentence, sentence)
+        else:
             title = f"the record disagrees with the state: {found}; expected {expected}"
-            yield _warning(
-                country, phase, f"{phase} is recorded as deployed", expected, found, Code.RECORD_MISMATCH, title
-            )
+            yield _warning(country, phase, sentence, expected, found, Code.RECORD_MISMATCH, title)
 
 
 def _warning(country: Snapshot, where: str, check: str, expected: str, found: str, code: Code, title: str) -> Symptom:
@@ -224,7 +299,7 @@ def _compared(checkpoint: CheckpointState | None, status: Status | None, recorde
     return f"declaration {fingerprint(checkpoint.spec)}", f"declaration {recorded}"
 
 
-def _links(country: Snapshot) -> Iterator[Symptom]:
+def _links(country: Snapshot) -> Iterator[Seen]:
     """Yield every link without a proven login, of those that the country's own deployment proves."""
     spec = country.stack.spec(Phase.VERIFICATION) if country.stack else None
     if not country.record or not isinstance(spec, VerificationSpec):
@@ -233,18 +308,24 @@ def _links(country: Snapshot) -> Iterator[Symptom]:
     for partner in (p.names.country.code for p in spec.partners):
         for source, target in ((country.code, partner), (partner, country.code)):
             link = links.get((source, target))
+            check = f"users from {source} can log in at {target}"
             if link is None or link.status != "ACTIVE" or link.age is None:
                 found = f"{link.status}: {link.error}" if link else "never proven"
-                check = f"users from {source} can log in at {target}"
                 title = f"login of users from {source} at {target}: {found}"
                 yield _warning(country, "links", check, "a proven login", found, Code.LINK_NOT_PROVEN, title)
+            else:
+                yield Subject("links", check, check)
 
 
-def _report(country: Snapshot) -> Iterator[Symptom]:
+def _report(country: Snapshot) -> Iterator[Seen]:
     """Yield a verification report that is not the one that was written: nothing decides by it, but people read it."""
     written = country.stack.report if country.stack else None
-    off = report.judge(ROOT / written.path, written.text) if written else ""
-    if written and off:
-        check = "the verification report is the one that was written"
+    if written is None:
+        return
+    check = "the verification report is the one that was written"
+    off = report.judge(ROOT / written.path, written.text)
+    if off:
         title = f"the verification report {written.path} {off}"
         yield _warning(country, "report", check, written.path, off, Code.LOCAL_FILE, title)
+    else:
+        yield Subject("report", check, check)

@@ -33,7 +33,8 @@ class Finding:
     findings in an evidence line. An `advisory` finding is shown and decides nothing: an optional service that is down
     is a warning, not a failed phase. A `final` one is not checked again: that would change nothing, or do harm. An
     `undeclared` object was not declared; the services work in spite of it. `state` is that of a checked container,
-    for programs: `healthy`, `unhealthy` or `stopped`.
+    for programs: `healthy`, `unhealthy` or `stopped`. `source` is the sentence of the check that made the finding: one
+    check may report many.
     """
 
     check: str
@@ -49,6 +50,7 @@ class Finding:
     subject: str = ""
     undeclared: bool = False
     state: ContainerState | None = None
+    source: str = ""
 
     @property
     def headline(self) -> str:

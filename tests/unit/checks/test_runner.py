@@ -40,7 +40,9 @@ def test_an_error_is_never_an_answer() -> None:
         ("invalid", "3"),
         ("unknown", "no light"),
         ("unknown", "KeyError: 'oops'"),
+        ("unknown", "nothing to check"),
     ]
+    assert [f.source for f in findings] == ["a", "b", "c", "d"]
     assert findings[0].code == Code.IMAGE
 
 

@@ -1,25 +1,30 @@
 """Repair: the plan that follows from what was found, and what may be called repaired."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import ReportFile, StackState
 from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import InitializationSpec
+from dive_infra.cli import repair_report as report
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.repair import ended
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.diagnosis import repair
-from dive_infra.diagnosis.diagnosis import Diagnosis, View, proven, view_of
+from dive_infra.diagnosis.diagnosis import Diagnosis, View, outcome, proven, view_of
 from dive_infra.diagnosis.repair import plan
-from dive_infra.diagnosis.snapshot import Failed, Snapshot
+from dive_infra.diagnosis.snapshot import Failed, Snapshot, Source
 from dive_infra.engines.data_loss import choice
 from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.engines.engine import UNANSWERED, EngineObject
@@ -28,6 +33,7 @@ from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
+from tests.unit.diagnosis import situations
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LOST = Finding(
@@ -54,7 +60,7 @@ class Empty(DockerEngine):
         return []
 
 
-EMPTY = Empty(DockerClient())
+EMPTY = Empty(DockerClient(version="1.41"))  # a given version is not asked for
 
 
 def valid(finding: Finding) -> Finding:
@@ -87,7 +93,7 @@ def left(diagnosed: Diagnosis) -> list[str]:
 def test_nothing_wrong_is_nothing_to_do() -> None:
     well = found(view(DEPLOYMENT=[valid(STOPPED)]))
     assert steps(well) == []
-    assert ended(well, well) == Exit.OK
+    assert ended(outcome((), well)) == Exit.OK
 
 
 @pytest.mark.parametrize(
@@ -143,7 +149,7 @@ def test_no_update_is_begun_that_would_stop_at_a_persons_decision(phase: str, bl
     shut = found(view(DEPLOYMENT=[STOPPED], **{phase: [blocking]}))
     assert steps(shut) == []
     assert left(shut) == [blocking.check]
-    assert ended(shut, shut) == Exit.FINDINGS
+    assert ended(outcome(shut.symptoms, shut)) == Exit.FINDINGS
 
 
 def test_a_decision_of_a_later_phase_holds_up_nothing_before_it() -> None:
@@ -173,7 +179,7 @@ def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: 
     monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
     elsewhere = found(view_of(country))
     assert steps(elsewhere) == []
-    assert ended(elsewhere, elsewhere) != Exit.OK
+    assert ended(outcome(elsewhere.symptoms, elsewhere)) != Exit.OK
 
 
 def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:
@@ -182,23 +188,138 @@ def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:
     half = found(view(DEPLOYMENT=[valid(STOPPED)], CONFIGURATION=[CHANGED]))
     assert proven(opa, half)
     assert not proven(client, half)
-    assert ended(before, half) == Exit.PARTIAL
+    assert ended(outcome(before.symptoms, half)) == Exit.PARTIAL
     whole = found(view(DEPLOYMENT=[valid(STOPPED)], CONFIGURATION=[valid(CHANGED)]))
-    assert ended(before, whole) == Exit.OK
+    assert ended(outcome(before.symptoms, whole)) == Exit.OK
 
 
 def test_out_of_sight_is_not_repaired() -> None:
-    extra = Finding("client x is declared", Verdict.INVALID, found="it is there", remedy=Remedy.update())
+    realm = "realm is as declared"
+    extra = Finding("client x is declared", Verdict.INVALID, found="it is there", remedy=Remedy.update(), source=realm)
     before = found(view(CONFIGURATION=[extra]))
     (symptom,) = before.symptoms
-    assert proven(symptom, found(view(CONFIGURATION=[valid(CHANGED)]))), "all was looked at, and it is not there"
-    dark = found(view(CONFIGURATION=[DARK]))
-    assert not proven(symptom, dark)
-    unseen = found(view(DEPLOYMENT=[valid(STOPPED)]))
-    assert not proven(
-        symptom, replace(unseen, own=replace(unseen.own, country=replace(unseen.own.country, stack=None)))
+    rest = replace(valid(CHANGED), source=realm)
+    assert proven(symptom, found(view(CONFIGURATION=[rest]))), "its check has run again, and it is not there"
+    unlooked = {
+        "another check has run": view(CONFIGURATION=[valid(CHANGED)]),
+        "its check found something else": view(CONFIGURATION=[replace(CHANGED, source=realm)]),
+        "its check had no answer": view(CONFIGURATION=[replace(DARK, source=realm)]),
+        "its phase was not checked": view(DEPLOYMENT=[valid(STOPPED)]),
+        "the country could not be read": view_of(Snapshot("FRA", True)),
+    }
+    for why, own in unlooked.items():
+        assert not proven(symptom, found(own)), why
+    assert ended(outcome(before.symptoms, found(unlooked["its check had no answer"]))) == Exit.UNKNOWN
+
+
+def test_decisions_that_were_not_asked_again_are_left() -> None:
+    """The update failed in VERIFICATION, so users were not logged in again."""
+    wrong = Finding("FRA denies doc-1", Verdict.INVALID, found="200", remedy=Remedy.update(), source="a user logs in")
+    before = found(view(VERIFICATION=[valid(STOPPED), wrong]))
+    after = found(view(VERIFICATION=[valid(STOPPED)]))
+    result = outcome(before.symptoms, after)
+    assert (len(result.repaired), [s.check for s in result.left]) == (0, ["FRA denies doc-1"])
+    assert ended(result) != Exit.OK
+    console = Console(width=200, file=io.StringIO())
+    console.print(report.proof(result, after, 4, console))
+    assert isinstance(console.file, io.StringIO)
+    shown = [line.strip() for line in console.file.getvalue().splitlines()]
+    assert shown[1:3] == [
+        "? VERIFICATION  not so: FRA denies doc-1; found 200; not checked again",
+        "next: ./dive repair FRA",
+    ]
+    assert shown[3].endswith("0 of 1 repaired and proven in 4 s · 1 left, 1 of them not checked again")
+
+
+def test_one_cause_of_many_is_repaired_when_all_of_them_are_checked_again() -> None:
+    realm, users = (replace(DARK, check=f"{what} is as declared", source=what) for what in ("realm", "users"))
+    before = found(view(CONFIGURATION=[realm], SEEDING=[users]))
+    (symptom,) = before.symptoms
+    assert not proven(symptom, found(view(CONFIGURATION=[valid(realm)])))
+    assert proven(symptom, found(view(CONFIGURATION=[valid(realm)], SEEDING=[valid(users)])))
+
+
+@pytest.mark.parametrize("source", ["state", "engine", "record"])
+def test_a_source_that_was_not_asked_again_has_not_answered(source: Source) -> None:
+    silent = Snapshot("FRA", True, failed=(Failed(source, "no answer", Remedy.update()),))
+    symptom = next(s for s in found(view_of(silent)).symptoms if s.where == source)
+    assert not proven(symptom, found(view_of(Snapshot("FRA", True)))), "nobody asked it"
+    assert proven(symptom, found(view_of(situations.country())))
+
+
+# Whichever subset of checks disappears or becomes unknown between two passes, no more counts as repaired.
+
+_VERDICTS = st.sampled_from([Verdict.VALID, Verdict.INVALID, Verdict.UNKNOWN])
+_CHECKS = {(phase, n): (f"{phase} {n}a", f"{phase} {n}b") for phase in Phase for n in (1, 2)}
+_NAMES = [finding for findings in _CHECKS.values() for finding in findings]
+_SOURCES: tuple[Source, ...] = ("state", "engine", "record")
+
+
+@st.composite
+def passes(draw: st.DrawFn) -> Snapshot:
+    """A country with any verdicts, in which some objects do not exist."""
+    verdicts = {name: draw(_VERDICTS) for name in _NAMES}
+    absent = draw(st.sets(st.sampled_from(_NAMES)))
+    phases: dict[Phase, Validation] = {}
+    for (phase, n), names in _CHECKS.items():
+        findings = [
+            Finding(
+                name, verdicts[name], found=draw(st.sampled_from(["a", "b"])), remedy=Remedy.update(), source=f"{n}"
+            )
+            for name in names
+            if name not in absent
+        ]
+        phases[phase] = Validation((*(phases[phase].findings if phase in phases else ()), *findings), 0.1)
+    record = situations.record(
+        links=draw(st.sampled_from([situations.record().links, ()])),
+        steps={p: situations.step(p) for p in Phase if draw(st.booleans())},
+        current=Current(draw(st.sampled_from([State.COMPLETE, State.FAILED])), State.VERIFYING, NOON, "it ended", "r"),
     )
-    assert ended(before, dark) == Exit.UNKNOWN
+    return situations.country(phases=phases, record=record)
+
+
+@st.composite
+def dimmed(draw: st.DrawFn, country: Snapshot) -> Snapshot:
+    """The same country, of which less is seen."""
+    phases = dict(country.phases)
+    for phase in draw(st.sets(st.sampled_from([*Phase]))):
+        del phases[phase]
+    gone = draw(st.sets(st.sampled_from(sorted(_CHECKS))))
+    dark = draw(st.sets(st.sampled_from(sorted(_CHECKS))))
+    for phase, validation in phases.items():
+        left: list[Finding] = []
+        for f in validation.findings:
+            where = (phase, int(f.source))
+            if where in gone:
+                continue
+            left.append(replace(f, verdict=Verdict.UNKNOWN, found="no answer") if where in dark else f)
+        phases[phase] = Validation(tuple(left), validation.seconds)
+    silent = draw(st.sets(st.sampled_from(_SOURCES)))
+    failed = tuple(Failed(s, "no answer", Remedy.update()) for s in silent if draw(st.booleans()))
+    country = replace(country, phases=phases, failed=failed)
+    country = replace(country, record=None) if "record" in silent else country
+    country = replace(country, names=None) if "engine" in silent else country
+    return replace(country, stack=None) if "state" in silent else country
+
+
+@given(st.data())
+def test_seeing_less_never_repairs_more(data: st.DataObject) -> None:
+    before, after = data.draw(passes()), data.draw(passes())
+    seen = view_of(before).symptoms
+    full, less = (Diagnosis(view_of(country)) for country in (after, data.draw(dimmed(after))))
+    repaired, fewer = (outcome(seen, diagnosed).repaired for diagnosed in (full, less))
+    assert set(map(id, fewer)) <= set(map(id, repaired))
+
+
+@given(passes(), passes())
+def test_every_symptom_is_either_repaired_or_left(before: Snapshot, after: Snapshot) -> None:
+    seen = view_of(before).symptoms
+    result = outcome(seen, Diagnosis(view_of(after)))
+    repaired = {s.key for s in result.repaired}
+    told = {subject for s in (*result.repaired, *result.left) for subject in s.subjects}
+    for symptom in seen:
+        assert symptom.key in repaired or not told.isdisjoint(symptom.subjects)
+    assert repaired.isdisjoint(s.key for s in result.unproven)
 
 
 def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:

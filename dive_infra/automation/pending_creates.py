@@ -14,6 +14,7 @@ from psycopg import sql
 
 from dive_infra import engines
 from dive_infra.automation.stack_state import plaintext
+from dive_infra.clients import postgres
 from dive_infra.config.naming import STACK_LABEL
 from dive_infra.engines.engine import EngineError
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
@@ -137,7 +138,7 @@ def _mapper(admin: KeycloakAdmin, inputs: Inputs, realm: str) -> Iterable[str]:
 
 
 def _connect(provider: Inputs, database: str) -> "psycopg.Connection[Any]":
-    return psycopg.connect(
+    return postgres.isolated(
         host=provider["host"],
         port=int(provider["port"]),
         user=provider["username"],
@@ -146,7 +147,6 @@ def _connect(provider: Inputs, database: str) -> "psycopg.Connection[Any]":
         sslmode=provider["sslmode"],
         sslrootcert=provider["sslrootcert"],
         connect_timeout=10,
-        autocommit=True,
     )
 
 

@@ -70,7 +70,9 @@ def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> UpdatePl
 
 
 def _tools(toolchain: Toolchain, from_state: bool) -> dict[str, str]:
-    found = os.environ | workspace.tools(toolchain) | {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+    found = (
+        environment.counting(os.environ) | workspace.tools(toolchain) | {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+    )
     if from_state:
         return found | {"DOCKER_HOST": _NOWHERE}
     try:

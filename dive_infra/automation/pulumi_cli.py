@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dive_infra.config import paths
+from dive_infra.config import environment, paths
 from dive_infra.results.errors import DiveError
 
 _TAKES_FILE = ("up", "preview", "refresh", "destroy")
@@ -23,7 +23,7 @@ class Runner:
     """Runs Pulumi for the stack `name` of the program in `folder`.
 
     `file` is the stack file if it lies outside `folder`, beside another copy of `Pulumi.yaml`. `variables` are added to
-    the environment of this process.
+    what counts of this process's environment.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Runner:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | self.variables
+        return {**environment.counting(os.environ), **self.variables}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of `pulumi` with these arguments for this stack."""
@@ -83,7 +83,8 @@ class Runner:
 def resource_counts() -> dict[str, int]:
     """Return stack name -> number of resources for this coalition's backend; raises `PulumiFailed`."""
     command = ["pulumi", "stack", "ls", "--json", "--non-interactive"]
-    done = subprocess.run(command, cwd=paths.STACKS, capture_output=True, text=True)
+    variables = environment.counting(os.environ)
+    done = subprocess.run(command, cwd=paths.STACKS, env=variables, capture_output=True, text=True)
     if done.returncode:
         raise PulumiFailed(f"`pulumi stack ls` failed: {done.stderr.strip()}")
     return {found["name"]: int(found.get("resourceCount") or 0) for found in json.loads(done.stdout)}

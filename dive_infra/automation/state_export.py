@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.config import environment as variables
 from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
@@ -36,7 +37,7 @@ def _run(stack: str, environment: Mapping[str, str]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         ["pulumi", "stack", "export", "--show-secrets", "-s", stack, "--non-interactive"],
         cwd=paths.STACKS,
-        env=environment,
+        env=variables.counting(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -17,21 +17,6 @@ def pulumi_home() -> Path:
     return Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
 
 
-# Each makes Pulumi, or a provider below it, print or write the bodies of requests, including secrets.
-LOUD = (
-    "TF_LOG",
-    "TF_LOG_CORE",
-    "TF_LOG_PATH",
-    "TF_LOG_PROVIDER",
-    "PULUMI_DEBUG_GRPC",
-    "PULUMI_OPTION_DEBUG",
-    "PULUMI_OPTION_LOGFLOW",
-    "PULUMI_OPTION_LOGTOSTDERR",
-    "PULUMI_OPTION_SHOW_SECRETS",
-    "PULUMI_OPTION_VERBOSE",
-)
-
-
 class StateError(DiveError):
     """The passphrase of a state or the folder of the stack files is missing."""
 
@@ -101,11 +86,6 @@ def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:
         # Without a passphrase the state may be encrypted with a cloud key; if not, Pulumi says so.
         added |= {"PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase)} if passphrase.exists() else {}
     return added
-
-
-def quiet(given: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """Return the variables without those of `LOUD`, and the names of those removed."""
-    return {k: v for k, v in given.items() if k not in LOUD}, [k for k in LOUD if given.get(k)]
 
 
 def _has_passphrase(given: Mapping[str, str]) -> bool:

@@ -16,7 +16,6 @@ from dive_infra.toolchain import toolchain
 
 def prepare() -> dict[str, str]:
     """Install Pulumi and start an engine if needed; return the variables for Pulumi, also set in this process."""
-    hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
@@ -26,17 +25,6 @@ def prepare() -> dict[str, str]:
         added = workspace.environment(tools, docker_host)
     os.environ.update(added)
     return added
-
-
-def hush() -> None:
-    """Unset the variables of this process that make Pulumi print secrets, and say so."""
-    kept, loud = workspace.quiet(os.environ)
-    if loud:
-        os.environ.clear()
-        os.environ.update(kept)
-        console.print(
-            f"ignored, because they make Pulumi print secrets: {', '.join(loud)}", style="yellow", soft_wrap=True
-        )
 
 
 def prepare_to_read() -> dict[str, str]:

@@ -10,7 +10,6 @@ from rich.table import Table
 
 from dive_infra.automation import preview_run, workspace
 from dive_infra.cli import images
-from dive_infra.cli.environment import hush
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import step
@@ -61,7 +60,6 @@ def preview(
 
 def _tools() -> Toolchain:
     """Return Pulumi without asking for an engine: a preview works without one."""
-    hush()
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)

@@ -52,6 +52,7 @@ def handle_interrupts() -> None:
 
 def main() -> None:
     handle_interrupts()
+    variables.leave_out()  # before any subprocess starts
     prefetch(sys.argv[1:])
     gc.disable()  # imports create no garbage; collecting takes a sixth of their time
     from dive_infra.cli.__main__ import app

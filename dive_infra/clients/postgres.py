@@ -1,5 +1,9 @@
-"""Connections to a country's Postgres: TLS with the name checked, and every wait bounded."""
+"""Connections to a country's Postgres: TLS with the name checked, and every wait bounded.
 
+What libpq takes from the environment and from files of the caller's home changes no connection of ours.
+"""
+
+import os
 from typing import Any
 
 import psycopg
@@ -19,6 +23,8 @@ _SERVER_KEEPALIVE = (
     "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=20000"
 )
 _SHORTEST_TIMEOUT = 2  # seconds; libpq accepts no less
+# An argument overrides these, and Pulumi reads them for a state that is kept in Postgres.
+_OVERRIDDEN = ("PGPASSWORD", "PGPASSFILE", "PGSSLROOTCERT")
 
 
 def connect(
@@ -36,7 +42,7 @@ def connect(
 
     `ca` is PEM text, `timeout` in seconds. Raises `psycopg.OperationalError`.
     """
-    return psycopg.connect(
+    return isolated(
         host=host,
         hostaddr=address,
         port=port,
@@ -48,6 +54,22 @@ def connect(
         connect_timeout=max(_SHORTEST_TIMEOUT, timeout),
         application_name=application,
         options=f"{_TIMEOUTS} {_SERVER_KEEPALIVE}",
-        autocommit=True,
         **_KEEPALIVE,
     )
+
+
+def isolated(**arguments: Any) -> Connection[Any]:
+    """Return a connection in autocommit to which nothing counts but these arguments of libpq, among them a password."""
+    _forget_variables()
+    return psycopg.connect(
+        **arguments, sslcertmode="disable", gssencmode="disable", passfile=os.devnull, autocommit=True
+    )
+
+
+def _forget_variables() -> None:
+    """Remove libpq's variables from this process.
+
+    No argument overrides `PGSERVICE`, `PGTZ` or an empty default: libpq takes an empty argument for none.
+    """
+    for name in [name for name in os.environ if name.startswith("PG") and name not in _OVERRIDDEN]:
+        del os.environ[name]

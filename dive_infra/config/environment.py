@@ -1,10 +1,15 @@
 """Every environment variable of our own: one table with name, purpose and reader, and one typed function for each.
 
 No other module of `dive_infra` names or reads a `DIVE_*` variable. Variables of Pulumi, Docker and the operating system
-are read where they matter. `docs/reference/environment.md` shows this table to operators; a unit test compares them.
+are read where they matter; `FAMILIES` says which of them count at all. `docs/reference/environment.md` shows both
+tables to operators; a unit test compares them. The launcher runs this file before our packages are installed: it
+imports the standard library alone.
 """
 
 import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +73,103 @@ VARIABLES = (
     ),
     Variable(COMPLETE, "asks the command for completions", "`./dive`; set by the shell's completion script"),
 )
+
+
+class Family(NamedTuple):
+    """Variables whose names start with `prefix` and that change what a tool does which we call.
+
+    Those in `kept` count: the page says what they do. All others are left out, whatever they are called.
+    """
+
+    prefix: str
+    kept: frozenset[str]
+    reason: str  # a row of the page: what the others would do
+
+
+def _family(prefix: str, kept: str, reason: str) -> Family:
+    return Family(prefix, frozenset(kept.split()), reason)
+
+
+FAMILIES = (
+    _family(
+        "PULUMI_",
+        "PULUMI_ACCESS_TOKEN PULUMI_BACKEND_URL PULUMI_CONFIG_PASSPHRASE PULUMI_CONFIG_PASSPHRASE_FILE "
+        "PULUMI_CREDENTIALS_PATH PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION PULUMI_DIY_BACKEND_RETAIN_CHECKPOINTS "
+        "PULUMI_ENABLE_STREAMING_JSON_PREVIEW PULUMI_HOME PULUMI_LOG_ROTATION_MAX_AGE_DAYS "
+        "PULUMI_LOG_ROTATION_MAX_TOTAL_MB PULUMI_OPTION_POLICY_PACK PULUMI_PARALLEL_DIFF PULUMI_SKIP_UPDATE_CHECK",
+        "are options of every command of Pulumi; some write secrets in plain text",
+    ),
+    _family("TF_LOG", "", "make providers log requests, secrets included"),
+    _family("GODEBUG", "", "can log the bodies of requests, and changes how Go programs run"),
+    _family("GRPC_", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "trace what Pulumi and its plugins send each other"),
+    _family("OTEL_", "", "send traces elsewhere"),
+    _family("SSLKEYLOGFILE", "", "writes the keys of all TLS sessions"),
+    _family("KEYCLOAK_", "", "are defaults of Pulumi's Keycloak provider"),
+    _family("PG", "PGPASSFILE PGPASSWORD PGSSLROOTCERT", "are defaults of every connection to Postgres"),
+    _family(
+        "PYTHON",
+        "PYTHONDONTWRITEBYTECODE PYTHONUNBUFFERED",
+        "change where Python finds modules and how it runs them",
+    ),
+    _family(
+        "PIP_",
+        "PIP_CACHE_DIR PIP_CERT PIP_CLIENT_CERT PIP_CONFIG_FILE PIP_DEFAULT_TIMEOUT PIP_DISABLE_PIP_VERSION_CHECK "
+        "PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_INDEX_URL PIP_KEYRING_PROVIDER PIP_NO_CACHE_DIR PIP_NO_INDEX PIP_PROXY "
+        "PIP_RETRIES PIP_TRUSTED_HOST",
+        "change where and what pip installs",
+    ),
+    _family(
+        "UV_",
+        "UV_CACHE_DIR UV_CONCURRENT_DOWNLOADS UV_DEFAULT_INDEX UV_FIND_LINKS UV_HTTP_TIMEOUT UV_INDEX_URL "
+        "UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_LINK_MODE UV_NATIVE_TLS UV_NO_CACHE UV_OFFLINE",
+        "change where and what uv installs",
+    ),
+    _family("GOFLAGS", "", "changes every build by Go"),
+    _family("GOOS", "", "builds for another system"),
+    _family("GOARCH", "", "builds for another processor"),
+    _family(
+        "DOCKER_",
+        "DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_CONTEXT DOCKER_HOST DOCKER_TLS_VERIFY",
+        "change what Docker's clients do",
+    ),
+    _family("COMPOSE_", "", "change the comparison in `./dive bench`"),
+)
+
+
+def left_out(names: Iterable[str]) -> list[str]:
+    """Return those of the names that do not count, sorted."""
+    return sorted(n for n in names if any(n.startswith(f.prefix) and n not in f.kept for f in FAMILIES))
+
+
+def counting(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that count: for every subprocess of ours, added to by our own."""
+    return {name: given[name] for name in given.keys() - left_out(given)}
+
+
+def leave_out() -> None:
+    """Remove from this process the variables that do not count, and name those that had a value."""
+    if names := left_out(os.environ):
+        _say_left_out(names)
+        for name in names:
+            del os.environ[name]
+
+
+def _say_left_out(names: Iterable[str]) -> None:
+    valued = [name for name in names if os.environ[name]]
+    if valued and not completes():
+        sys.stderr.write(f"dive: left out {', '.join(map(_printable, valued))}; see docs/reference/environment.md\n")
+
+
+def _printable(name: str) -> str:
+    """Return a variable's name for a terminal of any encoding."""
+    return name.encode("ascii", "backslashreplace").decode()
+
+
+def _for_the_launcher() -> None:
+    """Print the shell command that leaves them out. No shell can unset odd names: `leave_out` does, later."""
+    if names := [name for name in left_out(os.environ) if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name)]:
+        _say_left_out(names)
+        sys.stdout.write(f"unset {' '.join(names)}\n")
 
 
 def accepted_losses() -> set[str]:
@@ -136,3 +238,7 @@ def _path(variable: str) -> Path | None:
 
 def _names(variable: str) -> set[str]:
     return {name.strip() for name in os.environ.get(variable, "").split(",")} - {""}
+
+
+if __name__ == "__main__":
+    _for_the_launcher()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from dive_infra.config import environment
 from dive_infra.config.paths import ROOT
 from dive_infra.results.errors import DiveError
 
@@ -171,7 +172,7 @@ def _go(module: str, *arguments: str) -> str:
 
 def _environment() -> dict[str, str]:
     """Return the machine's own settings of Go, for static programs."""
-    return {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+    return {**environment.counting(os.environ), "CGO_ENABLED": "0", "GOWORK": "off"}
 
 
 def _failed(command: list[str], module: str, log: str) -> ToolchainError:

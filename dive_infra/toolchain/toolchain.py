@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from dive_infra.config import environment
 from dive_infra.config.environment import cache_folder
 from dive_infra.toolchain import download, go_build
 from dive_infra.toolchain.go_build import Bundle, Program, Progress, Script, ToolchainError
@@ -196,7 +197,7 @@ def _install_official(toolchain: Toolchain, name: str, pulumi_home: Path, progre
     progress(f"downloading the {name} plugin {PLUGINS[name]}")
     done = subprocess.run(
         [toolchain.pulumi, "plugin", "install", "resource", name, PLUGINS[name]],
-        env={**os.environ, "PULUMI_HOME": str(pulumi_home)},
+        env={**environment.counting(os.environ), "PULUMI_HOME": str(pulumi_home)},
         capture_output=True,
         text=True,
     )

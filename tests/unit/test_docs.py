@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from dive_infra.cli.__main__ import app
 from dive_infra.config import environment
-from dive_infra.config.environment import VARIABLES
+from dive_infra.config.environment import FAMILIES, VARIABLES
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from tests.unit.test_import_order import ORDER
@@ -87,6 +87,15 @@ def test_the_page_of_environment_variables_shows_their_table() -> None:
     for variable in VARIABLES:
         assert {variable.purpose, variable.readers} <= {*shown[variable.name]}, variable.name
     assert {variable.name for variable in VARIABLES} == variables()
+
+
+def test_the_page_of_environment_variables_shows_what_is_left_out_and_explains_what_is_kept() -> None:
+    page, _, table = (DOCS / "reference" / "environment.md").read_text().partition("## What is left out")
+    for family in FAMILIES:
+        kept = ", ".join(f"`{name}`" for name in sorted(family.kept)) or "–"
+        assert f"| `{family.prefix}…` | {kept} | {family.reason} |" in table
+        for name in family.kept:
+            assert f"`{name}`" in page or family.prefix in ("PIP_", "UV_"), name
 
 
 def test_only_their_module_names_environment_variables_of_our_own() -> None:

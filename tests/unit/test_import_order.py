@@ -35,6 +35,7 @@ ORDER = (
 # Modules that print or end a process of their own, and why.
 OWN_PROCESS = {
     "catalog/opal/client.py": "Gunicorn's configuration, run in the container",
+    "config/environment.py": "the launcher runs it, and evaluates what it prints",
     "dynamic/base.py": "provider messages: Pulumi shows what a provider prints",
     "dynamic/runtime/engine_watchdog.py": "ends the provider process with its engine",
 }

@@ -19,6 +19,8 @@ OPAL_SERVER_IMAGE = "permitio/opal-server:0.9.9"
 OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA inside
 
 POLICIES = ROOT / "policies"
+BUNDLE = "/api/opal/bundle.tar.gz"  # of the hub's backend: policies and data
+_SOURCE = "dive"  # the name of the hub's bundle in its OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies
 
@@ -30,12 +32,28 @@ _OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
 _OPAL_MASTER = f"{FILES}/opal-master"
 _OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
+ACCESS_MODULE = _ACCESS.lstrip("/")
 
 
 def policies() -> dict[str, str]:
     """Return the Rego modules that are distributed, by path below `policies/`."""
     paths = (path for path in sorted(POLICIES.rglob("*.rego")) if "tests" not in path.relative_to(POLICIES).parts)
     return {str(path.relative_to(POLICIES)): path.read_text() for path in paths}
+
+
+def deciders(is_hub: bool) -> tuple[str, ...]:
+    """Return the services of a country that hold policies and data in memory, each after its source's user."""
+    return ("opa",) if is_hub else ("opa", "opal-client")
+
+
+def hub_token(is_hub: bool) -> tuple[str, str]:
+    """Return the service of a country that takes policies from the hub, and the file with its token."""
+    return ("opa", _HUB_TOKEN) if is_hub else ("opal-client", _OPAL_TOKEN)
+
+
+def module_path(module: str) -> str:
+    """Return the path of a module below `policies/` from its name in an OPA; the name of a bundle comes before it."""
+    return module.lstrip("/").removeprefix(f"{_SOURCE}/")
 
 
 def distribution_files(material: Material) -> dict[str, str]:
@@ -51,7 +69,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
 
     def files(material: Material) -> dict[str, str]:
         made = material.tls() | {
-            _ACCESS: _access(material.secrets["opa-token"], writable=not is_hub),
+            _ACCESS: access(material.secrets["opa-token"], writable=not is_hub),
             _OPA_CONFIG: json.dumps(_bundles(hub) if is_hub else {}),
         }
         if is_hub:
@@ -78,7 +96,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
     )
 
 
-def _access(token: str, *, writable: bool) -> str:
+def access(token: str, *, writable: bool) -> str:
     """Return OPA's own authorization: the token, as a hash, opens it; where OPAL feeds it, the token may also write."""
     methods = ["GET", "POST", *(["PUT", "PATCH", "DELETE"] if writable else [])]
     return f"""package system.authz
@@ -107,9 +125,9 @@ def _bundles(hub: Names) -> dict[str, object]:
             }
         },
         "bundles": {
-            "dive": {
+            _SOURCE: {
                 "service": "hub",
-                "resource": "api/opal/bundle.tar.gz",
+                "resource": BUNDLE.lstrip("/"),
                 "polling": {"min_delay_seconds": 1, "max_delay_seconds": _POLL},
             }
         },
@@ -190,7 +208,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_STORE_AUTH_TYPE": "token",
             "OPAL_POLICY_STORE_TLS_CA": CA,
             # OPAL removes modules that are not the hub's; this one guards OPA itself.
-            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": _ACCESS.lstrip("/"),
+            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": ACCESS_MODULE,
             "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
         },

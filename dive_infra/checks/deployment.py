@@ -11,7 +11,7 @@ from redis.exceptions import AuthenticationError, RedisError
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
-from dive_infra.checks import objects
+from dive_infra.checks import objects, policy_engine
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients import mongodb as mongodb_client
@@ -29,6 +29,7 @@ from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import first_line
 
 _UP = Remedy.update()
+_OPA = "OPA answers only requests with its token"
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
@@ -37,7 +38,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
         Check("every declared container runs and is healthy", "containers", lambda: containers(spec.containers)),
         Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca), subject="MongoDB"),
         Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
-        Check("OPA answers only requests with its token", "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA"),
+        Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA", settles=True),
     ]
     found += [
         Check(
@@ -140,8 +141,8 @@ def redis(names: Names, password: str, ca: str) -> str:
     return "PONG"
 
 
-def opa(names: Names, token: str, ca: str) -> str:
-    """Check that OPA answers a request with the token and refuses one without."""
+def opa(names: Names, token: str, ca: str) -> list[Finding]:
+    """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
     url = f"{names.url('opa')}/v1/data/dive/authz/allow"
     try:
         with https.client(ca, CHECK_REQUEST) as http:
@@ -153,7 +154,8 @@ def opa(names: Names, token: str, ca: str) -> str:
         raise CheckFailed(
             f"{bearer} with the token, {anonymous} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
         )
-    return "denies by default, requires the token"
+    answered = Finding(_OPA, Verdict.VALID, found="denies by default, requires the token", topic="opa")
+    return [answered, *policy_engine.distribution(names, token, ca)]
 
 
 def keycloak(names: Names, secret: str, ca: str) -> str:

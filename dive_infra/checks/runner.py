@@ -47,7 +47,8 @@ class CheckUnknown(DiveError):
 class Check:
     """A check: `probe` returns what it found, or findings; it raises `CheckFailed` or `CheckUnknown`.
 
-    `sentence` states the wanted condition; `topic` groups findings in the evidence; `subject` as in `Finding`.
+    `sentence` states the wanted condition; `topic` groups findings in the evidence; `subject` as in `Finding`. A check
+    that `settles` may fail for a moment after a change, and a proof repeats it.
     """
 
     sentence: str
@@ -55,6 +56,7 @@ class Check:
     probe: Callable[[], "str | Sequence[Finding]"]
     advisory: bool = False
     subject: str = ""
+    settles: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,12 +97,16 @@ def settle(checks: Sequence[Check], patience: float, again: Sequence[Verdict]) -
     pause = PAUSE
     while True:
         found |= _probe(pending, ends)
-        pending = {p: c for p, c in pending.items() if any(_unsettled(f, again) for f in found[p])}
+        pending = {p: c for p, c in pending.items() if any(_unsettled(f, _again(c, again)) for f in found[p])}
         if not pending or time.monotonic() + pause >= ends:
             ordered = tuple(finding for _, group in sorted(found.items()) for finding in group)
             return Validation(ordered, time.monotonic() - started)
         time.sleep(pause)
         pause = min(2 * pause, LONGEST)
+
+
+def _again(check: Check, again: Sequence[Verdict]) -> Sequence[Verdict]:
+    return (*again, Verdict.INVALID) if again and check.settles else again
 
 
 def _unsettled(finding: Finding, again: Sequence[Verdict]) -> bool:

@@ -1,20 +1,17 @@
 """`./dive restart`: restart services of a country, or all, and wait until they are healthy."""
 
 import time
-from contextlib import AbstractContextManager, nullcontext
 from difflib import get_close_matches
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from dive_infra import engines
-from dive_infra.automation import stack_state
-from dive_infra.automation.country_lock import CountryLock, hold_country, refuse_while_updating
+from dive_infra.automation import service_restart
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.automation.state_export import NotDeployed
 from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
@@ -22,8 +19,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
-from dive_infra.config.settings import Settings
-from dive_infra.engines.restart import Restart, Restarted
+from dive_infra.engines.restart import Restarted
 
 
 def restart(
@@ -41,11 +37,6 @@ def restart(
     specs = catalog(settings.names, settings.hub_names, settings.partners, settings.images)
     wanted = _known(services or [s.name for s in specs], specs, settings.country)
     prepare()
-    try:
-        found = stack_state.read_stack(settings.country.lower(), export_state(settings.country.lower()))
-    except (NotDeployed, PulumiFailed) as error:
-        fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
-    spokes = settings.spokes  # of the hub: their deployments need its services
     started = time.monotonic()
     restarted: list[Restarted] = []
 
@@ -54,29 +45,14 @@ def restart(
         _show(one)
 
     try:
-        refuse_while_updating([settings.country, *spokes])
-        with hold_country(found.store, settings.country, "RESTART", spokes) as lock:
-            if lock.unavailable:
-                warn_without_lock(lock)
-            done = Restart(
-                engines.connect(),
-                settings.names,
-                found.mark,
-                specs,
-                wanted,
-                report,
-                lambda service: _around(service, settings, lock),
-            ).run()
+        done = service_restart.restart(settings, wanted, report, warn_without_lock)
+    except (NotDeployed, PulumiFailed) as error:
+        fail(str(error), Exit.FINDINGS if isinstance(error, NotDeployed) else Exit.UNKNOWN)
     except CountryLocked as locked:
         outcome = "the rest was not restarted" if restarted else "nothing was restarted"
         again = " ".join(["./dive restart", settings.country, *(services or [])])
         fail(f"{locked}; {outcome}; next: wait for it to end, then: {again}", Exit.LOCKED)
     _end(settings.country, done, time.monotonic() - started)
-
-
-def _around(service: str, settings: Settings, lock: CountryLock) -> AbstractContextManager[None]:
-    """Pause the lock while the hub's Postgres restarts, because the lock is kept there."""
-    return lock.paused(settings.spokes) if settings.is_hub and service == "postgres" else nullcontext()
 
 
 def _known(wanted: list[str], specs: list[ServiceSpec], country: str) -> list[str]:

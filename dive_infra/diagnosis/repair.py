@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dive_infra import engines
+from dive_infra.automation import service_restart
 from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_config import read_settings
+from dive_infra.catalog import policy
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.diagnosis.diagnosis import Diagnosis
 from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.images import country_images
 from dive_infra.results.codes import Code
+from dive_infra.results.remedy import RemedyKind
 from dive_infra.toolchain import debian
 
 
@@ -75,6 +78,12 @@ def _refresh(code: str, reporter: Reporter) -> None:
     deploy(Runner.of(code.lower()), reporter, refresh=True)
 
 
+def _restart_deciders(code: str, reporter: Reporter) -> None:
+    settings = read_settings(code)
+    with reporter.step(f"policy engine of {code}"):
+        service_restart.restart_or_fail(settings, policy.deciders(settings.is_hub))
+
+
 _DATA = "data volumes: a lost one is recreated only with an operator's consent"
 
 ENGINE = RepairAction(
@@ -98,10 +107,17 @@ IMAGES = RepairAction(
     "running containers",
     _obtain_images,
 )
+DECIDERS = RepairAction(
+    "restart",
+    lambda s: s.finding.remedy.kind == RemedyKind.RESTART,
+    "restart the policy engine of {code}, which then loads policies and data from the hub again",
+    "all other services, and all data",
+    _restart_deciders,
+)
 REFRESH = RepairAction("refresh", lambda s: s.refresh, "pulumi up --refresh -s {stack}", _DATA, _refresh)
 UPDATE = RepairAction("update", lambda s: True, "pulumi up -s {stack}", _DATA, _update)
 
-ACTIONS: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, REFRESH, UPDATE)
+ACTIONS: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, DECIDERS, REFRESH, UPDATE)
 
 
 def plan(found: Diagnosis) -> RepairPlan:
@@ -124,9 +140,10 @@ def plan(found: Diagnosis) -> RepairPlan:
 
 def _steps(code: str, causes: list[Symptom], blocked: bool) -> Iterator[RepairStep]:
     """Return the steps of one country; a `blocked` one gets no update, because that would stop half-way."""
-    for action in (CLEAR, IMAGES):
+    for action in (CLEAR, IMAGES, DECIDERS):
         if answered := tuple(s for s in causes if action.answers(s)):
             yield RepairStep(action, code, answered)
+    causes = [s for s in causes if not DECIDERS.answers(s)]
     if causes and not blocked:
         # A refresh is an update that also reads the live system: one is enough for all causes.
         yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))

@@ -188,6 +188,10 @@ class Engine(ABC):
         """Return the hash over the files of a container's service."""
 
     @abstractmethod
+    def read_file(self, name: str, path: str) -> str:
+        """Return the text of a file in a container, running or not; raise `ContainerFailed` without it."""
+
+    @abstractmethod
     def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
         """Return how the files in `volume` differ from `contents`, or None.
 

@@ -305,9 +305,9 @@ _ROWS = (
         Code.POLICY_DISTRIBUTION,
         "Policy distribution",
         "recoverable",
-        "The OPAL client or server does not run, or its token is refused: policy data becomes stale.",
-        "`./dive up FRA`.",
-        reserved=True,
+        "OPA decides by other policies or data than the hub distributes: they were written to it by hand, or its "
+        "source does not run or is refused.",
+        "`./dive restart FRA opa opal-client` (at the hub: `opa`) loads them again; `./dive up` starts their source.",
     ),
     CodeRow(
         Code.KEYCLOAK,

@@ -15,6 +15,7 @@ class RemedyKind(StrEnum):
     DEPLOY = "deploy"  # `./dive up`: it also starts the engine and builds images, which Pulumi does not
     DECIDE = "decide"  # an operator decides or acts first
     WAIT = "wait"
+    RESTART = "restart"  # `./dive restart` of services
     COMMAND = "command"  # any other command, ready to paste
 
     @property
@@ -61,6 +62,11 @@ class Remedy:
         return cls(RemedyKind.WAIT, country, detail)
 
     @classmethod
+    def restart(cls, country: str, *services: str) -> "Remedy":
+        """Return the remedy `./dive restart`: what a service holds in memory is lost, and loaded from its source."""
+        return cls(RemedyKind.RESTART, country, f"./dive restart {country} {' '.join(services)}")
+
+    @classmethod
     def run(cls, command: str) -> "Remedy":
         """Return a remedy that is one given command."""
         return cls(RemedyKind.COMMAND, detail=command)
@@ -86,8 +92,8 @@ class Remedy:
         return ", or ".join(self._rendered(f"./dive up {self.country or code}"))
 
     def fixed_by(self, code: str) -> str:
-        """Return the country whose update is the whole remedy; empty if an operator comes first."""
-        return (self.country or code) if self.kind.automatic else ""
+        """Return the country whose update or restart is the whole remedy; empty if an operator comes first."""
+        return (self.country or code) if self.kind.automatic or self.kind == RemedyKind.RESTART else ""
 
     def _rendered(self, up: str) -> list[str]:
         if self.kind.automatic and UP not in self.detail:

@@ -15,7 +15,7 @@ from docker.models.containers import Container as Running
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
-from dive_infra.checks import deployment, initialization, preflight, runner, seeding, verification
+from dive_infra.checks import deployment, initialization, policy_engine, preflight, runner, seeding, verification
 from dive_infra.checks.phases import checks
 from dive_infra.checks.runner import Check, CheckFailed, Validation
 from dive_infra.checks.spec import (
@@ -375,8 +375,15 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
         orchestration.owner,
     )
     validation = validate(spec, 10)
-    assert [str(f) for f in validation.findings if f.verdict != "valid"] == []
-    assert {f.topic for f in validation.findings} == {"mongodb", "redis", "opa", "postgres", "schema"}
+    off = {f.check: f for f in validation.findings if f.verdict != "valid"}
+    # No backend runs here that distributes policies, so this OPA cannot decide.
+    assert {check: f.verdict for check, f in off.items()} == {
+        policy_engine.POLICIES: "invalid",
+        policy_engine.DATA: "unknown",
+    }
+    assert off[policy_engine.POLICIES].found.startswith("authz.rego missing, checks/attributes.rego missing")
+    assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
+    assert {f.topic for f in validation.findings} == {"mongodb", "redis", "opa", "policies", "postgres", "schema"}
     wrong = replace(spec, mongodb="x", redis="x", opa="x", databases=(replace(spec.databases[0], password="x"),))
     red = {f.topic: f for f in validate(wrong, 10).findings if f.verdict == "invalid"}
     assert set(red) == {"mongodb", "redis", "opa", "postgres"}

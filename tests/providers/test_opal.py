@@ -19,6 +19,8 @@ from pymongo.database import Database
 from dive_infra.catalog import applications, policy
 from dive_infra.catalog.datastores import ROOT_USER, mongodb
 from dive_infra.catalog.spec import Material
+from dive_infra.checks import policy_engine
+from dive_infra.checks.runner import CheckFailed
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
@@ -284,3 +286,95 @@ def test_a_changed_policy_is_in_force_within_seconds(coalition: Coalition) -> No
     lab.write_files(spec, image)
     back = _await(lambda: reasons() == ["Not a m", "Not a m"], within=30)
     print(f"\nnew policy everywhere after {there:.1f} s, the old one after {back:.1f} s")
+
+
+# What is in force is what is distributed.
+
+
+def off(coalition: Coalition, names: Names) -> list[tuple[str, str]]:
+    """(what, how it differs) of all that OPA decides by and the hub does not distribute."""
+    material = coalition.labs[names.country.code].material
+    found = policy_engine.distribution(names, material.secrets["opa-token"], material.ca)
+    return [(f.subject, f.found) for f in found if f.verdict != "valid"]
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_what_is_distributed_is_in_force(coalition: Coalition, names: Names) -> None:
+    _await(lambda: off(coalition, names) == [], within=30)
+    began = time.monotonic()
+    assert off(coalition, names) == []
+    print(f"\n{names.country.code}: compared in {time.monotonic() - began:.2f} s")
+
+
+def test_each_policy_that_someone_changes_removes_or_adds_is_red(
+    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every policy that OPA itself lists, its own guard included."""
+    monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)  # no one restores a policy: it need not be awaited
+    token = _secrets(FRA)["opa-token"]
+    changed = 0
+
+    def call(method: str, module: str, text: str = "") -> None:
+        content = {"content": text} if text else {}
+        coalition.call(FRA, "opa", f"/v1/policies/{module}", token, method=method, **content).raise_for_status()
+
+    for module in coalition.call(FRA, "opa", "/v1/policies", token).json()["result"]:
+        name, text = module["id"].lstrip("/"), module["raw"]
+        call("PUT", name, f"{text}\n# changed\n")
+        assert off(coalition, FRA) == [("OPA's policies", f"{name} changed")]
+        call("PUT", name, text)
+        changed += 1
+    call("PUT", "more.rego", "package more")
+    assert off(coalition, FRA) == [("OPA's policies", "more.rego added")]
+    call("DELETE", "more.rego")
+    authz = policy.policies()["authz.rego"]
+    call("DELETE", "authz.rego")
+    assert ("OPA's policies", "authz.rego missing") in off(coalition, FRA)
+    call("PUT", "authz.rego", authz)
+    assert off(coalition, FRA) == []
+    assert changed == len(policy.policies()) + 1
+
+
+def test_each_value_of_data_that_someone_changes_is_red_and_opal_restores_it(
+    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = _secrets(FRA)["opa-token"]
+    _await(lambda: off(coalition, FRA) == [], within=30)
+    for feed in coalition.call(FRA, "opa", "/v1/data/dive", token).json()["result"]["feeds"]["keys"]:
+        path = f"/v1/data/dive/{feed}"
+        held = coalition.call(FRA, "opa", path, token).json()["result"]
+        with monkeypatch.context() as at_once:
+            at_once.setattr(policy_engine, "_FOLLOWS", 0)
+            emptied = {**held, "count": held["count"] + 1}
+            coalition.call(FRA, "opa", path, token, method="PUT", json=emptied).raise_for_status()
+            assert off(coalition, FRA) == [("OPA's data", f"dive/{feed} changed")]
+        coalition.call(FRA, "opa", path, token, method="PUT", json=held).raise_for_status()
+    coalition.call(FRA, "opa", "/v1/data/more", token, method="PUT", json={"a": 1}).raise_for_status()
+    assert off(coalition, FRA) == [("OPA's data", "more added")]
+    coalition.call(FRA, "opa", "/v1/data/more", token, method="DELETE").raise_for_status()
+    coalition.call(FRA, "opa", path, token, method="PUT", json={}).raise_for_status()
+    _await(lambda: off(coalition, FRA) == [], within=15)  # OPAL writes it again
+
+
+def test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_client(coalition: Coalition) -> None:
+    """The remedy that the finding names."""
+    lab = coalition.labs["FRA"]
+    forged = "package dive.checks.clearance\n\npass := true\n"
+    token = _secrets(FRA)["opa-token"]
+    _await(lambda: off(coalition, FRA) == [], within=30)
+    written = coalition.call(FRA, "opa", "/v1/policies/checks/clearance.rego", token, method="PUT", content=forged)
+    written.raise_for_status()
+    assert off(coalition, FRA) == [("OPA's policies", "checks/clearance.rego changed")]
+    began = time.monotonic()
+    for service in policy.deciders(is_hub=False):
+        lab.engine.containers.get(FRA.container(service)).restart(timeout=5)
+
+    def restored() -> bool:
+        try:
+            return off(coalition, FRA) == []
+        except CheckFailed:
+            return False
+
+    _await(restored, within=60)
+    print(f"\nrestored after {time.monotonic() - began:.1f} s")
+    assert coalition.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"

@@ -16,6 +16,7 @@ from dive_infra.engines.docker import differences as comparison
 from dive_infra.engines.engine import (
     UNANSWERED,
     Condition,
+    ContainerFailed,
     Difference,
     Engine,
     EngineError,
@@ -103,6 +104,13 @@ class DockerEngine(Engine):
     @_requests()
     def files_digest(self, name: str) -> str:
         return files.digest(files.read(self._client.containers.get(name)))
+
+    @_requests()
+    def read_file(self, name: str, path: str) -> str:
+        try:
+            return files.text(self._client.containers.get(name), path)
+        except NotFound:
+            raise ContainerFailed(f"{name} does not exist or has no {path}") from None
 
     @_requests()
     def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:

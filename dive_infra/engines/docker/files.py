@@ -78,6 +78,14 @@ def read(container: Container) -> Manifest:
     return PROBES.get(("files", container.id), look)
 
 
+def text(container: Container, path: str) -> str:
+    """Return the text of one file in a container; raises `NotFound` without it."""
+    stream, _ = container.get_archive(path)
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+        file = tar.extractfile(tar.getmembers()[0])
+        return file.read().decode() if file else ""
+
+
 def mounted(container: Container, volume: str) -> bool:
     return any(m["Destination"] == FILES and m.get("Name") == volume for m in container.attrs["Mounts"])
 

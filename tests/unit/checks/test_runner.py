@@ -72,3 +72,20 @@ def test_what_settles_is_asked_again_and_what_is_well_is_not() -> None:
     validation = runner.settle([Check("late", "t", late), Check("well", "t", well)], 20, again=("invalid",))
     assert validation.verdict == "valid"
     assert asked == {"late": 3, "well": 1}
+
+
+def test_a_proof_repeats_a_failed_check_only_if_it_settles_and_a_look_repeats_none() -> None:
+    asked = {"settles": 0, "fails": 0}
+
+    def count(name: str) -> str:
+        asked[name] += 1
+        if asked[name] < 2:
+            raise CheckFailed("not yet")
+        return "there"
+
+    checks = [Check(name, "t", lambda n=name: count(n), settles=name == "settles") for name in asked]
+    assert [f.verdict for f in runner.run(checks, 5).findings] == ["invalid", "invalid"]
+    asked |= {"settles": 0, "fails": 0}
+    proof = runner.settle(checks, 5, again=("unknown",))
+    assert [f.verdict for f in proof.findings] == ["valid", "invalid"]
+    assert asked == {"settles": 2, "fails": 1}

@@ -108,6 +108,7 @@ def test_nothing_wrong_is_nothing_to_do() -> None:
         (Remedy.decide("free space on /var/lib/docker"), ""),
         (Remedy.wait(f"wait for it to end, then: {UP}"), ""),
         (Remedy.run("./dive doctor FRA"), ""),
+        (Remedy.restart("FRA", "opa"), "FRA"),
         (NO_REMEDY, ""),
     ],
 )
@@ -115,6 +116,15 @@ def test_the_remedy_says_who_fixes_it_and_an_operators_decision_is_never_taken(r
     assert remedy.fixed_by("FRA") == by
     (symptom,) = found(view(DEPLOYMENT=[replace(STOPPED, remedy=remedy)])).symptoms
     assert symptom.by == by
+
+
+def test_a_restart_comes_before_an_update_and_needs_none() -> None:
+    """An update proves decisions, which fail as long as another policy is in force."""
+    forged = Finding(
+        "OPA decides as distributed", Verdict.INVALID, found="x changed", remedy=Remedy.restart("FRA", "opa")
+    )
+    assert steps(found(view(DEPLOYMENT=[forged]))) == [("restart", "FRA")]
+    assert steps(found(view(DEPLOYMENT=[forged, STOPPED]))) == [("restart", "FRA"), ("update", "FRA")]
 
 
 def test_one_update_for_all_with_a_refresh_where_one_is_named() -> None:

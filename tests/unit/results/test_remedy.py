@@ -24,6 +24,7 @@ from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
         (Remedy.decide("restore it", f"A=v {UP}"), "restore it, or A=v pulumi up", "restore it, or A=v ./dive up FRA"),
         (Remedy.wait(f"wait, then: {UP}"), "wait, then: pulumi up", "wait, then: ./dive up FRA"),
         (Remedy.run("docker volume rm x"), "docker volume rm x", "docker volume rm x"),
+        (Remedy.restart("FRA", "opa", "x"), "./dive restart FRA opa x", "./dive restart FRA opa x"),
         (NO_REMEDY, "", ""),
     ],
 )

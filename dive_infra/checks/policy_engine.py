@@ -1,0 +1,204 @@
+"""OPA decides by what the hub distributes: the same policies, the same data, and nothing else.
+
+The hub's backend answers one bundle with both. An OPA answers its policies, and its data with the values of all rules;
+it keeps what is below `system` to itself.
+"""
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from dive_infra.catalog import policy
+from dive_infra.checks import objects
+from dive_infra.checks.runner import CheckUnknown
+from dive_infra.config.countries import HUB, HUB_CODE
+from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.engines.engine import ContainerFailed
+from dive_infra.identity import https
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
+from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import first_line
+
+POLICIES = "OPA decides by the policies that the hub distributes, and by no others"
+DATA = "OPA decides by the data that the hub distributes, and by no other"
+
+_FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
+_POLL = 0.5
+_SHOWN = 3
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What decides: `policies` (path -> text) and `data` (path -> value); policies define the paths `rules` in `packages`."""
+
+    policies: Mapping[str, str]
+    data: Mapping[Path, Any]
+    rules: frozenset[Path] = field(default_factory=frozenset[Path])
+    packages: frozenset[Path] = field(default_factory=frozenset[Path])
+
+
+def restart(names: Names) -> Remedy:
+    """Return the remedy for content that only a restart removes: OPA keeps it in memory, its source loads it again."""
+    return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
+
+
+def distribution(names: Names, token: str, ca: str) -> list[Finding]:
+    """Return a finding on the policies in force and one on the data.
+
+    A difference counts once it has outlasted a poll. Without an answer of the hub, the policies are compared with this
+    checkout's, and the data is unknown.
+    """
+    ends = time.monotonic() + _FOLLOWS
+    while True:
+        found = _compared(names, token, ca)
+        if all(f.verdict != Verdict.INVALID for f in found) or time.monotonic() > ends:
+            return found
+        time.sleep(_POLL)
+
+
+def _compared(names: Names, token: str, ca: str) -> list[Finding]:
+    with https.client(ca, CHECK_REQUEST) as http:
+        live = _in_force(http, names, token)
+        try:
+            wanted, silent = _distributed(http, names), ""
+        except CheckUnknown as error:
+            wanted, silent = Content(policy.policies(), {}), error.found
+    remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
+    guard = {policy.ACCESS_MODULE: policy.access(token, writable=not names.country.is_hub)}
+    source = "this checkout" if silent else "the hub"
+    policies = _finding(
+        POLICIES,
+        "OPA's policies",
+        list(_differing({**wanted.policies, **guard}, live.policies)),
+        f"the {len(wanted.policies)} policies of {source}, unchanged",
+        f"{len(wanted.policies)} policies as distributed",
+        remedy,
+    )
+    if silent:
+        return [policies, _unknown_data(silent)]
+    data = _finding(
+        DATA,
+        "OPA's data",
+        list(_differing(_named(wanted.data), _named(_base(live, wanted)))),
+        "the data of the hub, unchanged",
+        f"{len(wanted.data)} feeds as distributed",
+        remedy,
+    )
+    return [policies, data]
+
+
+def _finding(check: str, subject: str, off: Sequence[str], expected: str, valid: str, remedy: Remedy) -> Finding:
+    if not off:
+        return Finding(check, Verdict.VALID, found=valid, topic="policies", subject=subject)
+    more = f" and {len(off) - _SHOWN} more" if len(off) > _SHOWN else ""
+    return Finding(
+        check, Verdict.INVALID, expected, ", ".join(off[:_SHOWN]) + more, remedy,
+        code=Code.POLICY_DISTRIBUTION, topic="policies", subject=subject,
+    )  # fmt: skip
+
+
+def _unknown_data(cause: str) -> Finding:
+    remedy = Remedy.update(HUB_CODE)
+    return Finding(
+        DATA,
+        Verdict.UNKNOWN,
+        found=cause,
+        remedy=remedy,
+        code=Code.CHECK_UNKNOWN,
+        topic="policies",
+        subject="OPA's data",
+    )
+
+
+def _differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            yield f"{name} missing"
+        elif name not in wanted:
+            yield f"{name} added"
+        elif wanted[name] != found[name]:
+            yield f"{name} changed"
+
+
+def _named(data: Mapping[Path, Any]) -> dict[str, Any]:
+    return {"/".join(path): value for path, value in data.items()}
+
+
+def _in_force(http: httpx.Client, names: Names, token: str) -> Content:
+    """Return what this country's OPA has loaded."""
+    url, headers = names.url("opa"), {"authorization": f"Bearer {token}"}
+    try:
+        modules = _answer(http.get(f"{url}/v1/policies", headers=headers))
+        data = _answer(http.get(f"{url}/v1/data", headers=headers))
+    except httpx.HTTPError as error:
+        raise objects.unanswered(
+            f"{url}: {first_line(error)}", "an answer", Remedy.update(), Code.DECISION_OR_API
+        ) from None
+    policies = {policy.module_path(m["id"]): m["raw"] for m in modules}
+    rules = {path for m in modules for path in _rules(m["ast"])}
+    return Content(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
+
+
+def _answer(response: httpx.Response) -> Any:
+    if response.status_code != 200:
+        raise CheckUnknown(f"{response.url}: status {response.status_code}", Remedy.update())
+    return response.json()["result"]
+
+
+def _rules(module: Mapping[str, Any]) -> Iterator[Path]:
+    """Yield the paths of the values that a module defines."""
+    for rule in module.get("rules", []):
+        ref = rule["head"].get("ref") or [{"value": rule["head"]["name"]}]
+        yield (*_package(module), str(ref[0]["value"]))
+
+
+def _package(module: Mapping[str, Any]) -> Path:
+    return tuple(str(term["value"]) for term in module["package"]["path"][1:])
+
+
+def _base(live: Content, wanted: Content) -> dict[Path, Any]:
+    """Return the loaded data without the values of rules, in pieces as `wanted` has them."""
+    known = live.rules | wanted.data.keys()
+    prefixes = {path[:size] for path in known for size in range(len(path))} | live.packages
+    found: dict[Path, Any] = {}
+
+    def walk(path: Path, value: Any) -> None:
+        if path in prefixes and isinstance(value, Mapping):
+            for key, below in value.items():
+                walk((*path, key), below)
+        elif path not in live.rules:
+            found[path] = value
+
+    walk((), live.data[()])
+    return found
+
+
+def _distributed(http: httpx.Client, names: Names) -> Content:
+    """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
+    url = f"{names.of(HUB).url('backend')}{policy.BUNDLE}"
+    service, file = policy.hub_token(names.country.is_hub)
+    remedy = Remedy.update(HUB_CODE)
+    try:
+        token = objects.connect().read_file(names.container(service), file)
+        answer = http.get(url, headers={"authorization": f"Bearer {token.strip()}"})
+    except ContainerFailed as error:
+        raise CheckUnknown(error.cause, remedy) from None
+    except httpx.HTTPError as error:
+        raise CheckUnknown(f"{url}: {first_line(error)}", remedy) from None
+    if answer.status_code != 200:
+        raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:
+        members = {m.name: packed.read().decode() for m in bundle if (packed := bundle.extractfile(m))}
+    data = json.loads(members["data.json"])
+    feeds: dict[Path, Any] = {(root, feed): value for root, below in data.items() for feed, value in below.items()}
+    return Content({path: text for path, text in members.items() if path.endswith(".rego")}, feeds)

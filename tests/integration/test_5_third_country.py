@@ -1,6 +1,6 @@
 """A third country beside the other two: approved, deployed with all, linked, and removed. With --whole only.
 
-Each verb that it needs is part of every run, at France: `test_2_up`, `test_5_operate`, `test_6_destroy`.
+Each verb that it needs is part of every run, at France: `test_2_up`, `test_5_verbs`, `test_6_destroy`.
 """
 
 import re

@@ -1,4 +1,7 @@
-"""A country in operation: services and the country restarted, secrets changed, and what is refused or rolled back."""
+"""A country in operation: services and the country restarted, secrets changed, and what is refused or rolled back.
+
+After `test_5_sweep` and `test_5_unrecorded`, which look for secrets that were generated.
+"""
 
 import re
 from pathlib import Path

@@ -376,8 +376,9 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
     )
     validation = validate(spec, 10)
     off = {f.check: f for f in validation.findings if f.verdict != "valid"}
-    # No backend runs here that distributes policies, so this OPA cannot decide.
+    # No backend runs here that distributes policies, so this OPA cannot decide; and no container is declared.
     assert {check: f.verdict for check, f in off.items()} == {
+        "every declared container runs and is healthy": "unknown",
         policy_engine.POLICIES: "invalid",
         policy_engine.DATA: "unknown",
     }

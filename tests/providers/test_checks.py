@@ -384,7 +384,8 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
     }
     assert off[policy_engine.POLICIES].found.startswith("authz.rego missing, checks/attributes.rego missing")
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
-    assert {f.topic for f in validation.findings} == {"mongodb", "redis", "opa", "policies", "postgres", "schema"}
+    topics = {f.topic for f in validation.findings}
+    assert topics == {"containers", "mongodb", "redis", "opa", "policies", "postgres", "schema"}
     wrong = replace(spec, mongodb="x", redis="x", opa="x", databases=(replace(spec.databases[0], password="x"),))
     red = {f.topic: f for f in validate(wrong, 10).findings if f.verdict == "invalid"}
     assert set(red) == {"mongodb", "redis", "opa", "postgres"}

@@ -42,7 +42,7 @@ def policies() -> dict[str, str]:
 
 
 def deciders(is_hub: bool) -> tuple[str, ...]:
-    """Return the services of a country that hold policies and data in memory, each after its source's user."""
+    """Return the services of a country that hold policies and data in memory, in the order of a restart."""
     return ("opa",) if is_hub else ("opa", "opal-client")
 
 

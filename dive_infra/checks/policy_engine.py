@@ -85,7 +85,11 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
         remedy,
     )
     if silent:
-        return [policies, _unknown_data(silent)]
+        unknown = Finding(
+            DATA, Verdict.UNKNOWN, found=silent, remedy=Remedy.update(HUB_CODE),
+            code=Code.CHECK_UNKNOWN, topic="policies", subject="OPA's data",
+        )  # fmt: skip
+        return [policies, unknown]
     data = _finding(
         DATA,
         "OPA's data",
@@ -105,19 +109,6 @@ def _finding(check: str, subject: str, off: Sequence[str], expected: str, valid:
         check, Verdict.INVALID, expected, ", ".join(off[:_SHOWN]) + more, remedy,
         code=Code.POLICY_DISTRIBUTION, topic="policies", subject=subject,
     )  # fmt: skip
-
-
-def _unknown_data(cause: str) -> Finding:
-    remedy = Remedy.update(HUB_CODE)
-    return Finding(
-        DATA,
-        Verdict.UNKNOWN,
-        found=cause,
-        remedy=remedy,
-        code=Code.CHECK_UNKNOWN,
-        topic="policies",
-        subject="OPA's data",
-    )
 
 
 def _differing(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:

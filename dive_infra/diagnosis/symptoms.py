@@ -127,6 +127,11 @@ def subject(where: str, finding: Finding) -> Subject:
     return Subject(where, finding.check, finding.source or finding.check)
 
 
+def _examined(where: str, sentence: str) -> Subject:
+    """Return a subject that a rule of this module has examined itself, and found valid."""
+    return Subject(where, sentence, sentence)
+
+
 @dataclass(frozen=True)
 class Examination:
     """What is wrong with a country, and the subjects that were examined and found valid."""
@@ -167,7 +172,8 @@ def examine(country: Snapshot) -> Examination:
             here, is_valid = subject(phase, finding), finding.verdict == Verdict.VALID
             key = (here.where, here.source)
             results[key] = is_valid and results.get(key, True)
-            valid = valid | {here} if is_valid else valid
+            if is_valid:
+                valid.add(here)
     refuted = {one for symptom in found for one in symptom.subjects}
     return Examination(found, frozenset(valid - refuted), results)
 
@@ -180,7 +186,7 @@ def symptoms(country: Snapshot) -> tuple[Symptom, ...]:
 def _sources(country: Snapshot) -> Iterator[Seen]:
     for source, answered in country.answered.items():
         if answered:
-            yield Subject(source, SOURCES[source], SOURCES[source])
+            yield _examined(source, SOURCES[source])
     for failed in country.failed:
         finding = Finding(SOURCES[failed.source], Verdict.UNKNOWN, found=failed.cause, remedy=failed.remedy)
         stale = failed.source == "state" and failed.remedy.kind.automatic
@@ -198,7 +204,7 @@ def _unfinished(country: Snapshot, deployment: DeploymentStatus) -> Iterator[See
         return Symptom(country.code, "deployment", finding, "error", stale=in_pulumi, summary=title or found)
 
     if deployment.state == State.COMPLETE:
-        yield Subject("deployment", sentence, sentence)
+        yield _examined("deployment", sentence)
     if deployment.state == "NOT_DEPLOYED":
         known = stack_file(country.code.lower()).exists()
         yield symptom(deployment.detail, up if known else Remedy.run(f"./dive new {country.code}"), None)
@@ -248,7 +254,7 @@ def _declarations(country: Snapshot) -> Iterator[Seen]:
     for phase, checkpoint in (country.stack.checkpoints if country.stack else {}).items():
         sentence = f"what {phase} declared can be read"
         if not checkpoint.unreadable:
-            yield Subject(phase, sentence, sentence)
+            yield _examined(phase, sentence)
         else:
             finding = Finding(
                 sentence,
@@ -279,7 +285,7 @@ def _disagreements(country: Snapshot, deployment: DeploymentStatus) -> Iterator[
         expected, found = _compared(checkpoint, step.status if step else None, step.fingerprint if step else "")
         sentence = f"{phase} is recorded as deployed"
         if found == expected:
-            yield Subject(phase, sentence, sentence)
+            yield _examined(phase, sentence)
         else:
             title = f"the record disagrees with the state: {found}; expected {expected}"
             yield _warning(country, phase, sentence, expected, found, Code.RECORD_MISMATCH, title)
@@ -314,7 +320,7 @@ def _links(country: Snapshot) -> Iterator[Seen]:
                 title = f"login of users from {source} at {target}: {found}"
                 yield _warning(country, "links", check, "a proven login", found, Code.LINK_NOT_PROVEN, title)
             else:
-                yield Subject("links", check, check)
+                yield _examined("links", check)
 
 
 def _report(country: Snapshot) -> Iterator[Seen]:
@@ -328,4 +334,4 @@ def _report(country: Snapshot) -> Iterator[Seen]:
         title = f"the verification report {written.path} {off}"
         yield _warning(country, "report", check, written.path, off, Code.LOCAL_FILE, title)
     else:
-        yield Subject("report", check, check)
+        yield _examined("report", check)

@@ -345,8 +345,8 @@ def test_each_value_of_data_that_someone_changes_is_red_and_opal_restores_it(
         held = coalition.call(FRA, "opa", path, token).json()["result"]
         with monkeypatch.context() as at_once:
             at_once.setattr(policy_engine, "_FOLLOWS", 0)
-            emptied = {**held, "count": held["count"] + 1}
-            coalition.call(FRA, "opa", path, token, method="PUT", json=emptied).raise_for_status()
+            altered = {**held, "count": held["count"] + 1}
+            coalition.call(FRA, "opa", path, token, method="PUT", json=altered).raise_for_status()
             assert off(coalition, FRA) == [("OPA's data", f"dive/{feed} changed")]
         coalition.call(FRA, "opa", path, token, method="PUT", json=held).raise_for_status()
     coalition.call(FRA, "opa", "/v1/data/more", token, method="PUT", json={"a": 1}).raise_for_status()

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_keycloak as keycloak
 
+from dive_infra.components.keycloak_objects import client
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.service_account_roles import ServiceAccountRoles
-from dive_infra.identity import realm_data as data
-from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
+from dive_infra.identity.link_policy import GATEWAY_ROLES, account, gateway
+from dive_infra.identity.realm_data import Json
 
 
 @dataclass
@@ -36,24 +36,12 @@ class LinkAccess(pulumi.ComponentResource):
     def __init__(self, name: str, args: LinkAccessArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:LinkAccess", name, None, opts)
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
-        self._account(f"{name}-gateway", GATEWAY, args.gateway_secret, GATEWAY_ROLES)
+        self._account(f"{name}-gateway", gateway(), args.gateway_secret, GATEWAY_ROLES)
         for code, secret in args.spokes.items():
-            self._account(f"{name}-{code.lower()}", link_account(args.hub.of(parse(code))), secret, ())
+            self._account(f"{name}-{code.lower()}", account(args.hub.of(parse(code))), secret, ())
         self.register_outputs({})
 
-    def _account(self, name: str, client_id: str, secret: pulumi.Input[str], roles: Sequence[str]) -> None:
-        client = keycloak.openid.Client(
-            name,
-            realm_id=self._args.hub.realm,
-            client_id=client_id,
-            access_type="CONFIDENTIAL",
-            service_accounts_enabled=True,
-            standard_flow_enabled=False,
-            full_scope_allowed=bool(roles),
-            client_secret=secret,
-            access_token_lifespan=data.SHORT,
-            opts=self._child,
-        )
-        ServiceAccountRoles(
-            f"{name}-roles", self._args.hub.realm, client.client_id, roles, self._args.access, self._child
-        )
+    def _account(self, name: str, representation: Json, secret: pulumi.Input[str], roles: Sequence[str]) -> None:
+        realm = self._args.hub.realm
+        made = client(name, realm, representation, self._child, secret)
+        ServiceAccountRoles(f"{name}-roles", realm, made.client_id, roles, self._args.access, self._child)

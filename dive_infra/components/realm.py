@@ -105,7 +105,7 @@ class Realm(pulumi.ComponentResource):
             f"{self._name}-first-login",
             realm_id=self._realm,
             alias=data.FIRST_LOGIN_FLOW,
-            description="Makes an account for a partner's person; an account that exists is an error, never a link",
+            description=data.FIRST_LOGIN_PURPOSE,
             opts=self._child,
         )
         return keycloak.authentication.Execution(

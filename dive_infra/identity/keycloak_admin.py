@@ -74,6 +74,11 @@ class KeycloakAdmin:
         key = (self.access.client_id, path, *sorted(params.items()))
         return PROBES.get(key, lambda: self.get(path, **params))
 
+    def export(self, realm: str) -> Any:
+        """Return the whole realm with clients, service accounts, groups and roles; its secrets are masked."""
+        asked = {"exportClients": "true", "exportGroupsAndRoles": "true"}
+        return self._send("POST", f"/realms/{realm}/partial-export", params=asked).json()
+
     def post(self, path: str, body: object) -> str:
         """Return the id of the created object, from the Location header (empty without one)."""
         location: str = self._write("POST", path, body).headers.get("location", "")

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dive_infra.config.naming import Names
 from dive_infra.identity import link_data
-from dive_infra.identity.realm_data import Json
+from dive_infra.identity.realm_data import SHORT, Json
 
 GATEWAY = "dive-link-gateway"  # the backend's service account in the hub's realm
 # `manage-users` for the accounts that a link has made and that go with it, `manage-realm` to clear what Keycloak still
@@ -25,12 +25,29 @@ def link_account(spoke: Names) -> str:
     return f"dive-link-{spoke.country.lower}"
 
 
-def policy(hub: Names, spokes: Sequence[Names]) -> str:
-    """
+def gateway() -> Json:
+    """Return the client of the hub backend's account."""
+    return _account(GATEWAY, "Link gateway", has_roles=True)
 
-    Eturn JSON for the hub's backend: the address of its Keycloak, and for each country's account the objects of its
-    link.
-    """
+
+def account(spoke: Names) -> Json:
+    """Return the client of the country's account."""
+    return _account(link_account(spoke), f"Link of {spoke.country.name}", has_roles=False)
+
+
+def _account(client_id: str, name: str, has_roles: bool) -> Json:
+    return {
+        "clientId": client_id,
+        "name": name,
+        "serviceAccountsEnabled": True,
+        "standardFlowEnabled": False,
+        "fullScopeAllowed": has_roles,
+        "attributes": {"access.token.lifespan": SHORT},
+    }
+
+
+def policy(hub: Names, spokes: Sequence[Names]) -> str:
+    """Return JSON for the hub's backend: the address of its Keycloak, and the objects that each account may write."""
     countries = {link_account(spoke): _objects(hub, spoke) for spoke in spokes}
     return json.dumps(
         {

@@ -16,6 +16,7 @@ OIDC = "openid-connect"
 SHORT = "300"  # seconds that the access token of a service account or a broker lives
 PORTAL_AUDIENCE = "dive-v3-backend"  # in every access token of the portal; the backend and the KAS ask for it
 FIRST_LOGIN_FLOW = "dive first broker login"
+FIRST_LOGIN_PURPOSE = "Makes an account for a partner's person; an account that exists is an error, never a link"
 REALM_MANAGEMENT = "realm-management"  # Keycloak's own client, which holds the roles of a realm's administrators
 BACKEND_CLIENT = "dive-v3-backend-client"
 

@@ -6,13 +6,17 @@ What is declared is declared by Pulumi; the link's hub side goes through the gat
 import copy
 import json
 import os
+import random
+import shlex
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,7 +40,16 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto import pki
 from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.engines.docker import engine
-from dive_infra.identity import federated_users, https, link_data, users
+from dive_infra.identity import (
+    comparison,
+    desired_realm,
+    federated_users,
+    https,
+    link_data,
+    pristine,
+    realm_export,
+    users,
+)
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import (
     Forbidden,
@@ -46,9 +59,14 @@ from dive_infra.identity.keycloak_admin import (
     KeycloakUnreachable,
     NotFound,
 )
-from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account, policy
+from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, VERSION, link_account, policy
+from dive_infra.identity.pristine import MASTER
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.identity.realm_diff import compare, compare_link
+from dive_infra.results.finding import Finding
+from tests.support import by_hand_at_keycloak as hand
+from tests.support import realm_mutations
+from tests.support.by_hand_at_keycloak import Hand
 from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
 
@@ -108,7 +126,11 @@ class Coalition:
         """What the inspection finds, without what is as it should be."""
         # The other country of this server's hub, which has an account and no link.
         partners = [partner, DEU] if names is USA else [partner]
-        return [f.headline for f in compare(self.admin, names, partners) if f.verdict != "valid"]
+        return [f.headline for f in self.compare(names, partners) if f.verdict != "valid"]
+
+    def compare(self, names: Names, partners: Sequence[Names]) -> list[Finding]:
+        """The findings of one realm; the other country's realm is on the same server."""
+        return compare(self.admin, names, partners, [n.realm for n in (USA, FRA) if n is not names])
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +206,13 @@ def _gateway(home: Path, material: Material) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def test_the_file_of_this_keycloak_says_what_it_ships(coalition: Coalition) -> None:
+    ships = pristine.text(pristine.observe(coalition.admin))
+    if os.environ.get("REGENERATE"):
+        pristine.file(VERSION).write_text(ships)
+    assert pristine.file(VERSION).read_text() == ships
 
 
 def test_live_realms_are_what_is_declared_and_a_refresh_changes_nothing(coalition: Coalition) -> None:
@@ -346,7 +375,7 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
 
 def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
     def at_hub() -> list[tuple[str, bool]]:
-        found = compare(coalition.admin, USA, [FRA, DEU])
+        found = coalition.compare(USA, [FRA, DEU])
         return [(str(f.remedy), f.advisory) for f in found if f.verdict == "invalid"]
 
     def by_spoke() -> list[str]:
@@ -367,12 +396,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     coalition: Coalition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider, admin = UndeclaredProvider(), coalition.admin
-    inputs = {
-        "country": "USA",
-        "namespace": NAMESPACE,
-        "partners": ["FRA", "DEU"],
-        "access": {"url": admin.access.url, "ca": coalition.ca, "client_secret": admin.access.client_secret},
-    }
+    inputs = _inputs(coalition)
     realm, portal = f"/realms/{USA.realm}", f"/realms/{USA.realm}/clients/{_client_id(coalition, USA.client)}"
     assert provider.drift_reason(inputs) is None
     claim = {"claim.name": "clearance", "claim.value": "TOP_SECRET", "access.token.claim": "true"}
@@ -390,10 +414,9 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     assert len(coalition.off(USA, FRA)) == 5 - 1, "a refresh sees none of it (the portal has two)"
     drift = str(provider.drift_reason(inputs))
     for wrong in (
-        "mapper more of client",
-        "mapper more of identity provider",
-        "step idp-auto-link",
-        "missing scope acpCOI",
+        f"defaultClientScopes, protocolMappers.more of client {USA.client}",
+        "mappers.more of identity provider fra-idp",
+        f"steps.idp-auto-link of login flow {FIRST_LOGIN_FLOW}",
     ):
         assert wrong in drift
     assert "stranger" not in drift
@@ -428,6 +451,115 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     assert "after the user was created" in red.found
     assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: []}
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
+
+
+# Changes by hand. `True`: an update restores it; a text: its name in `DIVE_REMOVE`.
+_BY_HAND: dict[str, tuple[Callable[[Hand], object], str | bool]] = {
+    "a key provider of somebody": (hand.foreign_key, "component/KeyProvider foreign"),
+    "people from an LDAP server": (hand.ldap, "component/UserStorageProvider foreign"),
+    "another browser flow": (hand.bound_flow, "login-flow/copied"),
+    "no password form": (hand.no_password, True),
+    "a required action for everybody": (hand.default_action, True),
+    "administrators by default": (hand.default_group, True),
+    "redirects to anywhere": (hand.redirects, True),
+    "a group that administers": (hand.group_administers, True),
+    "a person who administers": (hand.person_administers, "administrator/testuser-usa-1"),
+    "a role that administers": (hand.role_administers, True),
+    "a client policy": (hand.client_policy, "client-policy/foreign"),
+    "another OTP policy": (hand.otp, True),
+    "an optional scope": (hand.optional_scope, True),
+    "a text of the login page": (hand.text, True),
+    "a service account that administers the server": (hand.master_client, "master/client/foreign"),
+    "a person who administers the server": (hand.master_person, "master/administrator/foreign"),
+    "another realm": (hand.realm, "realm/foreign"),
+    "a registration policy": (hand.registration_policy, True),
+    "a key provider is gone": (hand.key_provider_gone, True),
+    "another mapper in a built-in scope": (hand.builtin_scope, True),
+    "a built-in role is gone": (hand.role_gone, True),
+}
+
+
+@pytest.mark.parametrize("row", _BY_HAND)
+def test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names(
+    coalition: Coalition, row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damage, removal = _BY_HAND[row]
+    assert coalition.off(USA, FRA) == []
+    here = Hand(coalition.admin, USA)
+    with closing(here):
+        damage(here)
+        red = [f for f in coalition.compare(USA, [FRA, DEU]) if f.verdict == "invalid"]
+        assert red, "unseen"
+        assert not any(f.advisory for f in red)
+        if isinstance(removal, str):
+            named = shlex.quote(removal)
+            assert any(f"DIVE_REMOVE={named} pulumi up" in str(f.remedy) for f in red), red
+            assert UndeclaredProvider().drift_reason(_inputs(coalition)) is None or row == "another browser flow"
+            monkeypatch.setenv("DIVE_REMOVE", removal)
+        else:
+            assert {str(f.remedy) for f in red} <= {"pulumi up", "pulumi up --refresh -s usa"}, red
+        assert UndeclaredProvider().drift_reason(_inputs(coalition))
+        UndeclaredProvider().create_resource(_inputs(coalition))
+        assert coalition.off(USA, FRA) == []
+        assert UndeclaredProvider().drift_reason(_inputs(coalition)) is None
+
+
+_SAMPLE = 40
+
+
+def test_every_value_that_can_be_changed_turns_the_realm_red(
+    coalition: Coalition, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sample of all values of realm and master, by the day; all of them with `--whole`."""
+    admin, whole = coalition.admin, bool(pytestconfig.getoption("whole"))
+    trees = {
+        USA.realm: (desired_realm.expected(USA, [FRA, DEU]), desired_realm.declared(USA, [FRA, DEU])),
+        MASTER: (desired_realm.expected_master([USA.realm, FRA.realm]), {}),
+    }
+
+    def red(realm: str) -> bool:
+        found = comparison.compare_realm(realm, *trees[realm], realm_export.normal(admin.export(realm)))
+        lent = {DEU.client, DEU.idp_alias}  # Germany's side of its link does not exist
+        return any(c.differences for c in found if c.name not in lent)
+
+    everything = [
+        (realm, mutation)
+        for realm in trees
+        for resource in realm_mutations.resources(admin, realm)
+        for mutation in realm_mutations.mutations(resource, resource.read(admin))
+        if not mutation.exempt
+    ]
+    seed = date.today().toordinal()
+    chosen = everything if whole else random.Random(seed).sample(everything, _SAMPLE)
+    assert not any(map(red, trees))
+    seen, unseen = Counter[str](), []
+    for realm, mutation in chosen:
+        body = mutation.resource.read(admin)
+        try:
+            if not realm_mutations.changes(admin, mutation, body):
+                continue
+            if red(realm):
+                seen[mutation.resource.kind] += 1
+            else:
+                unseen.append(mutation.name)
+        finally:
+            mutation.resource.write(admin, body)
+    assert not any(map(red, trees)), "a change was not undone"
+    with capsys.disabled():
+        total = seen.total() + len(unseen)
+        print(f"\n{seen.total()} of {total} changed values seen, of {len(everything)}; seed {seed}; {dict(seen)}")
+    assert unseen == []
+    assert seen.total() > len(chosen) / 4
+
+
+def _inputs(coalition: Coalition) -> dict[str, Any]:
+    admin = coalition.admin
+    return {
+        "country": "USA",
+        "namespace": NAMESPACE,
+        "partners": ["FRA", "DEU"],
+        "access": {"url": admin.access.url, "ca": coalition.ca, "client_secret": admin.access.client_secret},
+    }
 
 
 def _instances(alias: str = "") -> str:

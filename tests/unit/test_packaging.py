@@ -24,7 +24,7 @@ def test_the_command_of_the_package_is_there() -> None:
     assert callable(getattr(import_module(module), function))
 
 
-@pytest.mark.parametrize("package", ["dive_infra", "dive_infra.orchestration"])
+@pytest.mark.parametrize("package", ["dive_infra", "dive_infra.identity", "dive_infra.orchestration"])
 def test_files_that_are_not_python_are_part_of_the_package(package: str) -> None:
     folder = ROOT / package.replace(".", "/")
     for pattern in PROJECT["tool"]["setuptools"]["package-data"][package]:
@@ -33,7 +33,8 @@ def test_files_that_are_not_python_are_part_of_the_package(package: str) -> None
         path for pattern in PROJECT["tool"]["setuptools"]["package-data"][package] for path in folder.glob(pattern)
     }
     others = {p for p in folder.rglob("*") if p.is_file() and p.suffix not in (".py", ".pyc")}
-    nested = {p for p in others if package == "dive_infra" and p.is_relative_to(folder / "orchestration")}
+    inner = [folder / "identity", folder / "orchestration"] if package == "dive_infra" else []
+    nested = {p for p in others if any(p.is_relative_to(below) for below in inner)}
     assert others - nested - listed == set()
 
 

@@ -1,0 +1,176 @@
+"""Every value that the admin API shows of a realm, changed one at a time: from the live server, not our tables.
+
+A value counts as changeable if the server shows another one after the change. What must not be changed is a row of
+`EXEMPT`, with the reason.
+"""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, KeycloakError
+
+# The last key of a value -> why it is not changed, or not compared.
+EXEMPT = {
+    **dict.fromkeys(("id", "internalId", "containerId", "parentId"), "another id is another object"),
+    **dict.fromkeys(("alias", "clientId", "username"), "another name is another object: a missing and an extra one"),
+    "realm": "another name is another realm: a missing and an extra one",
+    "secret": "masked in the export; proven by its use",
+    "clientSecret": "masked in the export; a link has none",
+    "client.secret.creation.time": "written by Keycloak when a secret changes",
+    **dict.fromkeys(("privateKey", "certificate", "kid"), "keys are rotated by a verb; the providers are compared"),
+    "createdTimestamp": "written by Keycloak",
+    "authenticationConfig": "the id of the configuration, which is compared by its name",
+    "flowId": "the id of a flow, which is compared by its name",
+    "displayName": "of a login step: part of Keycloak's program, not of the realm",
+    "index": "of a login step: follows from its priority",
+    "level": "of a login step: follows from its flow",
+}
+_ONLY = {"displayName": "step", "index": "step", "level": "step"}
+# Values of which Keycloak accepts certain ones only.
+_OTHERS = {
+    "requirement": ("DISABLED", "REQUIRED"),
+    "sslRequired": ("none", "external"),
+    "otpPolicyType": ("hotp", "totp"),
+    "otpPolicyAlgorithm": ("HmacSHA256", "HmacSHA1"),
+    "bruteForceStrategy": ("LINEAR", "MULTIPLE"),
+    "clientAuthenticatorType": ("client-jwt", "client-secret"),
+    "syncMode": ("IMPORT", "FORCE"),
+    "browserFlow": ("direct grant", "browser"),
+    "defaultLocale": ("de", "fr"),
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """Something with a representation of its own; `kind` groups the coverage."""
+
+    kind: str
+    get: str
+    put: str = ""
+    listed: str = ""  # of the resource in the list that `get` returns
+
+    def read(self, admin: KeycloakAdmin) -> Any:
+        found = admin.get(self.get)
+        return next(o for o in found if o["id"] == self.listed) if self.listed else found
+
+    def write(self, admin: KeycloakAdmin, body: Any) -> None:
+        admin.put(self.put or self.get, body)
+
+
+@dataclass(frozen=True)
+class Mutation:
+    resource: Resource
+    path: tuple[str | int, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.resource.kind} {self.resource.get} {'.'.join(map(str, self.path))}"
+
+    @property
+    def exempt(self) -> bool:
+        key = next(k for k in reversed(self.path) if isinstance(k, str))
+        return key in EXEMPT and _ONLY.get(key, self.resource.kind) == self.resource.kind
+
+    def changed(self, body: Any) -> Any:
+        """Return the representation with another value, or None if the value has no other."""
+        other = copy.deepcopy(body)
+        *parents, last = self.path
+        holder = other
+        for key in parents:
+            holder = holder[key]
+        value = _other(last, holder[last])
+        if value is None:
+            return None
+        holder[last] = value
+        return other
+
+
+def _other(key: str | int, value: Any) -> Any:
+    if key in _OTHERS:
+        return next(other for other in _OTHERS[str(key)] if other != value)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, list):
+        return value[:-1] if value else None
+    if value in ("true", "false"):
+        return "false" if value == "true" else "true"
+    if isinstance(value, str):
+        return str(int(value) + 1) if value.isdigit() else f"{value}x"
+    return None
+
+
+def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
+    """Return everything in the realm that has a representation."""
+    at = f"/realms/{realm}"
+    yield Resource("realm", at)
+    for client in admin.get(f"{at}/clients"):
+        path = f"{at}/clients/{client['id']}"
+        yield Resource("client", path)
+        yield from _mappers("client", path, client)
+        yield from (Resource("role", f"{path}/roles/{quote(r['name'])}") for r in admin.get(f"{path}/roles"))
+    for scope in admin.get(f"{at}/client-scopes"):
+        path = f"{at}/client-scopes/{scope['id']}"
+        yield Resource("client scope", path)
+        yield from _mappers("client scope", path, scope)
+    yield from (Resource("role", f"{at}/roles/{r['name']}") for r in admin.get(f"{at}/roles"))
+    yield from (Resource("group", f"{at}/groups/{g['id']}") for g in admin.get(f"{at}/groups"))
+    for provider in admin.get(f"{at}/identity-provider/instances"):
+        path = f"{at}/identity-provider/instances/{provider['alias']}"
+        yield Resource("identity provider", path)
+        for mapper in admin.get(f"{path}/mappers"):
+            yield Resource("identity provider", f"{path}/mappers/{mapper['id']}")
+    for flow in admin.get(f"{at}/authentication/flows"):
+        if not flow["builtIn"]:
+            yield Resource("login flow", f"{at}/authentication/flows/{flow['id']}")
+        executions = f"{at}/authentication/flows/{flow['alias']}/executions"
+        for step in admin.get(executions):
+            yield Resource("step", executions, executions, step["id"])
+            if step.get("authenticationConfig"):
+                yield Resource("step", f"{at}/authentication/config/{step['authenticationConfig']}")
+    for action in admin.get(f"{at}/authentication/required-actions"):
+        yield Resource("required action", f"{at}/authentication/required-actions/{action['alias']}")
+    for component in admin.get(f"{at}/components"):
+        if component["providerId"] != "declarative-user-profile":  # which has a request of its own
+            yield Resource("component", f"{at}/components/{component['id']}")
+    yield Resource("user profile", f"{at}/users/profile")
+
+
+def _mappers(kind: str, path: str, holder: Any) -> Iterator[Resource]:
+    for mapper in holder.get("protocolMappers") or ():
+        yield Resource(kind, f"{path}/protocol-mappers/models/{mapper['id']}")
+
+
+def mutations(resource: Resource, body: Any) -> Iterator[Mutation]:
+    """Return one for each value of the representation."""
+    # Mappers are resources of their own; who may do what is no property of the object.
+    for path in _leaves({k: v for k, v in body.items() if k not in ("protocolMappers", "access")}):
+        yield Mutation(resource, path)
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, (*path, key))
+    elif isinstance(value, list) and any(isinstance(v, dict) for v in value):
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, (*path, place))
+    else:
+        yield path
+
+
+def changes(admin: KeycloakAdmin, mutation: Mutation, body: Any) -> bool:
+    """Apply the mutation; return True if the server shows another representation now."""
+    other = mutation.changed(body)
+    if other is None:
+        return False
+    try:
+        mutation.resource.write(admin, other)
+    except KeycloakError:
+        return False  # refused: this value cannot be changed to that
+    return json.dumps(mutation.resource.read(admin), sort_keys=True) != json.dumps(body, sort_keys=True)

@@ -1,5 +1,7 @@
 """DEPLOYMENT: every declared container runs, is healthy and is the one declared; each datastore answers a login."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,7 +9,14 @@ from functools import partial
 import httpx
 import psycopg
 from pymongo.errors import OperationFailure, PyMongoError
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    MaxConnectionsError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
@@ -21,7 +30,7 @@ from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import Engine
 from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, NotAdmitting, SchemaMismatch, Unreachable
 from dive_infra.orchestration.store import session
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
@@ -30,6 +39,10 @@ from dive_infra.results.text import first_line
 
 _UP = Remedy.update()
 _OPA = "OPA answers only requests with its token"
+_TOO_MANY = "53300"  # SQLSTATE
+_SESSION = re.compile(r"postgres: (\S+) (\S+) [\d.:a-f]+\(\d+\) .*")  # role, database, address, what it does
+_SHOWN = 3
+_REFUSED = (11, 13, 18)  # MongoDB's codes: no such user, unauthorized, authentication failed
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
@@ -102,6 +115,8 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
                 "SELECT r.rolsuper, pg_get_userbyid(d.datdba) FROM pg_roles r, pg_database d"
                 " WHERE r.rolname = current_user AND d.datname = current_database()"
             ).fetchone()
+    except NotAdmitting as error:
+        raise CheckUnknown(f"{error.cause}{_sessions(names, error.state)}", error.remedy) from None
     except Unreachable as error:
         raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
@@ -117,11 +132,22 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
     return "logged in"
 
 
+def _sessions(names: Names, state: str) -> str:
+    """Return who holds the server's connections, by the titles of its processes: it may admit no one to ask."""
+    if state != _TOO_MANY:
+        return ""
+    titles = objects.connect().processes(names.container("postgres"))
+    held = Counter(f"{found[1]} in {found[2]}" for title in titles if (found := _SESSION.fullmatch(title)))
+    return "; sessions: " + (", ".join(f"{count} of {who}" for who, count in held.most_common(_SHOWN)) or "none")
+
+
 def mongodb(names: Names, password: str, ca: str) -> str:
     with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, CHECK_REQUEST) as client:
         try:
             collections = client[names.mongo_database].list_collection_names()
         except OperationFailure as error:
+            if error.code not in _REFUSED:
+                raise CheckUnknown(f"MongoDB: error {error.code}: {first_line(error)}") from None
             raise CheckFailed(str(error), f"a login as {ROOT_USER}", _UP, Code.DATABASE) from None
         except PyMongoError as error:
             raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
@@ -134,6 +160,10 @@ def redis(names: Names, password: str, ca: str) -> str:
         client.ping()
     except AuthenticationError as error:
         raise CheckFailed(str(error), "a login", _UP, Code.DATABASE) from None
+    except NoPermissionError as error:
+        raise CheckFailed(str(error), "a login with every right", _UP, Code.DATABASE) from None
+    except (BusyLoadingError, MaxConnectionsError, ResponseError) as error:  # it answers, and cannot work at present
+        raise CheckUnknown(f"Redis: {first_line(error)}") from None
     except RedisError as error:
         raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
     finally:
@@ -172,6 +202,8 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
 def schema(access: DatabaseAccess) -> str:
     try:
         session(access).compare()
+    except NotAdmitting as error:
+        raise CheckUnknown(error.cause, error.remedy) from None
     except Unreachable as error:
         raise objects.unanswered(error.cause, "this program's schema", _UP, Code.DATABASE) from None
     except (SchemaMismatch, LoginRefused) as error:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from dive_infra.engines.engine import EngineError
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Finding, Verdict, evidence, overall
@@ -155,7 +154,7 @@ def _run(check: Check) -> list[Finding]:
         findings = [replace(failed, code=w.code, final=w.final)]
     except CheckUnknown as c:
         findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
-    except EngineError as error:
+    except DiveError as error:
         findings = [
             replace(blank, verdict=Verdict.UNKNOWN, found=error.cause, remedy=error.remedy, code=Code.CHECK_UNKNOWN)
         ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from dive_infra.checks import deployment, objects
+from dive_infra.checks import decisions, deployment, objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
@@ -51,7 +51,12 @@ def shallow_checks(spec: VerificationSpec) -> list[Check]:
         "containers",
         lambda: deployment.containers(spec.deployment.containers),
     )
-    return [running, *issuers(spec)]
+    return [running, *working(spec)]
+
+
+def working(spec: VerificationSpec) -> list[Check]:
+    """Return the checks that the country can do its work, without real logins: a few milliseconds each."""
+    return [*issuers(spec), *decisions.checks(spec.deployment)]
 
 
 def issuers(spec: VerificationSpec) -> list[Check]:

@@ -93,7 +93,7 @@ class Snapshot:
 
 def shallow_checks(spec: Spec) -> list[Check]:
     """Return the checks of a phase without real logins, and without those that another phase makes too."""
-    return verification.issuers(spec) if isinstance(spec, VerificationSpec) else phases.checks(spec)
+    return verification.working(spec) if isinstance(spec, VerificationSpec) else phases.checks(spec)
 
 
 def deep_checks(spec: Spec) -> list[Check]:

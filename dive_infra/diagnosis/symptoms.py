@@ -92,7 +92,8 @@ class Symptom:
         fixed_by = self.finding.remedy.fixed_by(self.code)
         if self.where in ("deployment", "engine"):  # an update finds out what is left to do
             return self.code
-        return fixed_by or HUB_CODE if self.where == "record" else fixed_by
+        asked_at_hub = self.where == "record" and self.finding.remedy.kind != RemedyKind.WAIT
+        return fixed_by or HUB_CODE if asked_at_hub else fixed_by
 
     @property
     def source(self) -> bool:

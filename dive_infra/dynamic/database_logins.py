@@ -12,6 +12,7 @@ from psycopg import Connection, sql
 from pulumi.dynamic import Resource
 
 from dive_infra.catalog.datastores import SUPERUSER
+from dive_infra.clients import postgres
 from dive_infra.config.environment import ACCEPT_LOSS, accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of
@@ -107,16 +108,16 @@ def _allow(live: "Connection[Any]", role: str, password: str) -> None:
     verb = "ALTER" if there else "CREATE"
     # Hashed here: the server may log the statement.
     scram = live.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
-    live.execute(sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}").format(sql.Identifier(role), sql.Literal(scram)))
+    statement = sql.SQL(f"{verb} ROLE {{}} LOGIN PASSWORD {{}}").format(sql.Identifier(role), sql.Literal(scram))
+    postgres.repeated(lambda: live.execute(statement))
 
 
 def _create(live: "Connection[Any]", name: str, owner: str) -> None:
     """Create the database as `components.databases` declares it."""
-    live.execute(
-        sql.SQL(
-            "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
-        ).format(sql.Identifier(name), sql.Identifier(owner))
-    )
+    statement = sql.SQL(
+        "CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C.UTF-8' LC_CTYPE 'C.UTF-8'"
+    ).format(sql.Identifier(name), sql.Identifier(owner))
+    postgres.repeated(lambda: live.execute(statement))
 
 
 def _loss(inputs: Inputs, name: str) -> ProviderError:

@@ -7,6 +7,7 @@ import pulumi
 from psycopg import Connection
 from pulumi.dynamic import Resource
 
+from dive_infra.clients import postgres
 from dive_infra.config.environment import accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.orchestration import connection, schema
@@ -78,7 +79,7 @@ class AdmissionProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         country = inputs["country"].lower()
         with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.translated_errors():
-            live.execute("SELECT admit(%s, %s)", [country, deployer(country)])
+            postgres.repeated(lambda: live.execute("SELECT admit(%s, %s)", [country, deployer(country)]))
         return country, {"role": deployer(country)}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -92,7 +93,7 @@ class AdmissionProvider(Provider):
 
     def delete_resource(self, before: Inputs) -> None:
         with connection.connect(access_of(before["access"]), "dive admission") as live, connection.translated_errors():
-            live.execute("SELECT dismiss(%s)", [before["country"].lower()])
+            postgres.repeated(lambda: live.execute("SELECT dismiss(%s)", [before["country"].lower()]))
 
 
 class Admission(Resource, module="dive", name="Admission"):

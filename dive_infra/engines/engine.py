@@ -215,6 +215,10 @@ class Engine(ABC):
         """Return the containers on the network with this id."""
 
     @abstractmethod
+    def processes(self, name: str) -> list[str]:
+        """Return the command lines of a running container's processes, as they title themselves."""
+
+    @abstractmethod
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines of a container's log, each with its time."""
 

@@ -18,6 +18,8 @@ from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.errors import DiveError
 
+_AT_PRESENT = (408, 425, 429)  # a request that took too long, came too early, or too many of them
+
 
 class KeycloakError(DiveError):
     """A request to the admin API did not succeed."""
@@ -131,7 +133,7 @@ class KeycloakAdmin:
         if status < 300:
             return
         kind = {401: Forbidden, 403: Forbidden, 404: NotFound}.get(
-            status, KeycloakUnreachable if status >= 500 else RequestRefused
+            status, KeycloakUnreachable if status >= 500 or status in _AT_PRESENT else RequestRefused
         )
         raise kind(f"{what} at {self.access.url}: {status} {_words(response)}")
 

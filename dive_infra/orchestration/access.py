@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import NO_REMEDY, Remedy
 
 DATABASE = "orchestration"
 OWNER = "orchestration"
@@ -37,8 +38,23 @@ class Unreachable(RecordError):
     """The database does not answer (down, starting, no route, TLS refused): nothing is known about the record."""
 
 
+class NotAdmitting(Unreachable):
+    """The server answers and admits no one at present: it starts, or lacks connections, memory, disk or processes.
+
+    `state` is its SQLSTATE.
+    """
+
+    def __init__(self, cause: str, remedy: Remedy = NO_REMEDY, state: str = "") -> None:
+        super().__init__(cause, remedy)
+        self.state = state
+
+
 class LoginRefused(RecordError):
-    """The server refused the login: the role, the password or a right is wrong."""
+    """The server refused the login: the role, the password or a right is wrong; `state` is its SQLSTATE."""
+
+    def __init__(self, cause: str, remedy: Remedy = NO_REMEDY, expected: str = "", state: str = "") -> None:
+        super().__init__(cause, remedy, expected=expected)
+        self.state = state
 
 
 class QueryFailed(RecordError):

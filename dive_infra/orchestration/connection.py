@@ -9,16 +9,32 @@ from psycopg import Connection
 
 from dive_infra.clients import postgres
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused, QueryFailed, Unreachable
+from dive_infra.orchestration.access import (
+    OWNER,
+    DatabaseAccess,
+    LoginRefused,
+    NotAdmitting,
+    QueryFailed,
+    Unreachable,
+)
 from dive_infra.results.remedy import UP, Remedy
 
 _START = Remedy.update(HUB_CODE, "starts it")
-# FATAL answers of a server that starts or stops: it is unreachable, it does not refuse us.
-_PASSING = ("starting up", "shutting down", "recovery mode", "too many clients", "too many connections", "terminating")
+_LOST = ("08", "57P01", "57P02", "57P05")  # the session ended
+# By SQLSTATE, or its class; nothing that an update declares is wrong.
+_LACKS = {
+    "53300": "end sessions that are not needed",
+    "53100": "free disk space",
+    "53": "free what the server lacks",
+    "57P03": "wait until the server has started",
+}
 
 
 def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2) -> Connection[Any]:
-    """Return a connection in autocommit; `timeout` is in seconds. Raise `Unreachable` or `LoginRefused`."""
+    """Return a connection in autocommit; `timeout` is in seconds.
+
+    Raise `NotAdmitting`, any other `Unreachable`, or `LoginRefused`.
+    """
     try:
         return postgres.connect(
             access.host,
@@ -31,30 +47,54 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
             application,
             timeout,
         )
-    except psycopg.OperationalError as error:
-        message = " ".join(str(error).split())
+    except postgres.ConnectionFailed as error:
         which = "the orchestration database" if access.user.startswith(OWNER) else f"database {access.database}"
-        if "FATAL:" in message and not any(word in message for word in _PASSING):
-            raise LoginRefused(
-                f"{which} refused {access}: {message.partition('FATAL:')[2].strip()}",
-                Remedy.update(HUB_CODE, f"{UP}, then this stack"),
-                expected="a role that the hub has admitted",
+        message = str(error)
+        said = message.partition("FATAL:")[2].strip() or message
+        if not error.state:
+            raise Unreachable(f"{which} does not answer at {access}: {message}", _START) from None
+        if not postgres.refuses(error.state):
+            raise NotAdmitting(
+                f"{which} does not admit anyone at present at {access}: {said} ({error.state})",
+                awaits(error.state),
+                error.state,
             ) from None
-        raise Unreachable(f"{which} does not answer at {access}: {message}", _START) from None
+        raise LoginRefused(
+            f"{which} refused {access}: {said}",
+            Remedy.update(HUB_CODE, f"{UP}, then this stack"),
+            "a role that the hub has admitted",
+            error.state,
+        ) from None
+
+
+def awaits(state: str) -> Remedy:
+    """Return the remedy for a server that cannot work at present; it changes nothing."""
+    lacks = next((words for prefix, words in _LACKS.items() if state.startswith(prefix)), "wait until it admits logins")
+    return Remedy.wait(f"{lacks} at the server, then: {UP}")
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Translate the driver's errors: a lost connection is `Unreachable`, any other failure is `QueryFailed`."""
+    """Translate the driver's errors, by SQLSTATE.
+
+    A lost connection is `Unreachable`, a server short of something `NotAdmitting`, any other failure `QueryFailed`.
+    """
     try:
         yield
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # 57014: the statement's own time limit; the server is there.
-        if error.sqlstate == "57014":
-            raise QueryFailed(f"a query of the orchestration database took over 5 s: {_words(error)}") from None
-        raise Unreachable(f"the connection to the orchestration database was lost: {_words(error)}", _START) from None
     except psycopg.Error as error:
-        raise QueryFailed(f"a query of the orchestration database failed ({error.sqlstate}): {_words(error)}") from None
+        state = error.sqlstate or ""
+        of_the_driver = not state and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if of_the_driver or state.startswith(_LOST):
+            raise Unreachable(
+                f"the connection to the orchestration database was lost: {_words(error)}", _START
+            ) from None
+        if state == "57014":  # the statement's own time limit; the server is there
+            raise QueryFailed(f"a query of the orchestration database took over 5 s: {_words(error)}") from None
+        if postgres.pressed(state):
+            raise NotAdmitting(
+                f"the orchestration database cannot work at present: {_words(error)} ({state})", awaits(state), state
+            ) from None
+        raise QueryFailed(f"a query of the orchestration database failed ({state}): {_words(error)}") from None
 
 
 def _words(error: psycopg.Error) -> str:

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks.runner import CheckUnknown
-from dive_infra.clients import mongodb
+from dive_infra.clients import mongodb, postgres
 from dive_infra.clients import redis as redis_client
 from dive_infra.config.naming import DEPLOYER, LOOPBACK, Names
 from dive_infra.config.timeouts import ROTATION_REQUEST
@@ -32,7 +32,6 @@ from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Unreac
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
-_WRONG_PASSWORD = "password authentication failed"  # noqa: S105
 _AUTHENTICATION_FAILED = 18  # MongoDB's code
 
 
@@ -78,7 +77,7 @@ class PostgresRole(Target):
         try:
             self._connect(at, self.role, value, self.database).close()
         except LoginRefused as error:
-            if _WRONG_PASSWORD in error.cause:
+            if error.state == postgres.WRONG_PASSWORD:
                 return False
             raise CheckUnknown(error.cause) from None
         except Unreachable as error:
@@ -90,7 +89,8 @@ class PostgresRole(Target):
             with self._connect(at, SUPERUSER, at.secrets["postgres-superuser"], SUPERUSER) as live:
                 # Only the salted hash is sent: statements and their logs never hold the value.
                 hashed = live.pgconn.encrypt_password(new.encode(), self.role.encode(), b"scram-sha-256").decode()
-                live.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed)))
+                statement = SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(hashed))
+                postgres.repeated(lambda: live.execute(statement))
         except (LoginRefused, Unreachable) as error:
             raise RotationFailed(error.cause) from None
         except psycopg.Error as error:

@@ -11,13 +11,14 @@ import psutil
 import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container as Running
+from psycopg import Connection
 
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import deployment, initialization, policy_engine, preflight, runner, seeding, verification
 from dive_infra.checks.phases import checks
-from dive_infra.checks.runner import Check, CheckFailed, Validation
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import (
     ConfigurationSpec,
     ContainerSpec,
@@ -34,6 +35,8 @@ from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import observe
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
 from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
@@ -459,3 +462,29 @@ def test_a_country_whose_realm_is_not_served_is_told_with_the_command(record: Re
     with pytest.raises(CheckFailed) as caught:
         verification.discovery(FRANCE, record.lab.material.ca)
     assert (caught.value.expected, str(caught.value.remedy)) == (FRANCE.issuer, "pulumi up -s fra")
+
+
+def test_a_server_without_a_free_connection_refuses_no_one_and_says_who_holds_them(orchestration: Book) -> None:
+    """Ninety-seven sessions hold the server: a role, a password and an approval are as they were."""
+    access = orchestration.spoke("FRA")
+    with ExitStack() as held:
+        while live := _session(access):
+            held.enter_context(live)
+        with pytest.raises(NotAdmitting) as full:
+            connection.connect(access)
+        assert full.value.state == "53300"
+        database = DatabaseSpec(access.database, access.user, access.password)
+        with pytest.raises(CheckUnknown, match=f"sessions: [0-9]+ of {access.user} in {access.database}"):
+            deployment.postgres(HUB_NAMES, database, access.ca)
+    # The sessions end with their connections, a moment later.
+    ends = time.monotonic() + 10
+    while not (live := _session(access)):
+        assert time.monotonic() < ends
+    live.close()
+
+
+def _session(access: DatabaseAccess) -> Connection[Any] | None:
+    try:
+        return connection.connect(access)
+    except NotAdmitting:
+        return None

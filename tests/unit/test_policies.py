@@ -1,6 +1,7 @@
 """The policies' own tests, the seeds under these policies, and what the catalog declares for OPA and OPAL."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from dive_common.decisions import resource_of
 from dive_infra.catalog import policy
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import Material
+from dive_infra.checks import decisions
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
@@ -44,6 +46,37 @@ def key() -> str:
 def test_the_policies_hold(opa: Path, command: tuple[str, ...]) -> None:
     done = subprocess.run([opa, *command, policy.POLICIES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _ask(opa: Path, data: Path, question: Mapping[str, Any], *policies: Path) -> Any:
+    """Return the answer of the policies, or of those below these folders."""
+    places = [word for folder in policies or (policy.POLICIES,) for word in ("--data", str(folder))]
+    done = subprocess.run(
+        [opa, "eval", "--format=raw", *places, "--data", data, "--stdin-input", "data.dive.authz"],
+        input=json.dumps(question),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("tenant", [USA, FRA], ids=["hub", "spoke"])
+def test_a_country_that_can_work_decides_the_probes_as_expected(opa: Path, data: Path, tenant: Names) -> None:
+    for what, changes, denied_by in decisions.CASES:
+        answer = _ask(opa, data, decisions.question(tenant, changes))
+        assert (answer["allow"], answer["evaluation_details"]["check"]) == (not denied_by, denied_by), what
+
+
+def test_a_probe_sees_each_check_that_someone_switched_off(opa: Path, data: Path, tmp_path: Path) -> None:
+    for what, changes, denied_by in decisions.CASES:
+        if not denied_by:
+            continue
+        altered = tmp_path / denied_by
+        shutil.copytree(policy.POLICIES, altered)
+        (altered / "checks" / f"{denied_by}.rego").write_text(f"package dive.checks.{denied_by}\n\npass := true\n")
+        answer = _ask(opa, data, decisions.question(FRA, changes), altered)
+        assert answer["evaluation_details"]["check"] != denied_by, what
 
 
 class Rows(list[dict[str, Any]]):
@@ -77,14 +110,7 @@ def _decide(opa: Path, data: Path, subject: Mapping[str, Any], tenant: Names, nu
         "resource": resource_of(document(tenant, number)),
         "context": {"tenant": tenant.country.code, "acr": "1", "currentTime": "2026-06-01T00:00:00Z"},
     }
-    done = subprocess.run(
-        [opa, "eval", "--format=raw", "--data", policy.POLICIES, "--data", data, "--stdin-input", "data.dive.authz"],
-        input=json.dumps(question),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    answer = json.loads(done.stdout)
+    answer = _ask(opa, data, question)
     check: str = answer["evaluation_details"]["check"]
     assert answer["allow"] == (not check), answer
     return check

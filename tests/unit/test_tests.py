@@ -59,6 +59,7 @@ COVERED = (
     ("automation/pending_creates.py", "integration/test_5_unrecorded.py", "needs a realm, a database and an engine"),
     ("automation/recovery.py", "integration/test_1_locked.py", "needs runs that were killed"),
     ("automation/country_lock.py", "integration/test_5_third_country.py", "needs the record and a verb that waits"),
+    ("checks/decisions.py", "unit/test_policies.py", "with OPA, which decides"),
     ("checks/configuration.py", "providers/test_identity.py", "needs Keycloak"),
     ("checks/*", "providers/test_checks.py", "needs servers that are damaged"),
     ("clients/*", "providers/test_checks.py", "needs servers"),

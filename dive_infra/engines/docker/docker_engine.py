@@ -155,6 +155,11 @@ class DockerEngine(Engine):
         return str(log.decode(errors="replace"))
 
     @_requests()
+    def processes(self, name: str) -> list[str]:
+        found = self._client.containers.get(name).top(ps_args="-o pid,args")
+        return [row[1] for row in found["Processes"] or []]
+
+    @_requests()
     def inspect(self, name: str) -> Mapping[str, Any]:
         attributes = dict(self._client.containers.get(name).attrs)
         config = dict(attributes["Config"])

@@ -249,6 +249,11 @@ def test_one_cause_of_many_is_repaired_when_all_of_them_are_checked_again() -> N
     assert proven(symptom, found(view(CONFIGURATION=[valid(realm)], SEEDING=[valid(users)])))
 
 
+def test_a_record_that_admits_no_one_at_present_is_awaited_and_nothing_is_altered() -> None:
+    full = Failed("record", "it does not admit anyone at present", Remedy.wait(f"end sessions, then: {UP}"))
+    assert steps(found(view_of(Snapshot("FRA", True, StackState("fra", 10, None), failed=(full,))))) == []
+
+
 @pytest.mark.parametrize("source", ["state", "engine", "record"])
 def test_a_source_that_was_not_asked_again_has_not_answered(source: Source) -> None:
     silent = Snapshot("FRA", True, failed=(Failed(source, "no answer", Remedy.update()),))

@@ -65,7 +65,7 @@ def liveness(owner: LockOwner) -> tuple[Liveness, str]:
         started = process.create_time()
     except psutil.NoSuchProcess:
         return "dead", f"no process with pid {owner.pid}"
-    except psutil.Error as error:
+    except (psutil.Error, ValueError, OverflowError) as error:  # a number that no process can have
         return "unknown", f"pid {owner.pid} cannot be inspected: {error}"
     if started > owner.since.timestamp() + _CLOCK_TOLERANCE:
         return "dead", f"pid {owner.pid} now belongs to a process that started after the lock was taken"

@@ -5,12 +5,14 @@ it: `CountryLocked`.
 """
 
 import fcntl
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dive_infra.automation import leftover_processes, pending_creates, truncated_state
+from dive_infra.automation.backend_lock import backend_locks
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.lock_owner import LOCKED, Liveness, LockOwner, liveness, owners
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
@@ -73,6 +75,7 @@ def pending_operations(state: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _unlock(runner: Runner, reporter: Reporter) -> bool:
     """Return True if a dead run had locked the stack."""
     with _one_at_a_time():
+        _remove_ownerless(runner, reporter)
         refusal = _refusal(runner)
         if not refusal:
             return False
@@ -85,6 +88,23 @@ def _unlock(runner: Runner, reporter: Reporter) -> bool:
         for owner, (_, why) in zip(found, lives, strict=True):
             reporter.line(f"{runner.name}: cleared the lock of {owner}: {why}")
     return True
+
+
+def _remove_ownerless(runner: Runner, reporter: Reporter) -> None:
+    """Remove lock files that a power failure left without an owner: with one, Pulumi refuses every command.
+
+    Raises `CountryLocked` if one may still be written.
+    """
+    for lock in backend_locks(runner.name, runner.environment):
+        if not lock.flaw or lock.path is None:
+            continue
+        if lock.live is None:
+            raise CountryLocked(
+                f"{runner.country} is locked by {lock}; cannot determine whether that run is still alive",
+                Remedy.decide(f"if no run is: rm {shlex.quote(str(lock.path))}, then: ./dive up {runner.country}"),
+            )
+        lock.path.unlink(missing_ok=True)
+        reporter.line(f"{runner.name}: cleared the lock of {lock}")
 
 
 def _repair_state(runner: Runner, reporter: Reporter) -> None:

@@ -4,7 +4,6 @@ An export takes Pulumi most of a second; a caller starts it first and loads the 
 takes no lock, writes nothing and does not start Pulumi's engine.
 """
 
-import json
 import os
 import subprocess
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from typing import Any
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.config import environment as variables
-from dive_infra.config import paths
+from dive_infra.config import json_file, paths
+from dive_infra.config.json_file import BrokenFile
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 
@@ -70,9 +70,10 @@ class Export:
             if "no stack named" in err:
                 raise NotDeployed(f"stack {self.stack} does not exist", Remedy.deploy(self.stack.upper()))
             raise PulumiFailed(f"`pulumi stack export -s {self.stack}` failed: {' '.join(err.split())}")
-        found = json.loads(out)
-        assert isinstance(found, dict)
-        return found
+        try:
+            return json_file.parse(out, f"the output of `pulumi stack export -s {self.stack}`")
+        except BrokenFile as broken:
+            raise PulumiFailed(broken.cause, expected=broken.expected) from None
 
 
 def export_state(stack: str) -> dict[str, Any]:

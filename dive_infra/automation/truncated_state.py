@@ -5,12 +5,13 @@ moment leaves an empty file, and every later command fails with `EOF`. A power f
 the previous one is kept beside it. Resources created since then are found as pending creates.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dive_infra.automation.backend_lock import backend_folder
+from dive_infra.config import json_file
+from dive_infra.config.json_file import BrokenFile
 from dive_infra.config.settings import PROJECT
 from dive_infra.process.crash_points import crash_point
 
@@ -48,7 +49,7 @@ def _all(stack: str, environment: Mapping[str, str]) -> Iterator[Path]:
 
 def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_bytes())
-    except ValueError:
+        json_file.read(path)
+    except BrokenFile:
         return False
     return True

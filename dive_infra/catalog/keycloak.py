@@ -46,7 +46,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
             "truststore-paths": CA,
             "tls-hostname-verifier": "DEFAULT",
         }
-        return material.tls() | {_CONFIGURATION: "".join(f"{key}={value}\n" for key, value in settings.items())}
+        return material.tls() | {_CONFIGURATION: "".join(f"{k}={_literal(v)}\n" for k, v in settings.items())}
 
     # The official image has neither curl nor grep; bash it has.
     ready = (
@@ -73,3 +73,8 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
         shared=True,
         stop_grace=20,
     )
+
+
+def _literal(value: str) -> str:
+    """Return a value for Keycloak's configuration, which expands `${…}` and reads `$$` as one `$`."""
+    return value.replace("$", "$$")

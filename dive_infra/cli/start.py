@@ -7,11 +7,13 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from dive_infra.automation import state_export, workspace
 from dive_infra.config import environment as variables
 from dive_infra.config import paths
+from dive_infra.config.json_file import unreadable
 from dive_infra.toolchain import toolchain
 
 _READING = ("status", "doctor")  # verbs that read the state of the given countries, or of all
@@ -53,6 +55,17 @@ def handle_interrupts() -> None:
 def main() -> None:
     handle_interrupts()
     variables.leave_out()  # before any subprocess starts
+    if flaw := variables.missing_home():
+        sys.exit(f"dive: {flaw}")
+    try:
+        _run()
+    except PermissionError as error:
+        if error.filename is None:
+            raise  # not of a file
+        sys.exit(f"dive: {unreadable(Path(os.fsdecode(error.filename)), error)}")
+
+
+def _run() -> None:
     prefetch(sys.argv[1:])
     gc.disable()  # imports create no garbage; collecting takes a sixth of their time
     from dive_infra.cli.__main__ import app

@@ -197,6 +197,20 @@ def cache_folder() -> Path:
     return _path(CACHE) or Path.home() / ".cache" / "dive"
 
 
+def docker_config_folder() -> Path:
+    """Return the folder of Docker's client configuration."""
+    return _path("DOCKER_CONFIG") or Path.home() / ".docker"
+
+
+def missing_home() -> str:
+    """Return what is missing for a user without a home folder, and the command; empty if there is one."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return f"HOME is not set and user {os.getuid()} has no entry in the password file; next: export HOME=/a/folder"
+    return ""
+
+
 def shows_traceback() -> bool:
     """Return True if errors of our providers keep their traceback."""
     return _is_set(TRACEBACK)

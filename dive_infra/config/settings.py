@@ -51,7 +51,7 @@ class Settings(_Section):
 
     country: str
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
-    domain: Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)*[a-z0-9-]+$")] = ""
+    domain: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$", max_length=200)] = ""
     spokes: tuple[str, ...] = ()
     hub: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$")] = f"organization/{PROJECT}/usa"
     images: dict[str, str] = {}

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+_LONGEST_COMMON_NAME = 64  # characters (RFC 5280, ub-common-name)
 _SKEW = timedelta(minutes=5)  # clocks of the coalition's hosts may differ a little
 
 
@@ -61,9 +62,9 @@ def issue(
     sign for `names` and what is below them, and for nothing else (RFC 5280 name constraints).
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name(
-        [x509.NameAttribute(NameOID.COMMON_NAME, name), x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")]
-    )
+    # Clients read the alternative names; the subject is for people, and X.509 limits it to 64 characters.
+    common = [x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) <= _LONGEST_COMMON_NAME else []
+    subject = x509.Name([*common, x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")])
     signer: CertificateIssuerPrivateKeyTypes = key
     issued_by = subject
     if issuer:

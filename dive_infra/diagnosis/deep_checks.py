@@ -3,14 +3,12 @@
 Checks are data: a group is a title with its checks. All of them run side by side, each bounded in time.
 """
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from dive_infra.automation.backend_lock import backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
@@ -20,7 +18,9 @@ from dive_infra.automation.workspace import pulumi_home
 from dive_infra.checks import preflight, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
+from dive_infra.config import json_file
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.json_file import BrokenFile
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
 from dive_infra.diagnosis.served_certificates import served
@@ -329,11 +329,12 @@ def _report(spec: VerificationSpec) -> str:
 
 def _of(path: Path, spec: VerificationSpec, up: Remedy) -> str:
     try:
-        report: Mapping[str, Any] = json.loads(path.read_text())
-        found = (report["instance"], report["fingerprint"], report["status"])
-    except (ValueError, KeyError, TypeError):
+        report = json_file.read(path)
+        found = (str(report["instance"]), str(report["fingerprint"]), str(report["status"]))
+        at = report["timestamp"]
+    except (BrokenFile, KeyError):
         raise CheckFailed(f"{path.name} is not complete", "a verification report", up, Code.LOCAL_FILE) from None
     wanted = (spec.own.names.country.code, fingerprint(spec), "success")
     if found != wanted:
         raise CheckFailed(f"{path.name} was written for {', '.join(found)}", ", ".join(wanted), up, Code.LOCAL_FILE)
-    return f"{path.name}, from {report['timestamp']}"
+    return f"{path.name}, from {at}"

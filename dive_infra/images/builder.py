@@ -16,6 +16,7 @@ from docker.errors import DockerException
 
 from dive_infra.config import environment
 from dive_infra.config.paths import ROOT
+from dive_infra.images import registry
 from dive_infra.images.recipes import RECIPES, Artifact, tag, write_context
 from dive_infra.results.errors import DiveError
 from dive_infra.toolchain import debian, toolchain
@@ -50,6 +51,8 @@ def build(
     arguments |= recipe.arguments
     if base:
         arguments["BASE"] = base
+    if flaw := registry.helper_flaw():  # the library asks each helper before a build
+        raise BuildError(flaw.cause, flaw.remedy)
     log: deque[str] = deque(maxlen=LOG_LINES)
     progress(f"building {name}")
     with TemporaryFile() as context:

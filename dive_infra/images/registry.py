@@ -7,10 +7,14 @@ import docker
 from docker.errors import APIError, DockerException
 from requests.exceptions import RequestException
 
+from dive_infra.config import json_file
+from dive_infra.config.json_file import BrokenFile
 from dive_infra.config.paths import ROOT
 from dive_infra.config.timeouts import REGISTRY_ANSWER
+from dive_infra.engines.docker import docker_config
 from dive_infra.engines.docker.engine import client
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain.debian import Progress
 
 LOCK_FILE = ROOT / "images.lock"
@@ -24,6 +28,7 @@ class ImageError(DiveError):
 def ask(reference: str) -> dict[str, dict[str, str]]:
     """Return the registry's manifest data of a reference, within seconds. A silent host is asked only once."""
     host = registry_of(reference)
+    _require_helper()
     if host in _silent:
         raise ImageError(f"{reference}: registry {host} does not answer")
     limited = client(REGISTRY_ANSWER).api
@@ -43,12 +48,28 @@ def ask(reference: str) -> dict[str, dict[str, str]]:
 
 def pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str:
     """Pull an image and return its id. Raises `ImageError`."""
+    _require_helper()
     progress(f"pulling {reference}")
     try:
         engine.api.pull(reference)
         return str(engine.images.get(reference).id)
     except (DockerException, RequestException) as error:
         raise ImageError(f"{reference}: pull failed: {error}") from error
+
+
+def helper_flaw() -> DiveError | None:
+    """Return an error if Docker's configuration names a credential helper that is not installed."""
+    if not (program := docker_config.missing_helper()):
+        return None
+    return DiveError(
+        f"{docker_config.file()} names the credential helper {program}, which is not on PATH",
+        Remedy.decide("install it, or remove the line from that file, or set DOCKER_CONFIG to another folder"),
+    )
+
+
+def _require_helper() -> None:
+    if flaw := helper_flaw():
+        raise ImageError(flaw.cause, flaw.remedy)
 
 
 def lock(references: Iterable[str]) -> dict[str, str]:
@@ -74,9 +95,9 @@ def locked(reference: str) -> str:
     if not LOCK_FILE.exists():
         return reference
     try:
-        digests = json.loads(LOCK_FILE.read_text())
-    except ValueError as error:
-        raise ImageError(f"{LOCK_FILE.name}: not JSON ({error}); write it again with `./dive images lock`") from error
+        digests = json_file.read(LOCK_FILE)
+    except BrokenFile as broken:
+        raise ImageError(broken.cause, Remedy.run("./dive images lock"), expected=broken.expected) from None
     return f"{repository_of(reference)}@{digests[reference]}" if reference in digests else reference
 
 

@@ -133,3 +133,18 @@ def test_a_lock_of_another_host_is_left_and_told(runner: Runner) -> None:
     assert "FRA is locked by anne (pid 1 on elsewhere, since 2026-11-24 22:30:00 UTC)" in told
     assert "elsewhere is another host" in told
     assert "pulumi cancel -s fra" in told
+
+
+@pytest.mark.parametrize("content", ["", '{"pid": 4'])
+def test_a_lock_that_a_power_failure_cut_off_is_cleared_and_named(runner: Runner, content: str) -> None:
+    recover(runner, RecordingReporter())
+    lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/x.json"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.write_text(content)
+    with pytest.raises(CountryLocked, match=r"an unknown process \(x\.json .*next: if no run is: rm .*x\.json, then"):
+        recover(runner, RecordingReporter())
+    os.utime(lock, (time.time() - 3600,) * 2)
+    reporter = RecordingReporter()
+    recover(runner, reporter)
+    assert not lock.exists()
+    assert "fra: cleared the lock of an unknown process (x.json " in reporter.text

@@ -1,6 +1,5 @@
 """Which Docker engine: the selected one, or as root on Debian one that is installed and started here."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -11,10 +10,11 @@ from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 import docker
-from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from dive_infra.config.json_file import FileError
 from dive_infra.config.timeouts import ENGINE_ANSWER, ENGINE_REQUEST, ENGINE_START
+from dive_infra.engines.docker import docker_config
 from dive_infra.engines.engine import Endpoint, EngineError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import debian
@@ -28,14 +28,17 @@ def host() -> tuple[str, str]:
     """Return the address of the selected engine and what selected it: DOCKER_HOST, the context, or the default."""
     if named := os.environ.get("DOCKER_HOST"):
         return named, "DOCKER_HOST"
-    context = os.environ.get("DOCKER_CONTEXT") or _configured_context()
-    if not context or context == "default":
-        return SOCKET, "the default socket"
-    found = ContextAPI.get_context(context)
+    try:
+        context = os.environ.get("DOCKER_CONTEXT") or docker_config.read().current_context
+        if not context or context == "default":
+            return SOCKET, "the default socket"
+        found = docker_config.context(context)
+    except FileError as error:
+        raise _of_file(error) from None
     if found is None:
         raise EngineError(f"docker context {context!r}: not found; expected one of `docker context ls`")
-    endpoint = str(found.Host)
-    if found.TLSConfig is not None:
+    endpoint, tls = found
+    if tls:
         raise EngineError(
             f"docker context {context!r} uses TLS files",
             Remedy.decide(
@@ -50,9 +53,17 @@ def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
     """Return a client of that engine; `timeout` in seconds for one request. Raises `EngineError` without an answer."""
     endpoint, said_by = host()
     try:
+        docker_config.read()  # Docker's library reads it too, and expects its shape
+    except FileError as error:
+        raise _of_file(error) from None
+    try:
         return docker.DockerClient.from_env(
             version="auto", timeout=timeout, environment={**os.environ, "DOCKER_HOST": endpoint}
         )
+    except (ValueError, TypeError) as error:  # an `auth` that is not what `docker login` writes
+        raise EngineError(
+            f"{docker_config.file()} is not usable: {error}", Remedy.decide("run `docker login` again, or mend it")
+        ) from None
     except DockerException as error:
         raise EngineError(
             f"no Docker engine answers at {endpoint} ({said_by}): {error}",
@@ -96,14 +107,8 @@ def current() -> Endpoint:
     )
 
 
-def _configured_context() -> str:
-    file = Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")) / "config.json"
-    if not file.exists():
-        return ""
-    try:
-        return str(json.loads(file.read_text()).get("currentContext", ""))
-    except ValueError as error:
-        raise EngineError(f"{file}: not JSON ({error})", Remedy.decide("fix it, or set DOCKER_HOST")) from error
+def _of_file(error: FileError) -> EngineError:
+    return EngineError(error.cause, error.remedy, expected=error.expected)
 
 
 @contextmanager

@@ -39,6 +39,12 @@ def test_empty_attributes_are_left_out(folder: Path, environment: dict[str, str]
     assert truncated_state.truncated_files("fra", environment) == []
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b"[" * 100_000])
+def test_whatever_else_a_state_holds_gives_way_too(folder: Path, environment: dict[str, str], content: bytes) -> None:
+    (folder / "fra.json").write_bytes(content)
+    assert truncated_state.repair("fra", environment) == ["fra.json was truncated: replaced by the previous state"]
+
+
 def test_half_a_state_gives_way_to_the_one_before_it(folder: Path, environment: dict[str, str]) -> None:
     (folder / "fra.json").write_text(STATE[:9])
     assert truncated_state.repair("fra", environment) == ["fra.json was truncated: replaced by the previous state"]

@@ -2,6 +2,7 @@
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from dive_infra.components.certificates import covered_names
@@ -31,3 +32,15 @@ def test_a_country_cannot_sign_for_another() -> None:
     stolen = pki.issue("usa", 10, pki.Issuer(ISSUER.chain, ISSUER.key), ["idp.usa.dive.localhost"])
     with pytest.raises(VerificationError):
         _verify(stolen, "idp.usa.dive.localhost")
+
+
+@pytest.mark.parametrize("length", [64, 65, 200])
+def test_a_long_name_is_in_the_alternative_names_alone(length: int) -> None:
+    names = Names(parse("FRA"), domain=("a" * 49 + "." + "b" * 200)[: length - 4])
+    zone = names.zone
+    root = pki.issue("root", 30, authority=True)
+    issuer = pki.issue("FRA", 20, pki.Issuer(root.chain, root.key), [zone, "127.0.0.1/32"], authority=True)
+    leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), covered_names(names))
+    assert pki.covered(leaf.chain) == set(covered_names(names))
+    common = pki.leaf(leaf.chain).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    assert [c.value for c in common] == ([zone] if len(zone) <= 64 else [])

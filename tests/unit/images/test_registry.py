@@ -27,5 +27,5 @@ def test_a_damaged_lock_is_named_with_its_remedy(tmp_path: Path, monkeypatch: py
     lock = tmp_path / "images.lock"
     lock.write_text("{")
     monkeypatch.setattr(registry, "LOCK_FILE", lock)
-    with pytest.raises(registry.ImageError, match=r"images\.lock: not JSON .*`\./dive images lock`"):
+    with pytest.raises(registry.ImageError, match=r"images\.lock is not JSON .*; next: \./dive images lock"):
         registry.locked("redis:7")

@@ -39,7 +39,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Content:
-    """What decides: `policies` (path -> text) and `data` (path -> value); policies define the paths `rules` in `packages`."""
+    """What decides: `policies` and `data` by path; policies define the paths `rules` in `packages`."""
 
     policies: Mapping[str, str]
     data: Mapping[Path, Any]

@@ -12,10 +12,12 @@ REDIS_IMAGE = "redis:7.4.7-bookworm"
 SUPERUSER = "postgres"  # of Postgres
 ROOT_USER = "root"  # of MongoDB
 
-_PASSWORD = f"{FILES}/password"
+_PASSWORD = POSTGRES_PASSWORD = f"{FILES}/password"
 _PG_HBA = f"{FILES}/pg_hba.conf"
 _MONGODB_PEM = f"{FILES}/mongodb.pem"  # certificate and key in one file, as mongod wants them
 _REDIS_CONF = f"{FILES}/redis.conf"
+
+POSTGRES_RULES = "local   all all     scram-sha-256\nhostssl all all all scram-sha-256\n"
 
 _POSTGRES_SETTINGS: Mapping[str, str] = {
     "listen_addresses": "*",
@@ -30,14 +32,30 @@ _POSTGRES_SETTINGS: Mapping[str, str] = {
 }
 
 
+# What initdb writes into postgresql.conf, of all versions that are declared or built here.
+POSTGRES_SHIPPED: Mapping[str, tuple[str, ...]] = {
+    "autovacuum_worker_slots": ("16",),
+    "datestyle": ("iso, mdy",),
+    "default_text_search_config": ("pg_catalog.english",),
+    "dynamic_shared_memory_type": ("posix",),
+    "listen_addresses": ("*",),
+    **dict.fromkeys(("lc_messages", "lc_monetary", "lc_numeric", "lc_time"), ("C.UTF-8",)),
+    "log_timezone": ("Etc/UTC",),
+    "max_connections": ("100",),
+    "max_wal_size": ("1GB",),
+    "min_wal_size": ("80MB",),
+    "shared_buffers": ("128MB",),
+    "timezone": ("Etc/UTC",),
+}
+
+
 def postgres(names: Names, hub: Names) -> ServiceSpec:
     """Return Postgres; its superuser `postgres` has the secret `postgres-superuser`."""
     port = names.port("postgres")
     settings = {"port": str(port), **_POSTGRES_SETTINGS}
 
     def files(material: Material) -> dict[str, str]:
-        rules = "local   all all     scram-sha-256\nhostssl all all all scram-sha-256\n"
-        return material.tls() | {_PASSWORD: material.secrets["postgres-superuser"], _PG_HBA: rules}
+        return material.tls() | {_PASSWORD: material.secrets["postgres-superuser"], _PG_HBA: POSTGRES_RULES}
 
     return ServiceSpec(
         name="postgres",

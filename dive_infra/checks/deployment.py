@@ -21,6 +21,7 @@ from redis.exceptions import (
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import objects, policy_engine
+from dive_infra.checks import postgres as postgres_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients import mongodb as mongodb_client
@@ -53,6 +54,14 @@ def checks(spec: DeploymentSpec) -> list[Check]:
         Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
         Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA", settles=True),
     ]
+    found.append(
+        Check(
+            postgres_server.SENTENCE,
+            "postgres",
+            lambda: postgres_server.holds(names, spec.databases, spec.ca),
+            subject="Postgres",
+        )
+    )
     found += [
         Check(
             f"Postgres answers {d.user} in database {d.name}",

@@ -274,6 +274,10 @@ class Engine(ABC):
     # Tell
 
     @abstractmethod
+    def command_in(self, name: str, script: str) -> str:
+        """Return the command with which an operator runs a shell script in a container."""
+
+    @abstractmethod
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
         """Return the command with which an operator creates a volume by hand."""
 

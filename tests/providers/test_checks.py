@@ -1,6 +1,7 @@
 """Each validator against real things: green when they are well, red when one of them is damaged."""
 
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -16,7 +17,16 @@ from psycopg import Connection
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
-from dive_infra.checks import deployment, initialization, policy_engine, preflight, runner, seeding, verification
+from dive_infra.checks import (
+    deployment,
+    initialization,
+    policy_engine,
+    postgres,
+    preflight,
+    runner,
+    seeding,
+    verification,
+)
 from dive_infra.checks.phases import checks
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import (
@@ -404,6 +414,139 @@ def test_a_superuser_or_a_stranger_is_no_ordinary_role(services: Record, orchest
         deployment.postgres(HUB_NAMES, DatabaseSpec(name, "postgres", SECRETS["postgres-superuser"]), ca)
     with pytest.raises(CheckFailed, match="owner orchestration"):
         deployment.postgres(HUB_NAMES, DatabaseSpec(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
+
+
+HELD = (DatabaseSpec("held", "orchestration", SECRETS["orchestration-db"]),)
+
+
+@pytest.fixture(scope="module")
+def held(record: Record) -> Iterator[Record]:
+    """The server with one declared database beside those that it ships with."""
+    with record.superuser() as root:
+        root.execute("CREATE DATABASE held OWNER orchestration TEMPLATE template0")
+    yield record
+    with record.superuser() as root:
+        root.execute("DROP DATABASE held WITH (FORCE)")
+
+
+def off(record: Record) -> dict[str, Finding]:
+    """What Postgres holds beside the declaration, and what it lacks; the names of findings."""
+    found = postgres.holds(HUB_NAMES, HELD, record.lab.material.ca)
+    return {f.subject: f for f in found if f.verdict != "valid"}
+
+
+def apply(record: Record, *statements: str) -> None:
+    with record.superuser() as root:
+        for statement in statements:
+            root.execute(statement.encode())
+
+
+def settled(record: Record, subject: str | None) -> dict[str, Finding]:
+    """A reload is carried out a moment after it was asked for."""
+    ends = time.monotonic() + 5
+    while (found := off(record)).keys() != ({subject} if subject else set()) and time.monotonic() < ends:
+        time.sleep(0.05)
+    return found
+
+
+def test_postgres_holds_what_is_declared_and_is_asked_within_a_second(held: Record) -> None:
+    began = time.monotonic()
+    assert off(held) == {}
+    assert time.monotonic() - began < 1
+
+
+ROLE_ATTRIBUTES = {
+    "superuser": ("SUPERUSER", "NOSUPERUSER"),
+    "inherit": ("NOINHERIT", "INHERIT"),
+    "createrole": ("CREATEROLE", "NOCREATEROLE"),
+    "createdb": ("CREATEDB", "NOCREATEDB"),
+    "login": ("NOLOGIN", "LOGIN"),
+    "replication": ("REPLICATION", "NOREPLICATION"),
+    "bypassrls": ("BYPASSRLS", "NOBYPASSRLS"),
+    "connections": ("CONNECTION LIMIT 5", "CONNECTION LIMIT -1"),
+    "valid until": ("VALID UNTIL '2040-01-01'", "VALID UNTIL 'infinity'"),
+}
+
+
+def test_each_attribute_of_each_role_that_someone_changes_is_red(held: Record) -> None:
+    """Every attribute that the server shows; the superuser's own flags guard this session, so they stay."""
+    live = {key for key in postgres.declared(HELD) if key[:2] == ("role", "orchestration")}
+    assert {attribute for _, _, attribute in live} == set(ROLE_ATTRIBUTES)
+    for role in ("orchestration", "orchestration_fra"):
+        for attribute, (change, undo) in ROLE_ATTRIBUTES.items():
+            apply(held, f"ALTER ROLE {role} {change}")
+            [(subject, finding)] = off(held).items()
+            assert subject == f"role {role}"
+            assert finding.found.startswith(attribute)
+            assert str(finding.remedy) == "pulumi up --refresh"
+            apply(held, f"ALTER ROLE {role} {undo}")
+    assert off(held) == {}
+
+
+ADDED = {
+    "role backdoor": "CREATE ROLE backdoor SUPERUSER LOGIN",
+    "membership orchestration in pg_read_all_data": "GRANT pg_read_all_data TO orchestration",
+    "membership pg_monitor in pg_read_all_data": "GRANT pg_read_all_data TO pg_monitor",
+    "setting of a role or database every database for orchestration": "ALTER ROLE orchestration SET work_mem = '8MB'",
+    "setting of a role or database held for orchestration": "ALTER ROLE orchestration IN DATABASE held SET jit = on",
+    "setting of a role or database held for everyone": "ALTER DATABASE held SET jit = on",
+    "database more": "CREATE DATABASE more",
+}
+
+
+@pytest.mark.parametrize("subject", ADDED)
+def test_what_someone_adds_to_postgres_is_red_and_its_command_removes_it(held: Record, subject: str) -> None:
+    apply(held, ADDED[subject])
+    [(found, finding)] = off(held).items()
+    assert found == subject
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "undo"),
+    [
+        ("GRANT CREATE ON DATABASE held TO orchestration_fra", "REVOKE CREATE ON DATABASE held FROM orchestration_fra"),
+        ("ALTER DATABASE held OWNER TO orchestration_fra", "ALTER DATABASE held OWNER TO orchestration"),
+        ("ALTER DATABASE held CONNECTION LIMIT 3", "ALTER DATABASE held CONNECTION LIMIT -1"),
+        ("ALTER DATABASE held IS_TEMPLATE true", "ALTER DATABASE held IS_TEMPLATE false"),
+        ("ALTER DATABASE held ALLOW_CONNECTIONS false", "ALTER DATABASE held ALLOW_CONNECTIONS true"),
+    ],
+)
+def test_a_changed_database_is_red(held: Record, change: str, undo: str) -> None:
+    apply(held, change)
+    try:
+        assert set(off(held)) == {"database held"}
+    finally:
+        apply(held, undo)
+        if "GRANT" in change:  # the grants are now written out, and the same
+            apply(held, "UPDATE pg_database SET datacl = NULL WHERE datname = 'held'")
+    assert off(held) == {}
+
+
+def test_each_setting_that_someone_changes_on_the_server_is_red(held: Record, pytestconfig: pytest.Config) -> None:
+    """Those that a reload applies; every tenth, or all with --whole."""
+    with held.superuser() as root:
+        rows = root.execute(
+            "SELECT name, CASE vartype WHEN 'bool' THEN CASE setting WHEN 'on' THEN 'off' ELSE 'on' END"
+            " WHEN 'enum' THEN (SELECT v FROM unnest(enumvals) v WHERE v <> setting LIMIT 1)"
+            " ELSE CASE setting WHEN min_val THEN max_val ELSE min_val END END FROM pg_settings"
+            " WHERE context IN ('sighup', 'superuser', 'user', 'superuser-backend') AND source = 'default'"
+            " AND vartype IN ('bool', 'enum', 'integer')"
+            " AND name !~ 'timeout|^zero|debug_|log_|ssl|krb|archive|restore'"
+            " ORDER BY name"
+        ).fetchall()
+    chosen = rows if pytestconfig.getoption("--whole") else rows[::10]
+    for name, value in chosen:
+        apply(held, f"ALTER SYSTEM SET {name} = '{value}'")
+        assert {f"setting {name.lower()}", "file of settings postgresql.auto.conf"} == set(off(held)), name
+        apply(held, f"ALTER SYSTEM RESET {name}")
+    apply(held, "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
+    [command] = off(held)["file of settings postgresql.auto.conf"].remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert settled(held, None) == {}
+    print(f"\n{len(chosen)} of {len(rows)} settings")
 
 
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:

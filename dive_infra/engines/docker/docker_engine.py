@@ -1,5 +1,6 @@
 """`DockerEngine`: the interface `Engine`, by requests to Docker."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -222,6 +223,9 @@ class DockerEngine(Engine):
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
         options = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
         return f"docker volume create {options} {name}"
+
+    def command_in(self, name: str, script: str) -> str:
+        return f"docker exec {name} sh -c {shlex.quote(script)}"
 
     def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
         return f"docker {kind} rm {'-f ' if force else ''}{name}"

@@ -1,0 +1,232 @@
+"""A country's Postgres holds what is declared and what its version ships: roles, databases, grants, settings, rules.
+
+One connection as the superuser, whose password is in the server's own files.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from dive_infra.catalog.datastores import POSTGRES_PASSWORD, POSTGRES_RULES, POSTGRES_SHIPPED, SUPERUSER
+from dive_infra.checks import objects
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
+from dive_infra.checks.spec import DatabaseSpec
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.engines.engine import ContainerFailed, Engine
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import DATABASE, OWNER, DatabaseAccess, LoginRefused, Unreachable, deployer
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
+from dive_infra.results.remedy import Remedy
+
+SENTENCE = "Postgres holds the declared roles, databases, grants and settings, and no others"
+
+_UP = Remedy.update()
+_ABSENT = "none"
+_SUPERUSER = {
+    "superuser": "t", "inherit": "t", "createrole": "t", "createdb": "t", "login": "t", "replication": "t",
+    "bypassrls": "t", "connections": "-1", "valid until": "always",
+}  # fmt: skip
+_ORDINARY = {
+    **dict.fromkeys(("superuser", "createrole", "createdb", "replication", "bypassrls"), "f"),
+    "inherit": "t", "login": "t", "connections": "-1", "valid until": "always",
+}  # fmt: skip
+_TEMPLATE = f"{SUPERUSER}=CONNECT,CREATE,TEMPORARY PUBLIC=CONNECT"
+_DATABASE = {"grants": "default", "connections": "-1", "open": "t", "template": "f"}
+# Of pg_monitor, as initdb makes it.
+_MEMBERS = ("pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables")
+
+# Each query yields (kind, object, attribute, value).
+_QUERIES = """
+SELECT 'role', r.rolname, a.name, a.value FROM pg_roles r, LATERAL (VALUES
+    ('superuser', left(r.rolsuper::text, 1)), ('inherit', left(r.rolinherit::text, 1)),
+    ('createrole', left(r.rolcreaterole::text, 1)), ('createdb', left(r.rolcreatedb::text, 1)),
+    ('login', left(r.rolcanlogin::text, 1)), ('replication', left(r.rolreplication::text, 1)),
+    ('bypassrls', left(r.rolbypassrls::text, 1)), ('connections', r.rolconnlimit::text),
+    ('valid until', coalesce(nullif(r.rolvaliduntil::text, 'infinity'), 'always'))) a(name, value)
+WHERE r.rolname !~ '^pg_'
+UNION ALL
+SELECT 'membership', pg_get_userbyid(m.member) || ' in ' || pg_get_userbyid(m.roleid), '', 'granted'
+FROM pg_auth_members m
+UNION ALL
+SELECT 'database', d.datname, a.name, a.value FROM pg_database d, LATERAL (VALUES
+    ('owner', pg_get_userbyid(d.datdba)::text), ('connections', d.datconnlimit::text),
+    ('open', left(d.datallowconn::text, 1)), ('template', left(d.datistemplate::text, 1)),
+    ('grants', coalesce((SELECT string_agg(g.who || '=' || g.rights, ' ' ORDER BY g.who COLLATE "C" DESC) FROM (
+        SELECT CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS who,
+            string_agg(x.privilege_type || CASE WHEN x.is_grantable THEN '*' ELSE '' END, ','
+                ORDER BY x.privilege_type) AS rights
+        FROM aclexplode(d.datacl) x GROUP BY 1) g), 'default'))) a(name, value)
+UNION ALL
+SELECT 'setting of a role or database',
+    coalesce((SELECT datname::text FROM pg_database WHERE oid = s.setdatabase), 'every database') || ' for '
+    || CASE s.setrole WHEN 0 THEN 'everyone' ELSE pg_get_userbyid(s.setrole)::text END,
+    '', array_to_string(s.setconfig, ', ') FROM pg_db_role_setting s
+UNION ALL
+SELECT DISTINCT 'setting', lower(f.name), '', f.setting FROM pg_file_settings f
+UNION ALL
+SELECT 'setting', lower(s.name), '', current_setting(s.name) FROM pg_settings s
+WHERE s.source = 'configuration file' AND lower(s.name) NOT IN (SELECT lower(name) FROM pg_file_settings)
+UNION ALL
+SELECT 'file of settings', 'postgresql.auto.conf', '', string_agg(f.name, ', ' ORDER BY f.name)
+FROM pg_file_settings f WHERE f.sourcefile LIKE '%postgresql.auto.conf' HAVING count(*) > 0
+UNION ALL
+SELECT 'rule of pg_hba', concat_ws(' ', h.type, array_to_string(h.database, ','), array_to_string(h.user_name, ','),
+    h.address, h.netmask, h.auth_method, array_to_string(h.options, ','), h.error), '', 'in force'
+FROM pg_hba_file_rules h
+UNION ALL
+SELECT 'tablespace', t.spcname, '', pg_get_userbyid(t.spcowner) || coalesce(' ' || t.spcacl::text, '')
+FROM pg_tablespace t
+"""
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Difference:
+    key: Key
+    expected: str
+    found: str
+    remedy: Remedy
+
+
+def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
+    """Return all that must be there, as (kind, object, attribute) -> value."""
+    wanted: dict[Key, str] = {}
+
+    def add(kind: str, name: str, attributes: Mapping[str, str]) -> None:
+        wanted.update({(kind, name, attribute): value for attribute, value in attributes.items()})
+
+    add("role", SUPERUSER, _SUPERUSER)
+    for role in {d.user for d in databases}:
+        add("role", role, _ORDINARY)
+    for name in ("template0", "template1"):
+        add("database", name, {**_DATABASE, "owner": SUPERUSER, "grants": _TEMPLATE, "template": "t"})
+    wanted["database", "template0", "open"] = "f"
+    add("database", SUPERUSER, {**_DATABASE, "owner": SUPERUSER})
+    for database in databases:
+        add("database", database.name, {**_DATABASE, "owner": database.user})
+    for name in _MEMBERS:
+        wanted["membership", f"pg_monitor in {name}", ""] = "granted"
+    for rule in POSTGRES_RULES.splitlines():
+        wanted["rule of pg_hba", " ".join(rule.split()), ""] = "in force"
+    for name in ("pg_default", "pg_global"):
+        wanted["tablespace", name, ""] = SUPERUSER
+    return wanted
+
+
+def holds(names: Names, databases: Sequence[DatabaseSpec], ca: str) -> list[Finding]:
+    """Return a finding for each object that differs, or one that none does."""
+    engine = objects.connect()
+    live = _live(engine, names, ca)
+    container = names.container("postgres")
+    off: dict[tuple[str, str], list[_Difference]] = {}
+    for difference in _differences(declared(databases), live, engine, container, names):
+        off.setdefault(difference.key[:2], []).append(difference)
+    if not off:
+        roles = len({name for kind, name, _ in live if kind == "role"})
+        return [Finding(SENTENCE, Verdict.VALID, found=f"{roles} roles, {len(databases)} databases", topic="postgres")]
+    return [_finding(kind, name, found) for (kind, name), found in off.items()]
+
+
+def _finding(kind: str, name: str, off: Sequence[_Difference]) -> Finding:
+    added = all(d.expected == _ABSENT for d in off)
+    return Finding(
+        f"{kind} {name} of Postgres is as declared",
+        Verdict.INVALID,
+        _ABSENT if added else "; ".join(f"{d.key[2]} {d.expected}".strip() for d in off),
+        "not declared" if added and off[0].key[2] else "; ".join(f"{d.key[2]} {d.found}".strip() for d in off),
+        off[0].remedy,
+        code=Code.DATABASE,
+        topic="postgres",
+        subject=f"{kind} {name}",
+    )
+
+
+def _live(engine: Engine, names: Names, ca: str) -> dict[Key, str]:
+    try:
+        password = engine.read_file(names.container("postgres"), POSTGRES_PASSWORD).strip()
+    except ContainerFailed as error:
+        raise CheckUnknown(error.cause, _UP) from None
+    access = DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, password, ca, SUPERUSER)
+    try:
+        with connection.connect(access, "dive check", CHECK_REQUEST) as session:
+            rows = session.execute(_QUERIES).fetchall()
+    except Unreachable as error:
+        raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
+    except LoginRefused as error:
+        raise CheckFailed(error.cause, f"a login as {SUPERUSER}", _UP, Code.DATABASE) from None
+    except psycopg.Error as error:
+        raise CheckUnknown(" ".join(str(error).split())) from None
+    return {(kind, name, attribute): value for kind, name, attribute, value in rows}
+
+
+def _differences(
+    wanted: dict[Key, str], live: Mapping[Key, str], engine: Engine, container: str, names: Names
+) -> Iterator[_Difference]:
+    for key, value in _admitted(live, names.country.is_hub).items():
+        wanted[key] = value
+    port = names.port("postgres")
+    for key in sorted(wanted.keys() | live.keys()):
+        kind, name, _ = key
+        expected, found = wanted.get(key, _ABSENT), live.get(key, _ABSENT)
+        if kind == "setting" and found in POSTGRES_SHIPPED.get(name, ()):
+            continue
+        if expected != found:
+            yield _Difference(key, expected, found, _remedy(key, expected, engine, container, port))
+
+
+def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
+    """Return what each country that the hub admits adds: an ordinary role that may connect to the record."""
+    if not is_hub:
+        return {}
+    there = [role for role in map(deployer, COUNTRIES) if ("role", role, "login") in live]
+    wanted = {("role", role, attribute): value for role in there for attribute, value in _ORDINARY.items()}
+    found = live.get(("database", DATABASE, "grants"))
+    if found is not None:
+        members = [role for role in sorted(there, reverse=True) if f"{role}=" in found]
+        grants = [*(f"{role}=CONNECT" for role in members), f"{OWNER}=CONNECT,CREATE,TEMPORARY"]
+        wanted["database", DATABASE, "grants"] = " ".join(grants)
+    return wanted
+
+
+def _remedy(key: Key, expected: str, engine: Engine, container: str, port: int) -> Remedy:
+    """Return what restores an object of ours; for one that someone may need, the command that removes it."""
+    kind, name, _ = key
+    if expected != _ABSENT:
+        return Remedy.update() if kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
+    sql = _removal(kind, name)
+    if not sql:
+        return Remedy.update()
+    return Remedy.decide(engine.command_in(container, _psql(port, sql)))
+
+
+def _removal(kind: str, name: str) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    if kind == "membership":
+        member, _, role = name.partition(" in ")
+        return f'REVOKE "{role}" FROM "{member}"'
+    if kind == "setting of a role or database":
+        database, _, role = name.partition(" for ")
+        who = "ALL" if role == "everyone" else f'"{role}"'
+        if database == "every database":
+            return f"ALTER ROLE {who} RESET ALL"
+        return (
+            f'ALTER ROLE {who} IN DATABASE "{database}" RESET ALL'
+            if who != "ALL"
+            else (f'ALTER DATABASE "{database}" RESET ALL')
+        )
+    if kind == "file of settings":
+        return "ALTER SYSTEM RESET ALL; SELECT pg_reload_conf()"
+    if kind == "setting":
+        return f"ALTER SYSTEM RESET {quoted}; SELECT pg_reload_conf()"
+    words = {"role": "ROLE", "database": "DATABASE", "tablespace": "TABLESPACE"}
+    return f"DROP {words[kind]} {quoted}" if kind in words else ""
+
+
+def _psql(port: int, sql: str) -> str:
+    statements = " ".join(f"-c '{one.strip()}'" for one in sql.split(";"))
+    return f"PGPASSWORD=$(cat {POSTGRES_PASSWORD}) psql -q -U {SUPERUSER} -p {port} {statements}"

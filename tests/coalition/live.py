@@ -1,18 +1,29 @@
 """What can be seen of the coalition under test: engine, state, databases, realms."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import docker
 
 from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.checks import runner
+from dive_infra.checks.phases import checks
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.rotation.rotation import secrets_in_force
 from dive_infra.seeds.store import Target
 from tests.coalition.country import NAMESPACE, Country, Run
+
+# What every stack puts out.
+OUTPUTS = {
+    "instance", "realm", "urls", "containers", "ca_certificate", "test_users", "test_user_password", "verification",
+}  # fmt: skip
+
+VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that one logs people in
 
 
 def clear(client: docker.DockerClient) -> None:
@@ -24,6 +35,26 @@ def clear(client: docker.DockerClient) -> None:
         volume.remove(force=True)
     for network in client.networks.list(filters=filters):
         network.remove()
+
+
+def wrong(
+    state: Mapping[str, Any], *phases: Phase, warnings: bool = False, again: Sequence[Verdict] = ()
+) -> list[Finding]:
+    """Return what the validators of these phases find wrong; `warnings`: with advisory findings.
+
+    `again`: verdicts that are checked again, as before a checkpoint. A test before may have restarted the database
+    that this process has a session with; the next check opens another one.
+    """
+    specs = declared_specs(state)
+    looked = [runner.settle(checks(specs[phase]), 20, again) for phase in phases]
+    return [
+        f for validation in looked for f in validation.findings if f.verdict != "valid" and (warnings or not f.advisory)
+    ]
+
+
+def skipped(run: Run) -> list[Phase]:
+    """Return the phases that the run skipped as valid."""
+    return [phase for phase in Phase if f"✓ {phase} phase complete and validated, skipping (" in run.messages]
 
 
 def told(run: Run) -> str:

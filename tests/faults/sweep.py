@@ -211,7 +211,7 @@ def _names(argument: ast.expr, values: Mapping[str, list[str]]) -> set[str]:
     return made
 
 
-def markdown(swept: Swept, undisturbed: Iterable[Point], same: bool) -> str:
+def markdown(swept: Swept, undisturbed: Iterable[Point], valid: bool) -> str:
     """Return docs/reference/crash-points-table.md."""
     count = Counter(p.name for p in undisturbed if p.moment == "before")
     killed: dict[str, Counter[str]] = defaultdict(Counter)
@@ -225,14 +225,14 @@ def markdown(swept: Swept, undisturbed: Iterable[Point], same: bool) -> str:
     head = [
         "# Crash points",
         "",
-        "Where the sweep killed a deployment, and whether the end equals an undisturbed one. Written by:",
-        "`./dive test -- tests/integration/test_2_up.py tests/integration/test_5_sweep.py --sweep --docs`.",
+        "Where the sweep killed the first deployment of France, and whether all is as declared in the end. Written by:",
+        "`./dive test -- tests/integration/test_2_hub.py tests/integration/test_2_sweep.py --sweep --docs`.",
         "",
         "| step | times | killed before | killed after | made, not recorded | seconds until the next point | result |",
     ]
     rows = [
         f"| {name} | {count.get(name, '–')} | {killed[name]['before']} | {killed[name]['after']} | "
-        f"{killed[name]['made'] or '–'} | {max(seconds[name], default=0):.0f} | {'same' if same else 'differs'} |"
+        f"{killed[name]['made'] or '–'} | {max(seconds[name], default=0):.0f} | {'valid' if valid else 'differs'} |"
         for name in sorted({*count, *killed})
     ]
     return "\n".join([*head, "|---|---|---|---|---|---|---|", *rows]) + "\n"

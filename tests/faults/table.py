@@ -100,7 +100,7 @@ def published(rows: list[Repaired]) -> str:
         "",
         "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid,",
         "no data volume may have been removed or recreated, and no other container may have been touched. Written by:",
-        "`./dive test tests/integration/test_2_up.py tests/integration/test_3_repair.py -- --whole --docs`.",
+        '`./dive test -- tests/integration -k "test_2 or test_3_repair" --whole --docs`.',
     ]
     if faults:
         lines += [

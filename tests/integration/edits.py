@@ -85,14 +85,13 @@ EDITS = (
         "FRA",
         _steps("update", "seed", "seeding-checkpoint") | _PROVEN,
         settings=lambda _: {"documents": 210},
-        selected="data",
+        selected="containers",
     ),
     Edit(
         "a stopped container",
         "FRA",
         _steps("update", "frontend-gate", "deployment-checkpoint") | _PROVEN,
         harm=lambda scene: scene.container("frontend").stop(),  # nothing else suffers from it
-        selected="data",
     ),
     Edit(
         "another image",

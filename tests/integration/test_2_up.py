@@ -1,9 +1,7 @@
-"""From nothing to two countries that are linked, seeded and verified."""
+"""Two countries that are linked, seeded and verified."""
 
 import json
 import re
-from pathlib import Path
-from signal import SIGINT, SIGKILL
 
 import docker
 import jsonschema
@@ -15,76 +13,23 @@ from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import observe
 from dive_infra.identity import https
 from dive_infra.identity.login import login
-from dive_infra.orchestration.states import Phase, State
 from tests.coalition.country import Country
-from tests.coalition.live import keycloak, record, remains, resource, running, runs, secrets, told
+from tests.coalition.live import OUTPUTS, keycloak, resource, running, runs, secrets
 
 pytestmark = pytest.mark.timeout(1500)
 
 
-OUTPUTS = {
-    "instance", "realm", "urls", "containers", "ca_certificate", "test_users", "test_user_password", "verification",
-}  # fmt: skip
-
-
-def test_the_hub_comes_up_from_nothing(usa: Country) -> None:
-    run = usa.up()
-    assert run.ok, told(run)
-    found = usa.outputs()
-    assert found.keys() == OUTPUTS | {"grants"}
-    assert found["urls"].keys() == {"frontend", "backend", "keycloak", "kas", "opa"}
-    assert len(found["containers"]) == 9
-    assert len(found["test_users"]) == 6
-
-
-def test_a_country_that_the_hub_does_not_approve_is_refused(usa: Country, home: Path) -> None:
-    deu = Country("DEU", home)
-    deu.init()
-    run = deu.up()
-    deu.stack_file().unlink()
-    assert not run.ok
-    assert "does not approve DEU; approved: FRA" in run.messages
-    assert "dive:spokes" in run.messages
-
-
-def test_a_half_deployed_country_is_nuked_to_nothing(
+def test_all_countries_are_found_deployed_and_left_alone(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
-    """Its deployment was killed: there are containers, pending operations, and a lock of the dead."""
-    before = running(docker_engine)
-    killed = fra.up_until(lambda name: name == "keycloak-container", [SIGKILL])
-    assert not killed.ok
-    assert running(docker_engine).keys() > before.keys()
-    fra.secrets |= secrets(fra)
-    done = fra.dive("nuke", "FRA", "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    for proof in ("the engine holds no object of FRA", "the state of stack fra holds no resource"):
-        assert f"✓ {proof}" in done.stderr
-    assert not remains(docker_engine, "dive.country=FRA")
-    assert running(docker_engine) == before, "nobody else is touched"
-
-
-def test_a_deployment_interrupted_in_configuration_is_resumed_there_with_all_countries(
-    usa: Country, fra: Country, docker_engine: docker.DockerClient
-) -> None:
-    first = fra.up_until(lambda name: name.startswith("realm"), [SIGINT])
-    assert not first.ok
-    assert list(runs(usa, fra)) == [Phase.PREFLIGHT, Phase.INITIALIZATION, Phase.DEPLOYMENT]
     before, proven = running(docker_engine), runs(usa, fra)
-
-    resumed = fra.dive("up", "--all")
-    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert "2 of 2 countries deployed and verified" in resumed.stderr
+    done = fra.dive("up", "--all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 countries deployed and verified" in done.stderr
     for code in ("USA", "FRA"):
-        assert re.search(rf"✓ {code} +verified +\d+ s", resumed.stderr), resumed.stderr
-    assert running(docker_engine) == before, "what was deployed is left alone"
-    after = runs(usa, fra)
-    assert list(after) == list(Phase)
-    assert {phase: after[phase] for phase in proven} == proven, "skipped"
-    with record(usa) as store:
-        current = store.current("FRA")
-    assert current
-    assert current.state == State.COMPLETE
+        assert re.search(rf"✓ {code} +verified +\d+ s", done.stderr), done.stderr
+    assert running(docker_engine) == before
+    assert runs(usa, fra) == proven, "every phase was skipped"
 
 
 def test_france_is_deployed_and_healthy(fra: Country, docker_engine: docker.DockerClient) -> None:
@@ -120,16 +65,6 @@ def test_the_report_says_what_was_proven(fra: Country) -> None:
         "to a user of FRA",
     ):
         assert sentence in proven, sentence
-
-
-@pytest.mark.parametrize(("who", "command"), [("USA", "up"), ("FRA", "preview")])
-def test_a_second_look_and_a_second_update_find_nothing_to_do(
-    usa: Country, fra: Country, who: str, command: str
-) -> None:
-    """`test_4_preview` previews the hub, `test_5_scenarios` updates France."""
-    run = {"USA": usa, "FRA": fra}[who].run(command)
-    assert run.ok, told(run)
-    assert not run.changes, told(run)
 
 
 @pytest.mark.parametrize(("portal", "home_country"), [("USA", "FRA"), ("FRA", "USA")])

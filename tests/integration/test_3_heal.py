@@ -1,7 +1,6 @@
 """What is damaged is healed by one command, nothing else is touched, and no data is lost."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,35 +9,15 @@ import docker
 import pytest
 
 from dive_infra.automation.drift import refresh_only_drift
-from dive_infra.automation.stack_state import declared_specs
-from dive_infra.checks import runner
-from dive_infra.checks.phases import checks
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import NO_REMEDY, RemedyKind
 from tests.coalition.country import Country, Run
-from tests.coalition.live import running, told
+from tests.coalition.live import VALIDATED, running, skipped, told, wrong
 from tests.faults.fault import Fault, Scene
 from tests.faults.table import FAULTS, Healed, keep
 
 pytestmark = pytest.mark.timeout(1500)
-
-VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that one logs people in
-
-
-def wrong(
-    state: dict[str, Any], *phases: Phase, warnings: bool = False, again: Sequence[Verdict] = ()
-) -> list[Finding]:
-    """Return what the validators of these phases find wrong; `warnings`: with advisory findings.
-
-    `again`: verdicts that are checked again, as before a checkpoint. A round before may have restarted the database
-    that this process has a session with; the next check opens another one.
-    """
-    specs = declared_specs(state)
-    looked = [runner.settle(checks(specs[phase]), 20, again) for phase in phases]
-    return [
-        f for validation in looked for f in validation.findings if f.verdict != "valid" and (warnings or not f.advisory)
-    ]
 
 
 def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,8 +30,7 @@ def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 def unproven(run: Run) -> list[Phase]:
     """Return the phases that the run neither proved nor found valid."""
     proven = {name.removesuffix("-checkpoint").removesuffix("-proof").upper() for name in run.changes}
-    seen = [p for p in Phase if f"✓ {p} phase complete and validated, skipping (" in run.messages]
-    return [p for p in Phase if p not in (*proven, *seen)]
+    return [p for p in Phase if p not in (*proven, *skipped(run))]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

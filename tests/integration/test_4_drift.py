@@ -31,6 +31,7 @@ def look(place: Path, country: Country) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(COMMAND, cwd=place, env=country.environment, capture_output=True, text=True)
 
 
+@pytest.mark.whole
 def test_nothing_has_drifted(runner: Path, fra: Country) -> None:
     done = look(runner, fra)
     told = (runner / "drift" / "fra.md").read_text()

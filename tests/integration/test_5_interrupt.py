@@ -126,24 +126,20 @@ def sigterm(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
     running.send_signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize("stop", [ctrl_c, ctrl_c_twice, sigterm], ids=lambda s: s.__name__)
+@pytest.mark.parametrize(
+    "stop", [pytest.param(ctrl_c, marks=pytest.mark.whole), ctrl_c_twice, sigterm], ids=lambda s: s.__name__
+)
 def test_who_stops_it_is_told_how_to_go_on(
     midway: tuple["subprocess.Popen[str]", Boundaries],
     stop: Callable[["subprocess.Popen[str]", Boundaries], None],
 ) -> None:
-    """The next test goes on."""
+    """The tests after it go on."""
     running, boundaries = midway
     stop(running, boundaries)
     boundaries.let_go()
     code, said = end(running)
     assert code == 130, said
     assert "was interrupted; what is done is kept; next: ./dive up FRA" in said
-
-
-def test_what_was_stopped_is_continued_to_the_end(usa: Country, fra: Country, wanted: int) -> None:
-    code, said = end(begin(fra.runner))
-    assert code == 0, said
-    is_complete(usa, fra, wanted)
 
 
 def test_a_killed_run_is_continued_and_named(

@@ -23,6 +23,7 @@ WRITES = re.compile(
     |engine\.remove_network\(|\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
     re.VERBOSE,
 )
+READS = {"keycloak_admin.export"}  # Keycloak exports by a POST
 PLACES = (
     "seeds",
     "identity",
@@ -102,7 +103,7 @@ def test_no_write_escapes_the_steps(place: str) -> None:
     for path in sorted(here.rglob("*.py")) if here.is_dir() else [here]:
         for name, function in functions(path):
             text = ast.unparse(function)
-            if WRITES.search(text.replace("'", '"')):
+            if WRITES.search(text.replace("'", '"')) and f"{path.stem}.{name}" not in READS:
                 seen += 1
                 assert "with crash_point(" in text, f"{path.name}: {name} changes something outside a step"
     assert seen, "else nothing was looked at"

@@ -3,6 +3,11 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The machine is shared with the other lane; how long an example takes says nothing here.
+settings.register_profile("dive", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("dive")
 
 # A shell that runs the tests in the background has its commands ignore Ctrl+C, and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

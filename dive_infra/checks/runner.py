@@ -79,9 +79,16 @@ class Validation:
         return evidence(self.findings, self.seconds)
 
 
-def run(checks: Sequence[Check], deadline: float) -> Validation:
-    """Run all checks at once for at most `deadline` seconds; return the findings in the order of the checks."""
-    return settle(checks, deadline, again=())
+def run(checks: Sequence[Check], deadline: float, late: float = 0.0) -> Validation:
+    """Run all checks at once for at most `deadline` seconds; return the findings in the order of the checks.
+
+    With `late`, run them once more for so many seconds if the verdict is unknown because some were late: a busy
+    machine, or a server that has just started, is no reason to prove nothing.
+    """
+    found = settle(checks, deadline, again=())
+    if late and found.verdict == Verdict.UNKNOWN and found.late:
+        return settle(checks, late, again=())
+    return found
 
 
 def settle(checks: Sequence[Check], patience: float, again: Sequence[Verdict]) -> Validation:

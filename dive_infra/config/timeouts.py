@@ -7,15 +7,16 @@ ENGINE_REQUEST = 300  # one request; a layer may be large
 
 # One request of a check, and all checks of something.
 CHECK_REQUEST = 2  # a service on this machine answers in milliseconds, or is down
-REALM_REQUEST = 5  # Keycloak while it reads hundreds of objects
+REALM_REQUEST = 15  # Keycloak while it exports a realm; the first time after its start takes seconds
 SERVED_CERTIFICATE = 3.0  # a TLS handshake
 DRIFT_CHECK = 10.0  # all checks of one phase before an update
 
 # Diffs, which a preview waits for too.
 DIFF_REQUEST = 2.0  # one request
 DIFF_PHASE = 2.0  # all checks of a phase, in the diff of its checkpoint
-DIFF_PHASE_AGAIN = 8.0  # the same once more, where checks were late: a busy machine is no reason to prove nothing
-DIFF_REALM = 5.0  # a realm: a hundred objects, on a busy machine
+DIFF_PHASE_LATE = 8.0  # the same once more, where checks were late
+DIFF_REALM = 5.0  # the whole Keycloak server, on a busy machine
+DIFF_REALM_LATE = 15.0  # the same once more: the first answers of a server that has just started take long
 
 # The proof of a phase; checks that are unknown are repeated within it.
 PROOF = 60.0

@@ -157,9 +157,7 @@ class CheckpointProvider(Provider):
                 self._again(before, "the program changed")
                 return True
             asked = [*self.shallow_checks(spec, before), *self._record(spec, before)]
-            found = runner.run(asked, timeouts.DIFF_PHASE)
-            if found.verdict == Verdict.UNKNOWN and found.late:
-                found = runner.run(asked, timeouts.DIFF_PHASE_AGAIN)
+            found = runner.run(asked, timeouts.DIFF_PHASE, timeouts.DIFF_PHASE_LATE)
         except Exception as error:  # noqa: BLE001 (a diff that raises ends the whole deployment)
             tell(
                 provider_messages.unknown(phase, f"kept as proven {ago(age(before['completed']))}: {first_line(error)}")

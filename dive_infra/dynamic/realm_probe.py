@@ -30,7 +30,7 @@ class RealmProbeProvider(Provider):
             spec = load(Phase.CONFIGURATION, before["spec"])
         except Unreadable:
             return "was declared by another version of the program"
-        validation = runner.run(phases.shallow_checks(spec), timeouts.DIFF_REALM)
+        validation = runner.run(phases.shallow_checks(spec), timeouts.DIFF_REALM, timeouts.DIFF_REALM_LATE)
         self.run.realm_findings[before["spec"]] = validation.findings
         off = [f for f in validation.findings if f.verdict == Verdict.INVALID and not f.advisory]
         if off:

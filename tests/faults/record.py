@@ -229,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
     ),
     # The report decides nothing.
-    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected="containers"),
+    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected="report"),
     _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is not a complete report"),
     _report("is forged", _edited(status="failure"), "was altered"),
     _report("is of another run", _edited(run="of-yesterday"), "was written for another run (of-yesterday, expected "),

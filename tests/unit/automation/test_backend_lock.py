@@ -73,7 +73,7 @@ def test_a_lock_in_another_form_is_never_taken_for_dead(tmp_path: Path) -> None:
 FIELDS = st.fixed_dictionaries({}, optional=dict.fromkeys(("pid", "username", "hostname", "timestamp"), JSON))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=40) | (JSON | FIELDS).map(lambda value: json.dumps(value).encode()))
 @example(
     json.dumps({"pid": 2**70, "username": "a", "hostname": socket.gethostname(), "timestamp": "2026-01-01"}).encode()

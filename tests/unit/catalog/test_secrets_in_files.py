@@ -61,7 +61,7 @@ def values(spec: ServiceSpec, files: Mapping[str, str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(SECRETS)
 @example("$" * 33)
 @example("${HOME}${kc.db-password}$${x}$$$$")

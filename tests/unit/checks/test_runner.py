@@ -56,6 +56,20 @@ def test_a_check_that_hangs_is_unknown_at_the_deadline() -> None:
     assert "no answer within 0.3 s" in validation.findings[0].found
 
 
+def test_what_is_late_is_asked_once_more_where_there_is_time_for_it() -> None:
+    asked: list[int] = []
+
+    def slow_at_first() -> str:
+        asked.append(1)
+        return "warm" if asked[1:] else str(threading.Event().wait(1))
+
+    checks = [Check("slow", "t", slow_at_first)]
+    assert runner.run(checks, 0.1).late
+    asked.clear()
+    assert runner.run(checks, 0.1, 5).verdict == "valid"
+    assert len(asked) == 2
+
+
 def test_what_settles_is_asked_again_and_what_is_well_is_not() -> None:
     asked = {"late": 0, "well": 0}
 

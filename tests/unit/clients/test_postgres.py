@@ -51,7 +51,7 @@ def test_libpq_has_variables_to_be_kept_from() -> None:
     assert {"PGSERVICE", "PGOPTIONS", "PGSSLCERT", "PGHOSTADDR"} <= {*VARIABLES}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(VARIABLES), st.sampled_from(["nowhere", "1", "-c x=y"]), min_size=1))
 def test_no_variable_changes_a_connection(server: Server, variables: dict[str, str]) -> None:
     with pytest.MonkeyPatch.context() as patched:

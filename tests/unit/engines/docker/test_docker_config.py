@@ -27,7 +27,7 @@ KEYS = st.sampled_from(["auths", "credsStore", "credHelpers", "currentContext", 
 CONFIGS = JSON | st.dictionaries(KEYS, JSON) | st.dictionaries(KEYS, st.dictionaries(st.text(max_size=4), JSON))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CONFIGS.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=32))
 @example(b'{"currentContext": null}')
 @example(b"[]")
@@ -69,7 +69,7 @@ def test_a_wrong_key_is_named(folder: Path) -> None:
         docker_config.read()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=32))
 def test_whatever_a_context_holds_it_is_named(folder: Path, content: bytes) -> None:
     meta = folder / "contexts" / "meta" / sha256(b"remote").hexdigest() / "meta.json"

@@ -176,7 +176,7 @@ def _differences(
         if kind == "setting" and found in POSTGRES_SHIPPED.get(name, ()):
             continue
         if expected != found:
-            yield _Difference(key, expected, found, _remedy(key, expected, engine, container, port))
+            yield _Difference(key, expected, found, _remedy(key, expected, found, engine, container, port))
 
 
 def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
@@ -193,11 +193,12 @@ def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
     return wanted
 
 
-def _remedy(key: Key, expected: str, engine: Engine, container: str, port: int) -> Remedy:
+def _remedy(key: Key, expected: str, found: str, engine: Engine, container: str, port: int) -> Remedy:
     """Return what restores an object of ours; for one that someone may need, the command that removes it."""
     kind, name, _ = key
     if expected != _ABSENT:
-        return Remedy.update() if kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
+        gone = kind == "database" and found == _ABSENT  # every update looks for it
+        return Remedy.update() if gone or kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
     sql = _removal(kind, name)
     if not sql:
         return Remedy.update()

@@ -23,6 +23,8 @@ _MAPPERS = "protocolMappers"
 # Of which an update keeps what it is not given; an empty text removes it.
 _KEEPING = frozenset(("client", "client scope"))
 _LIST_SEPARATOR = "##"
+# Settings of a realm that Keycloak reads together, by the start of their names.
+_POLICIES = ("otpPolicy", "webAuthnPolicy")
 
 # kind -> list in the export, key of the name, path below the realm with the id or the name
 _PLACES = {
@@ -121,8 +123,10 @@ class Restoration:
         for difference in differences:
             _set(body, difference, keeps=compared.kind in _KEEPING)
         if compared.kind == REALM:
-            # Of a whole realm, Keycloak would write settings into the attributes, too.
-            body = {key: body[key] for key in {d.path[0] for d in differences}}
+            # Of a whole realm, Keycloak would write settings into the attributes, too; a policy it takes only whole.
+            changed = {d.path[0] for d in differences}
+            whole = tuple(policy for policy in _POLICIES if any(key.startswith(policy) for key in changed))
+            body = {key: value for key, value in body.items() if key in changed or key.startswith(whole)}
         self.admin.put(path, body)
 
     def _create(self, compared: Compared) -> None:

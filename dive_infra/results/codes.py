@@ -348,8 +348,9 @@ _ROWS = (
         Code.DATABASE,
         "Database",
         "recoverable",
-        "A database does not answer, refuses its user, or has another schema.",
-        "`./dive up FRA`.",
+        "A database does not answer, refuses its user, has another schema, or holds users, rights or settings that are "
+        "not declared.",
+        "`./dive up FRA`; for what someone added or changed by hand, the command that the finding names.",
     ),
     CodeRow(
         Code.CHECK_UNKNOWN,

@@ -13,6 +13,7 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container as Running
 from psycopg import Connection
+from redis.exceptions import ResponseError
 
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
@@ -20,9 +21,11 @@ from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import (
     deployment,
     initialization,
+    objects,
     policy_engine,
     postgres,
     preflight,
+    redis,
     runner,
     seeding,
     verification,
@@ -549,14 +552,121 @@ def test_each_setting_that_someone_changes_on_the_server_is_red(held: Record, py
     print(f"\n{len(chosen)} of {len(rows)} settings")
 
 
+def at_redis(record: Record) -> Any:
+    return redis.login(HUB_NAMES, SECRETS["redis"], record.lab.material.ca)
+
+
+def off_in_redis(record: Record) -> dict[str, Finding]:
+    found = redis.holds(HUB_NAMES, SECRETS["redis"], record.lab.material.ca)
+    return {f.subject.removesuffix(" of Redis"): f for f in found if f.verdict != "valid"}
+
+
+def test_redis_holds_what_is_declared_and_what_its_version_ships(services: Record) -> None:
+    began = time.monotonic()
+    assert off_in_redis(services) == {}
+    assert time.monotonic() - began < 1
+
+
+# A change of these would shut out the test, or take longer than a moment.
+SPARED = {"port", "tls-port", "tls-auth-clients", "maxclients", "maxmemory-clients", "appendonly", "timeout"}
+CHANGED = {
+    "acl-pubsub-default": "allchannels",
+    "appendfsync": "always",
+    "client-output-buffer-limit": "normal 1048576 0 0",
+    "loglevel": "warning",
+    "maxmemory-policy": "noeviction",
+    "notify-keyspace-events": "KEA",
+    "proc-title-template": "{title}",
+    "save": "",
+    "masterauth": "secret",
+}
+
+
+def another(value: str) -> str | None:
+    """A value that the same parameter may accept."""
+    flipped = {"yes": "no", "no": "yes"}.get(value)
+    return str(int(value) + 1) if value.removeprefix("-").isdecimal() else flipped
+
+
+def test_each_setting_that_someone_changes_in_redis_is_red(services: Record, pytestconfig: pytest.Config) -> None:
+    """All parameters whose value the server accepts to change; every fifth, or all with --whole."""
+    tried = 0
+    with at_redis(services) as client:
+        live = {name: value for name, value in client.config_get("*").items() if name not in SPARED}
+        values = {name: CHANGED.get(name, another(value)) for name, value in sorted(live.items())}
+        rest = [name for name, value in values.items() if value is not None and name not in CHANGED]
+        for name in [*CHANGED, *(rest if pytestconfig.getoption("--whole") else rest[::5])]:
+            try:
+                client.config_set(name, values[name])
+            except ResponseError:  # immutable, protected, or not this value
+                continue
+            try:
+                found = off_in_redis(services)
+            finally:
+                client.config_set(name, live[name])
+            assert f"setting {name}" in found, name
+            assert len(found) <= 2, found  # a parameter and its older name
+            assert str(found[f"setting {name}"].remedy) == "./dive restart USA redis"
+            tried += 1
+    assert off_in_redis(services) == {}
+    assert tried > len(CHANGED)
+    print(f"\n{tried} of {len(values)} parameters")
+
+
+RIGHTS = [
+    (("on", "nopass", "~*", "+@all"), "backdoor"),
+    (("off",), "sleeper"),
+    (("-flushall",), "default"),
+    (("resetchannels",), "default"),
+    (("resetkeys", "~a*"), "default"),
+    (("nopass",), "default"),
+    ((">another",), "default"),
+    (("skip-sanitize-payload",), "default"),
+    (("(~a* +get)",), "default"),
+]
+
+
+@pytest.mark.parametrize(("rules", "user"), RIGHTS)
+def test_a_user_or_a_right_that_someone_adds_to_redis_is_red(
+    services: Record, rules: tuple[str, ...], user: str
+) -> None:
+    password = SECRETS["redis"]
+    with at_redis(services) as client:
+        client.execute_command("ACL", "SETUSER", user, *rules)
+        try:
+            [(subject, finding)] = off_in_redis(services).items()
+            assert subject == f"user {user}"
+            assert str(finding.remedy) == "./dive restart USA redis"
+            assert password not in str(finding)
+        finally:
+            if user == "default":
+                declared = ("reset", "on", f">{password}", "sanitize-payload", "~*", "&*", "+@all")
+                client.execute_command("ACL", "SETUSER", user, *declared)
+            else:
+                client.execute_command("ACL", "DELUSER", user)
+    assert off_in_redis(services) == {}
+
+
+def test_a_restart_removes_what_someone_changed_in_redis(services: Record) -> None:
+    with at_redis(services) as client:
+        client.execute_command("ACL", "SETUSER", "backdoor", "on", "nopass", "~*", "+@all")
+        client.config_set("save", "")
+    assert set(off_in_redis(services)) == {"user backdoor", "setting save"}
+    name = HUB_NAMES.container("redis")
+    connected = objects.connect()
+    connected.restart(name, 5)
+    connected.await_healthy(name, 30)
+    assert off_in_redis(services) == {}
+
+
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
-    redis = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
-    redis.stop(timeout=5)
+    server = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
+    server.stop(timeout=5)
     try:
         with pytest.raises(CheckFailed, match=r"refused|connect|closed"):
             deployment.redis(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
     finally:
-        redis.start()
+        server.start()
 
 
 def test_a_renamed_column_is_red(orchestration: Book) -> None:

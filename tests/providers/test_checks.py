@@ -3,8 +3,8 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container as Running
 from psycopg import Connection
+from pymongo.errors import OperationFailure
 from redis.exceptions import ResponseError
 
 from dive_infra.catalog import datastores, policy
@@ -21,6 +22,7 @@ from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import (
     deployment,
     initialization,
+    mongodb,
     objects,
     policy_engine,
     postgres,
@@ -42,6 +44,7 @@ from dive_infra.checks.spec import (
     SeedingSpec,
     Spec,
 )
+from dive_infra.clients.mongodb import Client
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key, rsa_key
@@ -657,6 +660,69 @@ def test_a_restart_removes_what_someone_changed_in_redis(services: Record) -> No
     connected.restart(name, 5)
     connected.await_healthy(name, 30)
     assert off_in_redis(services) == {}
+
+
+OURS = HUB_NAMES.mongo_database
+# How someone adds it, by the subject of the finding.
+IN_MONGODB: dict[str, Callable[[Client], object]] = {
+    "user admin.backdoor": lambda c: c["admin"].command("createUser", "backdoor", pwd="a-password", roles=[]),
+    "user more.back.door": lambda c: c["more"].command("createUser", "back.door", pwd="a-password", roles=[]),
+    "role admin.reader": lambda c: c["admin"].command("createRole", "reader", privileges=[], roles=["readAnyDatabase"]),
+    "role more.reader": lambda c: c["more"].command("createRole", "reader", privileges=[], roles=[]),
+    "user admin.root": lambda c: c["admin"].command("updateUser", "root", roles=["root", "backup"]),
+    "database more": lambda c: c["more"]["notes"].insert_one({}),
+    "collection admin.notes": lambda c: c["admin"]["notes"].insert_one({}),
+    f"collection {OURS}.notes": lambda c: c[OURS]["notes"].insert_one({}),
+    f"collection {OURS}.view": lambda c: c[OURS].create_collection("view", viewOn="decisions", pipeline=[]),
+    "options of collection key_releases": lambda c: c[OURS].create_collection("key_releases", capped=True, size=4096),
+    "index subject_1 of decisions": lambda c: c[OURS]["decisions"].create_index("subject"),
+    "index once of decisions": lambda c: c[OURS]["decisions"].create_index("resource", name="once", unique=True),
+}
+
+
+def at_mongodb(record: Record) -> AbstractContextManager[Client]:
+    return mongodb.login(HUB_NAMES, SECRETS["mongodb"], record.lab.material.ca)
+
+
+@pytest.fixture(scope="module")
+def mongo(services: Record) -> Iterator[Record]:
+    """The server with one declared collection."""
+    with at_mongodb(services) as client:
+        client[OURS].create_collection("decisions")
+    yield services
+    with at_mongodb(services) as client:
+        client[OURS].drop_collection("decisions")
+
+
+def off_in_mongodb(record: Record) -> dict[str, mongodb.Difference]:
+    with at_mongodb(record) as client:
+        return {d.subject: d for d in mongodb.differences(mongodb.content(client, OURS), OURS)}
+
+
+def test_mongodb_holds_what_is_declared_and_says_what_it_does_not_support(mongo: Record) -> None:
+    began = time.monotonic()
+    [valid] = mongodb.holds(HUB_NAMES, SECRETS["mongodb"], mongo.lab.material.ca)
+    assert time.monotonic() - began < 1
+    assert valid.verdict == "valid"
+    assert valid.found.startswith(("1 user, roles not supported", "1 user, 0 roles"))
+
+
+@pytest.mark.parametrize("subject", IN_MONGODB)
+def test_what_someone_adds_to_mongodb_is_red_and_its_statement_removes_it(mongo: Record, subject: str) -> None:
+    with at_mongodb(mongo) as client:
+        try:
+            IN_MONGODB[subject](client)
+        except OperationFailure as error:
+            if error.code not in mongodb.NOT_SUPPORTED:
+                raise
+            pytest.skip(f"this server does not support it: error {error.code}")
+        [(found, difference)] = off_in_mongodb(mongo).items()
+        assert found == subject
+        [finding] = mongodb.holds(HUB_NAMES, SECRETS["mongodb"], mongo.lab.material.ca)
+        assert finding.subject == f"{subject} of MongoDB"
+        assert str(finding.remedy).startswith(f"docker exec {HUB_NAMES.container('backend')} sh -c ")
+        exec(difference.removal, {"client": client})
+    assert off_in_mongodb(mongo) == {}
 
 
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:

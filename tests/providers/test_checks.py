@@ -510,6 +510,48 @@ def test_what_someone_adds_to_postgres_is_red_and_its_command_removes_it(held: R
     assert off(held) == {}
 
 
+INSIDE = {
+    "extension pageinspect of held": "CREATE EXTENSION pageinspect",
+    "publication everything of held": "CREATE PUBLICATION everything FOR ALL TABLES",
+    "foreign data wrapper elsewhere of held": "CREATE FOREIGN DATA WRAPPER elsewhere",
+    "event trigger watcher of held": "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+    "CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
+}
+
+
+@pytest.mark.parametrize("subject", INSIDE)
+def test_what_someone_adds_to_a_database_is_red_and_its_command_removes_it(held: Record, subject: str) -> None:
+    with held.superuser("held") as root:
+        available = root.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pageinspect'").fetchone()
+        assert available, "the image ships the extensions of postgresql-contrib"
+        root.execute(INSIDE[subject].encode())
+    [(found, finding)] = off(held).items()
+    assert found == subject
+    assert (finding.expected, finding.found) == ("none", "there")
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_a_replication_slot_is_red_and_its_command_removes_it(held: Record) -> None:
+    apply(held, "SELECT pg_create_physical_replication_slot('stranger')")
+    [(found, finding)] = off(held).items()
+    assert found == "replication slot stranger"
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_a_language_that_someone_drops_is_red_and_its_command_restores_it(held: Record) -> None:
+    with held.superuser("held") as root:
+        root.execute("DROP EXTENSION plpgsql")
+    [(found, finding)] = off(held).items()
+    assert found == "extension plpgsql of held"
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
 @pytest.mark.parametrize(
     ("change", "undo"),
     [

@@ -116,10 +116,12 @@ _ROWS = (
     ),
     CodeRow(
         Code.NETWORK,
-        "Network missing",
+        "Network missing or shared",
         "recoverable",
-        "A network of the country does not exist on the engine, or belongs to another stack.",
-        "`./dive up FRA` creates it again and connects the containers.",
+        "A network of the country does not exist on the engine, belongs to another stack, or has a foreign "
+        "container on it.",
+        "`./dive up FRA` creates it again and connects the containers; a finding about a foreign container names the "
+        "command that takes it off.",
     ),
     CodeRow(
         Code.STATE_UNREADABLE,

@@ -266,6 +266,19 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
 # INITIALIZATION
 
 
+@contextmanager
+def stranger(record: Record, network: str) -> Iterator[str]:
+    """A running container of no one on a network."""
+    name = f"{FRANCE.namespace}-stranger"
+    running = record.lab.engine.containers.run(
+        record.container.attrs["Image"], ["600"], entrypoint=["sleep"], name=name, network=network, detach=True
+    )
+    try:
+        yield name
+    finally:
+        running.remove(force=True)
+
+
 def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> None:
     labels = FRANCE.labels("network", "core") | STACK
     spec = InitializationSpec(
@@ -285,6 +298,13 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
         undo.callback(engine.networks.create(FRANCE.shared_network, labels={"dive.stack": "usa"}).remove)
         volume = engine.volumes.create(FRANCE.data_volume("redis"), labels=labels)
         assert validate(spec, 5).verdict == "valid"
+        with container(record, "kas", labels={}) as (renamed, _), stranger(record, FRANCE.network) as name:
+            engine.networks.get(FRANCE.network).connect(renamed)  # ours by its name, without its labels
+            [foreign] = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
+            assert foreign.undeclared
+            assert name in foreign.found
+            subprocess.run(str(foreign.remedy), shell=True, check=True, timeout=30)
+            assert validate(spec, 5).verdict == "valid"
         volume.remove()
         lost = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
         assert [f.topic for f in lost] == ["volumes"]

@@ -115,26 +115,31 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
     )
 
 
+def redis_settings(port: int, password: str) -> dict[str, str]:
+    """Return the lines of redis.conf; its parameters that are not here keep what Redis ships."""
+    return {
+        "port": "0",
+        "tls-port": str(port),
+        "tls-cert-file": CERTIFICATE,
+        "tls-key-file": KEY,
+        "tls-ca-cert-file": CA,
+        "tls-auth-clients": "no",  # clients prove themselves by password
+        "tls-protocols": '"TLSv1.2 TLSv1.3"',
+        "bind": "* -::*",
+        "requirepass": password,
+        "dir": "/data",
+        "appendonly": "yes",
+        "maxmemory": "128mb",
+        "maxmemory-policy": "volatile-lru",
+    }
+
+
 def redis(names: Names, hub: Names) -> ServiceSpec:
     """Return Redis; its default user has the secret `redis`."""
     port = names.port("redis")
 
     def files(material: Material) -> dict[str, str]:
-        settings = {
-            "port": "0",
-            "tls-port": str(port),
-            "tls-cert-file": CERTIFICATE,
-            "tls-key-file": KEY,
-            "tls-ca-cert-file": CA,
-            "tls-auth-clients": "no",  # clients prove themselves by password
-            "tls-protocols": '"TLSv1.2 TLSv1.3"',
-            "bind": "* -::*",
-            "requirepass": material.secrets["redis"],
-            "dir": "/data",
-            "appendonly": "yes",
-            "maxmemory": "128mb",
-            "maxmemory-policy": "volatile-lru",
-        }
+        settings = redis_settings(port, material.secrets["redis"])
         return material.tls() | {_REDIS_CONF: "".join(f"{key} {value}\n" for key, value in settings.items())}
 
     # The password is in the environment of this one command: the process list shows arguments.

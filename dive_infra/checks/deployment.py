@@ -8,25 +8,15 @@ from functools import partial
 
 import httpx
 import psycopg
-from pymongo.errors import OperationFailure, PyMongoError
-from redis.exceptions import (
-    AuthenticationError,
-    BusyLoadingError,
-    MaxConnectionsError,
-    NoPermissionError,
-    RedisError,
-    ResponseError,
-)
 
-from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES
+from dive_infra.checks import mongodb as mongodb_server
 from dive_infra.checks import objects, policy_engine
 from dive_infra.checks import postgres as postgres_server
+from dive_infra.checks import redis as redis_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
-from dive_infra.clients import mongodb as mongodb_client
-from dive_infra.clients import redis as redis_client
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import Engine
 from dive_infra.identity import https, keycloak_admin
@@ -43,7 +33,6 @@ _OPA = "OPA answers only requests with its token"
 _TOO_MANY = "53300"  # SQLSTATE
 _SESSION = re.compile(r"postgres: (\S+) (\S+) [\d.:a-f]+\(\d+\) .*")  # role, database, address, what it does
 _SHOWN = 3
-_REFUSED = (11, 13, 18)  # MongoDB's codes: no such user, unauthorized, authentication failed
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
@@ -51,7 +40,19 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     found = [
         Check("every declared container runs and is healthy", "containers", lambda: containers(spec.containers)),
         Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca), subject="MongoDB"),
+        Check(
+            mongodb_server.SENTENCE,
+            "mongodb",
+            lambda: mongodb_server.holds(names, spec.mongodb, spec.ca),
+            subject="MongoDB",
+        ),
         Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
+        Check(
+            redis_server.SENTENCE,
+            "redis",
+            lambda: redis_server.holds(names, spec.redis, spec.ca),
+            subject="Redis",
+        ),
         Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA", settles=True),
     ]
     found.append(
@@ -151,32 +152,14 @@ def _sessions(names: Names, state: str) -> str:
 
 
 def mongodb(names: Names, password: str, ca: str) -> str:
-    with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, CHECK_REQUEST) as client:
-        try:
-            collections = client[names.mongo_database].list_collection_names()
-        except OperationFailure as error:
-            if error.code not in _REFUSED:
-                raise CheckUnknown(f"MongoDB: error {error.code}: {first_line(error)}") from None
-            raise CheckFailed(str(error), f"a login as {ROOT_USER}", _UP, Code.DATABASE) from None
-        except PyMongoError as error:
-            raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
+    with mongodb_server.login(names, password, ca) as client:
+        collections = client[names.mongo_database].list_collection_names()
     return f"{len(collections)} collections"
 
 
 def redis(names: Names, password: str, ca: str) -> str:
-    client = redis_client.client(LOOPBACK, names.port("redis"), password, ca, CHECK_REQUEST)
-    try:
+    with redis_server.login(names, password, ca) as client:
         client.ping()
-    except AuthenticationError as error:
-        raise CheckFailed(str(error), "a login", _UP, Code.DATABASE) from None
-    except NoPermissionError as error:
-        raise CheckFailed(str(error), "a login with every right", _UP, Code.DATABASE) from None
-    except (BusyLoadingError, MaxConnectionsError, ResponseError) as error:  # it answers, and cannot work at present
-        raise CheckUnknown(f"Redis: {first_line(error)}") from None
-    except RedisError as error:
-        raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None
-    finally:
-        client.close()
     return "PONG"
 
 

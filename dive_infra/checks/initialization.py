@@ -6,14 +6,17 @@ from functools import partial
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
-from dive_infra.config.naming import SERVICES, STACK_LABEL
+from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.naming import NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
 from dive_infra.engines.engine import Engine, EngineObject
 from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 _UP = Remedy.update()
+_ALONE = "only containers of the coalition are on its networks"
 _RENEWED = Remedy.update(detail="renews it")
 
 
@@ -24,6 +27,7 @@ def checks(spec: InitializationSpec) -> list[Check]:
             "networks",
             lambda: networks(spec),
         ),
+        Check(_ALONE, "network users", lambda: network_users(spec)),
         Check(
             "the data volumes exist and belong to this stack",
             "volumes",
@@ -48,6 +52,48 @@ def networks(spec: InitializationSpec) -> str:
     if flaw:
         raise CheckFailed(flaw, f"{len(spec.networks)} of stack {spec.stack}", _UP, Code.NETWORK)
     return ", ".join(spec.networks) or "none declared"
+
+
+def network_users(spec: InitializationSpec) -> list[Finding]:
+    """Return a finding for each foreign container on a network of the country, or one that none is.
+
+    Only a running container is on a network. One of ours is never named: without its labels, it is DEPLOYMENT's.
+    """
+    engine, names = objects.connect(), spec.names
+    ours = {names.of(country).container(service) for country in COUNTRIES.values() for service in SERVICES}
+    users = [
+        (network, user)
+        for network in spec.networks
+        for state in engine.networks_named(network)
+        for user in engine.network_users(state.id)
+    ]
+    foreign = [
+        _foreign(engine, network, user.name)
+        for network, user in users
+        if user.name not in ours and not _of_coalition(names, network, user)
+    ]
+    return foreign or [Finding(_ALONE, Verdict.VALID, found=f"{len(users)} containers", topic="network users")]
+
+
+def _of_coalition(names: Names, network: str, user: EngineObject) -> bool:
+    """Return True if a container's labels are the country's or, on the network between countries, the coalition's."""
+    return names.owns(user.labels) or (
+        network == names.shared_network and user.labels.get(NAMESPACE_LABEL) == names.namespace
+    )
+
+
+def _foreign(engine: Engine, network: str, container: str) -> Finding:
+    return Finding(
+        f"{container} is not on {network}",
+        Verdict.INVALID,
+        "only containers of the coalition",
+        f"{container}, which is not one",
+        Remedy.decide(engine.disconnect_command(network, container)),
+        code=Code.NETWORK,
+        topic="network users",
+        subject=f"network {network}",
+        undeclared=True,
+    )
 
 
 def volumes(spec: InitializationSpec) -> str:

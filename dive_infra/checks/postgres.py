@@ -1,10 +1,11 @@
 """A country's Postgres holds what is declared and what its version ships: roles, databases, grants, settings, rules.
 
-One connection as the superuser, whose password is in the server's own files.
+The superuser's password is in the server's own files. One connection asks what the server holds; one for each declared
+database asks what is in it beside schemas: extensions, event triggers, publications, subscriptions, foreign data.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -80,7 +81,21 @@ FROM pg_hba_file_rules h
 UNION ALL
 SELECT 'tablespace', t.spcname, '', pg_get_userbyid(t.spcowner) || coalesce(' ' || t.spcacl::text, '')
 FROM pg_tablespace t
+UNION ALL
+SELECT 'replication slot', slot_name, '', 'there' FROM pg_replication_slots
 """
+# Of one database; its name ends each object's.
+_QUERIES_INSIDE = """
+SELECT found.kind, found.name || ' of ' || current_database(), '', 'there' FROM (
+    SELECT 'extension', extname::text FROM pg_extension
+    UNION ALL SELECT 'event trigger', evtname::text FROM pg_event_trigger
+    UNION ALL SELECT 'publication', pubname::text FROM pg_publication
+    UNION ALL SELECT 'subscription', subname::text FROM pg_subscription
+        WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL SELECT 'foreign data wrapper', fdwname::text FROM pg_foreign_data_wrapper
+) found(kind, name)
+"""
+_INSIDE = ("extension", "event trigger", "publication", "subscription", "foreign data wrapper")
 
 Key = tuple[str, str, str]
 
@@ -121,10 +136,12 @@ def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
 def holds(names: Names, databases: Sequence[DatabaseSpec], ca: str) -> list[Finding]:
     """Return a finding for each object that differs, or one that none does."""
     engine = objects.connect()
-    live = _live(engine, names, ca)
+    live = _live(engine, names, databases, ca)
     container = names.container("postgres")
+    wanted = declared(databases)
+    wanted |= {("extension", f"plpgsql of {name}", ""): "there" for name in _open(databases, live)}
     off: dict[tuple[str, str], list[_Difference]] = {}
-    for difference in _differences(declared(databases), live, engine, container, names):
+    for difference in _differences(wanted, live, engine, container, names):
         off.setdefault(difference.key[:2], []).append(difference)
     if not off:
         roles = len({name for kind, name, _ in live if kind == "role"})
@@ -146,7 +163,16 @@ def _finding(kind: str, name: str, off: Sequence[_Difference]) -> Finding:
     )
 
 
-def _live(engine: Engine, names: Names, ca: str) -> dict[Key, str]:
+def _open(databases: Sequence[DatabaseSpec], live: Mapping[Key, str]) -> list[str]:
+    """Return the databases to look into: a missing or closed one is a finding already.
+
+    `template1` is left out: a connection there would refuse everyone else a new database.
+    """
+    known = dict.fromkeys([SUPERUSER, *(d.name for d in databases)])
+    return [name for name in known if live.get(("database", name, "open")) == "t"]
+
+
+def _live(engine: Engine, names: Names, databases: Sequence[DatabaseSpec], ca: str) -> dict[Key, str]:
     try:
         password = engine.read_file(names.container("postgres"), POSTGRES_PASSWORD).strip()
     except ContainerFailed as error:
@@ -154,13 +180,20 @@ def _live(engine: Engine, names: Names, ca: str) -> dict[Key, str]:
     access = DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, password, ca, SUPERUSER)
     try:
         with connection.connect(access, "dive check", CHECK_REQUEST) as session:
-            rows = session.execute(_QUERIES).fetchall()
+            live = _keyed(session.execute(_QUERIES).fetchall())
+        for name in _open(databases, live):
+            with connection.connect(replace(access, database=name), "dive check", CHECK_REQUEST) as session:
+                live |= _keyed(session.execute(_QUERIES_INSIDE).fetchall())
     except Unreachable as error:
         raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
         raise CheckFailed(error.cause, f"a login as {SUPERUSER}", _UP, Code.DATABASE) from None
     except psycopg.Error as error:
         raise CheckUnknown(" ".join(str(error).split())) from None
+    return live
+
+
+def _keyed(rows: Sequence[tuple[str, str, str, str]]) -> dict[Key, str]:
     return {(kind, name, attribute): value for kind, name, attribute, value in rows}
 
 
@@ -196,13 +229,16 @@ def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
 def _remedy(key: Key, expected: str, found: str, engine: Engine, container: str, port: int) -> Remedy:
     """Return what restores an object of ours; for one that someone may need, the command that removes it."""
     kind, name, _ = key
+    database = name.rpartition(" of ")[2] if kind in _INSIDE else SUPERUSER
+    if kind == "extension" and expected != _ABSENT:
+        return Remedy.decide(engine.command_in(container, _psql(port, "CREATE EXTENSION plpgsql", database)))
     if expected != _ABSENT:
         gone = kind == "database" and found == _ABSENT  # every update looks for it
         return Remedy.update() if gone or kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
     sql = _removal(kind, name)
     if not sql:
         return Remedy.update()
-    return Remedy.decide(engine.command_in(container, _psql(port, sql)))
+    return Remedy.decide(engine.command_in(container, _psql(port, sql, database)))
 
 
 def _removal(kind: str, name: str) -> str:
@@ -224,10 +260,14 @@ def _removal(kind: str, name: str) -> str:
         return "ALTER SYSTEM RESET ALL; SELECT pg_reload_conf()"
     if kind == "setting":
         return f"ALTER SYSTEM RESET {quoted}; SELECT pg_reload_conf()"
+    if kind == "replication slot":
+        return f"SELECT pg_drop_replication_slot($${name}$$)"
+    if kind in _INSIDE:
+        return f'DROP {kind.upper()} "{name.rpartition(" of ")[0]}" CASCADE'
     words = {"role": "ROLE", "database": "DATABASE", "tablespace": "TABLESPACE"}
     return f"DROP {words[kind]} {quoted}" if kind in words else ""
 
 
-def _psql(port: int, sql: str) -> str:
+def _psql(port: int, sql: str, database: str) -> str:
     statements = " ".join(f"-c '{one.strip()}'" for one in sql.split(";"))
-    return f"PGPASSWORD=$(cat {POSTGRES_PASSWORD}) psql -q -U {SUPERUSER} -p {port} {statements}"
+    return f"PGPASSWORD=$(cat {POSTGRES_PASSWORD}) psql -q -U {SUPERUSER} -p {port} -d {database} {statements}"

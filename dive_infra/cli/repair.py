@@ -91,7 +91,7 @@ def _act(planned: RepairPlan) -> Exit:
     """Carry out the steps, up to the first that fails; return how they ended."""
     for step in planned.steps:
         try:
-            step.action.act(step.code, REPORTER)
+            step.action.act(step, REPORTER)
         except DiveError as error:
             show_failure(str(error))
             return exit_of(error)

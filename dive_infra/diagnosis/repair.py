@@ -13,7 +13,6 @@ from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.recovery import recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_config import read_settings
-from dive_infra.catalog import policy
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.diagnosis.diagnosis import Diagnosis
 from dive_infra.diagnosis.symptoms import Symptom
@@ -25,13 +24,16 @@ from dive_infra.toolchain import debian
 
 @dataclass(frozen=True)
 class RepairAction:
-    """A repair: `answers` selects its symptoms; `does` and `spares` describe it, with the country as `{code}`."""
+    """A repair: `answers` selects its symptoms; `does` and `spares` describe it.
+
+    `does` may name the country as `{code}` or `{stack}`, and the `{services}` to restart.
+    """
 
     name: str
     answers: Callable[[Symptom], bool]
     does: str
     spares: str
-    act: Callable[[str, Reporter], None]
+    act: Callable[["RepairStep", Reporter], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,12 @@ class RepairStep:
     @property
     def does(self) -> str:
         """Return what the step does, with the country filled in."""
-        return self.action.does.format(code=self.code, stack=self.code.lower())
+        return self.action.does.format(code=self.code, stack=self.code.lower(), services=" and ".join(self.services))
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Return the services to restart, each once."""
+        return tuple(dict.fromkeys(name for cause in self.causes for name in cause.finding.remedy.services))
 
 
 @dataclass(frozen=True)
@@ -56,32 +63,31 @@ class RepairPlan:
     decisions: tuple[Symptom, ...]
 
 
-def _start_engine(_code: str, reporter: Reporter) -> None:
+def _start_engine(_: RepairStep, reporter: Reporter) -> None:
     with reporter.step("Docker engine") as progress:
         engines.ensure(progress)
 
 
-def _obtain_images(code: str, reporter: Reporter) -> None:
+def _obtain_images(step: RepairStep, reporter: Reporter) -> None:
     with reporter.step("images") as progress:
-        country_images.ensure([read_settings(code)], progress)
+        country_images.ensure([read_settings(step.code)], progress)
 
 
-def _clear(code: str, reporter: Reporter) -> None:
-    recover(Runner.of(code.lower()), reporter)
+def _clear(step: RepairStep, reporter: Reporter) -> None:
+    recover(Runner.of(step.code.lower()), reporter)
 
 
-def _update(code: str, reporter: Reporter) -> None:
-    deploy(Runner.of(code.lower()), reporter, refresh=False)
+def _update(step: RepairStep, reporter: Reporter) -> None:
+    deploy(Runner.of(step.code.lower()), reporter, refresh=False)
 
 
-def _refresh(code: str, reporter: Reporter) -> None:
-    deploy(Runner.of(code.lower()), reporter, refresh=True)
+def _refresh(step: RepairStep, reporter: Reporter) -> None:
+    deploy(Runner.of(step.code.lower()), reporter, refresh=True)
 
 
-def _restart_deciders(code: str, reporter: Reporter) -> None:
-    settings = read_settings(code)
-    with reporter.step(f"policy engine of {code}"):
-        service_restart.restart_or_fail(settings, policy.deciders(settings.is_hub))
+def _restart(step: RepairStep, reporter: Reporter) -> None:
+    with reporter.step(f"restart of {' and '.join(step.services)} of {step.code}"):
+        service_restart.restart_or_fail(read_settings(step.code), step.services)
 
 
 _DATA = "data volumes: a lost one is recreated only with an operator's consent"
@@ -107,17 +113,17 @@ IMAGES = RepairAction(
     "running containers",
     _obtain_images,
 )
-DECIDERS = RepairAction(
+RESTART = RepairAction(
     "restart",
     lambda s: s.finding.remedy.kind == RemedyKind.RESTART,
-    "restart the policy engine of {code}, which then loads policies and data from the hub again",
+    "restart {services} of {code}: what someone changed in memory is lost, the declared is loaded again",
     "all other services, and all data",
-    _restart_deciders,
+    _restart,
 )
 REFRESH = RepairAction("refresh", lambda s: s.refresh, "pulumi up --refresh -s {stack}", _DATA, _refresh)
 UPDATE = RepairAction("update", lambda s: True, "pulumi up -s {stack}", _DATA, _update)
 
-ACTIONS: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, DECIDERS, REFRESH, UPDATE)
+ACTIONS: tuple[RepairAction, ...] = (ENGINE, CLEAR, IMAGES, RESTART, REFRESH, UPDATE)
 
 
 def plan(found: Diagnosis) -> RepairPlan:
@@ -140,10 +146,10 @@ def plan(found: Diagnosis) -> RepairPlan:
 
 def _steps(code: str, causes: list[Symptom], blocked: bool) -> Iterator[RepairStep]:
     """Return the steps of one country; a `blocked` one gets no update, because that would stop half-way."""
-    for action in (CLEAR, IMAGES, DECIDERS):
+    for action in (CLEAR, IMAGES, RESTART):
         if answered := tuple(s for s in causes if action.answers(s)):
             yield RepairStep(action, code, answered)
-    causes = [s for s in causes if not DECIDERS.answers(s)]
+    causes = [s for s in causes if not RESTART.answers(s)]
     if causes and not blocked:
         # A refresh is an update that also reads the live system: one is enough for all causes.
         yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))

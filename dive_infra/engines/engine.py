@@ -278,6 +278,10 @@ class Engine(ABC):
         """Return the command with which an operator runs a shell script in a container."""
 
     @abstractmethod
+    def disconnect_command(self, network: str, container: str) -> str:
+        """Return the command with which an operator takes a container off a network."""
+
+    @abstractmethod
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
         """Return the command with which an operator creates a volume by hand."""
 

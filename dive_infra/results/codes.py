@@ -116,10 +116,12 @@ _ROWS = (
     ),
     CodeRow(
         Code.NETWORK,
-        "Network missing",
+        "Network missing or shared",
         "recoverable",
-        "A network of the country does not exist on the engine, or belongs to another stack.",
-        "`./dive up FRA` creates it again and connects the containers.",
+        "A network of the country does not exist on the engine, belongs to another stack, or has a foreign "
+        "container on it.",
+        "`./dive up FRA` creates it again and connects the containers; a finding about a foreign container names the "
+        "command that takes it off.",
     ),
     CodeRow(
         Code.STATE_UNREADABLE,
@@ -348,8 +350,9 @@ _ROWS = (
         Code.DATABASE,
         "Database",
         "recoverable",
-        "A database does not answer, refuses its user, or has another schema.",
-        "`./dive up FRA`.",
+        "A database does not answer, refuses its user, has another schema, or holds users, rights or settings that are "
+        "not declared.",
+        "`./dive up FRA`; for what someone added or changed by hand, the command that the finding names.",
     ),
     CodeRow(
         Code.CHECK_UNKNOWN,

@@ -79,6 +79,11 @@ class Remedy:
         return ", or ".join(self.choices)
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """Return the services that a remedy of kind RESTART names."""
+        return tuple(self.detail.split()[3:]) if self.kind == RemedyKind.RESTART else ()
+
+    @property
     def choices(self) -> list[str]:
         """Return the alternatives as Pulumi's commands."""
         if self.kind == RemedyKind.DEPLOY:

@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from dive_infra.checks import redis
 from dive_infra.config.naming import LOOPBACK
+from dive_infra.identity import https
 from dive_infra.orchestration.access import DATABASE
+from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country, begun
-from tests.coalition.live import documents, keycloak
+from tests.coalition.live import documents, keycloak, specification
 from tests.faults import engine
 from tests.faults.case import Case
 from tests.faults.fault import Scene
@@ -185,6 +188,23 @@ def _without_hub(scene: Scene) -> Mapping[str, str]:
     return {"PULUMI_BACKEND_URL": alone.as_uri()}
 
 
+def _forged_policy(scene: Scene) -> None:
+    """Write a policy by which everybody has every clearance into OPA, as whoever holds its token can."""
+    spec = specification(scene.hurt, Phase.DEPLOYMENT)
+    url = f"{scene.hurt.names.url('opa')}/v1/policies/checks/clearance.rego"
+    forged = "package dive.checks.clearance\n\npass := true\n"
+    with https.client(spec.ca) as http:
+        http.put(url, headers={"authorization": f"Bearer {spec.opa}"}, content=forged).raise_for_status()
+
+
+def _backdoor(scene: Scene) -> None:
+    """Add a user with every right to Redis, and stop it from saving."""
+    spec = specification(scene.hurt, Phase.DEPLOYMENT)
+    with redis.login(scene.hurt.names, spec.redis, spec.ca) as client:
+        client.execute_command("ACL", "SETUSER", "backdoor", "on", "nopass", "~*", "&*", "+@all")
+        client.config_set("save", "")
+
+
 def _nothing(_: Scene) -> None:
     """Damage nothing: only the environment is wrong."""
 
@@ -219,6 +239,14 @@ CASES: tuple[Case, ...] = (
         "a login over the link is not in the record",
         _record("DELETE FROM federation_links WHERE source_code = 'fra' AND target_code = 'usa'"),
     ),
+    # What is in memory only: no update restores it, a restart does.
+    Case("a policy that permits everything is in OPA", _forged_policy, touched=frozenset({"opa", "opal-client"})),
+    Case(
+        "a policy that permits everything is in OPA, and a container is stopped",
+        _all(_forged_policy, _stop("frontend")),
+        touched=frozenset({"opa", "opal-client", "frontend"}),
+    ),
+    Case("Redis has another user and another setting", _backdoor, touched=frozenset({"redis"})),
     # What is the hub's, called at the spoke.
     Case("the hub's backend is stopped", _stop("backend", "USA"), at="USA", touched=frozenset({"backend"})),
     Case("the hub's Keycloak is stopped", _stop("keycloak", "USA"), at="USA", touched=frozenset({"keycloak"})),

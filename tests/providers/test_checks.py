@@ -3,8 +3,8 @@
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container as Running
 from psycopg import Connection
+from pymongo.errors import OperationFailure
+from redis.exceptions import ResponseError
 
 from dive_infra.catalog import datastores, policy
 from dive_infra.catalog.datastores import ROOT_USER
@@ -20,9 +22,12 @@ from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import (
     deployment,
     initialization,
+    mongodb,
+    objects,
     policy_engine,
     postgres,
     preflight,
+    redis,
     runner,
     seeding,
     verification,
@@ -39,6 +44,7 @@ from dive_infra.checks.spec import (
     SeedingSpec,
     Spec,
 )
+from dive_infra.clients.mongodb import Client
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key, rsa_key
@@ -260,6 +266,19 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
 # INITIALIZATION
 
 
+@contextmanager
+def stranger(record: Record, network: str) -> Iterator[str]:
+    """A running container of no one on a network."""
+    name = f"{FRANCE.namespace}-stranger"
+    running = record.lab.engine.containers.run(
+        record.container.attrs["Image"], ["600"], entrypoint=["sleep"], name=name, network=network, detach=True
+    )
+    try:
+        yield name
+    finally:
+        running.remove(force=True)
+
+
 def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> None:
     labels = FRANCE.labels("network", "core") | STACK
     spec = InitializationSpec(
@@ -279,6 +298,13 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
         undo.callback(engine.networks.create(FRANCE.shared_network, labels={"dive.stack": "usa"}).remove)
         volume = engine.volumes.create(FRANCE.data_volume("redis"), labels=labels)
         assert validate(spec, 5).verdict == "valid"
+        with container(record, "kas", labels={}) as (renamed, _), stranger(record, FRANCE.network) as name:
+            engine.networks.get(FRANCE.network).connect(renamed)  # ours by its name, without its labels
+            [foreign] = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
+            assert foreign.undeclared
+            assert name in foreign.found
+            subprocess.run(str(foreign.remedy), shell=True, check=True, timeout=30)
+            assert validate(spec, 5).verdict == "valid"
         volume.remove()
         lost = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
         assert [f.topic for f in lost] == ["volumes"]
@@ -505,6 +531,48 @@ def test_what_someone_adds_to_postgres_is_red_and_its_command_removes_it(held: R
     assert off(held) == {}
 
 
+INSIDE = {
+    "extension pageinspect of held": "CREATE EXTENSION pageinspect",
+    "publication everything of held": "CREATE PUBLICATION everything FOR ALL TABLES",
+    "foreign data wrapper elsewhere of held": "CREATE FOREIGN DATA WRAPPER elsewhere",
+    "event trigger watcher of held": "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
+    "CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
+}
+
+
+@pytest.mark.parametrize("subject", INSIDE)
+def test_what_someone_adds_to_a_database_is_red_and_its_command_removes_it(held: Record, subject: str) -> None:
+    with held.superuser("held") as root:
+        available = root.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'pageinspect'").fetchone()
+        assert available, "the image ships the extensions of postgresql-contrib"
+        root.execute(INSIDE[subject].encode())
+    [(found, finding)] = off(held).items()
+    assert found == subject
+    assert (finding.expected, finding.found) == ("none", "there")
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_a_replication_slot_is_red_and_its_command_removes_it(held: Record) -> None:
+    apply(held, "SELECT pg_create_physical_replication_slot('stranger')")
+    [(found, finding)] = off(held).items()
+    assert found == "replication slot stranger"
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_a_language_that_someone_drops_is_red_and_its_command_restores_it(held: Record) -> None:
+    with held.superuser("held") as root:
+        root.execute("DROP EXTENSION plpgsql")
+    [(found, finding)] = off(held).items()
+    assert found == "extension plpgsql of held"
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
 @pytest.mark.parametrize(
     ("change", "undo"),
     [
@@ -550,14 +618,184 @@ def test_each_setting_that_someone_changes_on_the_server_is_red(held: Record, py
     print(f"\n{len(chosen)} of {len(rows)} settings")
 
 
+def at_redis(record: Record) -> Any:
+    return redis.login(HUB_NAMES, SECRETS["redis"], record.lab.material.ca)
+
+
+def off_in_redis(record: Record) -> dict[str, Finding]:
+    found = redis.holds(HUB_NAMES, SECRETS["redis"], record.lab.material.ca)
+    return {f.subject.removesuffix(" of Redis"): f for f in found if f.verdict != "valid"}
+
+
+def test_redis_holds_what_is_declared_and_what_its_version_ships(services: Record) -> None:
+    began = time.monotonic()
+    assert off_in_redis(services) == {}
+    assert time.monotonic() - began < 1
+
+
+# A change of these would shut out the test, or take longer than a moment.
+SPARED = {"port", "tls-port", "tls-auth-clients", "maxclients", "maxmemory-clients", "appendonly", "timeout"}
+CHANGED = {
+    "acl-pubsub-default": "allchannels",
+    "appendfsync": "always",
+    "client-output-buffer-limit": "normal 1048576 0 0",
+    "loglevel": "warning",
+    "maxmemory-policy": "noeviction",
+    "notify-keyspace-events": "KEA",
+    "proc-title-template": "{title}",
+    "save": "",
+    "masterauth": "secret",
+}
+
+
+def another(value: str) -> str | None:
+    """A value that the same parameter may accept."""
+    flipped = {"yes": "no", "no": "yes"}.get(value)
+    return str(int(value) + 1) if value.removeprefix("-").isdecimal() else flipped
+
+
+def test_each_setting_that_someone_changes_in_redis_is_red(services: Record, pytestconfig: pytest.Config) -> None:
+    """All parameters whose value the server accepts to change; every fifth, or all with --whole."""
+    tried = 0
+    with at_redis(services) as client:
+        live = {name: value for name, value in client.config_get("*").items() if name not in SPARED}
+        values = {name: CHANGED.get(name, another(value)) for name, value in sorted(live.items())}
+        rest = [name for name, value in values.items() if value is not None and name not in CHANGED]
+        for name in [*CHANGED, *(rest if pytestconfig.getoption("--whole") else rest[::5])]:
+            try:
+                client.config_set(name, values[name])
+            except ResponseError:  # immutable, protected, or not this value
+                continue
+            try:
+                found = off_in_redis(services)
+            finally:
+                client.config_set(name, live[name])
+            assert f"setting {name}" in found, name
+            assert len(found) <= 2, found  # a parameter and its older name
+            assert str(found[f"setting {name}"].remedy) == "./dive restart USA redis"
+            tried += 1
+    assert off_in_redis(services) == {}
+    assert tried > len(CHANGED)
+    print(f"\n{tried} of {len(values)} parameters")
+
+
+RIGHTS = [
+    (("on", "nopass", "~*", "+@all"), "backdoor"),
+    (("off",), "sleeper"),
+    (("-flushall",), "default"),
+    (("resetchannels",), "default"),
+    (("resetkeys", "~a*"), "default"),
+    (("nopass",), "default"),
+    ((">another",), "default"),
+    (("skip-sanitize-payload",), "default"),
+    (("(~a* +get)",), "default"),
+]
+
+
+@pytest.mark.parametrize(("rules", "user"), RIGHTS)
+def test_a_user_or_a_right_that_someone_adds_to_redis_is_red(
+    services: Record, rules: tuple[str, ...], user: str
+) -> None:
+    password = SECRETS["redis"]
+    with at_redis(services) as client:
+        client.execute_command("ACL", "SETUSER", user, *rules)
+        try:
+            [(subject, finding)] = off_in_redis(services).items()
+            assert subject == f"user {user}"
+            assert str(finding.remedy) == "./dive restart USA redis"
+            assert password not in str(finding)
+        finally:
+            if user == "default":
+                declared = ("reset", "on", f">{password}", "sanitize-payload", "~*", "&*", "+@all")
+                client.execute_command("ACL", "SETUSER", user, *declared)
+            else:
+                client.execute_command("ACL", "DELUSER", user)
+    assert off_in_redis(services) == {}
+
+
+def test_a_restart_removes_what_someone_changed_in_redis(services: Record) -> None:
+    with at_redis(services) as client:
+        client.execute_command("ACL", "SETUSER", "backdoor", "on", "nopass", "~*", "+@all")
+        client.config_set("save", "")
+    assert set(off_in_redis(services)) == {"user backdoor", "setting save"}
+    name = HUB_NAMES.container("redis")
+    connected = objects.connect()
+    connected.restart(name, 5)
+    connected.await_healthy(name, 30)
+    assert off_in_redis(services) == {}
+
+
+OURS = HUB_NAMES.mongo_database
+# How someone adds it, by the subject of the finding.
+IN_MONGODB: dict[str, Callable[[Client], object]] = {
+    "user admin.backdoor": lambda c: c["admin"].command("createUser", "backdoor", pwd="a-password", roles=[]),
+    "user more.back.door": lambda c: c["more"].command("createUser", "back.door", pwd="a-password", roles=[]),
+    "role admin.reader": lambda c: c["admin"].command("createRole", "reader", privileges=[], roles=["readAnyDatabase"]),
+    "role more.reader": lambda c: c["more"].command("createRole", "reader", privileges=[], roles=[]),
+    "user admin.root": lambda c: c["admin"].command("updateUser", "root", roles=["root", "backup"]),
+    "database more": lambda c: c["more"]["notes"].insert_one({}),
+    "collection admin.notes": lambda c: c["admin"]["notes"].insert_one({}),
+    f"collection {OURS}.notes": lambda c: c[OURS]["notes"].insert_one({}),
+    f"collection {OURS}.view": lambda c: c[OURS].create_collection("view", viewOn="decisions", pipeline=[]),
+    "options of collection key_releases": lambda c: c[OURS].create_collection("key_releases", capped=True, size=4096),
+    "index subject_1 of decisions": lambda c: c[OURS]["decisions"].create_index("subject"),
+    "index once of decisions": lambda c: c[OURS]["decisions"].create_index("resource", name="once", unique=True),
+}
+
+
+def at_mongodb(record: Record) -> AbstractContextManager[Client]:
+    return mongodb.login(HUB_NAMES, SECRETS["mongodb"], record.lab.material.ca)
+
+
+@pytest.fixture(scope="module")
+def mongo(services: Record) -> Iterator[Record]:
+    """The server with one declared collection."""
+    with at_mongodb(services) as client:
+        client[OURS].create_collection("decisions")
+    yield services
+    with at_mongodb(services) as client:
+        client[OURS].drop_collection("decisions")
+
+
+def off_in_mongodb(record: Record) -> dict[str, mongodb.Difference]:
+    with at_mongodb(record) as client:
+        return {d.subject: d for d in mongodb.differences(mongodb.content(client, OURS), OURS)}
+
+
+def test_mongodb_holds_what_is_declared_and_says_what_it_does_not_support(mongo: Record) -> None:
+    began = time.monotonic()
+    [valid] = mongodb.holds(HUB_NAMES, SECRETS["mongodb"], mongo.lab.material.ca)
+    assert time.monotonic() - began < 1
+    assert valid.verdict == "valid"
+    assert valid.found.startswith(("1 user, roles not supported", "1 user, 0 roles"))
+
+
+@pytest.mark.parametrize("subject", IN_MONGODB)
+def test_what_someone_adds_to_mongodb_is_red_and_its_statement_removes_it(mongo: Record, subject: str) -> None:
+    with at_mongodb(mongo) as client:
+        try:
+            IN_MONGODB[subject](client)
+        except OperationFailure as error:
+            if error.code not in mongodb.NOT_SUPPORTED:
+                raise
+            pytest.skip(f"this server does not support it: error {error.code}")
+        [(found, difference)] = off_in_mongodb(mongo).items()
+        assert found == subject
+        [finding] = mongodb.holds(HUB_NAMES, SECRETS["mongodb"], mongo.lab.material.ca)
+        assert finding.subject == f"{subject} of MongoDB"
+        assert str(finding.remedy).startswith(f"docker exec {HUB_NAMES.container('backend')} sh -c ")
+        exec(difference.removal, {"client": client})
+    assert off_in_mongodb(mongo) == {}
+
+
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
-    redis = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
-    redis.stop(timeout=5)
+    server = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
+    server.stop(timeout=5)
     try:
         with pytest.raises(CheckFailed, match=r"refused|connect|closed"):
             deployment.redis(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
     finally:
-        redis.start()
+        server.start()
 
 
 def test_a_renamed_column_is_red(orchestration: Book) -> None:

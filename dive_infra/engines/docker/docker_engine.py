@@ -227,6 +227,9 @@ class DockerEngine(Engine):
     def command_in(self, name: str, script: str) -> str:
         return f"docker exec {name} sh -c {shlex.quote(script)}"
 
+    def disconnect_command(self, network: str, container: str) -> str:
+        return f"docker network disconnect {network} {container}"
+
     def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
         return f"docker {kind} rm {'-f ' if force else ''}{name}"
 

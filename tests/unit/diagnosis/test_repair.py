@@ -127,6 +127,16 @@ def test_a_restart_comes_before_an_update_and_needs_none() -> None:
     assert steps(found(view(DEPLOYMENT=[forged, STOPPED]))) == [("restart", "FRA"), ("update", "FRA")]
 
 
+def test_a_restart_is_of_the_services_that_the_findings_name() -> None:
+    opa, redis = (
+        Finding(f"{services[0]} is as declared", Verdict.INVALID, found="x", remedy=Remedy.restart("FRA", *services))
+        for services in (("opa", "opal-client"), ("redis",))
+    )
+    [step] = plan(found(view(DEPLOYMENT=[opa, redis]))).steps
+    assert step.services == ("opa", "opal-client", "redis")
+    assert step.does.startswith("restart opa and opal-client and redis of FRA")
+
+
 def test_one_update_for_all_with_a_refresh_where_one_is_named() -> None:
     assert steps(found(view(DEPLOYMENT=[STOPPED]))) == [("update", "FRA")]
     assert steps(found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[CHANGED]))) == [("refresh", "FRA")]

@@ -1,0 +1,115 @@
+"""What a MongoDB holds beside its declaration, from its answers."""
+
+from dataclasses import replace
+from typing import Any
+from unittest.mock import MagicMock, Mock
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from dive_infra.checks import mongodb, objects
+from dive_infra.checks.mongodb import COLLECTIONS, Content
+from dive_infra.results.finding import Verdict
+from dive_infra.seeds.batches import batches
+from tests.unit.checks.specs import FRANCE, USA
+
+DATABASE = FRANCE.mongo_database
+DECLARED = Content(
+    {"admin.root": ("admin.root",)},
+    [],
+    ["admin", "config", "local", DATABASE],
+    {(DATABASE, name): {} for name in COLLECTIONS},
+    {(name, "_id_"): '{"_id": 1}' for name in COLLECTIONS},
+)
+FERRETDB = replace(DECLARED, users={"admin.root": ()}, roles=None, databases=["admin", DATABASE])
+
+
+def test_every_collection_that_is_seeded_is_declared() -> None:
+    seeded = {batch.collection for batch in batches(FRANCE, USA, (USA,), "PEM", 1)}
+    assert seeded < COLLECTIONS
+
+
+@pytest.mark.parametrize("live", [DECLARED, FERRETDB, Content({"admin.root": ("admin.root",)}, [], ["admin"])])
+def test_what_is_declared_is_valid_also_before_it_is_seeded(live: Content) -> None:
+    assert list(mongodb.differences(live, DATABASE)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "subject", "removal"),
+    [
+        (
+            {"users": {"admin.root": ("admin.root",), "x.back.door": ()}},
+            "user x.back.door",
+            'client["x"].command("dropUser", "back.door")',
+        ),
+        (
+            {"users": {"admin.root": ("admin.backup", "admin.root")}},
+            "user admin.root",
+            'client["admin"].command("updateUser", "root", roles=["root"])',
+        ),
+        ({"roles": ["admin.reader"]}, "role admin.reader", 'client["admin"].command("dropRole", "reader")'),
+        ({"databases": ["admin", "more"]}, "database more", 'client.drop_database("more")'),
+        (
+            {"collections": {("admin", "notes"): {}}},
+            "collection admin.notes",
+            'client["admin"].drop_collection("notes")',
+        ),
+        (
+            {"collections": {(DATABASE, 'of "x"'): {"type": "view"}}},
+            f'collection {DATABASE}.of "x"',
+            f'client["{DATABASE}"].drop_collection("of \\"x\\"")',
+        ),
+        (
+            {"collections": {(DATABASE, "resources"): {"capped": True}}},
+            "options of collection resources",
+            f'client["{DATABASE}"].drop_collection("resources")',
+        ),
+        (
+            {"indexes": {("resources", "title_1"): '{"title": 1}'}},
+            "index title_1 of resources",
+            f'client["{DATABASE}"]["resources"].drop_index("title_1")',
+        ),
+    ],
+)
+def test_what_someone_added_or_changed_is_a_difference_with_the_statement_that_removes_it(
+    changed: dict[str, Any], subject: str, removal: str
+) -> None:
+    [off] = mongodb.differences(replace(DECLARED, **changed), DATABASE)
+    assert (off.subject, off.removal) == (subject, removal)
+    compile(off.removal, "removal", "exec")
+
+
+def test_the_command_of_a_finding_runs_in_the_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Mock()
+    engine.command_in.side_effect = lambda name, script: f"{name}: {script}"
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    monkeypatch.setattr(mongodb, "login", MagicMock())
+    capped = replace(DECLARED, databases=["more"], collections={(DATABASE, "decisions"): {"capped": True}})
+    monkeypatch.setattr(mongodb, "content", lambda client, database: capped)
+    more, options = mongodb.holds(FRANCE, "", "")
+    assert (more.verdict, more.expected, more.found) == (Verdict.INVALID, "none", "not declared")
+    assert str(more.remedy).startswith("t-unit-fra-backend: python -c 'from dive_common")
+    assert str(more.remedy).endswith('client.drop_database("more")\'')
+    assert str(options.remedy).endswith(", then: pulumi up")
+
+
+@pytest.mark.parametrize("code", [59, 115, 238])
+def test_a_server_without_roles_says_so(code: int) -> None:
+    client = MagicMock()
+    client["admin"].command.side_effect = [{"users": []}, OperationFailure("no such command: 'rolesInfo'", code)]
+    client.list_database_names.return_value = []
+    assert mongodb.content(client, DATABASE) == Content({}, None, [])
+
+
+def test_any_other_refusal_is_no_answer() -> None:
+    client = MagicMock()
+    client["admin"].command.side_effect = OperationFailure("not authorized", 13)
+    with pytest.raises(OperationFailure):
+        mongodb.content(client, DATABASE)
+
+
+def test_a_valid_finding_says_what_the_server_does_not_support(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongodb, "login", MagicMock())
+    monkeypatch.setattr(mongodb, "content", lambda client, database: FERRETDB)
+    [valid] = mongodb.holds(FRANCE, "", "")
+    assert (valid.verdict, valid.found) == (Verdict.VALID, "1 user, roles not supported, 10 collections")

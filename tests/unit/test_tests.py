@@ -58,6 +58,7 @@ COVERED = (
     ("automation/reporter.py", "unit/cli/test_progress.py", "a protocol; this is its implementation"),
     ("automation/pending_creates.py", "integration/test_5_unrecorded.py", "needs a realm, a database and an engine"),
     ("automation/recovery.py", "integration/test_1_locked.py", "needs runs that were killed"),
+    ("automation/failed_update.py", "providers/test_orchestration.py", "needs the record"),
     ("automation/country_lock.py", "integration/test_5_third_country.py", "needs the record and a verb that waits"),
     ("checks/decisions.py", "unit/test_policies.py", "with OPA, which decides"),
     ("checks/configuration.py", "providers/test_identity.py", "needs Keycloak"),

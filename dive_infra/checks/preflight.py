@@ -36,7 +36,7 @@ def checks(spec: PreflightSpec) -> list[Check]:
             lambda: memory(spec.memory),
             subject="memory of the engine",
         ),
-        Check("the engine's disk has enough space", "disk", lambda: disk(spec.disk), subject="disk of the engine"),
+        Check("the engine's disk has enough space", "disk", lambda: disk(spec), subject="disk of the engine"),
         Check("every port is free or used by this country", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
@@ -96,20 +96,31 @@ def memory(minimum: float) -> str:
     return f"version {facts.version}, {has:.1f} GiB"
 
 
-def disk(minimum: float) -> str:
-    """Check the file system of the engine's data, unless it is inside a virtual machine."""
-    root = objects.connect().facts().data_folder
+def disk(spec: PreflightSpec) -> str:
+    """Check the file system of the engine's data, unless it is inside a virtual machine.
+
+    A country whose data is there already needs less than a new one: too little space is a warning, so that it heals.
+    """
+    engine = objects.connect()
+    root = engine.facts().data_folder
     if not Path(root).exists():
         return "inside a virtual machine, not checked"
     free = shutil.disk_usage(root).free / _GIB
-    if free < minimum:
+    if free < spec.disk:
         raise CheckFailed(
             f"{free:.1f} GiB free below {root}",
-            f"at least {minimum:g} GiB",
+            f"at least {spec.disk:g} GiB",
             Remedy.decide(f"free space on {root}"),
             Code.VOLUME_OR_DISK,
+            advisory=_has_data(engine, spec),
         )
     return f"{free:.0f} GiB free"
+
+
+def _has_data(engine: Engine, spec: PreflightSpec) -> bool:
+    """Return True if this stack has deployed data volumes of the country."""
+    own = set(map(spec.names.data_volume, spec.services))
+    return any(o.name in own and o.stack == spec.stack for o in engine.volumes())
 
 
 def ports(names: Names, services: Iterable[str]) -> str:

@@ -37,6 +37,11 @@ def checks(spec: PreflightSpec) -> list[Check]:
             subject="memory of the engine",
         ),
         Check("the engine's disk has enough space", "disk", lambda: disk(spec), subject="disk of the engine"),
+        Check(
+            "the engine has an address range for every network that is not there yet",
+            "address ranges",
+            lambda: address_ranges(names),
+        ),
         Check("every port is free or used by this country", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
@@ -121,6 +126,29 @@ def _has_data(engine: Engine, spec: PreflightSpec) -> bool:
     """Return True if this stack has deployed data volumes of the country."""
     own = set(map(spec.names.data_volume, spec.services))
     return any(o.name in own and o.stack == spec.stack for o in engine.volumes())
+
+
+def address_ranges(names: Names) -> str:
+    """Check before anything is created that the engine can create the networks of the country."""
+    engine = objects.connect()
+    wanted = {names.network, *([names.shared_network] if names.country.is_hub else [])}
+    missing = sorted(wanted - {network.name for network in engine.networks()})
+    if not missing:
+        return "none needed"
+    free = engine.free_address_ranges(len(missing))
+    if free is None:
+        raise CheckUnknown("the engine does not say which address ranges it assigns", advisory=True)
+    if free < len(missing):
+        raise CheckFailed(
+            f"{free} of {len(missing)} free for: {', '.join(missing)}",
+            f"{len(missing)} address ranges in the engine's pools that no network uses",
+            Remedy.decide(
+                "remove networks that no one uses (docker network prune), or add a range to default-address-pools "
+                "in the engine's daemon.json and restart it"
+            ),
+            Code.NETWORK,
+        )
+    return f"{free} free"
 
 
 def ports(names: Names, services: Iterable[str]) -> str:

@@ -36,11 +36,11 @@ class CheckFailed(DiveError):
 
 
 class CheckUnknown(DiveError):
-    """It could not be checked; `remedy` says what makes a check possible."""
+    """It could not be checked; `remedy` says what makes a check possible; `advisory` as in `Finding`."""
 
-    def __init__(self, found: str, remedy: Remedy = NO_REMEDY) -> None:
+    def __init__(self, found: str, remedy: Remedy = NO_REMEDY, advisory: bool = False) -> None:
         super().__init__(found, remedy)
-        self.found = found
+        self.found, self.advisory = found, advisory
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ def _run(check: Check) -> list[Finding]:
         failed = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
         findings = [replace(failed, code=w.code, final=w.final, advisory=check.advisory or w.advisory)]
     except CheckUnknown as c:
-        findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
+        unknown = replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)
+        findings = [replace(unknown, advisory=check.advisory or c.advisory)]
     except DiveError as error:
         findings = [
             replace(blank, verdict=Verdict.UNKNOWN, found=error.cause, remedy=error.remedy, code=Code.CHECK_UNKNOWN)

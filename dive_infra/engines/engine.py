@@ -211,6 +211,10 @@ class Engine(ABC):
         """Return all networks with exactly this name."""
 
     @abstractmethod
+    def free_address_ranges(self, most: int) -> int | None:
+        """Return for how many more networks the engine has an address range, counted to `most`; None if unknown."""
+
+    @abstractmethod
     def network_users(self, network: str) -> list[EngineObject]:
         """Return the containers on the network with this id."""
 

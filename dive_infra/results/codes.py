@@ -118,8 +118,9 @@ _ROWS = (
         Code.NETWORK,
         "Network missing",
         "recoverable",
-        "A network of the country does not exist on the engine, or belongs to another stack.",
-        "`./dive up FRA` creates it again and connects the containers.",
+        "A network of the country does not exist on the engine, belongs to another stack, or cannot be created because "
+        "the engine's address ranges are used up.",
+        "`./dive up FRA` creates it again and connects the containers; free an address range first if there is none.",
     ),
     CodeRow(
         Code.STATE_UNREADABLE,

@@ -206,6 +206,10 @@ def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch
     assert caught.value.final
 
 
+def test_the_engine_says_whether_it_has_address_ranges_for_networks(record: Record) -> None:
+    assert preflight.address_ranges(FRANCE) in ("none needed", "1 free")
+
+
 def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
     assert "GiB" in preflight.memory(0.1)
     assert "free" in preflight.disk(PreflightSpec(FRANCE, "fra", ("kas",), disk=0.01))

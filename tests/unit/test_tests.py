@@ -93,7 +93,6 @@ COVERED = (
     ("dynamic/*", "integration/test_3_heal.py", "a row of the faults damages what it keeps"),
     ("engines/data_loss.py", "unit/diagnosis/test_repair.py", "the choice that a repair names"),
     ("engines/declaration.py", "providers/test_container_resources.py", "needs an engine"),
-    ("engines/docker/networks.py", "providers/test_storage_resources.py", "needs an engine"),
     ("engines/docker/*", "providers/test_container_resources.py", "needs an engine"),
     ("identity/opal_token.py", "unit/test_policies.py", "with the policies that it lets a country read"),
     ("identity/clearances.py", "unit/seeds/test_clearances.py", "a table; the seeds translate it"),

@@ -146,6 +146,10 @@ class DockerEngine(Engine):
         return [NetworkState(str(n.id), name, networks.mark(n)) for n in found]
 
     @_requests()
+    def free_address_ranges(self, most: int) -> int | None:
+        return networks.free_ranges(self._client.info(), self._client.api.networks(), most)
+
+    @_requests()
     def network_users(self, network: str) -> list[EngineObject]:
         users = self._client.networks.get(network).containers
         return [EngineObject("container", str(user.name), user.labels or {}) for user in users]

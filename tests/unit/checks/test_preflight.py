@@ -63,3 +63,26 @@ def test_too_little_disk_space_refuses_only_a_first_deployment(
     assert (finding.verdict, finding.advisory) == ("invalid", advisory)
     assert "GiB free below" in finding.found
     assert "free space on" in str(finding.remedy)
+
+
+@pytest.mark.parametrize(
+    ("existing", "free", "verdict", "advisory"),
+    [
+        pytest.param([], 1, "valid", False, id="enough"),
+        pytest.param([], 0, "invalid", False, id="used up"),
+        pytest.param([], None, "unknown", True, id="not known, which stops nothing"),
+        pytest.param([FRANCE.network], 0, "valid", False, id="a deployed country needs none"),
+    ],
+)
+def test_address_ranges_that_are_used_up_are_named_before_anything_is_created(
+    monkeypatch: pytest.MonkeyPatch, existing: list[str], free: int | None, verdict: str, advisory: bool
+) -> None:
+    there = [EngineObject("network", name, {}) for name in existing]
+    engine = Mock(networks=lambda: there, free_address_ranges=lambda _most: free)
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    asked = [c for c in preflight.checks(SPECS[0]) if c.topic == "address ranges"]  # type: ignore[arg-type]
+    (finding,) = runner.run(asked, 5).findings
+    assert (finding.verdict, finding.advisory) == (verdict, advisory)
+    if verdict == "invalid":
+        assert finding.found == f"0 of 1 free for: {FRANCE.network}"
+        assert "docker network prune" in str(finding.remedy)

@@ -36,7 +36,9 @@ def checks(spec: PreflightSpec) -> list[Check]:
             lambda: memory(spec.memory),
             subject="memory of the engine",
         ),
-        Check("the engine's disk has enough space", "disk", lambda: disk(spec), subject="disk of the engine"),
+        Check(
+            "the engine's disk has enough space", "disk", lambda: disk(spec.disk, spec), subject="disk of the engine"
+        ),
         Check(
             "the engine has an address range for every network that is not there yet",
             "address ranges",
@@ -101,23 +103,23 @@ def memory(minimum: float) -> str:
     return f"version {facts.version}, {has:.1f} GiB"
 
 
-def disk(spec: PreflightSpec) -> str:
+def disk(minimum: float, spec: PreflightSpec | None = None) -> str:
     """Check the file system of the engine's data, unless it is inside a virtual machine.
 
-    A country whose data is there already needs less than a new one: too little space is a warning, so that it heals.
+    A country (of `spec`) that has data here needs less than a new one: too little space is a warning, so that it heals.
     """
     engine = objects.connect()
     root = engine.facts().data_folder
     if not Path(root).exists():
         return "inside a virtual machine, not checked"
     free = shutil.disk_usage(root).free / _GIB
-    if free < spec.disk:
+    if free < minimum:
         raise CheckFailed(
             f"{free:.1f} GiB free below {root}",
-            f"at least {spec.disk:g} GiB",
+            f"at least {minimum:g} GiB",
             Remedy.decide(f"free space on {root}"),
             Code.VOLUME_OR_DISK,
-            advisory=_has_data(engine, spec),
+            advisory=spec is not None and _has_data(engine, spec),
         )
     return f"{free:.0f} GiB free"
 

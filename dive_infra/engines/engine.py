@@ -184,6 +184,10 @@ class Engine(ABC):
         """Return True if the image with this id is on the engine."""
 
     @abstractmethod
+    def image_environment(self, image: str) -> Mapping[str, str]:
+        """Return the variables that the image with this id sets; none without the image."""
+
+    @abstractmethod
     def files_digest(self, name: str) -> str:
         """Return the hash over the files of a container's service."""
 

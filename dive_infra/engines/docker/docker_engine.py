@@ -103,6 +103,14 @@ class DockerEngine(Engine):
         return True
 
     @_requests()
+    def image_environment(self, image: str) -> Mapping[str, str]:
+        try:
+            found = self._client.images.get(image).attrs["Config"]["Env"] or []
+        except ImageNotFound:
+            return {}
+        return dict(pair.split("=", 1) for pair in found)
+
+    @_requests()
     def files_digest(self, name: str) -> str:
         return files.digest(files.read(self._client.containers.get(name)))
 

@@ -1,14 +1,17 @@
-"""Run `pulumi up` in the foreground: recover the stack first, retry once, and say how a failed update ended."""
+"""Run `pulumi up` in the foreground: recover the stack first, retry once, and record how a failed update ended."""
 
 import json
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dive_infra.automation import failed_update
 from dive_infra.automation.backend_lock import backend_locks
 from dive_infra.automation.drift import refresh_only_drift
 from dive_infra.automation.failures import CountryLocked, PartlyDeployed, UpdateFailed, UpdateInterrupted
@@ -17,12 +20,22 @@ from dive_infra.automation.recovery import Recovered, clear_pending, recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read_stack
 from dive_infra.config import environment
-from dive_infra.orchestration.access import RecordError
-from dive_infra.orchestration.overview import read_overview
+from dive_infra.orchestration.access import Locked, RecordError
+from dive_infra.orchestration.records import Run, this_run
 from dive_infra.orchestration.states import State
+from dive_infra.plans.events import UpdateError, first_error
 from dive_infra.process import lock_refusal
 from dive_infra.results.finding import Verdict, listing
 from dive_infra.results.remedy import UP, Remedy
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """How one `pulumi up` ended: its exit code, the run that it is in the record, and its first error."""
+
+    code: int
+    run: Run
+    error: UpdateError | None
 
 
 def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
@@ -32,15 +45,22 @@ def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> N
     `UpdateFailed`.
     """
     recovered = recover(runner, reporter)
-    code = _up(runner, recovered, refresh, reporter)
-    if code and (recovered.open or (refresh is None and _uncovered(runner, recovered))):
+    ended = _up(runner, recovered, refresh, reporter)
+    if ended.code and (recovered.open or (refresh is None and _uncovered(runner, recovered))):
         # The run met a create that a server completed late, or drift of a service that was down before.
         recovered = recover(runner, reporter)
-        code = _up(runner, recovered, refresh, reporter)
-    if code:
-        raise _failure(runner)
+        ended = _up(runner, recovered, refresh, reporter)
+    if ended.code:
+        raise _failure(runner, ended, reporter)
     if recovered.open:
         clear_pending(runner)
+
+
+def update(runner: Runner, reporter: Reporter) -> None:
+    """Update the stack once, without a refresh. Raises `CountryLocked` or `UpdateFailed`."""
+    ended = _run(runner, [], reporter)
+    if ended.code:
+        raise _failure(runner, ended, reporter)
 
 
 def _uncovered(runner: Runner, before: Recovered) -> bool:
@@ -48,41 +68,65 @@ def _uncovered(runner: Runner, before: Recovered) -> bool:
     return bool(refresh_only_drift(runner.state())) and not refresh_only_drift(before.state)
 
 
-def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Reporter) -> int:
-    """Return the exit code of `pulumi up`; raises `UpdateInterrupted` or `CountryLocked`."""
+def _up(runner: Runner, recovered: Recovered, refresh: bool | None, reporter: Reporter) -> _Ended:
+    """Return how `pulumi up` ended, with a refresh if only that shows a change; raises as `_run`."""
     if refresh is None and (findings := refresh_only_drift(recovered.state)):
         reporter.line(listing(findings, Verdict.INVALID))
         refresh = True
-    flags = ["--refresh"] if refresh else []
+    return _run(runner, ["--refresh"] if refresh else [], reporter)
+
+
+def _run(runner: Runner, flags: Sequence[str], reporter: Reporter) -> _Ended:
+    """Return how `pulumi up` ended; raises `UpdateInterrupted` or `CountryLocked`."""
+    run = replace(this_run(), id=environment.run_id() or uuid.uuid4().hex[:12])
     reporter.heading(" ".join(["pulumi up -s", runner.name, *flags]))
     with tempfile.TemporaryDirectory(prefix="dive-up-") as folder:
-        channel = Path(folder) / "refused"
-        command = runner.command("up", "--yes", "--skip-preview", *flags)
-        variables = {**runner.environment, environment.REFUSED: str(channel)}
+        channel, log = Path(folder) / "refused", Path(folder) / "events"
+        command = runner.command("up", "--yes", "--skip-preview", *flags, "--event-log", str(log))
+        variables = {
+            **runner.environment,
+            environment.REFUSED: str(channel),
+            environment.RUN_ID: run.id,
+            "PULUMI_DEBUG_COMMANDS": "true",  # without it, Pulumi does not know --event-log
+        }
         code, interrupted = run_in_foreground(command, runner.folder, variables)
         refusal = lock_refusal.refusal(channel)
+        error = _first_error(log) if code else None
     if interrupted:
         raise UpdateInterrupted(
             f"`pulumi up -s {runner.name}` was interrupted; what is done is kept", Remedy.deploy(runner.country)
         )
     if refusal:
         raise CountryLocked(refusal)
-    return code
+    return _Ended(code, run, error)
 
 
-def _failure(runner: Runner) -> CountryLocked | UpdateFailed:
-    """Return the failure of an update: another process deploys now, or the country is deployed in part, or neither."""
+def _first_error(log: Path) -> UpdateError | None:
+    """Return the first error in a log of events, which may be missing or end in the middle of a line."""
+    written = log.read_text() if log.exists() else ""
+    return first_error(written.rpartition("\n")[0].splitlines())
+
+
+def _failure(runner: Runner, ended: _Ended, reporter: Reporter) -> CountryLocked | UpdateFailed:
+    """Record the failure of an update, and return it.
+
+    Another process deploys now, or the country is deployed in part, or neither.
+    """
     cause = f"`pulumi up -s {runner.name}` failed; its message above names the cause"
     remedy = Remedy.deploy(runner.country, f"fix it, then run {UP}")
     if any(update.live for update in backend_locks(runner.name, runner.environment)):
         return CountryLocked(cause, remedy)
+    if ended.code < 0:  # a signal ended Pulumi: the record has an interrupted run
+        return UpdateFailed(cause, remedy)
     try:
         access = read_stack(runner.name, runner.state()).store
-        record = read_overview(access, runner.name) if access else None
-    except (PulumiFailed, RecordError):
-        return UpdateFailed(cause, remedy)  # that it failed is all that is known
-    partial = record and record.current and record.current.state == State.PARTIAL
-    return PartlyDeployed(cause, remedy) if partial else UpdateFailed(cause, remedy)
+        before = failed_update.record(access, ended.run, runner.country, ended.error) if access else None
+    except Locked:
+        return CountryLocked(cause, remedy)
+    except (PulumiFailed, RecordError) as error:
+        reporter.line(f"{runner.country}: this failure is not in the record: {error}")
+        return UpdateFailed(cause, remedy)
+    return PartlyDeployed(cause, remedy) if before and before.state == State.PARTIAL else UpdateFailed(cause, remedy)
 
 
 def run_in_foreground(command: list[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, bool]:

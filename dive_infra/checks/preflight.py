@@ -36,7 +36,14 @@ def checks(spec: PreflightSpec) -> list[Check]:
             lambda: memory(spec.memory),
             subject="memory of the engine",
         ),
-        Check("the engine's disk has enough space", "disk", lambda: disk(spec.disk), subject="disk of the engine"),
+        Check(
+            "the engine's disk has enough space", "disk", lambda: disk(spec.disk, spec), subject="disk of the engine"
+        ),
+        Check(
+            "the engine has an address range for every network that is not there yet",
+            "address ranges",
+            lambda: address_ranges(names),
+        ),
         Check("every port is free or used by this country", "ports", lambda: ports(names, spec.services)),
         Check(
             "no other stack has deployed this country here", "stack", lambda: owners(names, spec.stack, spec.services)
@@ -96,9 +103,13 @@ def memory(minimum: float) -> str:
     return f"version {facts.version}, {has:.1f} GiB"
 
 
-def disk(minimum: float) -> str:
-    """Check the file system of the engine's data, unless it is inside a virtual machine."""
-    root = objects.connect().facts().data_folder
+def disk(minimum: float, spec: PreflightSpec | None = None) -> str:
+    """Check the file system of the engine's data, unless it is inside a virtual machine.
+
+    A country (of `spec`) that has data here needs less than a new one: too little space is a warning, so that it heals.
+    """
+    engine = objects.connect()
+    root = engine.facts().data_folder
     if not Path(root).exists():
         return "inside a virtual machine, not checked"
     free = shutil.disk_usage(root).free / _GIB
@@ -108,8 +119,38 @@ def disk(minimum: float) -> str:
             f"at least {minimum:g} GiB",
             Remedy.decide(f"free space on {root}"),
             Code.VOLUME_OR_DISK,
+            advisory=spec is not None and _has_data(engine, spec),
         )
     return f"{free:.0f} GiB free"
+
+
+def _has_data(engine: Engine, spec: PreflightSpec) -> bool:
+    """Return True if this stack has deployed data volumes of the country."""
+    own = set(map(spec.names.data_volume, spec.services))
+    return any(o.name in own and o.stack == spec.stack for o in engine.volumes())
+
+
+def address_ranges(names: Names) -> str:
+    """Check before anything is created that the engine can create the networks of the country."""
+    engine = objects.connect()
+    wanted = {names.network, *([names.shared_network] if names.country.is_hub else [])}
+    missing = sorted(wanted - {network.name for network in engine.networks()})
+    if not missing:
+        return "none needed"
+    free = engine.free_address_ranges(len(missing))
+    if free is None:
+        raise CheckUnknown("the engine does not say which address ranges it assigns", advisory=True)
+    if free < len(missing):
+        raise CheckFailed(
+            f"{free} of {len(missing)} free for: {', '.join(missing)}",
+            f"{len(missing)} address ranges in the engine's pools that no network uses",
+            Remedy.decide(
+                "remove networks that no one uses (docker network prune), or add a range to default-address-pools "
+                "in the engine's daemon.json and restart it"
+            ),
+            Code.NETWORK,
+        )
+    return f"{free} free"
 
 
 def ports(names: Names, services: Iterable[str]) -> str:

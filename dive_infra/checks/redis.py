@@ -41,6 +41,7 @@ _RIGHTS = "~* &* +@all"
 _SECRET = frozenset({"requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"})
 _OTHER, _DECLARED = "another one", "the declared one"
 _HASH = re.compile(r"#[0-9a-f]{64}")  # of a password, in a user's rules
+_UNPROTECTED = "DENIED"  # what Redis answers from another address if nobody needs a password
 _MEGABYTES = re.compile(r"(\d+)mb")
 
 
@@ -59,7 +60,11 @@ def login(names: Names, password: str, ca: str) -> Iterator[redis.Redis]:
         raise CheckFailed(str(error), "a login", _UP, Code.DATABASE) from None
     except NoPermissionError as error:
         raise CheckFailed(str(error), "a login with every right", restart(names), Code.DATABASE) from None
-    except (BusyLoadingError, MaxConnectionsError, ResponseError) as error:  # it answers, and cannot work at present
+    except ResponseError as error:
+        if str(error).startswith(_UNPROTECTED):
+            raise CheckFailed("no password", "one for the default user", restart(names), Code.DATABASE) from None
+        raise CheckUnknown(f"Redis: {first_line(error)}") from None
+    except (BusyLoadingError, MaxConnectionsError) as error:  # it answers, and cannot work at present
         raise CheckUnknown(f"Redis: {first_line(error)}") from None
     except RedisError as error:
         raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None

@@ -20,7 +20,7 @@ PAUSE, LONGEST = 0.5, 8.0  # seconds between repetitions: each pause is twice th
 
 
 class CheckFailed(DiveError):
-    """What was checked is not as expected; `final` as in `Finding`."""
+    """What was checked is not as expected; `final` and `advisory` as in `Finding`."""
 
     def __init__(
         self,
@@ -29,17 +29,18 @@ class CheckFailed(DiveError):
         remedy: Remedy = NO_REMEDY,
         code: Code | None = None,
         final: bool = False,
+        advisory: bool = False,
     ) -> None:
         super().__init__(found, remedy, code, expected)
-        self.found, self.final = found, final
+        self.found, self.final, self.advisory = found, final, advisory
 
 
 class CheckUnknown(DiveError):
-    """It could not be checked; `remedy` says what makes a check possible."""
+    """It could not be checked; `remedy` says what makes a check possible; `advisory` as in `Finding`."""
 
-    def __init__(self, found: str, remedy: Remedy = NO_REMEDY) -> None:
+    def __init__(self, found: str, remedy: Remedy = NO_REMEDY, advisory: bool = False) -> None:
         super().__init__(found, remedy)
-        self.found = found
+        self.found, self.advisory = found, advisory
 
 
 @dataclass(frozen=True)
@@ -158,9 +159,10 @@ def _run(check: Check) -> list[Finding]:
         findings = findings or [replace(blank, verdict=Verdict.UNKNOWN, found="nothing to check")]
     except CheckFailed as w:
         failed = replace(blank, verdict=Verdict.INVALID, found=w.found, expected=w.expected, remedy=w.remedy)
-        findings = [replace(failed, code=w.code, final=w.final)]
+        findings = [replace(failed, code=w.code, final=w.final, advisory=check.advisory or w.advisory)]
     except CheckUnknown as c:
-        findings = [replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)]
+        unknown = replace(blank, verdict=Verdict.UNKNOWN, found=c.found, remedy=c.remedy, code=Code.CHECK_UNKNOWN)
+        findings = [replace(unknown, advisory=check.advisory or c.advisory)]
     except DiveError as error:
         findings = [
             replace(blank, verdict=Verdict.UNKNOWN, found=error.cause, remedy=error.remedy, code=Code.CHECK_UNKNOWN)

@@ -12,8 +12,8 @@ from rich.markup import escape
 from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import hold_country, refuse_while_updating
-from dive_infra.automation.deploy import run_in_foreground
-from dive_infra.automation.failures import CountryLocked
+from dive_infra.automation.deploy import update
+from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
@@ -22,7 +22,7 @@ from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, fail_with, warn_without_lock
+from dive_infra.cli.progress import REPORTER, console, fail, fail_with, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.credentials import Credential
 from dive_infra.config.paths import stack_file
@@ -210,11 +210,10 @@ def _configure(name: str, secret: str, value: str) -> None:
 
 def _update(name: str, code: str) -> None:
     """Update without a refresh, which would query the servers with the old secrets."""
-    console.rule(f"pulumi up -s {name}")
-    runner = Runner.of(name)
-    command = runner.command("up", "--yes", "--skip-preview")
-    ended, interrupted = run_in_foreground(command, runner.folder, runner.environment)
-    if ended:
+    try:
+        update(Runner.of(name), REPORTER)
+    except (CountryLocked, UpdateFailed) as error:
+        interrupted = isinstance(error, UpdateInterrupted)
         cause = "was interrupted" if interrupted else "failed for the cause above"
         fail(
             f"to be rolled forward: servers and configuration have the new secrets, but `pulumi up -s {name}` {cause}, "

@@ -3,7 +3,7 @@
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.diagnosis.snapshot import Snapshot
 from dive_infra.diagnosis.status_report import DeploymentStatus
-from dive_infra.orchestration.states import IN_PROGRESS, State
+from dive_infra.orchestration.states import IN_PROGRESS, State, Status
 
 
 def deployment_state(country: Snapshot) -> DeploymentStatus:
@@ -22,7 +22,7 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
         return DeploymentStatus(state="UNKNOWN", detail="its state could not be read")
     current = record.current if record else None
     if holder and current and current.state == State.FAILED and current.run_id == holder.run_id:
-        holder = None  # the record says why it ended; only a run that succeeds releases its lock
+        holder = None  # the record says why it ended; a provider process never releases the lock of a failed run
     left = [str(u) for u in country.updates] or ([str(holder)] if holder else [])
     if left or stack.pending:
         detail = f"pending: {', '.join(stack.pending)}" if stack.pending else "it ended without releasing its lock"
@@ -38,7 +38,9 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
     state = record.current.state
     if state in IN_PROGRESS and state not in (State.ROLLING_BACK, State.CLEANUP):
         return DeploymentStatus(state="INTERRUPTED", detail=f"it ended while {state}", age=record.age, **known)
-    return DeploymentStatus(state=state.value, detail=record.current.reason, age=record.age, **known)
+    failed = next((step.phase for step in record.steps.values() if step.status == Status.FAILED), phase)
+    where = failed if state == State.FAILED else ""
+    return DeploymentStatus(state=state.value, detail=record.current.reason, age=record.age, phase=where, **known)
 
 
 def _elsewhere(update: BackendLock | None) -> str:

@@ -17,13 +17,14 @@ from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.state_export import TIMEOUT
 from dive_infra.diagnosis.status_report import Part
 from dive_infra.orchestration.events import Event
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.states import Phase, State
 from dive_infra.results.text import day, first_line
 
 Outcome = Literal["ran", "skipped", "failed", "not reached"]
 Result = Literal["succeeded", "failed", "interrupted", "in progress"]
 
 _GRAIN = timedelta(seconds=1)  # Pulumi's times are whole seconds
+_RECORDED_LATE = timedelta(seconds=30)  # `./dive up` records a failure after the update ended
 
 
 class PhaseRun(Part):
@@ -71,8 +72,11 @@ class RunHistory:
     ended: datetime | None
     changes: Mapping[str, int] = field(default_factory=dict[str, int])
 
-    def covers(self, at: datetime) -> bool:
-        return self.started - _GRAIN <= at and (self.ended is None or at <= self.ended + _GRAIN)
+    def covers(self, event: Event) -> bool:
+        """Return whether the event is of this update, or of a later one that started before it was over."""
+        fails = event.kind == "error" or (event.kind == "transition" and event.subject == State.FAILED)
+        late = _RECORDED_LATE if self.result == "failed" and fails else _GRAIN
+        return self.started - _GRAIN <= event.at and (self.ended is None or event.at <= self.ended + late)
 
 
 def updates(stack: str) -> list[RunHistory]:
@@ -95,7 +99,7 @@ def runs(code: str, known: Sequence[RunHistory], events: Sequence[Event] | None)
     found: list[RunReport] = []
     first: float | None = None
     for number, update in enumerate(sorted(merged, key=lambda u: u.started), 1):
-        run = _run(number, update, [e for e in recorded if update.covers(e.at)], events is not None)
+        run = _run(number, update, [e for e in recorded if _latest(merged, e) is update], events is not None)
         whole = len(run.phases) == len(Phase) and all(p.outcome == "ran" for p in run.phases)
         if first is not None and run.seconds is not None and run.result == "succeeded" and run.kind == "update":
             run = run.model_copy(update={"saved": round(first - run.seconds, 1)})
@@ -105,11 +109,16 @@ def runs(code: str, known: Sequence[RunHistory], events: Sequence[Event] | None)
     return HistoryReport(code=code, runs=found[::-1], recorded=events is not None)
 
 
+def _latest(updates: Sequence[RunHistory], event: Event) -> RunHistory | None:
+    """Return the update that the event is of: the latest of those that cover it."""
+    return max((u for u in updates if u.covers(event)), key=lambda update: update.started, default=None)
+
+
 def _silent(known: Sequence[RunHistory], events: Iterable[Event]) -> list[RunHistory]:
     """Return the runs of the record that no update covers: Pulumi was killed and recorded nothing."""
     left: dict[str, list[datetime]] = {}
     for event in events:
-        if not any(update.covers(event.at) for update in known):
+        if _latest(known, event) is None:
             left.setdefault(event.run_id, []).append(event.at)
     return [RunHistory("update", "interrupted", min(times), max(times)) for times in left.values()]
 

@@ -23,8 +23,8 @@ class Part(BaseModel):
 class DeploymentStatus(Part):
     """The first axis: how far the deployment is. `age` is how long that has been so, in seconds.
 
-    `holder` is who deploys it now, or did when it was interrupted; `phase` is where; `updated` is when the last update
-    of Pulumi ended.
+    `holder` is who deploys it now, or did when it was interrupted; `phase` is where, or where it failed; `updated` is
+    when the last update of Pulumi ended.
     """
 
     state: DeploymentState

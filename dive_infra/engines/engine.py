@@ -184,6 +184,10 @@ class Engine(ABC):
         """Return True if the image with this id is on the engine."""
 
     @abstractmethod
+    def image_environment(self, image: str) -> Mapping[str, str]:
+        """Return the variables that the image with this id sets; none without the image."""
+
+    @abstractmethod
     def files_digest(self, name: str) -> str:
         """Return the hash over the files of a container's service."""
 
@@ -209,6 +213,10 @@ class Engine(ABC):
     @abstractmethod
     def networks_named(self, name: str) -> list[NetworkState]:
         """Return all networks with exactly this name."""
+
+    @abstractmethod
+    def free_address_ranges(self, most: int) -> int | None:
+        """Return for how many more networks the engine has an address range, counted to `most`; None if unknown."""
 
     @abstractmethod
     def network_users(self, network: str) -> list[EngineObject]:

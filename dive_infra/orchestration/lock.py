@@ -34,6 +34,14 @@ def holder(connection: Connection[Any], country: str) -> Holder | None:
     return Holder(*row) if row else None
 
 
+def await_end(connection: Connection[Any], country: str) -> None:
+    """Wait until the session that holds the lock has ended; its process has, and the server is about to notice.
+
+    Not longer than the connection's lock timeout.
+    """
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", [key(country)])  # freed with the statement
+
+
 def take(connection: Connection[Any], country: str, run: Run, phase: str, lost: int = 0) -> tuple[int, Holder | None]:
     """Take the lock for the life of this connection; return the fence, and the interrupted holder before, if any.
 

@@ -205,6 +205,29 @@ class Store:
                 self._enter(country, state, State.FAILED, f"{phase} is not valid")
 
     @_one_at_a_time
+    def end_failed(self, country: str, phase: Phase, cause: str) -> None:
+        """Record that this run failed in `phase`, once its deploying process has ended; keep what that one recorded.
+
+        Raise `Locked` if another run deploys the country.
+        """
+        code = country.lower()
+        holder = lock.holder(self._connection, code)
+        if holder and holder.live and holder.run_id == self.run.id:
+            lock.await_end(self._connection, code)
+        self._fences[code], _ = lock.take(self._connection, code, self.run, phase)
+        current, step = self.current(code), self.step(code, phase)
+        with self._writing(code, phase):
+            if not (step and step.status == Status.FAILED and step.run_id == self.run.id):
+                known = step.fingerprint if step else ""
+                values = {"phase": phase, "fingerprint": known, "message": cause, "run": self.run.id}
+                self._connection.execute(sql.FAILURE, {"code": code, **values})
+            if not (current and current.state == State.FAILED and current.run_id == self.run.id):
+                self._error(code, "CHANGE_FAILED", 2, phase, cause)
+                if (state := self._state(code)) != State.FAILED:
+                    self._enter(code, state, State.FAILED, f"{phase}: {cause}")
+        self.release(code)
+
+    @_one_at_a_time
     def forget(self, country: str, phase: Phase) -> None:
         """Record that a phase was removed and is to be done again; after PREFLIGHT the country is UNKNOWN again."""
         code = country.lower()

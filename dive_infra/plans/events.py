@@ -1,4 +1,4 @@
-"""Reads the events of `pulumi preview --json` (one JSON object per line) into a plan."""
+"""Reads Pulumi's events (one JSON object per line): those of a preview into a plan, of an update its first error."""
 
 import json
 import re
@@ -53,6 +53,8 @@ _SECRET, _UNKNOWN = "[secret]", "[unknown]"
 _UNKNOWN_MARK = re.compile(r"04da6b54-80e4-46f7-96ec-b56ff0331ba9")
 _INTERNAL = ("__provider", "__defaults", "__internal")
 _PHASE = re.compile(r"dive:phases:([A-Z][a-z]+)")
+_COUNTED = re.compile(r"\d+ errors? occurred:")
+_BRIDGE = re.compile(r"^sdk-v2/\S+ sdk\.helper_schema: |: provider=\S+$")  # around the errors of a bridged provider
 _LONGEST = 400  # characters of a value
 
 
@@ -89,6 +91,36 @@ def plan(lines: Iterable[str], country: str, command: str, fresh: bool, failed: 
         errors=output.errors if failed else [],
         seconds=round(seconds, 1),
     )
+
+
+@dataclass(frozen=True)
+class UpdateError:
+    """The error that ended an update, in one line; `phase` is None if it is about no resource of a phase."""
+
+    phase: Phase | None
+    cause: str
+
+
+def first_error(lines: Iterable[str]) -> UpdateError | None:
+    """Return the first error about a resource of a phase; without one, the first of all."""
+    found = [error for event in _events(lines) if (error := _error(event))]
+    return next((error for error in found if error.phase), found[0] if found else None)
+
+
+def _error(event: Mapping[str, Any]) -> UpdateError | None:
+    judged, diagnostic = event.get("policyEvent", {}), event.get("diagnosticEvent", {})
+    if judged.get("enforcementLevel") == "mandatory":
+        return UpdateError(_phase_of(judged["resourceUrn"]), _violation(judged))
+    if diagnostic.get("severity") != "error":
+        return None
+    return UpdateError(_phase_of(diagnostic.get("urn", "")), _cause(_plain(diagnostic["message"])))
+
+
+def _cause(message: str) -> str:
+    """Return the first line that names a cause; a bridged provider counts its errors first and lists them below."""
+    lines = [line.strip() for line in message.strip().splitlines()]
+    cause = next((line for line in lines if line and not _COUNTED.fullmatch(line)), "")
+    return _BRIDGE.sub("", cause.removeprefix("* "))
 
 
 def _read(lines: Iterable[str]) -> _Output:
@@ -181,7 +213,7 @@ def _evidence(what: str) -> str:
 
 
 def _phase_of(urn: str) -> Phase | None:
-    match = _PHASE.search(urn.split("::")[2])
+    match = _PHASE.search(urn.split("::")[2]) if urn else None
     return Phase(match[1].upper()) if match else None
 
 

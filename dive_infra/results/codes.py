@@ -118,10 +118,10 @@ _ROWS = (
         Code.NETWORK,
         "Network missing or shared",
         "recoverable",
-        "A network of the country does not exist on the engine, belongs to another stack, or has a foreign "
-        "container on it.",
+        "A network of the country does not exist on the engine, belongs to another stack, has a foreign container on "
+        "it, or cannot be created because the engine's address ranges are used up.",
         "`./dive up FRA` creates it again and connects the containers; a finding about a foreign container names the "
-        "command that takes it off.",
+        "command that takes it off; free an address range first if there is none.",
     ),
     CodeRow(
         Code.STATE_UNREADABLE,

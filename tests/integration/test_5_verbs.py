@@ -3,6 +3,7 @@
 After `test_5_unrecorded`, which looks for secrets that were generated.
 """
 
+import json
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from psycopg.sql import SQL, Literal
 
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
-from dive_infra.orchestration.states import State
+from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.rotation.rotation import secrets_in_force
 from dive_infra.rotation.sources import variable_name
 from dive_infra.rotation.targets import CountryServers, targets
@@ -199,9 +200,13 @@ def test_an_update_that_failed_is_continued_once_its_cause_is_mended_with_the_sa
     assert "to be rolled forward: servers and configuration have the new secrets" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     with record(usa) as store:
-        current = store.current("FRA")
+        current, holder, step = store.current("FRA"), store.holder("FRA"), store.step("FRA", Phase.DEPLOYMENT)
     assert current
-    assert current.state != State.COMPLETE
+    assert step
+    assert (current.state, step.status) == (State.FAILED, Status.FAILED)
+    assert holder is None, "the failed run has released its lock"
+    [status] = json.loads(fra.dive("status", "FRA", "--json").stdout)["countries"]
+    assert (status["deployment"]["state"], status["deployment"]["phase"]) == ("FAILED", "DEPLOYMENT")
     changed = yaml.safe_load(file.read_text())
     changed["config"]["dive:images"] = images
     file.write_text(yaml.safe_dump(changed))

@@ -212,6 +212,10 @@ def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch
     assert caught.value.final
 
 
+def test_the_engine_says_whether_it_has_address_ranges_for_networks(record: Record) -> None:
+    assert preflight.address_ranges(FRANCE) in ("none needed", "1 free")
+
+
 def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
     assert "GiB" in preflight.memory(0.1)
     assert "free" in preflight.disk(0.01)
@@ -565,7 +569,7 @@ def test_a_replication_slot_is_red_and_its_command_removes_it(held: Record) -> N
 
 def test_a_language_that_someone_drops_is_red_and_its_command_restores_it(held: Record) -> None:
     with held.superuser("held") as root:
-        root.execute("DROP EXTENSION plpgsql")
+        root.execute("DROP EXTENSION plpgsql CASCADE")
     [(found, finding)] = off(held).items()
     assert found == "extension plpgsql of held"
     [command] = finding.remedy.choices
@@ -685,7 +689,6 @@ RIGHTS = [
     (("-flushall",), "default"),
     (("resetchannels",), "default"),
     (("resetkeys", "~a*"), "default"),
-    (("nopass",), "default"),
     ((">another",), "default"),
     (("skip-sanitize-payload",), "default"),
     (("(~a* +get)",), "default"),
@@ -710,6 +713,18 @@ def test_a_user_or_a_right_that_someone_adds_to_redis_is_red(
                 client.execute_command("ACL", "SETUSER", user, *declared)
             else:
                 client.execute_command("ACL", "DELUSER", user)
+    assert off_in_redis(services) == {}
+
+
+def test_a_redis_that_asks_for_no_password_is_red(services: Record) -> None:
+    with at_redis(services) as client:
+        client.execute_command("ACL", "SETUSER", "default", "nopass")
+        try:
+            with pytest.raises(CheckFailed, match="no password") as red:
+                off_in_redis(services)
+            assert str(red.value.remedy) == "./dive restart USA redis"
+        finally:
+            client.execute_command("ACL", "SETUSER", "default", "resetpass", f">{SECRETS['redis']}")
     assert off_in_redis(services) == {}
 
 

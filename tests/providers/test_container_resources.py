@@ -20,8 +20,10 @@ from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import engine, files
 from dive_infra.engines.docker.containers import observe
 from dive_infra.engines.docker.differences import differences
+from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.images import resolution
 from tests.support.by_hand import create
+from tests.support.record import Record
 
 PREFIX = "divetest-resource"
 LABELS = {"dive.namespace": "divetest-resources", "dive.stack": "t-1"}
@@ -454,3 +456,13 @@ def test_another_declaration_of_the_container_leaves_its_files(
     assert found
     assert found["generation"] == made["generation"]
     assert started(container) == before
+
+
+def test_postgres_and_its_image_say_which_major_version_they_are(record: Record) -> None:
+    """As the probe compares them before it lets a container be replaced."""
+    there = DockerEngine.connect()
+    name, image = str(record.container.name), str(record.container.attrs["Image"])
+    folder = dict(pair.split("=", 1) for pair in record.container.attrs["Config"]["Env"])["PGDATA"]
+    assert there.image_environment(image)["PG_MAJOR"] == there.read_file(name, f"{folder}/PG_VERSION").strip()
+    assert there.image_environment(f"sha256:{'0' * 64}") == {}
+    there.close()

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import psycopg
 import pytest
 
+from dive_infra.automation import failed_update
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
     DatabaseAccess,
@@ -26,6 +27,7 @@ from dive_infra.orchestration.access import (
 from dive_infra.orchestration.records import Proof, Run
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.orchestration.store import Store
+from dive_infra.plans.events import UpdateError
 from tests.support.record import Book, Record, book
 
 
@@ -320,6 +322,67 @@ def test_a_stalled_owner_that_wakes_up_cannot_write(orchestration: Book) -> None
 def test_nothing_is_written_without_the_lock(orchestration: Book) -> None:
     with Store(orchestration.owner) as store, pytest.raises(Unreachable, match="lock is not held"):
         store.complete("FRA", proof(Phase.SEEDING))
+
+
+# An update that failed where no provider of ours could record it
+
+BROKEN = UpdateError(Phase.DEPLOYMENT, "no such image")
+
+
+def test_a_failed_update_leaves_the_record_failed_with_its_phase_and_without_a_holder(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    with held(access) as store:
+        store.complete("FRA", *(proof(phase) for phase in Phase))
+        store.release("FRA")
+    with Store(access, run("run-2")) as store:
+        store.begin("FRA", Phase.DEPLOYMENT)
+    before = failed_update.record(access, run("run-2"), "FRA", BROKEN)
+    assert before
+    assert before.state == State.INITIALIZING
+    with Store(access) as store:
+        current, step = store.current("FRA"), store.step("FRA", Phase.DEPLOYMENT)
+        assert store.holder("FRA") is None
+    assert current
+    assert step
+    assert (current.state, current.reason) == (State.FAILED, "DEPLOYMENT: no such image")
+    assert (current.run_id, step.status, step.fingerprint) == ("run-2", Status.FAILED, "f1")
+    assert orchestration.sql("SELECT component, message FROM orchestration_errors") == [("DEPLOYMENT", "no such image")]
+
+
+def test_what_the_failed_run_recorded_itself_is_kept(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    with held(access, name="run-2") as store:
+        store.record_failure("FRA", Phase.DEPLOYMENT, "Gate", OSError("no bulb"))
+    failed_update.record(access, run("run-2"), "FRA", BROKEN)
+    failed_update.record(access, run("run-2"), "FRA", BROKEN)
+    assert orchestration.sql("SELECT component, message FROM orchestration_errors") == [("Gate", "no bulb")]
+    assert orchestration.sql("SELECT status, retry_count FROM deployment_steps") == [("FAILED", 0)]
+    with Store(access) as store:
+        current = store.current("FRA")
+    assert current
+    assert current.reason == "Gate: no bulb"
+
+
+def test_a_failure_without_a_phase_is_of_the_first_phase_that_is_not_completed(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    with held(access) as store:
+        store.complete("FRA", proof(Phase.PREFLIGHT))
+    failed_update.record(access, run(), "FRA", None)
+    found = orchestration.sql("SELECT step_name FROM deployment_steps WHERE status = 'FAILED'")
+    assert found == [("INITIALIZATION",)]
+
+
+def test_an_update_that_failed_before_it_reached_a_phase_leaves_no_trace(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    failed_update.record(access, run(), "FRA", UpdateError(None, "incorrect passphrase"))
+    assert orchestration.sql("SELECT count(*) FROM deployment_states") == [(0,)]
+
+
+def test_nothing_is_recorded_while_another_run_deploys_the_country(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    with held(access), pytest.raises(Locked, match="somebody@somewhere"):
+        failed_update.record(access, run("run-2"), "FRA", BROKEN)
+    assert orchestration.sql("SELECT count(*) FROM orchestration_errors") == [(0,)]
 
 
 # Who may see what

@@ -103,6 +103,14 @@ class DockerEngine(Engine):
         return True
 
     @_requests()
+    def image_environment(self, image: str) -> Mapping[str, str]:
+        try:
+            found = self._client.images.get(image).attrs["Config"]["Env"] or []
+        except ImageNotFound:
+            return {}
+        return dict(pair.split("=", 1) for pair in found)
+
+    @_requests()
     def files_digest(self, name: str) -> str:
         return files.digest(files.read(self._client.containers.get(name)))
 
@@ -144,6 +152,10 @@ class DockerEngine(Engine):
     def networks_named(self, name: str) -> list[NetworkState]:
         found = networks.called(self._client, name)
         return [NetworkState(str(n.id), name, networks.mark(n)) for n in found]
+
+    @_requests()
+    def free_address_ranges(self, most: int) -> int | None:
+        return networks.free_ranges(self._client.info(), self._client.api.networks(), most)
 
     @_requests()
     def network_users(self, network: str) -> list[EngineObject]:

@@ -1,12 +1,15 @@
 """PREFLIGHT, without an engine."""
 
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
 from dive_infra.checks import objects, preflight, runner
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.engines.engine import EngineObject
+from dive_infra.checks.spec import PreflightSpec
+from dive_infra.config.naming import STACK_LABEL
+from dive_infra.engines.engine import EngineObject, Facts
 from tests.unit.checks.specs import FRANCE, SPECS
 
 
@@ -38,3 +41,48 @@ def test_all_taken_ports_are_reported_and_the_remedy_names_the_first(monkeypatch
     taken = {opa: f"{opa} (opa) by container other", kas: f"{kas} (kas) by 1 python (pid 7)"}
     assert failed.value.found == "taken: " + "; ".join(taken[port] for port in sorted(taken))
     assert f"pulumi config set --path dive:ports.{first[1]} <port>" in str(failed.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "advisory"),
+    [
+        pytest.param([], False, id="a first deployment is refused"),
+        pytest.param([(FRANCE.data_volume("opa"), "fra")], True, id="a country with data heals"),
+        pytest.param([(FRANCE.data_volume("opa"), "other")], False, id="the data of another stack does not count"),
+        pytest.param([(FRANCE.files_volume("opa"), "fra")], False, id="files are no data"),
+    ],
+)
+def test_too_little_disk_space_refuses_only_a_first_deployment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, volumes: list[tuple[str, str]], advisory: bool
+) -> None:
+    kept = [EngineObject("volume", name, {STACK_LABEL: stack}) for name, stack in volumes]
+    engine = Mock(facts=lambda: Facts("28", 1 << 35, str(tmp_path)), volumes=lambda: kept)
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    spec = PreflightSpec(FRANCE, "fra", ("opa",), disk=1e9)
+    (finding,) = runner.run([c for c in preflight.checks(spec) if c.topic == "disk"], 5).findings
+    assert (finding.verdict, finding.advisory) == ("invalid", advisory)
+    assert "GiB free below" in finding.found
+    assert "free space on" in str(finding.remedy)
+
+
+@pytest.mark.parametrize(
+    ("existing", "free", "verdict", "advisory"),
+    [
+        pytest.param([], 1, "valid", False, id="enough"),
+        pytest.param([], 0, "invalid", False, id="used up"),
+        pytest.param([], None, "unknown", True, id="not known, which stops nothing"),
+        pytest.param([FRANCE.network], 0, "valid", False, id="a deployed country needs none"),
+    ],
+)
+def test_address_ranges_that_are_used_up_are_named_before_anything_is_created(
+    monkeypatch: pytest.MonkeyPatch, existing: list[str], free: int | None, verdict: str, advisory: bool
+) -> None:
+    there = [EngineObject("network", name, {}) for name in existing]
+    engine = Mock(networks=lambda: there, free_address_ranges=lambda _most: free)
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    asked = [c for c in preflight.checks(SPECS[0]) if c.topic == "address ranges"]  # type: ignore[arg-type]
+    (finding,) = runner.run(asked, 5).findings
+    assert (finding.verdict, finding.advisory) == (verdict, advisory)
+    if verdict == "invalid":
+        assert finding.found == f"0 of 1 free for: {FRANCE.network}"
+        assert "docker network prune" in str(finding.remedy)

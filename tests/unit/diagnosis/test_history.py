@@ -67,3 +67,13 @@ def test_without_the_record_nothing_is_said_of_single_phases() -> None:
     report = runs("FRA", [RunHistory("update", "succeeded", at(0), at(60))], None)
     assert not report.recorded
     assert report.runs[0].phases == []
+
+
+def test_a_failure_that_is_recorded_after_the_update_ended_is_of_that_update() -> None:
+    error = Event("error", at(45), "r1", "", Phase.DEPLOYMENT, "no such image")
+    failed = Event("transition", at(45), "r1", "ada@host", "FAILED", "DEPLOYMENT: no such image")
+    known = [RunHistory("update", "failed", at(0), at(41)), RunHistory("update", "succeeded", at(60), at(90))]
+    later, run = runs("FRA", known, [error, failed, proven(Phase.DEPLOYMENT, 62, "r2")]).runs
+    assert (run.error, later.error) == ("no such image", "")
+    assert [p.outcome for p in run.phases] == ["skipped", "skipped", "failed"] + ["not reached"] * 3
+    assert later.phases[2].outcome == "ran"

@@ -27,3 +27,9 @@ def test_every_problem_has_a_cause_and_an_exact_command(name: str) -> None:
                 "remove it by hand, or: ",
             )
         )
+
+
+@pytest.mark.parametrize(("name", "phase"), [("failed", "SEEDING"), ("failed-still", "VERIFICATION"), ("well", "")])
+def test_a_failed_deployment_names_the_phase_that_failed(name: str, phase: str) -> None:
+    """That of the record, or that in which the failed run held the lock."""
+    assert judge(CASES[name][0]).deployment.phase == phase

@@ -22,8 +22,8 @@ def step(
     return json.dumps({"resourcePreEvent": {"metadata": {"op": op, "urn": urn, "old": old, "new": new, **more}}})
 
 
-def said(message: str, severity: str = "info") -> str:
-    return json.dumps({"diagnosticEvent": {"message": f"{message}\n", "severity": severity}})
+def said(message: str, severity: str = "info", urn: str = "") -> str:
+    return json.dumps({"diagnosticEvent": {"message": f"{message}\n", "severity": severity, "urn": urn}})
 
 
 def planned(*lines: str, fresh: bool = False, failed: bool = False) -> UpdatePlan:

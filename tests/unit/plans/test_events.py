@@ -4,6 +4,7 @@ import json
 
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import comment, provider_messages
+from dive_infra.plans.events import UpdateError, first_error
 from tests.unit.plans.events import CONTAINER, GATE, URN, planned, said, step
 
 _UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -87,3 +88,35 @@ def test_a_phase_that_runs_again_says_what_changed_in_words() -> None:
     )
     [phase] = [p for p in found.phases if p.phase == Phase.SEEDING]
     assert phase.evidence == "changed: the phases before it, what it declares"
+
+
+STACK_URN = "urn:pulumi:fra::dive::pulumi:pulumi:Stack::dive-fra"
+CONTAINER_URN = URN.format(phase="Deployment", kind=CONTAINER, name="frontend")
+BRIDGED = (
+    "sdk-v2/provider2.go:572: sdk.helper_schema: Unable to create container: no such image: provider=docker@4.11.0"
+)
+
+
+def test_an_update_that_failed_names_the_phase_and_the_cause_of_its_first_error() -> None:
+    events = [
+        said("is replaced", urn=CONTAINER_URN),
+        said("update failed", "error", STACK_URN),
+        said("<{%reset%}>1 error occurred:\n\t* Unable to create container: no such image", "error", CONTAINER_URN),
+        said("another", "error", URN.format(phase="Seeding", kind=GATE, name="seed")),
+    ]
+    wanted = UpdateError(Phase.DEPLOYMENT, "Unable to create container: no such image")
+    assert first_error(events) == wanted
+    assert first_error([said(BRIDGED, "error", CONTAINER_URN)]) == wanted
+
+
+def test_an_error_about_no_phase_still_has_a_cause() -> None:
+    assert first_error([said("error: no passphrase\nmore", "error")]) == UpdateError(None, "error: no passphrase")
+    assert first_error([said("the program failed", "error", STACK_URN)]) == UpdateError(None, "the program failed")
+    assert first_error([said("a warning", "warning")]) is None
+
+
+def test_a_rule_that_refuses_a_resource_is_an_error_of_its_phase() -> None:
+    judged = {"resourceUrn": CONTAINER_URN, "policyName": "no-root", "message": "runs as root", "enforcementLevel": ""}
+    refused, advised = ({"policyEvent": {**judged, "enforcementLevel": level}} for level in ("mandatory", "advisory"))
+    wanted = UpdateError(Phase.DEPLOYMENT, "frontend breaks the rule no-root: runs as root")
+    assert first_error([json.dumps(advised), json.dumps(refused)]) == wanted

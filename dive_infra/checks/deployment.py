@@ -91,7 +91,7 @@ def containers(declared: Sequence[ContainerSpec]) -> list[Finding]:
 
 def _container(engine: Engine, container: ContainerSpec) -> Finding:
     declared = container.declared
-    now = engine.observe(declared.name)
+    now = engine.find(declared)
     sentence = f"{declared.name} runs as declared and is healthy"
 
     def wrong(found: str, expected: str, code: Code = Code.CONTAINER, advisory: bool = False) -> Finding:

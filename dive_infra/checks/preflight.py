@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import httpx
@@ -15,7 +15,7 @@ from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import LOOPBACK, ORPHANS, SERVICE_LABEL, Names
-from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use
+from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use, renamed
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
 from dive_infra.orchestration.store import Store, session
@@ -159,17 +159,15 @@ def ports(names: Names, services: Iterable[str]) -> str:
     engine = objects.connect()
     existing = engine.containers()
     on_engine = {port: c for c in existing for port in c.ports}
-    ours = {c.name for c in existing if names.owns(c.labels)}
+    own = _own_containers(names, services, existing)
     listening = _listening()
     taken: list[tuple[int, str]] = []
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
         if container:
-            if container.name != names.container(service) or not names.owns(container.labels):
+            if container.name != own.get(service):
                 taken.append((port, f"container {container.name}"))
-        elif port in listening and not (
-            names.container(service) in ours and _holds_ports(engine, names.container(service))
-        ):
+        elif port in listening and not (service in own and _holds_ports(engine, own[service])):
             taken.append((port, listening[port]))
     if taken:
         key = f"dive:ports.{wanted[taken[0][0]]}"
@@ -180,6 +178,18 @@ def ports(names: Names, services: Iterable[str]) -> str:
             Code.CONFLICT,
         )
     return f"{len(wanted)} ports"
+
+
+def _own_containers(names: Names, services: Iterable[str], existing: list[EngineObject]) -> Mapping[str, str]:
+    """Return service -> the present name of its container, which DEPLOYMENT renames if someone gave it another one."""
+    ours = {c.name for c in existing if names.owns(c.labels)}
+    found: dict[str, str] = {}
+    for service in services:
+        name = names.container(service)
+        present = name if name in ours else renamed(existing, name, names.labels(service, ""))
+        if present:
+            found[service] = present
+    return found
 
 
 def _holds_ports(engine: Engine, container: str) -> bool:
@@ -230,8 +240,10 @@ def orphaned(names: Names, stack: str, services: Iterable[str]) -> str:
     """Report what carries the mark of this stack and is not declared; the operator decides on it."""
     declared = set(services)
     engine = objects.connect()
+    containers = engine.containers()
+    kept = {*map(names.container, declared), *_own_containers(names, declared, containers).values()}
     left = [
-        *(o for o in engine.containers() if o.name not in map(names.container, declared)),
+        *(o for o in containers if o.name not in kept),
         *(o for o in engine.networks() if o.name not in (names.network, names.shared_network)),
         *(o for o in engine.volumes() if o.labels.get(SERVICE_LABEL) not in declared),
     ]

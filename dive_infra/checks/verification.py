@@ -11,9 +11,11 @@ from dive_infra.checks import decisions, deployment, objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
-from dive_infra.identity import https
+from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.clearances import LEVELS
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
@@ -56,7 +58,7 @@ def shallow_checks(spec: VerificationSpec) -> list[Check]:
 
 def working(spec: VerificationSpec) -> list[Check]:
     """Return the checks that the country can do its work, without real logins: a few milliseconds each."""
-    return [*issuers(spec), *decisions.checks(spec.deployment)]
+    return [*issuers(spec), *lockouts(spec), *decisions.checks(spec.deployment)]
 
 
 def issuers(spec: VerificationSpec) -> list[Check]:
@@ -70,6 +72,36 @@ def issuers(spec: VerificationSpec) -> list[Check]:
         )
         for p in (spec.own, *spec.partners)
     ]
+
+
+def lockouts(spec: VerificationSpec) -> list[Check]:
+    """Return the check that the own user may log in: anyone can give wrong passwords for a user, and lock it out."""
+    if not spec.deployment.keycloak:
+        return []
+    user = person(spec.own.names).username
+    return [Check(f"{user} is not locked out", "lockout", lambda: unlocked(spec), subject=f"test user {user}")]
+
+
+def unlocked(spec: VerificationSpec) -> str:
+    if locked := lockout(spec):
+        raise CheckFailed(locked, "no lock", _lifts_the_lock(spec), Code.LOGIN_REFUSED)
+    return "may log in"
+
+
+def lockout(spec: VerificationSpec, lift: bool = False) -> str:
+    """Return why the own user is locked out, or an empty text; `lift` the lock. Raise `KeycloakError`."""
+    names, secret = spec.own.names, spec.deployment.keycloak
+    if not secret:
+        return ""
+    with KeycloakAdmin(KeycloakAccess(names.url("keycloak"), spec.ca, secret), CHECK_REQUEST) as admin:
+        locked = users.lockout(admin, names, person(names))
+        if locked and lift:
+            users.unlock(admin, names, person(names))
+    return locked
+
+
+def _lifts_the_lock(spec: VerificationSpec) -> Remedy:
+    return Remedy.update(spec.own.names.country.code, "lifts the lock")
 
 
 def discovery(names: Names, ca: str) -> str:
@@ -140,9 +172,14 @@ class _Person:
                     self._refused.append(error)
                 home, here = whose.names.country, where.names.country
                 remedy = Remedy.refresh(home.code if here.is_hub else here.code)
-                wanted = f"{_user(whose.names)} logged in at {where.names.url('frontend')}"
+                wanted = f"{person(whose.names).username} logged in at {where.names.url('frontend')}"
+                cause = "" if error.away else _cause(spec, whose)
                 raise CheckFailed(
-                    str(error), wanted, remedy, Code.LOGIN_REFUSED, final=not error.away and self._given_up
+                    f"{cause}{error}",
+                    wanted,
+                    _lifts_the_lock(spec) if cause else remedy,
+                    Code.LOGIN_REFUSED,
+                    final=not error.away and self._given_up,
                 ) from None
 
     @property
@@ -155,7 +192,7 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
 
     Raise `LoginFailed`, or `CheckFailed` if the session is not the expected one.
     """
-    home, user = whose.names, _user(whose.names)
+    home, user = whose.names, person(whose.names).username
     with login(here, home, user, whose.password, ca) as session:
         remedy = Remedy.refresh(here.country.code)
         claims = {name: session.claims.get(name) for name in ("uniqueID", "countryOfAffiliation", "clearance")}
@@ -178,8 +215,20 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
         return [signed_in, *decided]
 
 
-def _user(home: Names) -> str:
-    return f"testuser-{home.country.lower}-{_USER}"
+def person(home: Names) -> users.User:
+    """Return the test user of the country `home` who logs in."""
+    return users.wanted(home)[_USER - 1]
+
+
+def _cause(spec: VerificationSpec, whose: Party) -> str:
+    """Return the lock that refuses the own user, with the words for a wrong password; empty if none is known."""
+    if whose is not spec.own:
+        return ""
+    try:
+        locked = lockout(spec)
+    except KeycloakError:  # the check of the lock reports it
+        return ""
+    return f"{person(whose.names).username} is {locked}; " if locked else ""
 
 
 def path(here: Names, home: Names) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """A country's grant: what the hub creates for a country that it approves, and what a spoke starts from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,11 +11,12 @@ from dive_infra.components.certificates import Authority, IssuedBy
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.values import secret
 from dive_infra.config import environment
+from dive_infra.config.countries import HUB
 from dive_infra.config.credentials import issued
 from dive_infra.config.naming import Names
 from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.results.errors import DiveError
-from dive_infra.results.remedy import Remedy
+from dive_infra.results.remedy import UP, Remedy
 
 # The hub's own secret that a spoke needs to prove the link: the password of the users who log in at its portal.
 PROOF = ("test-users",)
@@ -25,18 +26,21 @@ PROOF = ("test-users",)
 class Grant:
     """A country's place in the coalition: the coalition's CA, its own issuer, its credentials at the hub.
 
-    `secrets` is keyed as in `dive_infra.config.credentials`.
+    `secrets` is keyed as in `dive_infra.config.credentials`. `keycloak`, at the hub, is where it expects the country's.
     """
 
     ca: pulumi.Input[str]
     issuer: IssuedBy
     secrets: Mapping[str, pulumi.Output[str]]
+    keycloak: str = ""
 
     def export(self) -> dict[str, Any]:
         """Return the grant as an output of the hub; all of it is secret."""
-        return {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key, "secrets": dict(self.secrets)}
+        issuer = {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key}
+        return {**issuer, "secrets": dict(self.secrets), "keycloak": self.keycloak}
 
 
+_USED = ("keycloak", "backend", "frontend")  # services of the hub at which a spoke's phases and users arrive
 _GRANTED = (*(c.name for c in issued()), *PROOF)
 
 
@@ -44,7 +48,8 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
     """Return the grant of a country from the hub's outputs; fail with the way to approve it if there is none."""
     code = names.country.code
 
-    def mine(grants: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    def mine(outputs: Sequence[Any]) -> Mapping[str, Any]:
+        grants: Mapping[str, Any] | None = outputs[0]
         if grants is None:
             raise _refused(f"the hub ({hub_stack}) is not deployed, so it approves no country", "pulumi up of the hub")
         if code not in grants:
@@ -53,9 +58,11 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
                 f"add {code} to dive:spokes of the hub's stack and run `pulumi up` there",
             )
         found: Mapping[str, Any] = grants[code]
+        if differing := disagreement(names, found.get("keycloak"), outputs[1] or {}):
+            raise _refused(*differing)
         return found
 
-    grant = secret(hub.get_output("grants").apply(mine))
+    grant = secret(pulumi.Output.all(hub.get_output("grants"), hub.get_output("urls")).apply(mine))
 
     def of(name: str) -> pulumi.Output[str]:
         return grant.apply(lambda found: str(found["secrets"][name]))
@@ -65,6 +72,27 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
         IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
         {name: of(name) for name in _GRANTED},
     )
+
+
+def disagreement(names: Names, expected: str | None, hub_urls: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return where hub and spoke disagree about an address, and what to do; None if they agree.
+
+    Each computes the other's addresses from its own settings. `expected` is where the hub expects the spoke's Keycloak,
+    `hub_urls` are its own by service; a hub that an earlier program deployed does not say so.
+    """
+    code, own, hub = names.country.code, names.url("keycloak"), names.of(HUB)
+    if expected and expected != own:
+        return (
+            f"keycloak of {code} would be at {own}, and the hub expects it at {expected}",
+            f"set it back, or tell the hub: dive:partnerPorts.{code} there, `pulumi up -s {HUB.lower}`, then: {UP}",
+        )
+    for service in _USED:
+        if hub_urls.get(service, hub.url(service)) != hub.url(service):
+            return (
+                f"{service} of the hub is at {hub_urls[service]}, and {code} expects it at {hub.url(service)}",
+                f"set dive:partnerPorts.{HUB.code}.{service} to the hub's port, or set it back at the hub, then: {UP}",
+            )
+    return None
 
 
 def _refused(cause: str, decision: str) -> pulumi.RunError:
@@ -103,5 +131,6 @@ class Approval(pulumi.ComponentResource):
             authority.certificate,
             authority.issuer_of(names),
             made.values | {"opal-token": secret(opal_token)} | {name: hub_secrets.values[name] for name in PROOF},
+            names.url("keycloak"),
         )
         self.register_outputs({})

@@ -15,6 +15,7 @@ DEFAULT_NAMESPACE = "dive"
 # Labels of the objects on the engine. `STACK_LABEL` has the mark of the stack that owns the object.
 NAMESPACE_LABEL, COUNTRY_LABEL, STACK_LABEL = "dive.namespace", "dive.country", "dive.stack"
 SERVICE_LABEL, CLASS_LABEL = "dive.service", "dive.class"
+CARRIER_LABEL = "dive.carrier"  # of a container that only carries files into a service's volume
 LOOPBACK = "127.0.0.1"
 DEPLOYER = "dive-deployer"  # service account in realm master, created at Keycloak's first start
 ORPHANS = "orphans/"  # followed by the mark of an abandoned deployment, in `environment.REMOVE`

@@ -15,7 +15,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState, read_stack
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.automation.workspace import pulumi_home
-from dive_infra.checks import preflight, runner
+from dive_infra.checks import deployed_names, preflight, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config import json_file
@@ -197,17 +197,7 @@ def _same(name: str, stack: StackState, declared: Declared) -> str:
         wanted = declared().names
     except ValueError:
         raise CheckUnknown("the stack file is refused", Remedy.decide(f"fix Pulumi.{name}.yaml")) from None
-    for what, here, there in (
-        ("namespace", wanted.namespace, deployed.namespace),
-        ("domain", wanted.domain, deployed.domain),
-    ):
-        if here != there:
-            raise CheckFailed(
-                f"{what} {here}",
-                f"{what} {there}, as deployed",
-                Remedy.run(f"pulumi config set dive:{what} {there} -s {name}"),
-                Code.SETTING,
-            )
+    deployed_names.keep(deployed, wanted)
     return f"namespace {deployed.namespace}"
 
 

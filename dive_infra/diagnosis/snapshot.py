@@ -167,10 +167,12 @@ def _containers(names: Names | None, stack: StackState | None, failed: list[Fail
         engine = objects.connect()
         declared = {c.declared.name: c for c in (deployment.containers if deployment else ())}
         for name, container in declared.items():
-            found.append(ContainerState(container.service, name, engine.observe(name), container.service_class))
+            condition = engine.find(container.declared)
+            found.append(ContainerState(container.service, name, condition, container.service_class))
+        shown = {c.condition.name for c in found}
         for found_object in engine.containers():
             labels = found_object.labels
-            if names.owns(labels) and found_object.name not in declared:
+            if names.owns(labels) and found_object.name not in shown:
                 condition, service = engine.observe(found_object.name), labels.get(SERVICE_LABEL, "")
                 known = deployment is None  # before its first completion, a phase has no declaration that we can read
                 found.append(ContainerState(service, found_object.name, condition, labels.get(CLASS_LABEL, ""), known))

@@ -14,9 +14,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import DiffResult, Resource
 
-from dive_infra.checks import phases, runner
+from dive_infra.checks import deployed_names, phases, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
-from dive_infra.checks.spec import Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.checks.spec import PreflightSpec, Spec, Unreadable, dump, fingerprint, load, phase_of
 from dive_infra.config import timeouts
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -134,6 +134,7 @@ class CheckpointProvider(Provider):
     # Whether the phase runs again.
 
     def diff(self, _id: str, _olds: Outputs, _news: Outputs) -> DiffResult:
+        _refuse_other_names(_olds, _news)
         changed = [k for k in self.changed_inputs(_olds, _news) if k not in ("spec", "__provider")]
         if changed:
             self._again(_olds, provider_messages.changed(changed))
@@ -250,6 +251,22 @@ def properties(phase: Phase, names: Names, spec: pulumi.Input[Any], store: pulum
         "recorded": None,
         "proof": None,
     }
+
+
+def _refuse_other_names(before: Inputs, now: Inputs) -> None:
+    """Refuse to rename a deployed country; PREFLIGHT does it, before anything of another phase is changed."""
+    if now["phase"] != Phase.PREFLIGHT:
+        return
+    try:
+        deployed, wanted = (load(Phase.PREFLIGHT, inputs.get("spec", "")) for inputs in (before, now))
+    except Unreadable:  # of another version, or absent because a preview does not know it yet
+        return
+    assert isinstance(deployed, PreflightSpec)
+    assert isinstance(wanted, PreflightSpec)
+    try:
+        deployed_names.keep(deployed.names, wanted.names)
+    except CheckFailed as error:
+        raise ProviderError(error.cause, error.remedy, error.code, error.expected) from None
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:

@@ -35,11 +35,11 @@ class GateProvider(Provider):
         return name, {"degraded": degraded}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        engine = engines.connect()
-        now = engine.observe(before["container"])
+        engine, declared = engines.connect(), declaration.load(before["declared"])
+        now = engine.find(declared)
         if not now.healthy:
             return f"is {now.describe()}"
-        found = engine.differences(now, declaration.load(before["declared"]))
+        found = engine.differences(now, declared)
         reason = "; ".join(str(d) for d in found if d.in_place)  # the probe reports the others
         if reason:
             return reason

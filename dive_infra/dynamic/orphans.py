@@ -26,8 +26,8 @@ from dive_infra.results.remedy import Remedy
 class OrphansProvider(Provider):
     """Inputs: country, namespace, `mark` (this stack's own), `store` (the login at the record; at a spoke)."""
 
-    replaces = ("country", "namespace")
-    ignores = ("store",)
+    replaces = ("country",)
+    ignores = ("namespace", "store")  # PREFLIGHT's checkpoint refuses another namespace
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         names = Names.of_plain(inputs)

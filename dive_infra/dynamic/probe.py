@@ -27,18 +27,19 @@ class ProbeProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         engine = engines.connect()
         # The container of an interrupted run, which is not in Pulumi's state.
-        if engine.observe(inputs["container"]).half_made:
-            engine.remove_container(declaration.load(inputs["declared"]))
+        declared = declaration.load(inputs["declared"])
+        if engine.find(declared).half_made:
+            engine.remove_container(declared)
         return inputs["container"], {"generation": 0}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        engine = engines.connect()
-        now = engine.observe(before["container"])
+        engine, declared = engines.connect(), declaration.load(before["declared"])
+        now = engine.find(declared)
         if not now.exists:
             return "does not exist"
         if now.half_made:
             return _HALF_MADE
-        found = engine.differences(now, declaration.load(before["declared"]))
+        found = engine.differences(now, declared)
         return "; ".join(str(d) for d in found if not d.in_place) or None
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:

@@ -1,6 +1,7 @@
 """The checkpoint of VERIFICATION, which ends a deployment: real logins and decisions, written to a report."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,14 +14,16 @@ from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config import timeouts
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
-from dive_infra.dynamic.base import Inputs, Outputs
+from dive_infra.dynamic.base import Inputs, Outputs, tell
 from dive_infra.dynamic.checkpoint import DUE, CheckpointProvider, properties
 from dive_infra.dynamic.orchestration import access_of
+from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import this_run
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
+from dive_infra.plans import provider_messages
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
@@ -39,6 +42,11 @@ class VerificationProvider(CheckpointProvider):
         return name, {**outputs, "report": text, "status": "success"}
 
     def prove(self, spec: Any) -> Validation:
+        from dive_infra.checks import verification
+
+        with suppress(KeycloakUnreachable):  # the proof asks again, and reports it
+            if locked := verification.lockout(spec, lift=True):
+                tell(provider_messages.lock_lifted(verification.person(spec.own.names).username, locked))
         return runner.settle(self.checks(spec), timeouts.VERIFICATION_PROOF, again=(Verdict.INVALID, Verdict.UNKNOWN))
 
     def shallow_checks(self, spec: Any, before: Inputs) -> list[Check]:

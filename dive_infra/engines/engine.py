@@ -5,16 +5,23 @@ kinds. The catalog says what a service is; `declaration.Declared` is what an eng
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from dive_infra.config.naming import STACK_LABEL
+from dive_infra.config.naming import (
+    CARRIER_LABEL,
+    COUNTRY_LABEL,
+    NAMESPACE_LABEL,
+    SERVICE_LABEL,
+    STACK_LABEL,
+)
 from dive_infra.engines.declaration import Declared
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import ContainerState
 from dive_infra.results.remedy import Remedy
 
+_OWNER = (NAMESPACE_LABEL, COUNTRY_LABEL, SERVICE_LABEL, STACK_LABEL)  # who a container belongs to, and as what
 UNANSWERED = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 Kind = Literal["container", "volume", "network"]
@@ -85,13 +92,14 @@ class NetworkState:
 class Condition:
     """A container as it is now. `health` is `healthy`, `unhealthy`, `starting`, or `none` without a health check.
 
-    `restarting`: it crashed, and the engine starts it again. `stack` is the mark of its owner, empty without one.
-    `half_made`: an interrupted run left it before its gate. `attributes` are in the engine's own terms, for
-    `Engine.differences`.
+    `name` is the present one. `restarting`: it crashed, and the engine starts it again. `stack` is the mark of its
+    owner, empty without one. `half_made`: an interrupted run left it before its gate. `attributes` are in the engine's
+    own terms, for `Engine.differences`.
     """
 
     exists: bool
     id: str = ""
+    name: str = ""
     running: bool = False
     paused: bool = False
     health: str = "none"
@@ -175,6 +183,14 @@ class Engine(ABC):
     def observe(self, name: str) -> Condition:
         """Return a container's condition now; the health of a starting one comes from its own check."""
 
+    def find(self, declared: Declared) -> Condition:
+        """Return the declared container's condition now; someone may have given it another name."""
+        now = self.observe(declared.name)
+        if now.exists or not declared.labels.get(SERVICE_LABEL):
+            return now
+        other = renamed(self.containers(), declared.name, declared.labels)
+        return self.observe(other) if other else now
+
     @abstractmethod
     def passes(self, name: str) -> bool:
         """Return True if a running container passes its own health check now."""
@@ -244,7 +260,7 @@ class Engine(ABC):
 
     @abstractmethod
     def settle(self, declared: Declared) -> None:
-        """Give a container its limits and networks while it runs, and start it unless it runs well.
+        """Give a container its name, limits and networks while it runs, and start it unless it runs well.
 
         Raises `ContainerFailed` if it is missing or cannot be repaired.
         """
@@ -296,6 +312,15 @@ class Engine(ABC):
     @abstractmethod
     def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
         """Return the command with which an operator removes an object by hand."""
+
+
+def renamed(containers: Iterable[EngineObject], name: str, labels: Mapping[str, str]) -> str:
+    """Return the present name of the container `name` with its owner's labels, if someone renamed it; else empty."""
+    existing = list(containers)
+    owner = {key: labels[key] for key in _OWNER if key in labels}
+    found = [c.name for c in existing if owner.items() <= c.labels.items() and CARRIER_LABEL not in c.labels]
+    taken = any(c.name == name for c in existing)
+    return found[0] if len(found) == 1 and not taken else ""
 
 
 def ours_by_use(engine: Engine, network: NetworkState, stack: str) -> bool:

@@ -1,4 +1,4 @@
-"""The six test users of a country: who they are, whether they exist, and how to restore them.
+"""The six test users of a country: who they are, whether they exist and may log in, and how to restore them.
 
 Their ids derive from country and name. Therefore a recreated realm has the same users, and no partner's link to them
 is orphaned. Keycloak keeps a given id only in a partial import.
@@ -114,6 +114,23 @@ def _password(made: int, credentials: list[Json]) -> str:
         return "none"
     later = max(set_at) - made
     return f"one that was set {later / 1000:.0f} s after the user was created" if later > _AT_ONCE else ""
+
+
+def lockout(admin: KeycloakAdmin, names: Names, user: User) -> str:
+    """Return why the realm refuses every password of the user for some minutes; empty unless it does."""
+    found = admin.get(_guesses(names, user))
+    if not found["disabled"]:
+        return ""
+    return f"locked out after {found['numFailures']} wrong passwords, the last from {found['lastIPFailure']}"
+
+
+def unlock(admin: KeycloakAdmin, names: Names, user: User) -> None:
+    """Let the realm forget the wrong passwords that were given for the user."""
+    admin.delete(_guesses(names, user))
+
+
+def _guesses(names: Names, user: User) -> str:
+    return f"/realms/{names.realm}/attack-detection/brute-force/users/{user.id}"
 
 
 def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:

@@ -163,6 +163,11 @@ def user_repaired(username: str, properties: Iterable[str]) -> str:
     return f"{username}: {listed} repaired" if listed else f"{username} created"
 
 
+def lock_lifted(username: str, lockout: str) -> str:
+    """Format: a test user that was locked out may log in again."""
+    return f"{username}: was {lockout}; the lock is lifted"
+
+
 def undeclared_repaired(what: str) -> str:
     """Format: an undeclared part of a realm was repaired."""
     return f"{what}: was not as declared, repaired"

@@ -330,7 +330,7 @@ _ROWS = (
         "Login refused",
         "recoverable",
         "A test user could not log in; the message names the step and the host that refused.",
-        "`./dive up FRA`; after several failed attempts a realm locks a user out for some minutes.",
+        "`./dive up FRA`; it also lifts the lock that a realm puts on a user after several wrong passwords.",
     ),
     CodeRow(
         Code.LOGIN_UNEXPECTED,

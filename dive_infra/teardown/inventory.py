@@ -46,13 +46,17 @@ class Inventory:
 
 
 def take_inventory(names: Names, hub_stack: str) -> Inventory:
-    """Return the inventory of a country; raises `EngineError` or `PulumiFailed` if engine or state cannot be read."""
+    """Return the inventory of a country; raises `EngineError` or `PulumiFailed` if engine or state cannot be read.
+
+    The names that it is deployed with count, `names` only without a state.
+    """
     engine, name = engines.connect(), names.country.lower
     mark, counts, record = "", (0, 0), None
     try:
         state = export_state(name)
         stack = stack_state.read_stack(name, state)
         mark, counts, record = stack.mark, state_purge.count_resources(state), stack.store
+        names = stack.names or names  # its settings may have been edited since
     except NotDeployed:
         pass  # the state is lost or was never created; objects on the engine are removed all the same
     objects = tuple(owned_objects.engine_objects(engine, names))

@@ -117,6 +117,10 @@ def _files_lost(scene: Scene, service: str) -> None:
     scene.engine.volumes.get(volume).remove()
 
 
+def _renamed(scene: Scene, service: str) -> None:
+    scene.container(service).rename(f"{scene.hurt.names.container(service)}-old")
+
+
 def _off_the_network(scene: Scene, service: str) -> None:
     scene.engine.networks.get(scene.hurt.names.network).disconnect(scene.container(service))
 
@@ -165,6 +169,7 @@ FAULTS: tuple[Fault, ...] = (
         runs_on=True,
         selected="containers",
     ),
+    _fault("is renamed by hand", "kas", lambda s: _renamed(s, "kas"), runs_on=True),
     _fault(
         "is made anew by hand with other variables",
         "kas",

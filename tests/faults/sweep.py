@@ -37,6 +37,7 @@ ELSEWHERE: Mapping[str, str] = {
     "replace documents": "of altered ones",
     "connect container": "of a network that was lost",
     "start container": "of one that is stopped",
+    "rename container": "of one that was renamed",
     "remove container": "of one that was made otherwise",
     "remove network": "of one that was made otherwise",
     "DELETE at Keycloak": "of what is not declared",

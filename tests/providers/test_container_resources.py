@@ -205,6 +205,36 @@ def test_a_container_that_does_not_run_is_started_and_not_replaced(bench: Bench,
     assert started(container)[0] == observe(bench.client, declared.name).id
 
 
+def test_a_renamed_container_gets_its_name_back_and_runs_on(bench: Bench) -> None:
+    declared = bench.declared(labels={**LABELS, "dive.service": "kas"})
+    container = bench.start(declared)
+    made, before = opened(declared), started(container)
+    container.rename(f"{declared.name}-old")
+    try:
+        assert ProbeProvider().drift_reason(probe(declared)) is None, "it is not replaced"
+        reopened(declared, made)
+        assert (observe(bench.client, declared.name).healthy, started(container)) == (True, before)
+    finally:
+        container.remove(force=True, v=True)
+
+
+def test_a_renamed_container_that_also_differs_is_replaced(bench: Bench) -> None:
+    """Pulumi knows only the container that it made: one under another name would keep the ports."""
+    declared = bench.declared(labels={**LABELS, "dive.service": "kas"})
+    made = probed(declared)
+    container = bench.start(declared, environment={})
+    container.rename(f"{declared.name}-old")
+    try:
+        mended = ProbeProvider().update(declared.name, made, probe(declared)).outs
+        assert mended
+        assert mended["generation"] == 1
+        with pytest.raises(NotFound):
+            container.reload()
+    finally:
+        with suppress(NotFound):
+            container.remove(force=True, v=True)
+
+
 def test_an_unhealthy_container_is_restarted(bench: Bench) -> None:
     declared = bench.declared(f"touch /tmp/well; {SLEEP}", health="test -e /tmp/well")
     container = bench.start(declared)

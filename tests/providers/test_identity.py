@@ -273,6 +273,21 @@ def test_a_wrong_client_secret_is_told_from_a_wrong_password(coalition: Coalitio
         login(USA, FRA, "testuser-fra-1", PASSWORD, "wrong", coalition.ca)
 
 
+def test_a_person_that_is_locked_out_is_named_and_let_in_again(coalition: Coalition) -> None:
+    user = users.wanted(FRA)[2]
+    for _ in range(6):
+        with pytest.raises(LoginFailed, match="Invalid username or password"):
+            coalition.login(FRA, FRA, user.username, "wrong")
+    try:
+        assert users.lockout(coalition.admin, FRA, user).startswith("locked out after ")
+        with pytest.raises(LoginFailed, match="Invalid username or password"):
+            coalition.login(FRA, FRA, user.username)  # the right one
+    finally:
+        users.unlock(coalition.admin, FRA, user)
+    assert users.lockout(coalition.admin, FRA, user) == ""
+    assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
+
+
 def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) -> None:
     user = users.wanted(FRA)[2]
     path = f"/realms/{FRA.realm}/users/{user.id}"

@@ -1,4 +1,4 @@
-"""Repair of containers in place: limits and networks while they run, a start for those that do not run well."""
+"""Repair of containers in place: name, limits and networks while they run, a start for those that do not run well."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker.containers import POLL, await_healthy, observe, passes
+from dive_infra.engines.docker.containers import POLL, await_healthy, passes
 from dive_infra.engines.docker.units import NANOSECONDS, RESTART
 from dive_infra.engines.engine import Condition, ContainerFailed
 from dive_infra.process.crash_points import crash_point
@@ -21,15 +21,15 @@ _GRACE = 30  # seconds for a server to end in good order
 _FILLING = 60.0  # seconds for a data volume's first filling
 
 
-def settle(engine: docker.DockerClient, declared: Declared) -> None:
-    """Give the container its limits and networks while it runs, and start it unless it runs well.
+def settle(engine: docker.DockerClient, declared: Declared, now: Condition) -> None:
+    """Give the container its name, limits and networks while it runs, and start it unless it runs well.
 
-    The process limit comes first: a container without it has never passed here. Raises `ContainerFailed` if the
-    container is missing or cannot be repaired.
+    `now` is its condition. The process limit comes first: a container without it has never passed here. Raises
+    `ContainerFailed` if the container is missing or cannot be repaired.
     """
-    now = observe(engine, declared.name)
     if not now.exists:
         raise ContainerFailed(f"{declared.name}: does not exist", Remedy.update())
+    _rename(engine, declared, now)
     _limit(engine, declared)
     container = engine.containers.get(declared.name)
     if _connect(engine, declared, now) and now.running and not now.paused:
@@ -50,12 +50,12 @@ def settle(engine: docker.DockerClient, declared: Declared) -> None:
         raise ContainerFailed(f"{declared.name}: cannot start: {error.explanation}") from None
 
 
-def remove(engine: docker.DockerClient, declared: Declared) -> None:
+def remove(engine: docker.DockerClient, declared: Declared, now: Condition) -> None:
     """Remove the container if it carries the mark of its stack; raises `ContainerFailed` for any other.
 
-    A container that fills its data volume for the first time is not interrupted.
+    `now` is its condition. A container that fills its data volume for the first time is not interrupted.
     """
-    name, now = declared.name, observe(engine, declared.name)
+    name = declared.name
     if not now.exists:
         return
     if now.stack != declared.stack:
@@ -65,11 +65,22 @@ def remove(engine: docker.DockerClient, declared: Declared) -> None:
         )
     if now.running and len(declared.mounts) > 1:
         with suppress(ContainerFailed):  # it is removed in any case
-            await_healthy(engine, name, _FILLING)
-    container = engine.containers.get(name)
+            await_healthy(engine, now.id, _FILLING)
+    container = engine.containers.get(now.id)
     with crash_point("remove container"):
         container.stop(timeout=_GRACE)
         container.remove(force=True, v=True)
+
+
+def _rename(engine: docker.DockerClient, declared: Declared, now: Condition) -> None:
+    """Give the container back its name, by which its operator and every other request know it."""
+    if now.name != declared.name:
+        container = engine.containers.get(now.id)
+        try:
+            with crash_point("rename container"):
+                container.rename(declared.name)
+        except docker.errors.APIError as error:
+            raise ContainerFailed(f"{declared.name}: cannot rename {now.name}: {error.explanation}") from None
 
 
 def _limit(engine: docker.DockerClient, declared: Declared) -> None:

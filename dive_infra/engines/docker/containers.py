@@ -36,6 +36,7 @@ def observe(engine: docker.DockerClient, name: str) -> Condition:
     return Condition(
         exists=True,
         id=attributes["Id"],
+        name=str(container.name),
         running=bool(state["Running"]) and not restarting,  # Docker says that it does both
         restarting=restarting,
         paused=bool(state.get("Paused", False)),

@@ -75,6 +75,7 @@ def _host(key: str) -> Callable[[Mapping[str, Any], Declared, Mapping[str, Any]]
 
 
 _TABLE: tuple[_Row, ...] = (
+    _Row("name", lambda d, i: d.name, lambda c, d, i: c["Name"].lstrip("/"), in_place=True),
     _Row("user", lambda d, i: d.user, lambda c, d, i: c["Config"]["User"]),
     _Row("host name", lambda d, i: d.hostname, lambda c, d, i: c["Config"]["Hostname"]),
     _Row(

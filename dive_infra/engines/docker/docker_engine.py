@@ -185,7 +185,7 @@ class DockerEngine(Engine):
 
     @_requests()
     def settle(self, declared: Declared) -> None:
-        container_repair.settle(self._client, declared)
+        container_repair.settle(self._client, declared, self.find(declared))
 
     @_requests()
     def await_healthy(self, name: str, deadline: float) -> Condition:
@@ -200,7 +200,7 @@ class DockerEngine(Engine):
 
     @_requests()
     def remove_container(self, declared: Declared) -> None:
-        container_repair.remove(self._client, declared)
+        container_repair.remove(self._client, declared, self.find(declared))
 
     @_requests()
     def remove(self, kind: Kind, name: str, detach: bool = False) -> bool:

@@ -12,7 +12,7 @@ from docker.models.containers import Container
 from docker.types import Mount
 
 from dive_infra.catalog.spec import FILES
-from dive_infra.config.naming import SERVICE_LABEL, STACK_LABEL
+from dive_infra.config.naming import CARRIER_LABEL, SERVICE_LABEL, STACK_LABEL
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
 
@@ -111,7 +111,7 @@ def write(
 def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mapping[str, str]) -> Iterator[Container]:
     """Create a container that is never started, to carry files into or out of the volume."""
     mine = {key: labels[key] for key in (STACK_LABEL, SERVICE_LABEL) if key in labels}
-    marks = [f"{key}={value}" for key, value in {**mine, "dive.carrier": "files"}.items()]
+    marks = [f"{key}={value}" for key, value in {**mine, CARRIER_LABEL: "files"}.items()]
     for old in client.containers.list(all=True, filters={"label": marks}):  # left by an interrupted run
         old.remove(v=True)
     with crash_point("make carrier"):
@@ -120,7 +120,7 @@ def carrier(client: docker.DockerClient, volume: str, image: str, labels: Mappin
             name=f"{volume}-carrier",
             entrypoint=["/none"],
             mounts=[Mount(FILES, volume)],
-            labels={**labels, "dive.carrier": "files"},
+            labels={**labels, CARRIER_LABEL: "files"},
         )
     try:
         yield made

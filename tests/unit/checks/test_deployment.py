@@ -23,9 +23,18 @@ def test_the_code_of_a_container_follows_from_what_differs_and_not_from_its_word
     monkeypatch: pytest.MonkeyPatch, difference: Difference | None, files: str, code: Code
 ) -> None:
     engine = Mock()
-    engine.observe.return_value = Condition(True, running=True, health="healthy")
+    engine.find.return_value = Condition(True, running=True, health="healthy")
     engine.differences.return_value = [difference] if difference else []
     engine.files_digest.return_value = files
     monkeypatch.setattr(objects, "connect", lambda: engine)
     [found] = deployment.containers(DEPLOYMENT.containers)
     assert (found.verdict, found.code, found.state) == (Verdict.INVALID, code, "healthy")
+
+
+def test_a_renamed_container_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Mock()
+    engine.find.return_value = Condition(True, running=True, health="healthy", name="opa-old")
+    engine.differences.return_value = [Difference("name", "t-unit-fra-opa", "opa-old", in_place=True)]
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    [found] = deployment.containers(DEPLOYMENT.containers)
+    assert (found.found, found.expected) == ("name: opa-old", "name: t-unit-fra-opa")

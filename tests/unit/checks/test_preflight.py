@@ -86,3 +86,35 @@ def test_address_ranges_that_are_used_up_are_named_before_anything_is_created(
     if verdict == "invalid":
         assert finding.found == f"0 of 1 free for: {FRANCE.network}"
         assert "docker network prune" in str(finding.remedy)
+
+
+def _kas(name: str, **labels: str) -> EngineObject:
+    owned = {**FRANCE.labels("kas", "core"), "dive.stack": "fra-1", **labels}
+    return EngineObject("container", name, owned, (FRANCE.port("kas"),))
+
+
+def test_a_renamed_container_is_known_by_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Mock(containers=lambda: [_kas("kas-old")], networks=list, volumes=list)
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    monkeypatch.setattr(preflight, "_listening", lambda: {FRANCE.port("kas"): "docker-proxy (pid 7)"})
+    assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
+    assert preflight.orphaned(FRANCE, "fra-1", ("kas",)) == "none"
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [_kas("kas-old"), EngineObject("container", FRANCE.container("kas"), FRANCE.labels("kas", "core"))],
+        [_kas("kas-old"), _kas("kas-older")],
+        [_kas("kas-old", **{"dive.country": "DEU"})],
+        [_kas("kas-old", **{"dive.carrier": "files"})],
+    ],
+    ids=["the declared one exists", "two of them", "another country's", "a carrier of files"],
+)
+def test_a_container_that_is_not_certainly_ours_takes_the_port(
+    monkeypatch: pytest.MonkeyPatch, others: list[EngineObject]
+) -> None:
+    monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: others))
+    monkeypatch.setattr(preflight, "_listening", dict)
+    with pytest.raises(CheckFailed, match="by container kas-old"):
+        preflight.ports(FRANCE, ("kas",))

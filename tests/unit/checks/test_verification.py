@@ -2,6 +2,8 @@
 
 import threading
 import time
+from dataclasses import replace
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -12,7 +14,9 @@ from dive_infra.checks.spec import (
 )
 from dive_infra.checks.verification import cases
 from dive_infra.config.naming import Names
+from dive_infra.identity import users
 from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.results.finding import Finding, Verdict
 from tests.unit.checks.specs import FRANCE, SPECS, USA
 
@@ -62,3 +66,53 @@ def test_a_login_passes_the_portal_and_the_realms_on_the_way() -> None:
     hosts = [host.split(".")[0:2] for host in verification.path(USA, FRANCE)]
     assert hosts == [["portal", "usa"], ["idp", "usa"], ["idp", "fra"], ["idp", "usa"], ["portal", "usa"]]
     assert len(verification.path(FRANCE, FRANCE)) == 3
+
+
+LOCK = "locked out after 6 wrong passwords, the last from 10.0.0.7"
+
+
+@pytest.fixture
+def spec(monkeypatch: pytest.MonkeyPatch) -> VerificationSpec:
+    """A country whose person every realm refuses, with the words for a wrong password."""
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+
+    def refused(*_: object) -> list[Finding]:
+        raise LoginFailed("login", "idp", "a redirect", "'Invalid username or password.'")
+
+    monkeypatch.setattr(verification, "visit", refused)
+    monkeypatch.setattr(verification, "KeycloakAdmin", MagicMock())
+    return replace(given, deployment=replace(given.deployment, keycloak="secret"))
+
+
+def _refused(spec: VerificationSpec) -> dict[str, Finding]:
+    return {f.subject: f for f in runner.run(verification.logins(spec), 5).findings}
+
+
+def test_a_lock_is_named_as_the_cause_and_no_check_lifts_it(
+    monkeypatch: pytest.MonkeyPatch, spec: VerificationSpec
+) -> None:
+    lifted = Mock()
+    monkeypatch.setattr(users, "lockout", lambda *_: LOCK)
+    monkeypatch.setattr(users, "unlock", lifted)
+    named = _refused(spec)
+    for place in ("FRA", "USA"):
+        login = named[f"login of users from FRA at {place}"]
+        assert login.found.startswith(f"testuser-fra-3 is {LOCK}; login at idp"), login
+        assert str(login.remedy) == "pulumi up -s fra (lifts the lock)"
+    assert LOCK not in named["login of users from USA at FRA"].found, "the partner's realm is not ours to ask"
+    [quick] = runner.run(verification.lockouts(spec), 5).findings
+    assert quick.statement == f"test user testuser-fra-3: {LOCK}; expected no lock"
+    lifted.assert_not_called()
+    assert verification.lockout(spec, lift=True) == LOCK
+    lifted.assert_called_once()
+
+
+def test_a_realm_that_does_not_say_whether_there_is_a_lock_leaves_the_refusal_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, spec: VerificationSpec
+) -> None:
+    monkeypatch.setattr(users, "lockout", Mock(side_effect=KeycloakUnreachable("idp is out of reach")))
+    login = _refused(spec)["login of users from FRA at FRA"]
+    assert (login.verdict, login.found[:12]) == ("invalid", "login at idp")
+    [quick] = runner.run(verification.lockouts(spec), 5).findings
+    assert (quick.verdict, quick.found) == ("unknown", "idp is out of reach")

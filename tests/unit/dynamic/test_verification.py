@@ -2,12 +2,14 @@
 
 import pytest
 
+from dive_infra.checks import verification
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import (
     dump,
 )
 from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.verification import VerificationProvider
+from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.results.remedy import Remedy
 from tests.unit.checks.specs import SPECS
 
@@ -53,3 +55,37 @@ def test_a_proof_that_is_due_again_is_no_failure(
     assert provider.diff("fra/VERIFICATION", given, given).changes
     said = capsys.readouterr().out.splitlines()
     assert [line for line in said if "✗" in line or "runs again" in line] == shown
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        (
+            "locked out after 6 wrong passwords",
+            "testuser-fra-3: was locked out after 6 wrong passwords; the lock is lifted\n",
+        ),
+        ("", ""),
+        (KeycloakUnreachable("out of reach"), ""),
+    ],
+    ids=["locked", "not locked", "no answer"],
+)
+def test_a_proof_lifts_the_lock_of_its_person_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lock: str | Exception, said: str
+) -> None:
+    order: list[str] = []
+
+    def lockout(_: object, lift: bool = False) -> str:
+        order.append("lift" if lift else "look")
+        if isinstance(lock, Exception):
+            raise lock
+        return lock
+
+    def proven() -> str:
+        order.append("prove")
+        return "proven"
+
+    provider = VerificationProvider()
+    monkeypatch.setattr(verification, "lockout", lockout)
+    monkeypatch.setattr(provider, "checks", lambda _: [Check("a user can log in", "logins", proven)])
+    assert provider.prove(SPECS[5]).verdict == "valid"
+    assert (order, capsys.readouterr().out) == (["lift", "prove"], said)

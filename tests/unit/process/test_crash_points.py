@@ -19,7 +19,7 @@ PACKAGE = Path(dive_infra.__file__).parent
 WRITES = re.compile(
     r"""\.insert_many\(|\.bulk_write\(|\.replace_one\(|\.delete_many\(|\.update_one\(
     |\.volumes\.create\(|\.containers\.create\(|\.put_archive\(|\b(api\.post|network\.(dis)?connect|network\.remove)\(
-    |\b(container|made)\.(start|restart|unpause|stop|remove)\(
+    |\b(container|made)\.(start|restart|unpause|stop|remove|rename)\(
     |engine\.remove_network\(|\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
     re.VERBOSE,
 )

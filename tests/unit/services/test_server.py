@@ -1,4 +1,4 @@
-"""The TLS server of our services: it stops at once, even while a client holds an idle connection."""
+"""The TLS server of our services: how it stops, and that it refuses a large body before it reads it."""
 
 import signal
 import socket
@@ -6,6 +6,8 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -13,6 +15,7 @@ import pytest
 import uvicorn
 
 from dive_common import server
+from dive_common.bodies import LARGEST_BODY
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
@@ -24,11 +27,35 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from dive_common import problems
 from dive_common.server import serve
 from dive_common.settings import ServiceFiles
-app = Starlette(routes=[Route("/", lambda request: PlainTextResponse("ok"))])
-serve(app, ServiceFiles(Path(sys.argv[1])), int(sys.argv[2]))
+
+async def size(request):
+    return PlainTextResponse(str(len(await request.body())))
+
+serve(
+    Starlette(
+        routes=[
+            Route("/", lambda request: PlainTextResponse("ok")),
+            Route("/size", size, methods=["POST"]),
+        ],
+        exception_handlers={problems.HttpProblem: problems.answer},
+    ),
+    ServiceFiles(Path(sys.argv[1])),
+    int(sys.argv[2]),
+)
 """
+
+
+@dataclass
+class Service:
+    """A running service, and a client with a connection to it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    trust: ssl.SSLContext
+    client: httpx.Client
 
 
 @pytest.fixture
@@ -39,30 +66,75 @@ def free_port() -> int:
     return port
 
 
-def test_a_service_stops_at_once_although_a_client_holds_an_idle_connection(tmp_path: Path, free_port: int) -> None:
+@pytest.fixture
+def service(tmp_path: Path, free_port: int) -> Iterator[Service]:
     certificate, key, ca = certificates(Names(parse("FRA")))
     for name, text in (("tls.crt", certificate), ("tls.key", key), ("ca.pem", ca)):
         (tmp_path / name).write_text(text)
     common = ROOT / "services" / "common" / "src"
     command = [sys.executable, "-c", _SERVE, str(tmp_path), str(free_port)]
+    trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     with (
         subprocess.Popen(command, env={"PYTHONPATH": str(common)}, stderr=subprocess.DEVNULL) as process,
-        httpx.Client(verify=ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))) as client,
+        httpx.Client(verify=trust, base_url=f"https://localhost:{free_port}") as client,
     ):
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                assert client.get(f"https://localhost:{free_port}/").text == "ok"
-                break
-            except httpx.ConnectError:
-                assert time.monotonic() < deadline, "the server does not start"
-                time.sleep(0.1)
-        stopped = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        assert time.monotonic() - stopped < 4, "uvicorn itself gives up after five seconds"
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    assert client.get("/").text == "ok"
+                    break
+                except httpx.ConnectError:
+                    assert time.monotonic() < deadline, "the server does not start"
+                    time.sleep(0.1)
+            yield Service(process, free_port, trust, client)
+        finally:
+            process.kill()
+
+
+def test_a_service_stops_at_once_although_a_client_holds_an_idle_connection(service: Service) -> None:
+    stopped = time.monotonic()
+    service.process.send_signal(signal.SIGTERM)
+    service.process.wait(20)
+    assert time.monotonic() - stopped < 4, "uvicorn itself gives up after five seconds"
 
 
 def test_uvicorn_still_takes_our_event_loop() -> None:
     config = uvicorn.Config("unused", loop=f"{server.__name__}:{server.ServerLoop.__name__}")
     assert config.get_loop_factory() is server.ServerLoop
+
+
+@pytest.mark.parametrize("path", ["/", "/size"])
+def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(service: Service, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {300 * 2**20}\r\n\r\n"
+    plain = socket.create_connection(("localhost", service.port), timeout=10)
+    with service.trust.wrap_socket(plain, server_hostname="localhost") as connection:
+        connection.sendall(head.encode())
+        answer = b""
+        while part := connection.recv(65536):  # until the server closes the connection
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413 "), answer
+    assert f'"reason":"the body is larger than {LARGEST_BODY} bytes"'.encode() in answer
+    assert service.client.get("/").text == "ok"
+
+
+def test_a_body_of_unknown_length_is_refused_as_soon_as_it_is_too_large(service: Service) -> None:
+    head = "POST /size HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    plain = socket.create_connection(("localhost", service.port), timeout=10)
+    with service.trust.wrap_socket(plain, server_hostname="localhost") as connection:
+        connection.sendall(head.encode() + chunk * (LARGEST_BODY // 0x4000))
+        connection.sendall(chunk)  # the first that is too much; the body does not end
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 413 "), answer
+    assert service.client.get("/").text == "ok"
+
+
+def test_the_largest_body_is_read(service: Service) -> None:
+    def parts() -> Iterator[bytes]:
+        yield from (b"x" * 1024 for _ in range(LARGEST_BODY // 1024))
+
+    assert service.client.post("/size", content=b"x" * LARGEST_BODY).text == str(LARGEST_BODY)
+    assert service.client.post("/size", content=parts()).text == str(LARGEST_BODY)

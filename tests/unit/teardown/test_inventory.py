@@ -1,10 +1,19 @@
 """What belongs to a country."""
 
+from dataclasses import replace
+from unittest.mock import Mock
+
 import pytest
 
+from dive_infra import engines
+from dive_infra.automation.stack_state import CheckpointState, StackState
+from dive_infra.automation.state_export import NotDeployed
+from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.engines.engine import EngineObject
+from dive_infra.orchestration.states import Phase
+from dive_infra.teardown import inventory
 from dive_infra.teardown.owned_objects import belongs_to
 
 FRA = Names(parse("FRA"))
@@ -29,3 +38,25 @@ def test_a_country_owns_what_its_labels_or_else_its_names_say(
     kind: str, name: str, labels: dict[str, str], ours: bool
 ) -> None:
     assert belongs_to(EngineObject(kind, name, labels), FRA) is ours
+
+
+@pytest.mark.parametrize("deployed", [True, False])
+def test_a_country_is_removed_by_the_names_that_it_is_deployed_with(
+    monkeypatch: pytest.MonkeyPatch, deployed: bool
+) -> None:
+    """Its settings may have been edited since: the state would be removed, and the objects left."""
+    edited = replace(FRA, namespace="edited")
+    checkpoint = CheckpointState(Phase.PREFLIGHT, "", "", PreflightSpec(FRA, "fra-1", ("redis",)))
+    stack = StackState("fra", 180, None, {Phase.PREFLIGHT: checkpoint} if deployed else {}, mark="fra-1")
+
+    def export(name: str) -> dict[str, object]:
+        if name == "fra":
+            return {}
+        raise NotDeployed("no hub")
+
+    redis = [EngineObject("container", f"{names.prefix}-redis", {}) for names in (FRA, edited)]
+    monkeypatch.setattr(engines, "connect", lambda: Mock(everything=lambda: redis, volume_sizes=dict))
+    monkeypatch.setattr(inventory, "export_state", export)
+    monkeypatch.setattr(inventory.stack_state, "read_stack", lambda *_: stack)
+    found = inventory.take_inventory(edited, "organization/dive/usa")
+    assert [o.name for o in found.objects] == ["dive-fra-redis" if deployed else "edited-fra-redis"]

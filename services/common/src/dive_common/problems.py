@@ -1,6 +1,7 @@
 """Errors as the services answer them: a status, a stable `error`, a readable `reason`, and `details` for programs.
 
-400 malformed request · 401 not authenticated · 403 denied · 404 not found · 503 no decision possible, hence denied.
+400 malformed request · 401 not authenticated · 403 denied · 404 not found · 413 too large a body ·
+503 no decision possible, hence denied.
 """
 
 import logging
@@ -39,6 +40,10 @@ def not_found(what: str, expected: str = "") -> HttpProblem:
     return HttpProblem(404, "not_found", f"{what} does not exist" + (f"; expected {expected}" if expected else ""))
 
 
+def too_large(largest: int) -> HttpProblem:
+    return HttpProblem(413, "too_large", f"the body is larger than {largest} bytes")
+
+
 def unavailable(dependency: str, found: object) -> HttpProblem:
     """Return the problem for a dependency that cannot be reached or gives an invalid answer."""
     return HttpProblem(503, "unavailable", f"{dependency} is unavailable: {found}", {"dependency": dependency})
@@ -52,5 +57,7 @@ def answer(request: Request, problem: Exception) -> Response:
     headers = {"Cache-Control": "no-store"}
     if problem.status == 401:
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+    if problem.status == 413:
+        headers["Connection"] = "close"  # otherwise the server would receive the rest of the body
     body = {"error": problem.error, "reason": problem.reason, "details": problem.details}
     return JSONResponse(body, problem.status, headers)

@@ -7,6 +7,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from dive_common.bodies import LimitedBodies
 from dive_common.settings import MissingSetting, ServiceFiles, variable
 
 TLS_SHUTDOWN_SECONDS = 0.2
@@ -31,7 +32,7 @@ def serve(app: ASGIApp, files: ServiceFiles, port: int) -> None:
     logging.basicConfig(level=variable("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     uvicorn.run(
-        app,
+        LimitedBodies(app),
         host="0.0.0.0",  # noqa: S104  only the container's networks; the host publishes the port on loopback
         port=port,
         loop=f"{__name__}:{ServerLoop.__name__}",

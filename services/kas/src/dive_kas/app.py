@@ -4,7 +4,6 @@ It trusts no caller. It verifies the reader's token itself, takes the policy fro
 records the decision; only then does it release the key.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +27,6 @@ from dive_kas.settings import KeyAccessSettings
 log = logging.getLogger("dive.kas")
 
 _NO_CIPHERTEXT = {"ztdf.payload.ciphertext": False}
-LARGEST_BODY = 64 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -124,13 +122,8 @@ class KeyAccessApp:
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise problems.bad_request(f"the body is larger than {LARGEST_BODY} bytes")
     try:
-        found = json.loads(body)
+        found = await request.json()
     except ValueError as error:
         raise problems.bad_request("the body is not JSON") from error
     if not isinstance(found, dict):

@@ -1,12 +1,14 @@
-"""Limits of a container whose process is just ending, with the engine replaced; `providers` has a real one."""
+"""Name and limits of a container that is repaired in place, with the engine replaced; `providers` has a real one."""
 
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from docker.errors import APIError
 
 from dive_infra.engines.docker import container_repair
-from dive_infra.engines.engine import ContainerFailed
+from dive_infra.engines.engine import Condition, ContainerFailed
 
 # What Docker answers, by how far the process has ended.
 ENDING = ("task 5a23 not found: not found", "cannot update a stopped container: OCI runtime", "container is restarting")
@@ -43,3 +45,17 @@ def test_a_refusal_that_stays_is_named() -> None:
     engine: Any = _Engine(*["no such memory"] * 9)
     with pytest.raises(ContainerFailed, match="opa: cannot set its limits: no such memory"):
         container_repair._limit(engine, DECLARED)
+
+
+@pytest.mark.parametrize(("present", "calls"), [("opa-old", [("opa",)]), ("opa", [])])
+def test_a_renamed_container_gets_its_name_back(present: str, calls: list[tuple[str]]) -> None:
+    engine = Mock()
+    container_repair._rename(engine, DECLARED, Condition(True, id="1", name=present))
+    assert [call.args for call in engine.containers.get.return_value.rename.call_args_list] == calls
+
+
+def test_a_refused_name_is_reported_with_both_names() -> None:
+    engine = Mock()
+    engine.containers.get.return_value.rename.side_effect = APIError("", explanation="the name is in use")
+    with pytest.raises(ContainerFailed, match="opa: cannot rename opa-old: the name is in use"):
+        container_repair._rename(engine, DECLARED, Condition(True, id="1", name="opa-old"))

@@ -43,6 +43,7 @@ ELSEWHERE: Mapping[str, str] = {
     "DELETE at Keycloak": "of what is not declared",
     "PUT at Keycloak": "of people who are not as declared",
     "drop schema": "the hub's",
+    "create StackIdentity": "of a run before, which PREFLIGHT refused",
     "repair state": "the command's, of a state that was cut off",
     "give back lock": "of a process that stood still and was overtaken",
 }

@@ -34,7 +34,7 @@ class Machine:
             raise ContainerFailed(f"{name} does not exist")
         return f"{self.data}\n"
 
-    def observe(self, _name: str) -> Condition:
+    def find(self, _declared: Declared) -> Condition:
         return Condition(self.data is not None)
 
     def differences(self, _live: Condition, _declared: Declared) -> list[Any]:

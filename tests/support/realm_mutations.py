@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, KeycloakError
 
@@ -17,6 +16,7 @@ from dive_infra.identity.keycloak_admin import KeycloakAdmin, KeycloakError
 EXEMPT = {
     **dict.fromkeys(("id", "internalId", "containerId", "parentId"), "another id is another object"),
     **dict.fromkeys(("alias", "clientId", "username"), "another name is another object: a missing and an extra one"),
+    "name": "of a role: another name is another object",
     "realm": "another name is another realm: a missing and an extra one",
     "secret": "masked in the export; proven by its use",
     "clientSecret": "masked in the export; a link has none",
@@ -29,7 +29,7 @@ EXEMPT = {
     "index": "of a login step: follows from its priority",
     "level": "of a login step: follows from its flow",
 }
-_ONLY = {"displayName": "step", "index": "step", "level": "step"}
+_ONLY = {"name": "role", "displayName": "step", "index": "step", "level": "step"}
 # Values of which Keycloak accepts certain ones only.
 _OTHERS = {
     "requirement": ("DISABLED", "REQUIRED"),
@@ -113,12 +113,12 @@ def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
         path = f"{at}/clients/{client['id']}"
         yield Resource("client", path)
         yield from _mappers("client", path, client)
-        yield from (Resource("role", f"{path}/roles/{quote(r['name'])}") for r in admin.get(f"{path}/roles"))
+        yield from _roles(admin, at, path)
     for scope in admin.get(f"{at}/client-scopes"):
         path = f"{at}/client-scopes/{scope['id']}"
         yield Resource("client scope", path)
         yield from _mappers("client scope", path, scope)
-    yield from (Resource("role", f"{at}/roles/{r['name']}") for r in admin.get(f"{at}/roles"))
+    yield from _roles(admin, at, at)
     yield from (Resource("group", f"{at}/groups/{g['id']}") for g in admin.get(f"{at}/groups"))
     for provider in admin.get(f"{at}/identity-provider/instances"):
         path = f"{at}/identity-provider/instances/{provider['alias']}"
@@ -139,6 +139,10 @@ def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
         if component["providerId"] != "declarative-user-profile":  # which has a request of its own
             yield Resource("component", f"{at}/components/{component['id']}")
     yield Resource("user profile", f"{at}/users/profile")
+
+
+def _roles(admin: KeycloakAdmin, realm: str, holder: str) -> Iterator[Resource]:
+    yield from (Resource("role", f"{realm}/roles-by-id/{role['id']}") for role in admin.get(f"{holder}/roles"))
 
 
 def _mappers(kind: str, path: str, holder: Any) -> Iterator[Resource]:

@@ -4,6 +4,7 @@ A token that the hub refuses ends the client at once, with a message; OPAL would
 restarted, hence has forgotten its policies, gets them again; OPAL notices that of an OPA inside its own container only.
 """
 
+import http.client
 import json
 import logging
 import os
@@ -81,5 +82,5 @@ def _watch() -> None:
             if not any(policy["id"] == "authz.rego" for policy in policies):
                 _log.warning("OPA has no policies, loading them")
                 _call(own, _token, "POST")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:  # such as an answer that breaks off
             _log.warning("cannot look after OPA's policies: %s", error)

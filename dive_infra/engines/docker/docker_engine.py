@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
@@ -159,8 +159,12 @@ class DockerEngine(Engine):
 
     @_requests()
     def network_users(self, network: str) -> list[EngineObject]:
-        users = self._client.networks.get(network).containers
-        return [EngineObject("container", str(user.name), user.labels or {}) for user in users]
+        found = []
+        for id_ in self._client.networks.get(network).attrs["Containers"] or {}:
+            with suppress(NotFound):  # gone meanwhile; its endpoint may be listed for a moment longer
+                user = self._client.containers.get(id_)
+                found.append(EngineObject("container", str(user.name), user.labels or {}))
+        return found
 
     @_requests()
     def logs(self, name: str, lines: int) -> str:

@@ -30,11 +30,12 @@ class Material:
 class HealthCheck:
     """The health check of a container; times in seconds. `test` runs without a shell unless it starts with one.
 
-    The interval is that of a running service; a starting one is checked more often (`engines.docker.containers`).
+    The interval is that of a running service: each check of 18 containers starts a process. A starting one is checked
+    more often (`engines.docker.containers`).
     """
 
     test: tuple[str, ...]
-    interval: int = 15
+    interval: int = 30
     timeout: int = 5
     retries: int = 3
     start_period: int = 60

@@ -24,7 +24,7 @@ _MINOR = {  # services whose outage is only told
     if spec.service_class != "core"
 }
 _MEGABYTE = 1024 * 1024
-_UNSEEN = 90  # seconds until Docker has noticed that a service hangs
+_UNSEEN = 150  # seconds until Docker has noticed that a service hangs
 
 
 def _fault(

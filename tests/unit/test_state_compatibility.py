@@ -35,7 +35,7 @@ def samples() -> dict[Phase, spec.Spec]:
     declared = Declared(
         "dive-fra-redis",
         "999:999",
-        HealthCheck(("redis-cli", "ping")),
+        HealthCheck(("redis-cli", "ping"), interval=15),
         image="sha256:1",
         environment={"A": "1"},
         memory=2**20,

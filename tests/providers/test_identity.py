@@ -363,29 +363,28 @@ def test_deployment_proves_that_keycloak_answers_a_login(coalition: Coalition) -
         deployment.keycloak(USA, "by-hand", coalition.ca)
 
 
-@pytest.mark.parametrize(
-    ("client", "secret", "account"),
-    [
+def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(coalition: Coalition) -> None:
+    ca = coalition.ca
+    rows = [
         (USA.client, "portal-client", False),
         (GATEWAY, "link-gateway", True),
         (link_account(FRA), "link-admin", True),
-    ],
-)
-def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(
-    coalition: Coalition, client: str, secret: str, account: bool
-) -> None:
-    value, ca = SECRETS[secret], coalition.ca
-    assert configuration.secret(USA, client, value, ca, account) == "accepted"
-    path = f"/realms/{USA.realm}/clients/{_client_id(coalition, client)}"
-    coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
-    with pytest.raises(CheckFailed, match=r"refused \((unauthorized|invalid)_client") as red:
-        configuration.secret(USA, client, value, ca, account)
-    assert str(red.value.remedy) == "pulumi up --refresh -s usa"
-    assert value not in f"{red.value.found}{red.value.expected}"
-    assert configuration.secret(USA, client, "by-hand", ca, account) == "accepted"
+    ]
+    for client, secret, account in rows:
+        value = SECRETS[secret]
+        assert configuration.secret(USA, client, value, ca, account) == "accepted"
+        path = f"/realms/{USA.realm}/clients/{_client_id(coalition, client)}"
+        coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
+        with pytest.raises(CheckFailed, match=r"refused \((unauthorized|invalid)_client") as red:
+            configuration.secret(USA, client, value, ca, account)
+        assert str(red.value.remedy) == "pulumi up --refresh -s usa"
+        assert value not in f"{red.value.found}{red.value.expected}"
+        assert configuration.secret(USA, client, "by-hand", ca, account) == "accepted"
     # The hub's stack is another one, which mends its accounts before a spoke asks through them.
-    coalition.declare("--refresh", *(["--target", "**LinkAccess**"] if account else []))
-    assert configuration.secret(USA, client, value, ca, account) == "accepted"
+    coalition.declare("--refresh", "--target", "**LinkAccess**")
+    coalition.declare("--refresh")
+    for client, secret, account in rows:
+        assert configuration.secret(USA, client, SECRETS[secret], ca, account) == "accepted"
 
 
 def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
@@ -494,25 +493,43 @@ _BY_HAND: dict[str, tuple[Callable[[Hand], object], str | bool]] = {
 }
 
 
-@pytest.mark.parametrize("row", _BY_HAND)
+_FLOW = "another browser flow"  # which is also bound, and that any update undoes
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make each change alone with --whole; else those together that go by the same command."""
+    if "rows" not in metafunc.fixturenames:
+        return
+    rounds: dict[str, list[str]] = {row.replace(" ", "-"): [row] for row in _BY_HAND}
+    if not metafunc.config.getoption("whole"):
+        named = [row for row, (_, removal) in _BY_HAND.items() if isinstance(removal, str) and row != _FLOW]
+        rounds = {"named": named, "restored": [row for row in _BY_HAND if row not in named and row != _FLOW]}
+        rounds["flow"] = [_FLOW]
+    metafunc.parametrize("rows", rounds.values(), ids=rounds.keys())
+
+
 def test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names(
-    coalition: Coalition, row: str, monkeypatch: pytest.MonkeyPatch
+    coalition: Coalition, rows: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    damage, removal = _BY_HAND[row]
     assert coalition.off(USA, FRA) == []
-    here = Hand(coalition.admin, USA)
-    with closing(here):
-        damage(here)
-        red = [f for f in coalition.compare(USA, [FRA, DEU]) if f.verdict == "invalid"]
-        assert red, "unseen"
-        assert not any(f.advisory for f in red)
-        if isinstance(removal, str):
-            named = shlex.quote(removal)
-            assert any(f"DIVE_REMOVE={named} pulumi up" in str(f.remedy) for f in red), red
-            assert UndeclaredProvider().drift_reason(_inputs(coalition)) is None or row == "another browser flow"
-            monkeypatch.setenv("DIVE_REMOVE", removal)
-        else:
-            assert {str(f.remedy) for f in red} <= {"pulumi up", "pulumi up --refresh -s usa"}, red
+    known: set[tuple[str, str]] = set()
+    removals = [removal for row in rows if isinstance(removal := _BY_HAND[row][1], str)]
+    with closing(Hand(coalition.admin, USA)) as here:
+        for row in rows:
+            damage, removal = _BY_HAND[row]
+            damage(here)
+            seen = [f for f in coalition.compare(USA, [FRA, DEU]) if f.verdict == "invalid"]
+            red = [f for f in seen if (f.check, f.found) not in known]
+            known |= {(f.check, f.found) for f in red}
+            assert red, f"{row} is unseen"
+            assert not any(f.advisory for f in red)
+            if isinstance(removal, str):
+                assert any(f"DIVE_REMOVE={shlex.quote(removal)} pulumi up" in str(f.remedy) for f in red), red
+            else:
+                assert {str(f.remedy) for f in red} <= {"pulumi up", "pulumi up --refresh -s usa"}, red
+        drift = UndeclaredProvider().drift_reason(_inputs(coalition))
+        assert (drift is None) is (bool(removals) and _FLOW not in rows), "what may belong to someone is not touched"
+        monkeypatch.setenv("DIVE_REMOVE", ",".join(removals))
         assert UndeclaredProvider().drift_reason(_inputs(coalition))
         UndeclaredProvider().create_resource(_inputs(coalition))
         assert coalition.off(USA, FRA) == []
@@ -639,8 +656,12 @@ _ATTEMPTS: dict[str, _Attempt] = {
 
 @pytest.mark.parametrize("attempt", _ATTEMPTS)
 def test_a_countrys_credential_can_not(coalition: Coalition, attempt: str) -> None:
+    """That nothing came of them all is seen by the test after them."""
     with pytest.raises(KeycloakError, match=r": (403|404|307|401|400) |refused service account"):
         _ATTEMPTS[attempt](coalition)
+
+
+def test_no_attempt_has_changed_anything(coalition: Coalition) -> None:
     assert coalition.off(USA, FRA) == []
 
 
@@ -675,17 +696,17 @@ def test_three_different_answers(coalition: Coalition) -> None:
         admin.get("/realms/master")
 
 
-@pytest.mark.parametrize(("where", "whose"), [(USA, FRA), (FRA, USA)], ids=["at the hub", "at the spoke"])
-def test_people_come_back_through_a_link_that_was_removed_by_hand(
-    coalition: Coalition, where: Names, whose: Names
-) -> None:
+def test_people_come_back_through_links_that_were_removed_by_hand(coalition: Coalition) -> None:
     """More than once: Keycloak remembers who came through the link, and would let them in at the first login only."""
-    person = f"testuser-{whose.country.lower}-1"
-    coalition.login(where, whose, person)
-    coalition.admin.delete(f"/realms/{where.realm}/identity-provider/instances/{whose.idp_alias}")
+    sides = ((USA, FRA), (FRA, USA))
+    for where, whose in sides:
+        coalition.login(where, whose, f"testuser-{whose.country.lower}-1")
+        coalition.admin.delete(f"/realms/{where.realm}/identity-provider/instances/{whose.idp_alias}")
     coalition.declare("--refresh")
-    for _ in range(3):
-        assert coalition.login(where, whose, person).claims["uniqueID"] == person
+    for where, whose in sides:
+        person = f"testuser-{whose.country.lower}-1"
+        for _ in range(3):
+            assert coalition.login(where, whose, person).claims["uniqueID"] == person
 
 
 def test_a_removed_link_leaves_nothing_behind_and_a_new_one_works(coalition: Coalition) -> None:

@@ -6,11 +6,11 @@ After `test_5_unrecorded`, which looks for secrets that were generated.
 import json
 import re
 from pathlib import Path
+from typing import LiteralString
 
 import docker
 import pytest
 import yaml
-from psycopg.sql import SQL, Literal
 
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
@@ -166,16 +166,16 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     values = {"redis": "another-one-for-redis-01", "keycloak-db": "another-one-for-keycloak"}
     env.write_text("".join(f"{variable_name(n, fra.settings.place)}={v}\n" for n, v in values.items()))
 
-    def only_read(value: str) -> None:
+    def alter(change: LiteralString) -> None:
         with connection.connect(superuser) as live:
             live.execute("SET default_transaction_read_only = off")
-            live.execute(SQL("ALTER ROLE postgres SET default_transaction_read_only = {}").format(Literal(value)))
+            live.execute(f"ALTER ROLE postgres {change}")
 
-    only_read("on")
+    alter("SET default_transaction_read_only = on")
     try:
         done = fra.dive("reload-secrets", "FRA", "--env-file", str(env))
     finally:
-        only_read("off")
+        alter("RESET default_transaction_read_only")
     assert done.returncode == 1, done.stderr
     assert "rolled back: servers and configuration are as before" in done.stderr
     redis = targets(is_hub=False)["redis"]

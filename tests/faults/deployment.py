@@ -213,7 +213,7 @@ _EVERY = frozenset({"postgres", "mongodb", "redis", "keycloak", "opa", "opal-cli
 
 CASES: tuple[Case, ...] = (
     # What dead runs leave.
-    Case("a dead run has left Pulumi's lock", _dead, selected=True),
+    Case("a dead run has left Pulumi's lock", _dead),
     Case("a dead run has left Pulumi's lock at the hub", _dead, at="USA", call="USA"),
     Case("a create is pending", _pending),
     Case(

@@ -65,13 +65,13 @@ def _copied(database: Mongo) -> None:
     database["resources"].insert_one({**found, "_id": "doc-fra-999999"})
 
 
-def _report(title: str, harm: Callable[[Path, Scene], object], says: str, selected: str = "") -> Fault:
+def _report(title: str, harm: Callable[[Path, Scene], object], says: str) -> Fault:
     def damage(scene: Scene) -> None:
         harm(_path(scene.hurt), scene)
 
     heals, also = frozenset({"report"}), frozenset[str]()
     told = (says, "so it is ignored and written anew")
-    return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=told, selected=selected)
+    return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=told)
 
 
 def _path(country: Country) -> Path:
@@ -229,7 +229,7 @@ FAULTS: tuple[Fault, ...] = (
         "USA",
     ),
     # The report decides nothing.
-    _report("is deleted", lambda path, _: path.unlink(), "is gone", selected="report"),
+    _report("is deleted", lambda path, _: path.unlink(), "is gone"),
     _report("is cut in half", lambda path, _: path.write_text(path.read_text()[:400]), "is not a complete report"),
     _report("is forged", _edited(status="failure"), "was altered"),
     _report("is of another run", _edited(run="of-yesterday"), "was written for another run (of-yesterday, expected "),

@@ -51,7 +51,7 @@ from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import observe
-from dive_infra.orchestration import connection
+from dive_infra.orchestration import connection, lock
 from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
 from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding
@@ -264,6 +264,8 @@ def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
         other.hold("FRA", "SEEDING")
         with pytest.raises(CheckFailed, match=r"phase SEEDING.* is deploying it"):
             preflight.unlocked(mine, FRANCE)
+    with Store(orchestration.owner) as after:  # the server takes a moment to notice that the session has ended
+        after.query(lambda live: lock.await_end(live, "FRA"))
     assert preflight.unlocked(mine, FRANCE) == "free"
 
 

@@ -35,6 +35,7 @@ _PROFILE_PROVIDER = "UserProfileProvider"
 _PROFILE_KEY = "kc.user.profile.config"
 _JSON_TEXTS = frozenset(("acr.loa.map", _PROFILE_KEY))
 _LIST_SEPARATOR = "##"
+_ID_TOKEN, _USER_INFO = "id.token.claim", "userinfo.token.claim"  # whether a mapper's claim is in one
 
 # What names an object in a list, by the first of these that it has.
 _NAMES = ("clientId", "alias", "username", "name", "condition", "executor", "id")
@@ -153,6 +154,8 @@ class _Reader:
     def mapper(self, mapper: Mapping[str, Any], kind: str) -> Tree:
         """Return a mapper with its configuration, flat."""
         config = self._mapping({"config": mapper.get("config") or {}}).get("config", {})
+        if kind == "protocolMapper" and _ID_TOKEN in config:
+            config.setdefault(_USER_INFO, config[_ID_TOKEN])  # as Keycloak takes it, and writes it at the next change
         more = {k: mapper[k] for k in ("protocol", "consentRequired") if mapper.get(k)}
         return {"kind": mapper[kind], **more, **config}
 

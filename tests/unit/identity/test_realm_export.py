@@ -151,3 +151,16 @@ def _shuffled(value: Any, order: random.Random) -> Any:
         order.shuffle(items)
         return items
     return value
+
+
+def test_a_mapper_tells_the_user_information_what_it_tells_the_id_token() -> None:
+    """Keycloak takes it so, and writes it down at the next change of the mapper."""
+    config = {"id.token.claim": "true", "claim.name": "auth_time"}
+    shipped = {"name": "auth_time", "protocolMapper": "oidc-usersessionmodel-note-mapper", "config": config}
+    changed = {**shipped, "config": {**config, "userinfo.token.claim": "true"}}
+    apart = {**shipped, "config": {**config, "userinfo.token.claim": "false"}}
+    first, second, third = (
+        normal({**EXPORT, "clientScopes": [{"id": "s1", "name": "basic", "protocolMappers": [mapper]}]})
+        for mapper in (shipped, changed, apart)
+    )
+    assert first == second != third

@@ -11,6 +11,7 @@ from dive_infra.engines.docker.units import NANOSECONDS
 from dive_infra.engines.engine import Condition, ContainerFailed
 
 POLL = 0.5  # seconds between two observations
+LONGEST = 2.0  # the same of a container that takes long to start: each runs its health check
 LOG_LINES = 20
 _DOCKERS_TIMEOUT = 30 * NANOSECONDS  # for a health check without a timeout of its own
 _LIFE = 5.0  # seconds that a crashing container may run
@@ -75,6 +76,7 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
     ends = time.monotonic() + deadline
     seen_down = 0
     restarts_before: int | None = None
+    pause = POLL
     while True:
         now = observe(engine, name)
         if now.healthy:
@@ -88,7 +90,8 @@ def await_healthy(engine: docker.DockerClient, name: str, deadline: float) -> Co
             raise ContainerFailed(
                 f"{name}: {now.describe()} after {deadline:.0f} s, expected healthy{_tail(engine, name)}"
             )
-        time.sleep(POLL)
+        time.sleep(pause)
+        pause = min(1.2 * pause, LONGEST) if now.running else POLL
 
 
 def _between_two_lives(engine: docker.DockerClient, name: str, now: Condition) -> Condition:

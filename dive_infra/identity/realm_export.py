@@ -8,6 +8,7 @@ the same.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 Tree = dict[str, Any]
@@ -114,7 +115,8 @@ class _Reader:
                 return self.value(value[0], key)
             return sorted(self._name(v) for v in value)
         if isinstance(value, str) and key in _JSON_TEXTS:
-            return self.value(json.loads(value))
+            with suppress(json.JSONDecodeError):  # else someone has changed it to what is none: compared as a text
+                return self.value(json.loads(value))
         if isinstance(value, str) and _LIST_SEPARATOR in value:
             return sorted(value.split(_LIST_SEPARATOR))
         return self._name(value)

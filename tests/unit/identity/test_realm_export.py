@@ -164,3 +164,8 @@ def test_a_mapper_tells_the_user_information_what_it_tells_the_id_token() -> Non
         for mapper in (shipped, changed, apart)
     )
     assert first == second != third
+
+
+def test_a_text_that_is_no_json_any_more_is_a_difference_and_no_crash() -> None:
+    broken = {**EXPORT["attributes"], "acr.loa.map": '{"1": 1'}
+    assert normal({**EXPORT, "attributes": broken}) != normal(EXPORT)

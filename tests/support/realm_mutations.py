@@ -17,6 +17,7 @@ EXEMPT = {
     **dict.fromkeys(("id", "internalId", "containerId", "parentId"), "another id is another object"),
     **dict.fromkeys(("alias", "clientId", "username"), "another name is another object: a missing and an extra one"),
     "name": "of a role: another name is another object",
+    **dict.fromkeys(("providerId", "providerType"), "of a component: Keycloak answers 500 for one it does not know"),
     "realm": "another name is another realm: a missing and an extra one",
     "secret": "masked in the export; proven by its use",
     "clientSecret": "masked in the export; a link has none",
@@ -29,7 +30,14 @@ EXEMPT = {
     "index": "of a login step: follows from its priority",
     "level": "of a login step: follows from its flow",
 }
-_ONLY = {"name": "role", "displayName": "step", "index": "step", "level": "step"}
+_ONLY = {
+    "name": "role",
+    "providerId": "component",
+    "providerType": "component",
+    "displayName": "step",
+    "index": "step",
+    "level": "step",
+}
 # Values of which Keycloak accepts certain ones only.
 _OTHERS = {
     "requirement": ("DISABLED", "REQUIRED"),

@@ -117,11 +117,7 @@ def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
     """Return everything in the realm that has a representation."""
     at = f"/realms/{realm}"
     yield Resource("realm", at)
-    for client in admin.get(f"{at}/clients"):
-        path = f"{at}/clients/{client['id']}"
-        yield Resource("client", path)
-        yield from _mappers("client", path, client)
-        yield from _roles(admin, at, path)
+    yield from _clients(admin, realm)
     for scope in admin.get(f"{at}/client-scopes"):
         path = f"{at}/client-scopes/{scope['id']}"
         yield Resource("client scope", path)
@@ -147,6 +143,17 @@ def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
         if component["providerId"] != "declarative-user-profile":  # which has a request of its own
             yield Resource("component", f"{at}/components/{component['id']}")
     yield Resource("user profile", f"{at}/users/profile")
+
+
+def _clients(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
+    at = f"/realms/{realm}"
+    for client in admin.get(f"{at}/clients"):
+        if (realm, client["clientId"]) == (admin.access.realm, admin.access.client_id):
+            continue  # the account that asks: disabled, it could not ask for the next value
+        path = f"{at}/clients/{client['id']}"
+        yield Resource("client", path)
+        yield from _mappers("client", path, client)
+        yield from _roles(admin, at, path)
 
 
 def _roles(admin: KeycloakAdmin, realm: str, holder: str) -> Iterator[Resource]:

@@ -11,7 +11,7 @@ from dive_infra.checks import decisions, deployment, objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
-from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.config.timeouts import REALM_REQUEST
 from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.clearances import LEVELS
@@ -93,7 +93,7 @@ def lockout(spec: VerificationSpec, lift: bool = False) -> str:
     names, secret = spec.own.names, spec.deployment.keycloak
     if not secret:
         return ""
-    with KeycloakAdmin(KeycloakAccess(names.url("keycloak"), spec.ca, secret), CHECK_REQUEST) as admin:
+    with KeycloakAdmin(KeycloakAccess(names.url("keycloak"), spec.ca, secret), REALM_REQUEST) as admin:
         locked = users.lockout(admin, names, person(names))
         if locked and lift:
             users.unlock(admin, names, person(names))

@@ -24,6 +24,7 @@ EXEMPT = {
     "client.secret.creation.time": "written by Keycloak when a secret changes",
     **dict.fromkeys(("privateKey", "certificate", "kid"), "keys are rotated by a verb; the providers are compared"),
     "createdTimestamp": "written by Keycloak",
+    "adminPermissionsEnabled": "turned on, Keycloak creates a client, which it keeps when this is turned off",
     "authenticationConfig": "the id of the configuration, which is compared by its name",
     "flowId": "the id of a flow, which is compared by its name",
     "displayName": "of a login step: part of Keycloak's program, not of the realm",

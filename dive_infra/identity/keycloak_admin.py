@@ -15,7 +15,6 @@ import httpx
 from dive_infra.config.naming import DEPLOYER
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
-from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.errors import DiveError
 
 _AT_PRESENT = (408, 425, 429)  # a request that took too long, came too early, or too many of them
@@ -70,11 +69,6 @@ class KeycloakAdmin:
     def get(self, path: str, **params: str | int | bool) -> Any:
         """Return the JSON at `/admin{path}`."""
         return self._send("GET", path, params=params).json()
-
-    def get_cached(self, path: str, **params: str | int | bool) -> Any:
-        """Return as `get`, cached for the run (`probe_cache`): no two realms of a coalition share a name."""
-        key = (self.access.client_id, path, *sorted(params.items()))
-        return PROBES.get(key, lambda: self.get(path, **params))
 
     def export(self, realm: str) -> Any:
         """Return the whole realm with clients, service accounts, groups and roles; its secrets are masked."""

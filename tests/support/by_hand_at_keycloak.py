@@ -1,4 +1,4 @@
-"""Changes that somebody makes in Keycloak's console: each function is one, on the realm of a country."""
+"""Changes that someone makes in Keycloak's console: each function is one, on the realm of a country."""
 
 from contextlib import suppress
 from typing import Any

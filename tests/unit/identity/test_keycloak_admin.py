@@ -7,6 +7,8 @@ import pytest
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.crypto.pki import issue
+from dive_infra.identity import comparison
+from dive_infra.identity.comparison import Live
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.process.probe_cache import PROBES
 
@@ -18,23 +20,28 @@ def _off_again() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_off_again")
-def test_an_object_of_a_realm_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By whoever compares the realm, and by whoever looks for what nobody declared: each logs in for itself."""
+def test_a_server_is_read_once_in_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By whoever compares it, and by whoever looks for what no one declared: each logs in for itself."""
     asked: list[str] = []
-    monkeypatch.setattr(KeycloakAdmin, "get", lambda self, path, **_: asked.append(path) or path)
+
+    def read(_admin: KeycloakAdmin, of: Names) -> Live:
+        asked.append(of.realm)
+        return Live((of.realm,), {}, {})
+
+    monkeypatch.setattr(comparison, "_read", read)
     names, ca = Names(COUNTRIES["FRA"]), issue("root", 30, authority=True).chain
-    clients = f"/realms/{names.realm}/clients"
+    found = Live((names.realm,), {}, {})
 
     def look() -> None:
         with (
             KeycloakAdmin(KeycloakAccess(names.url("keycloak"), ca, "secret")) as one,
             KeycloakAdmin(KeycloakAccess("https://other", ca, "s")) as other,
         ):
-            assert one.get_cached(clients) == other.get_cached(clients) == clients
+            assert comparison.live(one, names) == comparison.live(other, names) == found
 
     PROBES.enable(60)
     look()
-    assert asked == [clients]
+    assert asked == [names.realm]
     PROBES.disable()
     look()
-    assert asked == [clients] * 3
+    assert asked == [names.realm] * 3

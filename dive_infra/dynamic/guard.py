@@ -23,6 +23,12 @@ class GuardProvider(Provider):
         return inputs["country"], {}
 
     def delete_resource(self, before: Inputs) -> None:
+        others = _others(engines.connect(), before)
+        if others:
+            raise ProviderError(
+                f"the hub is still in use by {', '.join(others)}; nothing was removed",
+                Remedy.run(", ".join(f"pulumi destroy -s {code.lower()}" for code in others)),
+            )
         stack = before["country"].lower()
         if before["protected"]:
             raise ProviderError(
@@ -31,12 +37,6 @@ class GuardProvider(Provider):
                     f"to give it up: pulumi config set dive:disposable true -s {stack}, pulumi up -s {stack}, "
                     "destroy again"
                 ),
-            )
-        others = _others(engines.connect(), before)
-        if others:
-            raise ProviderError(
-                f"the hub is still in use by {', '.join(others)}; nothing was removed",
-                Remedy.run(", ".join(f"pulumi destroy -s {code.lower()}" for code in others)),
             )
 
 

@@ -10,9 +10,8 @@ import pytest
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.paths import ROOT
-from dive_infra.orchestration.states import Phase, State
 from tests.coalition.country import Country
-from tests.coalition.live import VALIDATED, record, remains, running, runs, skipped, told, wrong
+from tests.coalition.live import VALIDATED, remains, wrong
 from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(4 * 3600)]
@@ -58,24 +57,6 @@ def test_it_ends_as_declared_and_valid(
         table = markdown(swept, [p for k, _ in swept.kills for p in k.told], valid=not off)
         (ROOT / "docs" / "reference" / "crash-points-table.md").write_text(table)
     assert off == []
-
-
-def test_the_next_deployment_skips_every_phase(
-    swept: Swept, usa: Country, fra: Country, docker_engine: docker.DockerClient
-) -> None:
-    before, proven = running(docker_engine), runs(usa, fra)
-    assert list(proven) == list(Phase)
-    run = fra.up()
-    assert run.ok, told(run)
-    assert skipped(run) == list(Phase), told(run)
-    assert not run.changes
-    assert running(docker_engine) == before
-    assert runs(usa, fra) == proven, "nothing was written"
-    with record(usa) as store:
-        current, holder = store.current("FRA"), store.holder("FRA")
-    assert current
-    assert current.state == State.COMPLETE
-    assert holder is None
 
 
 def test_every_step_is_reached_and_killed_at(swept: Swept, names: set[str]) -> None:

@@ -13,8 +13,9 @@ from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import observe
 from dive_infra.identity import https
 from dive_infra.identity.login import login
+from dive_infra.orchestration.states import Phase, State
 from tests.coalition.country import Country
-from tests.coalition.live import OUTPUTS, keycloak, resource, running, runs, secrets
+from tests.coalition.live import OUTPUTS, keycloak, record, resource, running, runs, secrets
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -23,13 +24,33 @@ def test_all_countries_are_found_deployed_and_left_alone(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     before, proven = running(docker_engine), runs(usa, fra)
+    assert list(proven) == list(Phase)
     done = fra.dive("up", "--all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 countries deployed and verified" in done.stderr
     for code in ("USA", "FRA"):
         assert re.search(rf"✓ {code} +verified +\d+ s", done.stderr), done.stderr
     assert running(docker_engine) == before
-    assert runs(usa, fra) == proven, "every phase was skipped"
+    assert runs(usa, fra) == proven, "nothing was written"
+    with record(usa) as store:
+        for code in ("USA", "FRA"):
+            current, holder = store.current(code), store.holder(code)
+            assert current
+            assert (current.state, holder) == (State.COMPLETE, None)
+
+
+def test_history_tells_what_each_run_did(usa: Country) -> None:
+    """The first, in which every phase ran, and the one above, which found each of them valid."""
+    done = usa.dive("history", "USA", "--json", "--last", "1000")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    jsonschema.validate(report, json.loads((ROOT / "schemas" / "history.json").read_text()))
+    newest, first = report["runs"][0], report["runs"][-1]
+    assert [p["outcome"] for p in first["phases"]] == ["ran"] * 6
+    assert all(p["why"] for p in first["phases"])
+    assert [p["outcome"] for p in newest["phases"]] == ["skipped"] * 6
+    assert newest["saved"] == round(first["seconds"] - newest["seconds"], 1)
+    assert newest["result"] == "succeeded"
 
 
 def test_france_is_deployed_and_healthy(fra: Country, docker_engine: docker.DockerClient) -> None:

@@ -136,14 +136,10 @@ def test_without_a_terminal_and_without_yes_nothing_is_done(
 ) -> None:
     docker_engine.containers.get(fra.names.container("kas")).stop()
     damaged = running(docker_engine)
-    for arguments, told in (
-        (["--dry-run"], ""),
-        ([], "no terminal to confirm on; nothing was changed; next: ./dive repair FRA --yes"),
-    ):
-        ran = dive(fra, "repair", "FRA", *arguments)
-        assert ran.code == 1, ran.told
-        assert "1. pulumi up -s fra" in ran.told
-        assert told in ran.told
+    ran = dive(fra, "repair", "FRA")
+    assert ran.code == 1, ran.told
+    assert "1. pulumi up -s fra" in ran.told
+    assert "no terminal to confirm on; nothing was changed; next: ./dive repair FRA --yes" in ran.told
     assert running(docker_engine) == damaged
     docker_engine.containers.get(fra.names.container("kas")).start()
     await_healthy(docker_engine, fra.names.container("kas"), 120)

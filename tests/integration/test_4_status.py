@@ -190,17 +190,3 @@ def test_the_archive_for_support_holds_no_secret(
             assert json.dumps(secret)[1:-1] not in text, name
             assert secret not in text, name
     assert {"support/doctor.json", "support/versions.json", "support/FRA/record.json"} <= texts.keys()
-
-
-def test_history_tells_what_each_run_did(fra: Country, dive: Dive) -> None:
-    again = fra.up()
-    assert again.ok
-    result = dive("history", "FRA", "--json", "--last", "1000")
-    assert result.exit_code == 0, result.stderr
-    runs = read(result, "history")["runs"]
-    first = next(r for r in reversed(runs) if [p["outcome"] for p in r["phases"]] == ["ran"] * 6)
-    assert all(p["why"] for p in first["phases"])
-    newest = runs[0]
-    assert [p["outcome"] for p in newest["phases"]] == ["skipped"] * 6
-    assert newest["saved"] == round(first["seconds"] - newest["seconds"], 1)
-    assert newest["result"] == "succeeded"

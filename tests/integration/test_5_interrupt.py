@@ -127,7 +127,9 @@ def sigterm(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
 
 
 @pytest.mark.parametrize(
-    "stop", [pytest.param(ctrl_c, marks=pytest.mark.whole), ctrl_c_twice, sigterm], ids=lambda s: s.__name__
+    "stop",
+    [*(pytest.param(stop, marks=pytest.mark.whole) for stop in (ctrl_c, sigterm)), ctrl_c_twice],
+    ids=lambda s: s.__name__,
 )
 def test_who_stops_it_is_told_how_to_go_on(
     midway: tuple["subprocess.Popen[str]", Boundaries],
@@ -142,32 +144,18 @@ def test_who_stops_it_is_told_how_to_go_on(
     assert "was interrupted; what is done is kept; next: ./dive up FRA" in said
 
 
-def test_a_killed_run_is_continued_and_named(
-    usa: Country, fra: Country, wanted: int, midway: tuple["subprocess.Popen[str]", Boundaries]
-) -> None:
-    running, _ = midway
-    engine = pulumi(running)
-    engine.kill()
-    code, said = end(running)
-    assert code == 1, said
-
-    code, said = end(begin(fra.runner))
-    assert code == 0, said
-    assert f"cleared the lock of root (pid {engine.pid} on {socket.gethostname()}" in said
-    is_complete(usa, fra, wanted)
-
-
-def test_a_second_deployment_fails_at_once_and_shows_the_first(
+def test_a_second_deployment_is_refused_and_shown_the_first_and_continues_it_once_it_was_killed(
     usa: Country, fra: Country, wanted: int, tmp_path: Path, midway: tuple["subprocess.Popen[str]", Boundaries]
 ) -> None:
-    """By Pulumi's lock; and from another state, which has none, by the record."""
-    running, boundaries = midway
+    """Refused by Pulumi's lock; and from another state, which has none, by the record."""
+    running, _ = midway
+    engine = pulumi(running)
     started = time.monotonic()
     code, said = end(begin(fra.runner))
     took = time.monotonic() - started
     assert code == 3, said
-    first = f"FRA is being deployed by root (pid {pulumi(running).pid} on {socket.gethostname()}, since "
-    assert first in said
+    first = f"root (pid {engine.pid} on {socket.gethostname()}"
+    assert f"FRA is being deployed by {first}, since " in said
     assert ", phase SEEDING; next: wait for it to end, then: ./dive up FRA" in said
     assert took < 20
 
@@ -178,8 +166,13 @@ def test_a_second_deployment_fails_at_once_and_shows_the_first(
     assert "FRA is being deployed by root@" in said
     assert "phase SEEDING" in said
 
-    boundaries.let_go()
-    assert end(running)[0] == 0
+    engine.kill()
+    code, said = end(running)
+    assert code == 1, said
+
+    code, said = end(begin(fra.runner))
+    assert code == 0, said
+    assert f"cleared the lock of {first}" in said
     is_complete(usa, fra, wanted)
 
 

@@ -14,29 +14,17 @@ from tests.integration.seen import shown
 pytestmark = pytest.mark.timeout(1500)
 
 
-def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
-    fra: Country, docker_engine: docker.DockerClient
-) -> None:
-    protected = fra.up(disposable=False)
-    assert protected.ok, told(protected)
-    before = running(docker_engine)
-    run = fra.destroy()
-    assert not run.ok
-    assert "the data of FRA is protected" in run.messages
-    assert all(fra.names.data_volume(s) in run.messages for s in ("postgres", "mongodb", "redis"))
-    assert running(docker_engine) == before, "nothing was stopped"
-
-
 def test_a_hub_that_is_down_is_named_before_a_spoke_is_touched(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
+    """The hub is protected as it is healed, for the tests below."""
     for service in ("postgres", "keycloak"):
         docker_engine.containers.get(usa.names.container(service)).stop()
-    run = fra.up(documents=220, disposable=True)
+    run = fra.up(documents=220)
     assert not run.ok
     assert "hub" in run.messages.lower()
     assert "Traceback" not in run.messages
-    healed = usa.up()
+    healed = usa.up(disposable=False)
     assert healed.ok, told(healed)
 
 
@@ -66,8 +54,6 @@ def test_a_destroyed_country_leaves_nothing_but_clean_rows(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     """Though some of it is stopped: what is stopped need not be asked."""
-    resumed = fra.up()
-    assert resumed.ok, told(resumed)
     fra.secrets |= secrets(fra)
     for service in ("keycloak", "postgres", "mongodb"):
         docker_engine.containers.get(fra.names.container(service)).stop()
@@ -112,17 +98,25 @@ def test_a_half_deployed_country_is_nuked_to_nothing(
     assert "nothing to remove of FRA" in again.stderr
 
 
+def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
+    usa: Country, docker_engine: docker.DockerClient
+) -> None:
+    before = running(docker_engine)
+    run = usa.destroy()
+    assert not run.ok
+    assert "the data of USA is protected" in run.messages
+    assert all(usa.names.data_volume(s) in run.messages for s in ("postgres", "mongodb", "redis"))
+    assert running(docker_engine) == before, "nothing was stopped"
+
+
 def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(usa: Country) -> None:
     """No role, no row, no secret of it is left; what it did stays in the record."""
-    run = usa.up(spokes=["DEU"])
+    run = usa.up(spokes=["DEU"], disposable=True)
     assert run.ok, told(run)
     assert {"admission-fra", "databases-orchestration-fra", "approval-fra"} <= run.changed("delete")
     with record(usa) as store:
         roles = store.query(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))
         assert [name for (name,) in roles] == ["orchestration_deu"]
-    again = usa.up()
-    assert again.ok, told(again)
-    assert not again.changes, told(again)
 
 
 def test_the_destroyed_hub_leaves_an_empty_engine(usa: Country, docker_engine: docker.DockerClient) -> None:

@@ -1,7 +1,8 @@
 """The end of a failed update in the record: FAILED, with the phase and the first error.
 
 Our own providers record the failures of their resources. Other providers and Pulumi do not know the record: after them
-a country would look as if its run had been killed.
+a country would look as if its run had been killed. `./dive` knows the first error and records it; after a plain
+`pulumi up`, the process of our providers records the end.
 """
 
 from dive_infra.orchestration.access import DatabaseAccess
@@ -10,7 +11,7 @@ from dive_infra.orchestration.states import IN_PROGRESS, Phase, Status
 from dive_infra.orchestration.store import Store
 from dive_infra.plans.events import UpdateError
 
-_UNKNOWN = "Pulumi ended with an error that names no cause"
+_UNKNOWN = "the update ended before this phase was proven; its output names the cause"
 
 
 def record(access: DatabaseAccess, run: Run, country: str, error: UpdateError | None) -> Current | None:
@@ -19,10 +20,15 @@ def record(access: DatabaseAccess, run: Run, country: str, error: UpdateError | 
     Raises `RecordError`: `Locked` if another run deploys the country.
     """
     with Store(access, run) as store:
-        before = store.current(country)
-        phase = (error and error.phase) or _first_open(store, country, before)
-        if phase:
-            store.end_failed(country, phase, (error and error.cause) or _UNKNOWN)
+        return end(store, country, error)
+
+
+def end(store: Store, country: str, error: UpdateError | None) -> Current | None:
+    """Record that the run of this session failed, as `record` does, and release its lock."""
+    before = store.current(country)
+    phase = (error and error.phase) or _first_open(store, country, before)
+    if phase:
+        store.end_failed(country, phase, (error and error.cause) or _UNKNOWN)
     return before
 
 

@@ -31,9 +31,6 @@ class ProviderError(DiveError):
     """The error of a resource, as the operator reads it: one short message without a traceback."""
 
 
-bootstrap.prepare_provider_process(ProviderError)  # on import, and without effect in any other process
-
-
 class Provider(ResourceProvider):
     """Base of the providers; a provider implements `create_resource` and, where it needs them, the three after it.
 
@@ -135,6 +132,10 @@ class Provider(ResourceProvider):
         if reason:
             tell(provider_messages.drifted(self._kind, name, reason))
         return bool(reason)
+
+
+# On import, and without effect in any other process.
+bootstrap.prepare_provider_process(ProviderError, lambda: Provider.run.deployment.end())
 
 
 def tell(message: str) -> None:

@@ -206,15 +206,18 @@ class Store:
 
     @_one_at_a_time
     def end_failed(self, country: str, phase: Phase, cause: str) -> None:
-        """Record that this run failed in `phase`, once its deploying process has ended; keep what that one recorded.
+        """Record that this run failed in `phase`, and release its lock; keep what was recorded before.
+
+        A process beside the deploying one waits until that one has ended.
 
         Raise `Locked` if another run deploys the country.
         """
         code = country.lower()
-        holder = lock.holder(self._connection, code)
-        if holder and holder.live and holder.run_id == self.run.id:
-            lock.await_end(self._connection, code)
-        self._fences[code], _ = lock.take(self._connection, code, self.run, phase)
+        if code not in self._fences:
+            holder = lock.holder(self._connection, code)
+            if holder and holder.live and holder.run_id == self.run.id:
+                lock.await_end(self._connection, code)
+            self._fences[code], _ = lock.take(self._connection, code, self.run, phase)
         current, step = self.current(code), self.step(code, phase)
         with self._writing(code, phase):
             if not (step and step.status == Status.FAILED and step.run_id == self.run.id):

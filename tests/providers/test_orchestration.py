@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from dive_infra.automation import failed_update
+from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
     DatabaseAccess,
@@ -24,7 +25,7 @@ from dive_infra.orchestration.access import (
     Unreachable,
     deployer,
 )
-from dive_infra.orchestration.records import Proof, Run
+from dive_infra.orchestration.records import Proof, Run, this_run
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.orchestration.store import Store
 from dive_infra.plans.events import UpdateError
@@ -370,6 +371,22 @@ def test_a_failure_without_a_phase_is_of_the_first_phase_that_is_not_completed(o
     failed_update.record(access, run(), "FRA", None)
     found = orchestration.sql("SELECT step_name FROM deployment_steps WHERE status = 'FAILED'")
     assert found == [("INITIALIZATION",)]
+
+
+def test_the_process_of_our_providers_records_that_its_run_failed(orchestration: Book) -> None:
+    access = orchestration.spoke("FRA")
+    deployment = DeploymentRun()
+    deployment.pass_checkpoint("FRA", Phase.PREFLIGHT, access)
+    deployment.end()
+    assert orchestration.sql("SELECT count(*) FROM deployment_states") == [(0,)], "it has changed nothing"
+    deployment.begin()
+    deployment.end()
+    with Store(access) as store:
+        current = store.current("FRA")
+        assert store.holder("FRA") is None
+    assert current
+    assert (current.state, current.run_id) == (State.FAILED, this_run().id)
+    assert current.reason == "PREFLIGHT: the update ended before this phase was proven; its output names the cause"
 
 
 def test_an_update_that_failed_before_it_reached_a_phase_leaves_no_trace(orchestration: Book) -> None:

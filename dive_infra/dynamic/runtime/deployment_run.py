@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
-from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, OlderSchema, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, Fenced, LoginRefused, OlderSchema, Unreachable
 from dive_infra.orchestration.states import Phase
 from dive_infra.orchestration.store import Store, session
 from dive_infra.results.text import first_line
@@ -62,6 +62,20 @@ class DeploymentRun:
     def fail(self, component: str, error: Exception) -> None:
         """Record that a change of `component` failed, so that the country is not called complete."""
         self._write(lambda store: store.record_failure(self.country, self.phase, component, error))
+
+    def end(self) -> None:
+        """Record FAILED if this run has changed something and ends unproven: another provider, or Pulumi, failed.
+
+        A run that was overtaken leaves the record to the other one.
+        """
+        from dive_infra.automation import failed_update  # after the run, where it delays nothing
+
+        def write(store: Store) -> None:
+            if store.holds(self.country):
+                failed_update.end(store, self.country, None)
+
+        with suppress(Fenced):
+            self._write(write)
 
     def _write(self, write: Callable[[Store], None]) -> None:
         with self._one_at_a_time, suppress(Unreachable, LoginRefused, OlderSchema):

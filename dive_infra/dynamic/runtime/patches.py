@@ -7,6 +7,7 @@ void.
 import asyncio
 import sys
 import traceback
+from collections.abc import Callable
 from types import ModuleType
 
 import pulumi
@@ -32,6 +33,24 @@ def answer_with_message(server: ModuleType, short: type[Exception]) -> None:
             return str(error) if isinstance(error, short) else traceback.format_exc()
 
     vars(server)["traceback"] = Traceback
+
+
+def hear_cancellation(server: ModuleType, heard: Callable[[], None]) -> None:
+    """Have Pulumi's provider server call `heard` when the engine cancels the run, as Ctrl+C does.
+
+    Cause: the server answers the request and does nothing else, and our providers cannot see it. Without it, a run
+    that someone stopped cannot be told from one that failed.
+    Upstream: no issue is known.
+    Remove when: a dynamic provider can implement `cancel`.
+    """
+
+    def cancel(_self: object, _request: object, _context: object) -> object:
+        is_cancelled()  # type: ignore[name-defined]  # noqa: F821 (both are names of the server's module)
+        return empty_pb2.Empty()  # type: ignore[name-defined]  # noqa: F821
+
+    vars(server)["is_cancelled"] = heard
+    # The running server holds the method itself, so its body is exchanged.
+    server.DynamicResourceProviderServicer.Cancel.__code__ = cancel.__code__
 
 
 def silence_debug_log() -> None:

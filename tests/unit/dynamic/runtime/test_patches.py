@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import grpc
 import pulumi
 import pytest
+from google.protobuf import empty_pb2
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
@@ -19,6 +21,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from dive_infra.config.paths import ROOT
 from dive_infra.dynamic.guard import GuardProvider
 from dive_infra.dynamic.runtime import patches
+from tests.support.end_telling import EndTellingProvider
 from tests.unit.test_program import Mocks
 
 
@@ -63,6 +66,25 @@ def test_the_provider_server_still_answers_other_errors_with_a_traceback() -> No
         told = failed_delete(client, protected=["data"])
         assert "Traceback" in told, "remove `patches.answer_with_message`"
         assert "KeyError: 'country'" in told
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "variables", "ended"),
+    [(False, {}, True), (True, {}, False), (False, {"DIVE_RUN_ID": "of-the-command"}, False)],
+    ids=["it failed", "it was cancelled", "the command records how it ended"],
+)
+def test_a_run_that_the_engine_ends_is_recorded_unless_it_was_cancelled(
+    cancelled: bool, variables: dict[str, str], ended: bool
+) -> None:
+    with provider_process(**variables) as (process, client, _engine):
+        request = provider_pb2.CreateRequest()
+        request.properties.update({"__provider": serialize_provider(EndTellingProvider())})
+        client.Create(request, timeout=30)
+        if cancelled:
+            client.Cancel(empty_pb2.Empty(), timeout=30)
+        process.send_signal(signal.SIGINT)  # as the engine ends its plugins
+        told, _ = process.communicate(timeout=30)
+    assert (b"this run has ended" in told) is ended
 
 
 def log_of_one_resource(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -110,9 +110,9 @@ def disk(minimum: float, spec: PreflightSpec | None = None) -> str:
     """
     engine = objects.connect()
     root = engine.facts().data_folder
-    if not Path(root).exists():
+    if (folder := _reachable(Path(root))) is None:
         return "inside a virtual machine, not checked"
-    free = shutil.disk_usage(root).free / _GIB
+    free = shutil.disk_usage(folder).free / _GIB
     if free < minimum:
         raise CheckFailed(
             f"{free:.1f} GiB free below {root}",
@@ -122,6 +122,19 @@ def disk(minimum: float, spec: PreflightSpec | None = None) -> str:
             advisory=spec is not None and _has_data(engine, spec),
         )
     return f"{free:.0f} GiB free"
+
+
+def _reachable(folder: Path) -> Path | None:
+    """Return the folder, or the next above it that this user may look at; None if it does not exist here."""
+    for place in (folder, *folder.parents):
+        try:
+            place.stat()
+        except PermissionError:  # an engine that shifts user ids keeps its data below a folder of root's
+            continue
+        except FileNotFoundError:
+            return None
+        return place
+    return None
 
 
 def _has_data(engine: Engine, spec: PreflightSpec) -> bool:

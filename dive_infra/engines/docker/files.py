@@ -4,6 +4,7 @@ import io
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import PurePosixPath
 
@@ -43,8 +44,8 @@ def _entry(path: PurePosixPath, owner: int, mode: int, kind: bytes) -> tarfile.T
     return entry
 
 
-def manifest(packed: bytes) -> Manifest:
-    """Return the content of a tar; paths start at the folder `dive`."""
+def manifest(packed: bytes, shift: tuple[int, int] = (0, 0)) -> Manifest:
+    """Return the content of a tar, without the `shift` of user and group ids; paths start at the folder `dive`."""
     found: dict[str, str] = {}
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         for entry in tar:
@@ -52,8 +53,13 @@ def manifest(packed: bytes) -> Manifest:
             short = path.relative_to("etc") if path.is_relative_to("etc") else path
             file = tar.extractfile(entry) if entry.isreg() else None
             content = sha256(file.read()).hexdigest() if file else entry.linkname
-            found[str(short)] = f"{entry.type!r} {entry.uid}:{entry.gid} {entry.mode & 0o7777:o} {content}"
+            owner = f"{_unshifted(entry.uid, shift[0])}:{_unshifted(entry.gid, shift[1])}"
+            found[str(short)] = f"{entry.type!r} {owner} {entry.mode & 0o7777:o} {content}"
     return found
+
+
+def _unshifted(id_: int, shift: int) -> int:
+    return id_ - shift if id_ >= shift else id_  # later engines do it themselves
 
 
 def digest(contents: Manifest) -> str:
@@ -73,9 +79,19 @@ def read(container: Container) -> Manifest:
 
     def look() -> Manifest:
         stream, _ = container.get_archive(FILES)
-        return manifest(b"".join(stream))
+        return manifest(b"".join(stream), id_shift(container.client))
 
     return PROBES.get(("files", container.id), look)
+
+
+@lru_cache(maxsize=4)  # by client
+def id_shift(client: docker.DockerClient) -> tuple[int, int]:
+    """Return by how much the engine shifts user and group ids (`userns-remap`); it shows those of the machine."""
+    found = client.info()
+    if not any("name=userns" in option for option in found.get("SecurityOptions") or ()):
+        return 0, 0
+    user, _, group = PurePosixPath(found["DockerRootDir"]).name.partition(".")  # of the form 100000.100000
+    return int(user), int(group)
 
 
 def text(container: Container, path: str) -> str:

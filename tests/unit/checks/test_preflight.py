@@ -1,5 +1,6 @@
 """PREFLIGHT, without an engine."""
 
+import os
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -41,6 +42,27 @@ def test_all_taken_ports_are_reported_and_the_remedy_names_the_first(monkeypatch
     taken = {opa: f"{opa} (opa) by container other", kas: f"{kas} (kas) by 1 python (pid 7)"}
     assert failed.value.found == "taken: " + "; ".join(taken[port] for port in sorted(taken))
     assert f"pulumi config set --path dive:ports.{first[1]} <port>" in str(failed.value.remedy)
+
+
+def test_the_disk_of_an_engine_whose_folder_only_root_may_look_into_is_that_of_the_folder_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "docker" / "100000.100000"
+    data.mkdir(parents=True)
+    looks_at = Path.stat
+
+    def stat(place: Path, **how: bool) -> os.stat_result:
+        if place == data:
+            raise PermissionError(place)
+        return looks_at(place, **how)
+
+    facts = Facts("20.10", 1 << 33, str(data))
+    monkeypatch.setattr(objects, "connect", lambda: Mock(facts=lambda: facts))
+    monkeypatch.setattr(Path, "stat", stat)
+    assert preflight.disk(0).endswith("GiB free")
+    monkeypatch.setattr(Path, "stat", looks_at)
+    data.rmdir()
+    assert preflight.disk(0) == "inside a virtual machine, not checked"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail, step
 from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import toolchain
 
 
@@ -31,7 +32,7 @@ def prepare_to_read() -> dict[str, str]:
     """Set and return the variables for reading; installs, builds and starts nothing."""
     tools = toolchain.find(None, lambda _: None)
     if tools is None:
-        fail("Pulumi is not installed on this machine; next: ./dive env", Exit.UNKNOWN)
+        fail("Pulumi is not installed on this machine", Exit.UNKNOWN, Remedy.run("./dive env"))
     try:
         added = workspace.environment(tools, engines.current().address)
     except DiveError as error:

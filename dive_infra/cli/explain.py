@@ -8,6 +8,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import show, stdout
 from dive_infra.cli.progress import fail
 from dive_infra.results.codes import CODES, KINDS, UnknownCode, find, page
+from dive_infra.results.remedy import Remedy
 
 
 def known(incomplete: str) -> list[tuple[str, str]]:
@@ -35,7 +36,7 @@ def explain(
     try:
         row = find(code)
     except UnknownCode as error:
-        fail(f"{error}; next: ./dive explain", Exit.UNKNOWN)
+        fail(str(error), Exit.UNKNOWN, Remedy.run("./dive explain"))
     show(f"{row.number} {row.title} ({row.kind}: {KINDS[row.kind].replace('`', '')})", console)
     show(f"  cause  {row.cause.replace('`', '')}", console)
     show(f"  fix    {row.remedy.replace('`', '')}", console)

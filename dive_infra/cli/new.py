@@ -17,6 +17,7 @@ from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import Settings, SettingsError
+from dive_infra.results.remedy import Remedy
 
 
 def _others() -> list[str]:
@@ -62,9 +63,9 @@ def texts(hub: Settings, country: Country) -> dict[Path, str]:
         found[of_hub] = stack_config.with_spoke(text, country.code)
     if not found:
         fail(
-            f"{country.code} is a country of this coalition already: {own.name} exists, {of_hub.name} approves it; "
-            f"next: ./dive up {HUB_CODE} {country.code}",
+            f"{country.code} is a country of this coalition already: {own.name} exists, {of_hub.name} approves it",
             Exit.UNKNOWN,
+            Remedy.run(f"./dive up {HUB_CODE} {country.code}"),
         )
     return found
 
@@ -99,7 +100,9 @@ def _preview(hub: Settings) -> None:
         console.print(f"the hub ({hub.country}) is not deployed, so its preview is left out")
         return
     except PulumiFailed as error:
-        fail(f"{error}; the stack files are written; next: fix it, then run pulumi preview -s {stack}", Exit.UNKNOWN)
+        again = Remedy.decide(f"fix it, then run pulumi preview -s {stack}")
+        fail(f"{error.cause}; the stack files are written", Exit.UNKNOWN, again)
     console.rule(f"pulumi preview -s {stack}")
     if subprocess.run(runner.command("preview"), cwd=runner.folder, env=runner.environment).returncode:
-        fail(f"the preview failed, see above; the stack files are written; next: pulumi preview -s {stack}")
+        again = Remedy.run(f"pulumi preview -s {stack}")
+        fail("the preview failed, see above; the stack files are written", remedy=again)

@@ -21,6 +21,7 @@ from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.engine import EngineError
 from dive_infra.results.finding import Verdict
+from dive_infra.results.remedy import Remedy
 from dive_infra.teardown import owned_objects, teardown
 from dive_infra.teardown.inventory import Inventory, take_inventory
 
@@ -57,8 +58,11 @@ def nuke(
     if inventory.hub_error and not local_only:
         fail(
             f"the hub is unreachable, so its data of {code} cannot be removed: {inventory.hub_error}\n"
-            f"nothing was removed; next: ./dive up {settings.hub_names.country.code}, then ./dive nuke {code}; "
-            f"or, leaving that data: ./dive nuke {code} --local-only"
+            "nothing was removed",
+            remedy=Remedy.decide(
+                f"./dive up {settings.hub_names.country.code}, then ./dive nuke {code}; "
+                f"or, leaving that data: ./dive nuke {code} --local-only"
+            ),
         )
     _confirm(inventory, yes)
     try:
@@ -77,13 +81,14 @@ def _refuse_while_spokes_exist(hub: Settings) -> None:
     spokes |= deployed & set(hub.spokes)
     if spokes:
         fail(
-            f"the hub is in use by {', '.join(sorted(spokes))}; nothing was removed; next: "
-            + ", ".join(f"./dive nuke {code}" for code in sorted(spokes))
+            f"the hub is in use by {', '.join(sorted(spokes))}; nothing was removed",
+            remedy=Remedy.run(", ".join(f"./dive nuke {code}" for code in sorted(spokes))),
         )
 
 
 def _refuse(locked: CountryLocked, code: str) -> NoReturn:
-    fail(f"{locked}; nothing was removed; next: wait for it to end, then: ./dive nuke {code}", Exit.LOCKED)
+    again = Remedy.wait(f"wait for it to end, then: ./dive nuke {code}")
+    fail(f"{locked.cause}; nothing was removed", Exit.LOCKED, again)
 
 
 def _show(inventory: Inventory) -> None:
@@ -119,11 +124,13 @@ def _show(inventory: Inventory) -> None:
 def _confirm(inventory: Inventory, yes: bool) -> None:
     code = inventory.names.country.code
     if yes and inventory.mark and inventory.foreign:
-        fail(f"--yes does not cover objects of another checkout; nothing was removed; next: ./dive nuke {code}")
+        again = Remedy.run(f"./dive nuke {code}")
+        fail("--yes does not cover objects of another checkout; nothing was removed", remedy=again)
     if yes:
         return
     if not sys.stdin.isatty():
-        fail(f"no terminal to confirm on; nothing was removed; next: ./dive nuke {code} --yes", Exit.UNKNOWN)
+        confirmed = Remedy.run(f"./dive nuke {code} --yes")
+        fail("no terminal to confirm on; nothing was removed", Exit.UNKNOWN, confirmed)
     if Prompt.ask(f"type {code} to remove all of this, including its data", console=console).strip() != code:
         fail(f"the code does not match, expected {code}; nothing was removed")
 
@@ -138,5 +145,6 @@ def _prove(inventory: Inventory, problems: list[str]) -> None:
     if inventory.hub_error:
         console.print(f"[red]✗[/] the data of {code} at the hub remains: {escape(inventory.hub_error)}", soft_wrap=True)
     if problems or inventory.hub_error or found.verdict != Verdict.VALID:
-        fail(f"{code} was removed in part, see above; next: fix that, then run ./dive nuke {code}", Exit.PARTIAL)
+        again = Remedy.decide(f"fix that, then run ./dive nuke {code}")
+        fail(f"{code} was removed in part, see above", Exit.PARTIAL, again)
     console.print(f"{code} was removed; to deploy it again: ./dive up {code}")

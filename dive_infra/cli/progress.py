@@ -18,6 +18,7 @@ from dive_infra.automation.failures import CountryLocked, PartlyDeployed, Update
 from dive_infra.automation.reporter import Reporter
 from dive_infra.cli.exits import Exit
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import NO_REMEDY, Remedy
 from dive_infra.toolchain.debian import Progress
 
 console = Console(stderr=True, highlight=False)
@@ -89,9 +90,9 @@ def exit_of(error: DiveError) -> Exit:
     return next((code for kind, code in _EXITS.items() if isinstance(error, kind)), Exit.FINDINGS)
 
 
-def fail(message: str, code: Exit = Exit.FINDINGS) -> NoReturn:
-    """End the command: the message says what was found, what was expected and what to do next."""
-    show_failure(message)
+def fail(cause: str, code: Exit = Exit.FINDINGS, remedy: Remedy = NO_REMEDY) -> NoReturn:
+    """End the command: `cause` says what was found and what was expected, `remedy` what to do next."""
+    show_failure(str(DiveError(cause, remedy)))
     raise typer.Exit(code)
 
 

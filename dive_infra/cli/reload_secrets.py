@@ -29,6 +29,7 @@ from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import PROJECT, Settings
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict, listing
+from dive_infra.results.remedy import UP, Remedy
 from dive_infra.rotation import rotation, sources
 from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation
 from dive_infra.rotation.sources import SourceError
@@ -118,7 +119,7 @@ def _deployed(settings: Settings) -> tuple[StackState, dict[str, str], str]:
     found, secrets = stack_state.read_stack(name, state), rotation.secrets_in_force(state)
     deployment: DeploymentSpec | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
-        fail(f"{code} was not completely deployed by this version; nothing was changed; next: ./dive up {code}")
+        fail(f"{code} was not completely deployed by this version; nothing was changed", remedy=Remedy.deploy(code))
     return found, secrets, deployment.ca
 
 
@@ -165,8 +166,9 @@ def _check(run: Rotation, code: str) -> None:
         console.print(escape(listing(checked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
         unknown = checked.verdict == Verdict.UNKNOWN
         fail(
-            f"not every server of {code} can be changed, see above; nothing was changed; next: ./dive up {code}",
+            f"not every server of {code} can be changed, see above; nothing was changed",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
+            Remedy.deploy(code),
         )
 
 
@@ -188,19 +190,20 @@ def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
     except (PulumiFailed, RolledBack) as error:
         file.write_text(before)
         fail(
-            f"{error.cause}; rolled back: servers and configuration are as before; "
-            f"next: ./dive up {code}, then ./dive reload-secrets {code}"
+            f"{error.cause}; rolled back: servers and configuration are as before",
+            remedy=Remedy.deploy(code, f"{UP}, then ./dive reload-secrets {code}"),
         )
     except PartlyRotated as error:
         fail(
-            f"{error.cause}; the configuration keeps the new values, so this command continues: "
-            f"./dive reload-secrets {code}",
+            f"{error.cause}; the configuration keeps the new values, so that the same command continues",
             Exit.PARTIAL,
+            Remedy.run(f"./dive reload-secrets {code}"),
         )
 
 
 def _refuse(locked: CountryLocked, code: str) -> NoReturn:
-    fail(f"{locked}; nothing was changed; next: wait for it to end, then: ./dive reload-secrets {code}", Exit.LOCKED)
+    again = Remedy.wait(f"wait for it to end, then: ./dive reload-secrets {code}")
+    fail(f"{locked.cause}; nothing was changed", Exit.LOCKED, again)
 
 
 def _configure(name: str, secret: str, value: str) -> None:
@@ -217,8 +220,9 @@ def _update(name: str, code: str) -> None:
         cause = "was interrupted" if interrupted else "failed for the cause above"
         fail(
             f"to be rolled forward: servers and configuration have the new secrets, but `pulumi up -s {name}` {cause}, "
-            f"so some of their users do not; next: {'' if interrupted else 'fix it, then run '}./dive up {code}",
+            "so some of their users do not",
             Exit.INTERRUPTED if interrupted else Exit.PARTIAL,
+            Remedy.deploy(code, UP if interrupted else f"fix it, then run {UP}"),
         )
 
 
@@ -245,4 +249,4 @@ def _report(run: Rotation, settings: Settings, before: dict[str, str], seconds: 
     if settings.is_hub and any(c.name in _SHARED for c in run.changes):
         console.print("spokes get the secrets they share with the hub with their next update; next: ./dive up --all")
     if proven.findings and proven.verdict != Verdict.VALID:
-        fail(f"not every change is proven, see above; next: ./dive reload-secrets {code}")
+        fail("not every change is proven, see above", remedy=Remedy.run(f"./dive reload-secrets {code}"))

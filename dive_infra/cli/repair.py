@@ -2,7 +2,7 @@
 
 import sys
 import time
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,7 @@ from dive_infra.diagnosis.diagnosis import Diagnosis, Outcome, View, diagnose, o
 from dive_infra.diagnosis.repair import RepairPlan, plan
 from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 
 _ROUNDS = 3  # a repair may reveal further symptoms
 
@@ -40,7 +41,7 @@ def repair(
     console.print(report.findings(before, console))
     console.print(report.planned(before, planned, console))
     if before.running:
-        fail(_locked(before.running, code), Exit.LOCKED)
+        _refuse(before.running, code)
     if not planned.steps:
         raise typer.Exit(ended(outcome(before.symptoms, before)))
     if dry_run or not _agreed(yes, code):
@@ -51,21 +52,21 @@ def repair(
     raise typer.Exit(stopped if stopped in (Exit.LOCKED, Exit.INTERRUPTED) else ended(result))
 
 
-def _locked(by: View, code: str) -> str:
-    """Return who deploys, and what to do; only that machine can tell if a run on another machine is alive."""
-    message = f"{by.code} is being deployed by {by.status.deployment.holder}"
-    again = f"next: wait for it to end, then: ./dive repair {code}"
+def _refuse(by: View, code: str) -> NoReturn:
+    """Say who deploys, and what to do; only that machine can tell if a run on another machine is alive."""
+    cause = f"{by.code} is being deployed by {by.status.deployment.holder}"
+    again = f"wait for it to end, then: ./dive repair {code}"
     if any(update.live is None for update in by.country.updates):
-        dead = f"pulumi cancel -s {by.code.lower()} --yes"
-        return f"{message}, {by.status.deployment.detail}; {again}; if it is dead, first: {dead}"
-    return f"{message}; {again}"
+        cause += f", {by.status.deployment.detail}"
+        again += f"; if it is dead, first: pulumi cancel -s {by.code.lower()} --yes"
+    fail(cause, Exit.LOCKED, Remedy.wait(again))
 
 
 def _agreed(yes: bool, code: str) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        fail(f"no terminal to confirm on; nothing was changed; next: ./dive repair {code} --yes")
+        fail("no terminal to confirm on; nothing was changed", remedy=Remedy.run(f"./dive repair {code} --yes"))
     return typer.confirm("Carry out this plan?")
 
 

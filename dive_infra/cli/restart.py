@@ -20,6 +20,7 @@ from dive_infra.cli.progress import console, fail, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
 from dive_infra.engines.restart import Restarted
+from dive_infra.results.remedy import Remedy
 
 
 def restart(
@@ -51,7 +52,7 @@ def restart(
     except CountryLocked as locked:
         outcome = "the rest was not restarted" if restarted else "nothing was restarted"
         again = " ".join(["./dive restart", settings.country, *(services or [])])
-        fail(f"{locked}; {outcome}; next: wait for it to end, then: {again}", Exit.LOCKED)
+        fail(f"{locked.cause}; {outcome}", Exit.LOCKED, Remedy.wait(f"wait for it to end, then: {again}"))
     _end(settings.country, done, time.monotonic() - started)
 
 
@@ -78,6 +79,7 @@ def _end(country: str, done: list[Restarted], seconds: float) -> None:
     console.print(f"{country}: {count} {'service' if count == 1 else 'services'} restarted in {seconds:.1f} s")
     if problems := [one.service for one in done if one.problem]:
         fail(
-            f"{', '.join(problems)} of {country}: not healthy, see above; next: ./dive up {country}",
+            f"{', '.join(problems)} of {country}: not healthy, see above",
             Exit.PARTIAL if count else Exit.FINDINGS,
+            Remedy.deploy(country),
         )

@@ -21,6 +21,7 @@ from dive_infra.cli.status_table import short_table, table
 from dive_infra.diagnosis.snapshot import DEADLINE, observe
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus, StatusReport
+from dive_infra.results.remedy import Remedy
 
 Drawing = Callable[[StatusReport, Console], RenderableType]
 
@@ -49,9 +50,9 @@ def status(
     is shown here. More than five countries are shown in one line each.
     """
     if everyone and countries:
-        fail("country codes and --all exclude each other; next: ./dive status --all", Exit.UNKNOWN)
+        fail("country codes and --all exclude each other", Exit.UNKNOWN, Remedy.run("./dive status --all"))
     if watch and as_json:
-        fail("--watch and --json exclude each other; next: leave one out", Exit.UNKNOWN)
+        fail("--watch and --json exclude each other", Exit.UNKNOWN, Remedy.decide("leave one out"))
     wanted = codes(countries or all_codes())
     prepare_to_read()
     console = stdout()

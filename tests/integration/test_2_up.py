@@ -40,13 +40,13 @@ def test_all_countries_are_found_deployed_and_left_alone(
 
 
 def test_history_tells_what_each_run_did(usa: Country) -> None:
-    """The first, in which every phase ran, and the one above, which found each of them valid."""
+    """The first that was not refused, in which every phase ran, and the one above, which found each of them valid."""
     done = usa.dive("history", "USA", "--json", "--last", "1000")
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     jsonschema.validate(report, json.loads((ROOT / "schemas" / "history.json").read_text()))
-    newest, first = report["runs"][0], report["runs"][-1]
-    assert [p["outcome"] for p in first["phases"]] == ["ran"] * 6
+    newest = report["runs"][0]
+    first = next(r for r in reversed(report["runs"]) if [p["outcome"] for p in r["phases"]] == ["ran"] * 6)
     assert all(p["why"] for p in first["phases"])
     assert [p["outcome"] for p in newest["phases"]] == ["skipped"] * 6
     assert newest["saved"] == round(first["seconds"] - newest["seconds"], 1)

@@ -1,11 +1,14 @@
 """Each validator against real things: green when they are well, red when one of them is damaged."""
 
+import random
 import socket
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import psutil
@@ -13,6 +16,7 @@ import pytest
 from docker.errors import NotFound
 from docker.models.containers import Container as Running
 from psycopg import Connection
+from psycopg.errors import CantChangeRuntimeParam
 from pymongo.errors import OperationFailure
 from redis.exceptions import ResponseError
 
@@ -58,6 +62,7 @@ from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
+from tests.support import postgres_mutations
 from tests.support.by_hand import create
 from tests.support.record import HUB_NAMES, SECRETS, Book, Record
 
@@ -488,32 +493,82 @@ def test_postgres_holds_what_is_declared_and_is_asked_within_a_second(held: Reco
     assert time.monotonic() - began < 1
 
 
-ROLE_ATTRIBUTES = {
-    "superuser": ("SUPERUSER", "NOSUPERUSER"),
-    "inherit": ("NOINHERIT", "INHERIT"),
-    "createrole": ("CREATEROLE", "NOCREATEROLE"),
-    "createdb": ("CREATEDB", "NOCREATEDB"),
-    "login": ("NOLOGIN", "LOGIN"),
-    "replication": ("REPLICATION", "NOREPLICATION"),
-    "bypassrls": ("BYPASSRLS", "NOBYPASSRLS"),
-    "connections": ("CONNECTION LIMIT 5", "CONNECTION LIMIT -1"),
-    "valid until": ("VALID UNTIL '2040-01-01'", "VALID UNTIL 'infinity'"),
+_SAMPLE = 120
+
+
+def test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red(
+    held: Record, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sample of all that Postgres shows, by the day; all of it with `--whole`."""
+    whole, engine = bool(pytestconfig.getoption("whole")), objects.connect()
+    inside = {("extension", f"plpgsql of {name}", ""): "there" for name in ("held", "postgres")}  # not changed here
+    seen, unseen, untried = Counter[str](), [], []
+    with held.superuser() as root:
+
+        def red() -> set[str]:
+            found = postgres.findings(postgres.content(root) | inside, engine, HUB_NAMES, HELD)
+            return {f.subject for f in found if f.verdict != "valid"}
+
+        everything = [*postgres_mutations.settings(root), *postgres_mutations.attributes(root)]
+        seed = date.today().toordinal()
+        chosen = everything if whole else random.Random(seed).sample(everything, _SAMPLE)
+        assert red() == set()
+        began = time.monotonic()
+        for mutation in chosen:
+            try:
+                refusal = mutation.apply(root)
+            except CantChangeRuntimeParam:  # not in this way
+                continue
+            if refusal:
+                untried.append(f"{mutation.name}: {refusal}")
+                continue
+            try:
+                if mutation.subject in red():
+                    seen[mutation.kind] += 1
+                else:
+                    unseen.append(mutation.name)
+            finally:
+                root.execute(mutation.undo)
+        took = time.monotonic() - began
+    with capsys.disabled():
+        total = seen.total() + len(unseen)
+        print(f"\nPostgres: {seen.total()} of {total} changed values seen, of {len(everything)}; {len(untried)} not")
+        print(f"changed: {untried}; {took:.0f} s; seed {seed}; {dict(seen)}")
+    assert unseen == []
+    assert off(held) == {}
+    assert seen.total() > len(chosen) / 2
+    if whole:
+        assert len(untried) <= 0.02 * (len(untried) + seen.total())
+
+
+RESTORED = {
+    "role pg_monitor": "UPDATE pg_authid SET rolcanlogin = true, rolsuper = true WHERE rolname = 'pg_monitor'",
+    "role postgres": "ALTER ROLE postgres CONNECTION LIMIT 50 VALID UNTIL '2040-01-01'",
+    "membership pg_monitor in pg_read_all_stats": "GRANT pg_read_all_stats TO pg_monitor WITH ADMIN OPTION",
+    "membership pg_monitor in pg_read_all_settings": "REVOKE pg_read_all_settings FROM pg_monitor",
 }
 
 
-def test_each_attribute_of_each_role_that_someone_changes_is_red(held: Record) -> None:
-    """Every attribute that the server shows; the superuser's own flags guard this session, so they stay."""
-    live = {key for key in postgres.declared(HELD) if key[:2] == ("role", "orchestration")}
-    assert {attribute for _, _, attribute in live} == set(ROLE_ATTRIBUTES)
-    for role in ("orchestration", "orchestration_fra"):
-        for attribute, (change, undo) in ROLE_ATTRIBUTES.items():
-            apply(held, f"ALTER ROLE {role} {change}")
-            [(subject, finding)] = off(held).items()
-            assert subject == f"role {role}"
-            assert finding.found.startswith(attribute)
-            assert str(finding.remedy) == "pulumi up --refresh"
-            apply(held, f"ALTER ROLE {role} {undo}")
+@pytest.mark.parametrize("subject", RESTORED)
+def test_what_postgres_ships_is_red_when_someone_changes_it_and_its_command_restores_it(
+    held: Record, subject: str
+) -> None:
+    apply(held, RESTORED[subject])
+    [(found, finding)] = off(held).items()
+    assert found == subject
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
     assert off(held) == {}
+
+
+def test_a_role_of_ours_that_someone_changes_needs_a_refresh(held: Record) -> None:
+    apply(held, "ALTER ROLE orchestration CREATEDB")
+    try:
+        [(subject, finding)] = off(held).items()
+    finally:
+        apply(held, "ALTER ROLE orchestration NOCREATEDB")
+    assert (subject, finding.found) == ("role orchestration", "createdb t")
+    assert str(finding.remedy) == "pulumi up --refresh"
 
 
 ADDED = {
@@ -560,6 +615,18 @@ def test_what_someone_adds_to_a_database_is_red_and_its_command_removes_it(held:
     assert off(held) == {}
 
 
+def test_a_line_that_postgres_cannot_read_is_red_and_its_command_removes_it(held: Record) -> None:
+    """The settings before it stay in force, and a restart fails."""
+    apply(held, "COPY (SELECT 'no setting at all') TO PROGRAM 'cat >> \"$PGDATA/postgresql.conf\"'")
+    [(found, finding)] = off(held).items()
+    assert found.startswith("broken line ")
+    assert found.endswith("/postgresql.conf")
+    assert finding.found.startswith("syntax error")
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
 def test_a_replication_slot_is_red_and_its_command_removes_it(held: Record) -> None:
     apply(held, "SELECT pg_create_physical_replication_slot('stranger')")
     [(found, finding)] = off(held).items()
@@ -600,28 +667,11 @@ def test_a_changed_database_is_red(held: Record, change: str, undo: str) -> None
     assert off(held) == {}
 
 
-def test_each_setting_that_someone_changes_on_the_server_is_red(held: Record, pytestconfig: pytest.Config) -> None:
-    """Those that a reload applies; every tenth, or all with --whole."""
-    with held.superuser() as root:
-        rows = root.execute(
-            "SELECT name, CASE vartype WHEN 'bool' THEN CASE setting WHEN 'on' THEN 'off' ELSE 'on' END"
-            " WHEN 'enum' THEN (SELECT v FROM unnest(enumvals) v WHERE v <> setting LIMIT 1)"
-            " ELSE CASE setting WHEN min_val THEN max_val ELSE min_val END END FROM pg_settings"
-            " WHERE context IN ('sighup', 'superuser', 'user', 'superuser-backend') AND source = 'default'"
-            " AND vartype IN ('bool', 'enum', 'integer')"
-            " AND name !~ 'timeout|^zero|debug_|log_|ssl|krb|archive|restore'"
-            " ORDER BY name"
-        ).fetchall()
-    chosen = rows if pytestconfig.getoption("--whole") else rows[::10]
-    for name, value in chosen:
-        apply(held, f"ALTER SYSTEM SET {name} = '{value}'")
-        assert {f"setting {name.lower()}", "file of settings postgresql.auto.conf"} == set(off(held)), name
-        apply(held, f"ALTER SYSTEM RESET {name}")
+def test_the_command_of_a_finding_removes_a_setting_that_is_in_force(held: Record) -> None:
     apply(held, "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
     [command] = off(held)["file of settings postgresql.auto.conf"].remedy.choices
     subprocess.run(command, shell=True, check=True, timeout=30)
     assert settled(held, None) == {}
-    print(f"\n{len(chosen)} of {len(rows)} settings")
 
 
 def at_redis(record: Record) -> Any:

@@ -310,6 +310,10 @@ def _removal(kind: str, name: str) -> str:
         return f"ALTER SYSTEM RESET {quoted}; SELECT pg_reload_conf()"
     if kind == "replication slot":
         return f"SELECT pg_drop_replication_slot($${name}$$)"
+    if kind == "subscription":  # the other server need not answer
+        own = f'"{name.rpartition(" of ")[0]}"'
+        alter = f"ALTER SUBSCRIPTION {own}"
+        return f"{alter} DISABLE; {alter} SET (slot_name = NONE); DROP SUBSCRIPTION {own}"
     if kind in _INSIDE:
         return f'DROP {kind.upper()} "{name.rpartition(" of ")[0]}" CASCADE'
     words = {"role": "ROLE", "database": "DATABASE", "tablespace": "TABLESPACE"}

@@ -314,6 +314,9 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
             [foreign] = [f for f in validate(spec, 5).findings if f.verdict == "invalid"]
             assert foreign.undeclared
             assert name in foreign.found
+            engine.containers.get(name).stop(timeout=0)
+            assert validate(spec, 5).verdict == "valid", "one that is stopped is not seen"
+            engine.containers.get(name).start()
             subprocess.run(str(foreign.remedy), shell=True, check=True, timeout=30)
             assert validate(spec, 5).verdict == "valid"
         volume.remove()
@@ -596,6 +599,9 @@ INSIDE = {
     "extension pageinspect of held": "CREATE EXTENSION pageinspect",
     "publication everything of held": "CREATE PUBLICATION everything FOR ALL TABLES",
     "foreign data wrapper elsewhere of held": "CREATE FOREIGN DATA WRAPPER elsewhere",
+    # The removal does not ask the other server, which may not answer.
+    "subscription elsewhere of held": "CREATE SUBSCRIPTION elsewhere CONNECTION 'host=nowhere' PUBLICATION everything"
+    " WITH (connect = false)",
     "event trigger watcher of held": "CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';"
     "CREATE EVENT TRIGGER watcher ON ddl_command_end EXECUTE FUNCTION watch()",
 }
@@ -612,6 +618,36 @@ def test_what_someone_adds_to_a_database_is_red_and_its_command_removes_it(held:
     assert (finding.expected, finding.found) == ("none", "there")
     [command] = finding.remedy.choices
     subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_a_tablespace_is_red_and_its_command_removes_it(held: Record) -> None:
+    apply(held, "SET allow_in_place_tablespaces = on", "CREATE TABLESPACE elsewhere LOCATION ''")
+    [(found, finding)] = off(held).items()
+    assert found == "tablespace elsewhere"
+    [command] = finding.remedy.choices
+    subprocess.run(command, shell=True, check=True, timeout=30)
+    assert off(held) == {}
+
+
+def test_what_is_inside_a_database_and_the_password_of_another_role_are_left_out(held: Record) -> None:
+    """docs/explanation/healing.md says so."""
+    apply(held, "ALTER ROLE orchestration_fra PASSWORD 'by-hand'", "CREATE DATABASE more")
+    try:
+        for database in ("held", "template1", "more"):
+            with held.superuser(database) as root:
+                root.execute("CREATE SCHEMA inside")
+                root.execute("CREATE TABLE inside.notes (note text)")
+                root.execute("CREATE FUNCTION inside.one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        with held.superuser("more") as root:
+            root.execute("CREATE EXTENSION pageinspect")
+        assert set(off(held)) == {"database more"}
+    finally:
+        for database in ("held", "template1"):
+            with held.superuser(database) as root:
+                root.execute("DROP SCHEMA IF EXISTS inside CASCADE")
+        secret = SECRETS["orchestration-db"]
+        apply(held, "DROP DATABASE more WITH (FORCE)", f"ALTER ROLE orchestration_fra PASSWORD '{secret}'")
     assert off(held) == {}
 
 
@@ -780,6 +816,24 @@ def test_a_redis_that_asks_for_no_password_is_red(services: Record) -> None:
     assert off_in_redis(services) == {}
 
 
+def test_keys_functions_and_hidden_parameters_of_redis_are_left_out(services: Record) -> None:
+    """docs/explanation/healing.md says so."""
+    hidden = "key-load-delay"
+    with at_redis(services) as client:
+        assert hidden not in client.config_get("*")
+        client.set("note", "one")
+        client.execute_command(
+            "FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function() return 1 end)"
+        )
+        client.config_set(hidden, 1)
+        try:
+            assert off_in_redis(services) == {}
+        finally:
+            client.config_set(hidden, 0)
+            client.delete("note")
+            client.execute_command("FUNCTION", "DELETE", "l")
+
+
 def test_a_restart_removes_what_someone_changed_in_redis(services: Record) -> None:
     with at_redis(services) as client:
         client.execute_command("ACL", "SETUSER", "backdoor", "on", "nopass", "~*", "+@all")
@@ -853,6 +907,16 @@ def test_what_someone_adds_to_mongodb_is_red_and_its_statement_removes_it(mongo:
         assert str(finding.remedy).startswith(f"docker exec {HUB_NAMES.container('backend')} sh -c ")
         exec(difference.removal, {"client": client})
     assert off_in_mongodb(mongo) == {}
+
+
+def test_documents_of_mongodb_are_left_out(mongo: Record) -> None:
+    """docs/explanation/healing.md says so."""
+    with at_mongodb(mongo) as client:
+        client[OURS]["decisions"].insert_one({"_id": "one"})
+        try:
+            assert off_in_mongodb(mongo) == {}
+        finally:
+            client[OURS]["decisions"].delete_one({"_id": "one"})
 
 
 def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:

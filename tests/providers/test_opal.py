@@ -378,6 +378,9 @@ def test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed(
         call("PUT", "/v1/data/more", json={"a": 1})
         assert off(coalition, FRA) == [("OPA's data", "more added")]
         call("DELETE", "/v1/data/more")
+        call("PUT", "/v1/data/system/more", json={"a": 1})
+        assert off(coalition, FRA) == [], "docs/explanation/healing.md says so"
+        call("DELETE", "/v1/data/system/more")
     call("PUT", "/v1/data/dive/trusted_issuers", json={})
     _await(lambda: off(coalition, FRA) == [], within=15)
 

@@ -64,3 +64,16 @@ def test_a_line_that_postgres_cannot_read_is_removed_by_its_number() -> None:
     [found] = findings((("broken line", "12 of /data/postgresql.conf", ""), "syntax error"))
     assert (found.subject, found.found) == ("broken line 12 of /data/postgresql.conf", "syntax error")
     assert statements(found) == "sed -i 12d /data/postgresql.conf"
+
+
+def test_a_rule_of_pg_hba_that_someone_adds_or_removes_goes_with_an_update() -> None:
+    """The file is one of the container's, which an update writes again."""
+    [added] = findings((("rule of pg_hba", "host all all 0.0.0.0 trust", ""), "in force"))
+    assert (added.expected, str(added.remedy)) == ("none", "pulumi up")
+
+
+def test_a_subscription_is_removed_without_the_other_server() -> None:
+    [found] = findings((("subscription", "elsewhere of portal", ""), "there"))
+    told = statements(found)
+    assert told.index("DISABLE") < told.index("slot_name = NONE") < told.index('DROP SUBSCRIPTION "elsewhere"')
+    assert " -d portal " in told

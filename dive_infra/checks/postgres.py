@@ -6,6 +6,7 @@ database asks what is in it beside schemas: extensions, event triggers, publicat
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import psycopg
 
@@ -35,6 +36,8 @@ _ORDINARY = {
     **dict.fromkeys(("superuser", "createrole", "createdb", "replication", "bypassrls"), "f"),
     "inherit": "t", "login": "t", "connections": "-1", "valid until": "always",
 }  # fmt: skip
+# Of a role that Postgres ships; its memberships are its rights.
+_PREDEFINED = {**_ORDINARY, "login": "f"}
 _TEMPLATE = f"{SUPERUSER}=CONNECT,CREATE,TEMPORARY PUBLIC=CONNECT"
 _DATABASE = {"grants": "default", "connections": "-1", "open": "t", "template": "f"}
 # Of pg_monitor, as initdb makes it.
@@ -48,10 +51,12 @@ SELECT 'role', r.rolname, a.name, a.value FROM pg_roles r, LATERAL (VALUES
     ('login', left(r.rolcanlogin::text, 1)), ('replication', left(r.rolreplication::text, 1)),
     ('bypassrls', left(r.rolbypassrls::text, 1)), ('connections', r.rolconnlimit::text),
     ('valid until', coalesce(nullif(r.rolvaliduntil::text, 'infinity'), 'always'))) a(name, value)
-WHERE r.rolname !~ '^pg_'
 UNION ALL
-SELECT 'membership', pg_get_userbyid(m.member) || ' in ' || pg_get_userbyid(m.roleid), '', 'granted'
-FROM pg_auth_members m
+SELECT 'membership', pg_get_userbyid(m.member) || ' in ' || pg_get_userbyid(m.roleid), '', string_agg(
+    'granted' || CASE WHEN m.admin_option THEN ', may be passed on' ELSE '' END
+    || CASE to_jsonb(m) ->> 'inherit_option' WHEN 'false' THEN ', not inherited' ELSE '' END
+    || CASE to_jsonb(m) ->> 'set_option' WHEN 'false' THEN ', SET ROLE refused' ELSE '' END, '; ')
+FROM pg_auth_members m GROUP BY m.member, m.roleid
 UNION ALL
 SELECT 'database', d.datname, a.name, a.value FROM pg_database d, LATERAL (VALUES
     ('owner', pg_get_userbyid(d.datdba)::text), ('connections', d.datconnlimit::text),
@@ -67,13 +72,17 @@ SELECT 'setting of a role or database',
     || CASE s.setrole WHEN 0 THEN 'everyone' ELSE pg_get_userbyid(s.setrole)::text END,
     '', array_to_string(s.setconfig, ', ') FROM pg_db_role_setting s
 UNION ALL
-SELECT DISTINCT 'setting', lower(f.name), '', f.setting FROM pg_file_settings f
+(SELECT DISTINCT ON (lower(f.name)) 'setting', lower(f.name), '', f.setting FROM pg_file_settings f
+    WHERE f.name IS NOT NULL ORDER BY lower(f.name), f.seqno DESC)
 UNION ALL
 SELECT 'setting', lower(s.name), '', current_setting(s.name) FROM pg_settings s
-WHERE s.source = 'configuration file' AND lower(s.name) NOT IN (SELECT lower(name) FROM pg_file_settings)
+WHERE s.source = 'configuration file'
+    AND NOT EXISTS (SELECT FROM pg_file_settings f WHERE lower(f.name) = lower(s.name))
+UNION ALL
+SELECT 'broken line', f.sourceline || ' of ' || f.sourcefile, '', f.error FROM pg_file_settings f WHERE f.name IS NULL
 UNION ALL
 SELECT 'file of settings', 'postgresql.auto.conf', '', string_agg(f.name, ', ' ORDER BY f.name)
-FROM pg_file_settings f WHERE f.sourcefile LIKE '%postgresql.auto.conf' HAVING count(*) > 0
+FROM pg_file_settings f WHERE f.sourcefile LIKE '%postgresql.auto.conf' HAVING count(f.name) > 0
 UNION ALL
 SELECT 'rule of pg_hba', concat_ws(' ', h.type, array_to_string(h.database, ','), array_to_string(h.user_name, ','),
     h.address, h.netmask, h.auth_method, array_to_string(h.options, ','), h.error), '', 'in force'
@@ -136,7 +145,11 @@ def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
 def holds(names: Names, databases: Sequence[DatabaseSpec], ca: str) -> list[Finding]:
     """Return a finding for each object that differs, or one that none does."""
     engine = objects.connect()
-    live = _live(engine, names, databases, ca)
+    return findings(_live(engine, names, databases, ca), engine, names, databases)
+
+
+def findings(live: Mapping[Key, str], engine: Engine, names: Names, databases: Sequence[DatabaseSpec]) -> list[Finding]:
+    """Return what `holds` does, of a content that is known."""
     container = names.container("postgres")
     wanted = declared(databases)
     wanted |= {("extension", f"plpgsql of {name}", ""): "there" for name in _open(databases, live)}
@@ -144,7 +157,7 @@ def holds(names: Names, databases: Sequence[DatabaseSpec], ca: str) -> list[Find
     for difference in _differences(wanted, live, engine, container, names):
         off.setdefault(difference.key[:2], []).append(difference)
     if not off:
-        roles = len({name for kind, name, _ in live if kind == "role"})
+        roles = len({name for kind, name, _ in live if kind == "role" and not _predefined(name)})
         return [Finding(SENTENCE, Verdict.VALID, found=f"{roles} roles, {len(databases)} databases", topic="postgres")]
     return [_finding(kind, name, found) for (kind, name), found in off.items()]
 
@@ -180,7 +193,7 @@ def _live(engine: Engine, names: Names, databases: Sequence[DatabaseSpec], ca: s
     access = DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, password, ca, SUPERUSER)
     try:
         with connection.connect(access, "dive check", CHECK_REQUEST) as session:
-            live = _keyed(session.execute(_QUERIES).fetchall())
+            live = content(session)
         for name in _open(databases, live):
             with connection.connect(replace(access, database=name), "dive check", CHECK_REQUEST) as session:
                 live |= _keyed(session.execute(_QUERIES_INSIDE).fetchall())
@@ -193,6 +206,11 @@ def _live(engine: Engine, names: Names, databases: Sequence[DatabaseSpec], ca: s
     return live
 
 
+def content(session: "psycopg.Connection[Any]") -> dict[Key, str]:
+    """Return what the server holds, without what is inside its databases."""
+    return _keyed(session.execute(_QUERIES).fetchall())
+
+
 def _keyed(rows: Sequence[tuple[str, str, str, str]]) -> dict[Key, str]:
     return {(kind, name, attribute): value for kind, name, attribute, value in rows}
 
@@ -202,6 +220,8 @@ def _differences(
 ) -> Iterator[_Difference]:
     for key, value in _admitted(live, names.country.is_hub).items():
         wanted[key] = value
+    for role in {name for kind, name, _ in live if kind == "role" and _predefined(name)}:
+        wanted |= {("role", role, attribute): value for attribute, value in _PREDEFINED.items()}
     port = names.port("postgres")
     for key in sorted(wanted.keys() | live.keys()):
         kind, name, _ = key
@@ -210,6 +230,10 @@ def _differences(
             continue
         if expected != found:
             yield _Difference(key, expected, found, _remedy(key, expected, found, engine, container, port))
+
+
+def _predefined(role: str) -> bool:
+    return role.startswith("pg_")  # Postgres refuses to create one
 
 
 def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
@@ -230,15 +254,39 @@ def _remedy(key: Key, expected: str, found: str, engine: Engine, container: str,
     """Return what restores an object of ours; for one that someone may need, the command that removes it."""
     kind, name, _ = key
     database = name.rpartition(" of ")[2] if kind in _INSIDE else SUPERUSER
-    if kind == "extension" and expected != _ABSENT:
-        return Remedy.decide(engine.command_in(container, _psql(port, "CREATE EXTENSION plpgsql", database)))
+    if expected != _ABSENT and (shipped := _restoration(kind, name)):
+        return Remedy.decide(engine.command_in(container, _psql(port, shipped, database)))
     if expected != _ABSENT:
         gone = kind == "database" and found == _ABSENT  # every update looks for it
         return Remedy.update() if gone or kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
+    if kind == "broken line":
+        line, _, file = name.partition(" of ")
+        return Remedy.decide(engine.command_in(container, f"sed -i {line}d {file}"))
     sql = _removal(kind, name)
     if not sql:
         return Remedy.update()
     return Remedy.decide(engine.command_in(container, _psql(port, sql, database)))
+
+
+def _restoration(kind: str, name: str) -> str:
+    """Return the statement that restores what Postgres ships, which no resource of Pulumi covers."""
+    if kind == "extension":
+        return "CREATE EXTENSION plpgsql"
+    if kind == "membership":
+        member, _, role = name.partition(" in ")
+        return f'REVOKE "{role}" FROM "{member}"; GRANT "{role}" TO "{member}"'
+    if kind == "role" and name == SUPERUSER:
+        return (
+            f"ALTER ROLE {SUPERUSER} SUPERUSER INHERIT CREATEROLE CREATEDB LOGIN REPLICATION BYPASSRLS"
+            " CONNECTION LIMIT -1 VALID UNTIL $$infinity$$"
+        )
+    if kind == "role" and _predefined(name):  # ALTER ROLE refuses it
+        return (
+            "UPDATE pg_authid SET rolsuper = false, rolinherit = true, rolcreaterole = false,"  # noqa: S608  to be read
+            " rolcreatedb = false, rolcanlogin = false, rolreplication = false, rolbypassrls = false,"
+            f" rolconnlimit = -1, rolvaliduntil = NULL WHERE rolname = $${name}$$"
+        )
+    return ""
 
 
 def _removal(kind: str, name: str) -> str:
@@ -262,6 +310,10 @@ def _removal(kind: str, name: str) -> str:
         return f"ALTER SYSTEM RESET {quoted}; SELECT pg_reload_conf()"
     if kind == "replication slot":
         return f"SELECT pg_drop_replication_slot($${name}$$)"
+    if kind == "subscription":  # the other server need not answer
+        own = f'"{name.rpartition(" of ")[0]}"'
+        alter = f"ALTER SUBSCRIPTION {own}"
+        return f"{alter} DISABLE; {alter} SET (slot_name = NONE); DROP SUBSCRIPTION {own}"
     if kind in _INSIDE:
         return f'DROP {kind.upper()} "{name.rpartition(" of ")[0]}" CASCADE'
     words = {"role": "ROLE", "database": "DATABASE", "tablespace": "TABLESPACE"}

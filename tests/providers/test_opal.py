@@ -1,11 +1,14 @@
 """Policies and data from the hub's MongoDB to the OPA of another country: real containers, TLS verified everywhere."""
 
 import json
+import random
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -31,6 +34,7 @@ from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
+from tests.support import opa_mutations
 from tests.support.lab import Lab, certificates
 
 Mongo = Database[dict[str, Any]]
@@ -306,54 +310,79 @@ def test_what_is_distributed_is_in_force(coalition: Coalition, names: Names) -> 
     print(f"\n{names.country.code}: compared in {time.monotonic() - began:.2f} s")
 
 
-def test_each_policy_that_someone_changes_removes_or_adds_is_red(
-    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+_SAMPLE = 10  # of each kind
+
+
+def test_every_policy_and_every_value_of_data_that_someone_changes_is_red(
+    coalition: Coalition,
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Every policy that OPA itself lists, its own guard included."""
-    monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)  # no one restores a policy: it need not be awaited
-    token = _secrets(FRA)["opa-token"]
-    changed = 0
+    """A sample of what OPA shows, its own guard included, by the day; all of it with `--whole`."""
+    token, whole = _secrets(FRA)["opa-token"], bool(pytestconfig.getoption("whole"))
 
-    def call(method: str, module: str, text: str = "") -> None:
-        content = {"content": text} if text else {}
-        coalition.call(FRA, "opa", f"/v1/policies/{module}", token, method=method, **content).raise_for_status()
+    def call(method: str, path: str, **more: Any) -> httpx.Response:
+        return coalition.call(FRA, "opa", path, token, method=method, **more)
 
-    for module in coalition.call(FRA, "opa", "/v1/policies", token).json()["result"]:
-        name, text = module["id"].lstrip("/"), module["raw"]
-        call("PUT", name, f"{text}\n# changed\n")
-        assert off(coalition, FRA) == [("OPA's policies", f"{name} changed")]
-        call("PUT", name, text)
-        changed += 1
-    call("PUT", "more.rego", "package more")
-    assert off(coalition, FRA) == [("OPA's policies", "more.rego added")]
-    call("DELETE", "more.rego")
-    authz = policy.policies()["authz.rego"]
-    call("DELETE", "authz.rego")
-    assert ("OPA's policies", "authz.rego missing") in off(coalition, FRA)
-    call("PUT", "authz.rego", authz)
-    assert off(coalition, FRA) == []
-    assert changed == len(policy.policies()) + 1
+    def red(mutation: opa_mutations.Mutation) -> bool:
+        """As long as the change is there."""
+        while not (seen := any(s == mutation.subject and mutation.told in f for s, f in off(coalition, FRA))):
+            if not mutation.reverted(call):
+                break
+            mutation.apply(call)
+        return seen
 
-
-def test_each_value_of_data_that_someone_changes_is_red_and_opal_restores_it(
-    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    token = _secrets(FRA)["opa-token"]
     _await(lambda: off(coalition, FRA) == [], within=30)
-    for feed in coalition.call(FRA, "opa", "/v1/data/dive", token).json()["result"]["feeds"]["keys"]:
-        path = f"/v1/data/dive/{feed}"
-        held = coalition.call(FRA, "opa", path, token).json()["result"]
-        with monkeypatch.context() as at_once:
-            at_once.setattr(policy_engine, "_FOLLOWS", 0)
-            altered = {**held, "count": held["count"] + 1}
-            coalition.call(FRA, "opa", path, token, method="PUT", json=altered).raise_for_status()
-            assert off(coalition, FRA) == [("OPA's data", f"dive/{feed} changed")]
-        coalition.call(FRA, "opa", path, token, method="PUT", json=held).raise_for_status()
-    coalition.call(FRA, "opa", "/v1/data/more", token, method="PUT", json={"a": 1}).raise_for_status()
-    assert off(coalition, FRA) == [("OPA's data", "more added")]
-    coalition.call(FRA, "opa", "/v1/data/more", token, method="DELETE").raise_for_status()
-    coalition.call(FRA, "opa", path, token, method="PUT", json={}).raise_for_status()
-    _await(lambda: off(coalition, FRA) == [], within=15)  # OPAL writes it again
+    monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)  # what is changed here is seen at once
+    everything = [*opa_mutations.policies(call), *opa_mutations.data(call)]
+    seed = date.today().toordinal()
+    kinds = {m.kind: [n for n in everything if n.kind == m.kind] for m in everything}
+    chosen = everything if whole else [m for n in kinds.values() for m in random.Random(seed).sample(n, _SAMPLE)]
+    seen, unseen = Counter[str](), []
+    began = time.monotonic()
+    for mutation in chosen:
+        if not mutation.apply(call):  # a text that does not compile
+            continue
+        try:
+            if red(mutation):
+                seen[mutation.kind] += 1
+            else:
+                unseen.append(mutation.name)
+        finally:
+            mutation.revert(call)
+    took = time.monotonic() - began
+    with capsys.disabled():
+        total = seen.total() + len(unseen)
+        print(f"\nOPA: {seen.total()} of {total} changes seen, of {len(everything)}; {took:.0f} s")
+        print(f"seed {seed}; {dict(seen)}")
+    assert unseen == []
+    assert off(coalition, FRA) == []
+    assert seen.total() > len(chosen) / 2
+
+
+def test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed(
+    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = _secrets(FRA)["opa-token"]
+
+    def call(method: str, path: str, **more: Any) -> None:
+        coalition.call(FRA, "opa", path, token, method=method, **more).raise_for_status()
+
+    _await(lambda: off(coalition, FRA) == [], within=30)
+    with monkeypatch.context() as at_once:
+        at_once.setattr(policy_engine, "_FOLLOWS", 0)
+        call("PUT", "/v1/policies/more.rego", content="package more")
+        assert off(coalition, FRA) == [("OPA's policies", "more.rego added")]
+        call("DELETE", "/v1/policies/more.rego")
+        call("PUT", "/v1/data/more", json={"a": 1})
+        assert off(coalition, FRA) == [("OPA's data", "more added")]
+        call("DELETE", "/v1/data/more")
+        call("PUT", "/v1/data/system/more", json={"a": 1})
+        assert off(coalition, FRA) == [], "docs/explanation/healing.md says so"
+        call("DELETE", "/v1/data/system/more")
+    call("PUT", "/v1/data/dive/trusted_issuers", json={})
+    _await(lambda: off(coalition, FRA) == [], within=15)
 
 
 def test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_client(coalition: Coalition) -> None:

@@ -115,6 +115,18 @@ def role_administers(here: Hand) -> None:
     here.post("roles/user/composites", [here.administrator()])
 
 
+def role(here: Hand) -> None:
+    here.post("roles", {"name": NAME})
+
+
+def group(here: Hand) -> None:
+    here.post("groups", {"name": NAME})
+
+
+def client_scope(here: Hand) -> None:
+    here.post("client-scopes", {"name": NAME, "protocol": "openid-connect"})
+
+
 def client_policy(here: Hand) -> None:
     policy = {"name": NAME, "enabled": True, "conditions": [], "profiles": []}
     here.put("client-policies/policies", {"policies": [policy]})

@@ -3,6 +3,7 @@
 Any image with the same interface can replace them: these variables, these files, this port and health path.
 """
 
+import json
 from collections.abc import Sequence
 
 from dive_infra.catalog import policy
@@ -12,6 +13,9 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity import link_policy
 
 UID = 1000
+
+# What depends on the partners: a country joins or leaves, and no service restarts.
+_LINKS, _PARTNERS = f"{FILES}/links.json", f"{FILES}/partners.json"
 
 # The standard library alone, without site-packages: it runs every few seconds. The certificate names the address.
 _PROBE = (
@@ -55,7 +59,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         }
         if names.country.is_hub:
             own |= policy.distribution_files(material)
-            own[f"{FILES}/links.json"] = link_policy.policy(names, partners)
+            own[_LINKS] = link_policy.policy(names, partners)
             own[f"{FILES}/link-gateway"] = secret["link-gateway"]
         return material.tls() | own
 
@@ -65,6 +69,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         image="dive/backend",
         uid=UID,
         files=files,
+        live=(_LINKS,) if names.country.is_hub else (),
         secrets=("mongodb", "redis", "opa-token", *(("opal-key", "link-gateway") if names.country.is_hub else ())),
         environment={
             **_identity(names),
@@ -119,7 +124,8 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
     own = ("portal-db", "portal-client", "portal-session")
 
     def files(material: Material) -> dict[str, str]:
-        return material.tls() | {f"{FILES}/{name}": material.secrets[name] for name in own}
+        secrets = {f"{FILES}/{name}": material.secrets[name] for name in own}
+        return material.tls() | secrets | {_PARTNERS: _realms(names, partners)}
 
     port = names.port("frontend")
     return ServiceSpec(
@@ -127,6 +133,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
         image="dive/frontend",
         uid=UID,
         files=files,
+        live=(_PARTNERS,),
         secrets=own,
         environment={
             **_identity(names),
@@ -136,9 +143,14 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
             "KEYCLOAK_ISSUER": names.issuer,
             "KEYCLOAK_CLIENT_ID": names.client,
             "DATABASE_URL": f"postgresql://portal@{names.host('postgres')}:{names.port('postgres')}/portal",
-            "PARTNERS": ",".join(f"{p.country.code}={p.idp_alias}={p.country.name}" for p in partners),
-            "IDENTITY_ORIGINS": ",".join(n.url("keycloak") for n in (names, *partners)),
         },
         health=_health(port, "/health"),
         needs=("postgres", "backend"),
     )
+
+
+def _realms(names: Names, partners: Sequence[Names]) -> str:
+    """Return JSON for the portal: the countries that it offers at login, and the addresses that a login may lead to."""
+    offered = [{"code": p.country.code, "alias": p.idp_alias, "name": p.country.name} for p in partners]
+    origins = [n.url("keycloak") for n in (names, *partners)]
+    return json.dumps({"partners": offered, "identityOrigins": origins}, indent=1)

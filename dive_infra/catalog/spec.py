@@ -52,6 +52,8 @@ class ServiceSpec:
 
     `files` returns absolute path -> text below `/etc/dive`. They are written to a volume of their own, owned by `uid`,
     mode 0400, mounted read-only, and contain only the `secrets` that are named. `environment` never holds a secret.
+    `live` are those of them that the service reads anew when they change: they are updated while it runs, any other
+    change makes another container.
     `needs` names services of the same country that must be healthy before this one starts. `shared` joins the network
     between countries.
     """
@@ -61,6 +63,7 @@ class ServiceSpec:
     uid: int
     health: HealthCheck
     files: Callable[[Material], Mapping[str, str]] = Material.tls
+    live: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     service_class: ServiceClass = "core"
     entrypoint: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.naming import LOOPBACK, STACK_LABEL, Names
-from dive_infra.dynamic.files import ServiceFiles
+from dive_infra.dynamic.files import LIVE, LiveFiles, ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.probe import Probe
@@ -55,14 +55,20 @@ class Service(pulumi.ComponentResource):
         shape = declare(spec, names)
 
         contents = pulumi.Output.from_input(args.material).apply(lambda material: dict(spec.files(material)))
-        fingerprint = pulumi.Output.unsecret(contents.apply(_fingerprint))
+        fixed = contents.apply(lambda found: found | dict.fromkeys(spec.live, LIVE))
+        fingerprint = pulumi.Output.unsecret(fixed.apply(_fingerprint))
         volume = fingerprint.apply(lambda digest: f"{names.files_volume(spec.name)}-{digest[:8]}")
         self.declared = pulumi.Output.all(self.image.image_id, volume, args.stack).apply(
             lambda found: complete(shape, *found).plain()
         )
-        self.files = ServiceFiles(
-            f"{name}-files", volume, spec.uid, pulumi.Output.secret(contents), self.declared, child
-        )
+        self.files = ServiceFiles(f"{name}-files", volume, spec.uid, pulumi.Output.secret(fixed), self.declared, child)
+        self.files_digest, written = self.files.digest, list[pulumi.Resource]([self.files])
+        if spec.live:
+            live = LiveFiles(
+                f"{name}-live", self.files, spec.uid, pulumi.Output.secret(contents), spec.live, self.declared, child
+            )
+            self.files_digest = live.digest
+            written.append(live)
         self.probe = Probe(f"{name}-probe", shape.name, self.declared, child)
         self.container = docker.Container(
             f"{name}-container",
@@ -110,7 +116,7 @@ class Service(pulumi.ComponentResource):
             ],
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.networks, self.files, self.probe, *args.needs],
+                depends_on=[*args.networks, *written, self.probe, *args.needs],
                 delete_before_replace=True,
                 # A changed declaration replaces the container; a preview knows no output of the probe that takes it on.
                 replacement_trigger=[

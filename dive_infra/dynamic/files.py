@@ -2,10 +2,11 @@
 
 The Docker provider cannot upload to a container with a read-only root, and a bind mount would expose the host. A
 container that is never started carries the files into the volume. Files that were altered or lost are rewritten, and
-the container is replaced with them: it may have read the wrong ones.
+the container is replaced with them: it may have read the wrong ones. Live files, which the service reads anew, are a
+resource of their own: it writes them while the service runs, and no container depends on what it says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -15,6 +16,8 @@ from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.engines import declaration
 
+LIVE = ""  # stands for the text of a live file among the others
+
 
 class FilesProvider(Provider):
     replaces = ("volume",)
@@ -23,7 +26,7 @@ class FilesProvider(Provider):
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         digest = engines.connect().write_files(
-            inputs["volume"], inputs["contents"], int(inputs["owner"]), inputs["declared"]
+            inputs["volume"], _fixed(inputs), int(inputs["owner"]), inputs["declared"]
         )
         return inputs["volume"], {"generation": 0, "digest": digest}
 
@@ -36,20 +39,57 @@ class FilesProvider(Provider):
         return self.create_resource(inputs)[1] | {"generation": int(before["generation"]) + 1}
 
     def drift_reason(self, before: Inputs) -> str | None:
-        # If the container is missing or has another mount, the probe reports it.
-        return engines.connect().files_drift(
-            before["declared"]["name"], before["volume"], before["contents"], int(before["owner"])
-        )
+        if engines.connect().volume_labels(before["volume"]) is None:
+            return "its volume is gone"
+        live = {_short(path) for path, text in before["contents"].items() if text == LIVE}
+        return _told({path: word for path, word in _drift(before, _fixed(before)).items() if path not in live})
 
     def delete_resource(self, before: Inputs) -> None:
         engines.connect().remove("volume", before["volume"])
 
 
+class LiveFilesProvider(Provider):
+    """Inputs: those of `Files`, with the text of every file, and the paths `live` that it writes."""
+
+    replaces = ("volume",)
+    ignores = ("declared",)
+    delete_before_replace = False
+
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
+        digest = engines.connect().write_files(
+            inputs["volume"], inputs["contents"], int(inputs["owner"]), inputs["declared"], inputs["live"]
+        )
+        return inputs["volume"], {"digest": digest}
+
+    def drift_reason(self, before: Inputs) -> str | None:
+        live = {*map(_short, before["live"])}
+        return _told({path: word for path, word in _drift(before, before["contents"]).items() if path in live})
+
+
+def _fixed(inputs: Inputs) -> dict[str, str]:
+    return {path: text for path, text in inputs["contents"].items() if text != LIVE}
+
+
+def _drift(before: Inputs, contents: Mapping[str, str]) -> Mapping[str, str]:
+    # If the container is missing or has another mount, the probe reports it.
+    return engines.connect().files_drift(before["declared"]["name"], before["volume"], contents, int(before["owner"]))
+
+
+def _short(path: str) -> str:
+    """Return the path as the engine tells it."""
+    return path.removeprefix("/etc/")
+
+
+def _told(drift: Mapping[str, str]) -> str | None:
+    return ", ".join(f"{path} {word}" for path, word in drift.items()) or None
+
+
 class ServiceFiles(Resource, module="dive", name="Files"):
     """Writes `contents` (absolute path below `/etc/dive` -> text) to a volume, whose name ends with their hash.
 
-    Changed contents get a new volume, so no old file remains. `generation` is a replacement trigger of the container
-    (`declared`, as plain data), `digest` a hash over the expected files.
+    Changed contents get a new volume, so no old file remains. A file whose text is `LIVE` is left to `LiveFiles`.
+    `generation` is a replacement trigger of the container (`declared`, as plain data), `digest` a hash over the
+    expected files.
     """
 
     volume: pulumi.Output[str]
@@ -74,3 +114,34 @@ class ServiceFiles(Resource, module="dive", name="Files"):
             "digest": None,
         }
         super().__init__(FilesProvider(), name, props, opts)
+
+
+class LiveFiles(Resource, module="dive", name="LiveFiles"):
+    """Writes the files `live` among `contents` to the volume of `files`, in place; `digest` is a hash over all.
+
+    They go with the volume, and are written again with it. A preview does not know what `Files` will say after an
+    update; therefore nothing but that decides about the container, and this resource is not part of it.
+    """
+
+    digest: pulumi.Output[str]
+
+    def __init__(
+        self,
+        name: str,
+        files: ServiceFiles,
+        owner: int,
+        contents: pulumi.Input[Mapping[str, str]],
+        live: Sequence[str],
+        declared: pulumi.Input[dict[str, Any]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, Any] = {
+            "volume": files.volume,
+            "generation": files.generation,
+            "owner": owner,
+            "contents": contents,
+            "live": list(live),
+            "declared": declared,
+            "digest": None,
+        }
+        super().__init__(LiveFilesProvider(), name, props, opts)

@@ -7,7 +7,6 @@ import pulumi
 from psycopg import Connection
 from pulumi.dynamic import Resource
 
-from dive_infra.clients import postgres
 from dive_infra.config.environment import accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.orchestration import connection, schema
@@ -79,7 +78,7 @@ class AdmissionProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         country = inputs["country"].lower()
         with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.translated_errors():
-            postgres.repeated(lambda: live.execute("SELECT admit(%s, %s)", [country, deployer(country)]))
+            schema.admit(live, country, deployer(country))
         return country, {"role": deployer(country)}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -93,7 +92,7 @@ class AdmissionProvider(Provider):
 
     def delete_resource(self, before: Inputs) -> None:
         with connection.connect(access_of(before["access"]), "dive admission") as live, connection.translated_errors():
-            postgres.repeated(lambda: live.execute("SELECT dismiss(%s)", [before["country"].lower()]))
+            schema.dismiss(live, before["country"].lower())
 
 
 class Admission(Resource, module="dive", name="Admission"):

@@ -17,6 +17,7 @@ PROVIDERS: Mapping[str, str] = {
     "Gate": "dive_infra.dynamic.gate:GateProvider",
     "Guard": "dive_infra.dynamic.guard:GuardProvider",
     "Image": "dive_infra.dynamic.image:ImageProvider",
+    "LiveFiles": "dive_infra.dynamic.files:LiveFilesProvider",
     "NetworkProbe": "dive_infra.dynamic.network_probe:NetworkProbeProvider",
     "OrchestrationSchema": "dive_infra.dynamic.orchestration:OrchestrationSchemaProvider",
     "Orphans": "dive_infra.dynamic.orphans:OrphansProvider",

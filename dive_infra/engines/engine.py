@@ -5,7 +5,7 @@ kinds. The catalog says what a service is; `declaration.Declared` is what an eng
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -212,10 +212,10 @@ class Engine(ABC):
         """Return the text of a file in a container, running or not; raise `ContainerFailed` without it."""
 
     @abstractmethod
-    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
-        """Return how the files in `volume` differ from `contents`, or None.
+    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> Mapping[str, str]:
+        """Return how the files in `volume` differ from `contents`: `dive/tls.key` -> `missing`, `added` or `changed`.
 
-        They are read through the container that mounts them; without that container the answer is None.
+        They are read through the container that mounts them; without that container the answer is empty.
         """
 
     @abstractmethod
@@ -289,10 +289,17 @@ class Engine(ABC):
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
 
     @abstractmethod
-    def write_files(self, volume: str, contents: Mapping[str, str], owner: int, declared: Mapping[str, Any]) -> str:
+    def write_files(
+        self,
+        volume: str,
+        contents: Mapping[str, str],
+        owner: int,
+        declared: Mapping[str, Any],
+        only: Collection[str] = (),
+    ) -> str:
         """Write a service's files into a volume for `owner` alone to read; return the hash over them.
 
-        `declared` is the container that will mount it, as plain data.
+        `declared` is the container that mounts it, as plain data; it may run. `only`: the paths to write, if not all.
         """
 
     # Tell

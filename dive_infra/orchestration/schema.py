@@ -2,11 +2,12 @@
 
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from dive_infra.clients import postgres
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
@@ -154,7 +155,8 @@ _MIGRATIONS = sorted(
     key=lambda f: f.name,
 )
 VERSION = len(_MIGRATIONS)
-_SCHEMA_LOCK = 1_234_567_890  # advisory lock of migrations: programs that run side by side must use the same
+# Advisory lock of migrations and grants: programs that run side by side must use the same.
+_SCHEMA_LOCK = 1_234_567_890
 _REMEDY = Remedy.update(HUB_CODE)
 
 
@@ -265,6 +267,31 @@ def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
         {"role": role},
     ).fetchall()
     return [f"{right} on {table}" for table, right in tables] + [str(right) for right, _ in around]
+
+
+def admit(connection: Connection[TupleRow], country: str, role: str) -> None:
+    """Let the role, which exists, work on the rows of its country."""
+    _one_at_a_time(connection, "SELECT admit(%s, %s)", [country, role])
+
+
+def dismiss(connection: Connection[TupleRow], country: str) -> None:
+    """Take all rights from the role of the country."""
+    _one_at_a_time(connection, "SELECT dismiss(%s)", [country])
+
+
+def _one_at_a_time(connection: Connection[TupleRow], statement: LiteralString, values: list[str]) -> None:
+    """Change the rights of a country while no one else changes any.
+
+    All rights to a database are one row of its catalog, and Postgres does not wait for a row of a catalog: of two who
+    write it, one fails. Repeating alone would not do for many, as they meet again.
+    """
+
+    def change() -> None:
+        with crash_point("change rights"), connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
+            connection.execute(statement, values)
+
+    postgres.repeated(change)
 
 
 def drop(connection: Connection[TupleRow]) -> None:

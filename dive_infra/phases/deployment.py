@@ -174,7 +174,7 @@ class DeploymentPhase(PhaseComponent):
             )
 
         containers = {
-            name: pulumi.Output.all(service.declared, service.files.digest) for name, service in self.services.items()
+            name: pulumi.Output.all(service.declared, service.files_digest) for name, service in self.services.items()
         }
         secrets = {name: after.secrets[name] for name in sorted(asked)}
         return secret(

@@ -33,6 +33,7 @@ ELSEWHERE: Mapping[str, str] = {
     "create Admission": "the hub's",
     "create ServiceAccountRoles": "the hub's",
     "migrate schema": "the hub's",
+    "change rights": "the hub's",
     "delete documents": "of another declaration",
     "replace documents": "of altered ones",
     "connect container": "of a network that was lost",

@@ -22,6 +22,7 @@ class Edit:
 
     `settings` sees the scene and gives settings by key; `files` are paths in the checkout -> (text, what stands in its
     place); `harm` changes the live system. `does` are steps that the plan must hold, so that an empty one never passes.
+    `quiet`: no container of anybody is replaced or restarted.
     `selected` rows run in every test run, the others with `--whole`.
     """
 
@@ -33,6 +34,7 @@ class Edit:
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     harm: Callable[[Scene], object] = _nothing
     flags: tuple[str, ...] = ()
+    quiet: bool = False
     selected: str = ""
 
     def make(self, scene: Scene) -> None:
@@ -74,6 +76,7 @@ def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
 
 
 _PROVEN = _steps("update", "verification-proof")
+_LIVE = _steps("update", "backend-live", "frontend-live")
 # Those that can be given after the first deployment.
 ROTATED = {
     name: f"canary-{name}-0123456789-0123456789" for name in ("redis", "opa-token", "portal-client", "portal-session")
@@ -110,8 +113,9 @@ EDITS = (
     Edit(
         "a new spoke at the hub",
         "USA",
-        _steps("create", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _PROVEN,
+        _steps("create", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _LIVE | _PROVEN,
         settings=lambda _: {"spokes": ["FRA", "DEU"]},
+        quiet=True,
         selected="hub",
     ),
     Edit(
@@ -154,7 +158,8 @@ EDITS = (
     Edit(
         "a spoke that leaves the hub",
         "USA",
-        _steps("delete", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _PROVEN,
+        _steps("delete", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _LIVE | _PROVEN,
         settings=lambda _: {"spokes": ["FRA"]},
+        quiet=True,
     ),
 )

@@ -7,7 +7,7 @@ import pytest
 
 from dive_infra.seeds.store import connect
 from tests.coalition.country import ROOT, Country
-from tests.coalition.live import documents, told
+from tests.coalition.live import documents, running, told
 from tests.faults.fault import Scene
 from tests.integration.edits import EDITS, Edit
 
@@ -45,8 +45,11 @@ def test_what_preview_announces_is_what_the_update_does(
     for edit in edits:
         missing = edit.does - announced.steps
         assert not missing, f"{edit.title}: missing {missing} in {sorted(announced.steps)}"
+    before = running(docker_engine)
     run = country.run("up", *flags)
     assert run.ok, told(run)
+    if all(edit.quiet for edit in edits):
+        assert running(docker_engine) == before, "nothing restarts at anybody"
     assert run.steps == announced.steps, (
         f"announced alone: {sorted(announced.steps - run.steps)}, done alone: {sorted(run.steps - announced.steps)}"
         f"\n{announced.messages}\n{run.messages}"

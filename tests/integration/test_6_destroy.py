@@ -109,10 +109,14 @@ def test_a_protected_country_is_not_destroyed_and_says_what_it_protects(
     assert running(docker_engine) == before, "nothing was stopped"
 
 
-def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(usa: Country) -> None:
-    """No role, no row, no secret of it is left; what it did stays in the record."""
+def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(
+    usa: Country, docker_engine: docker.DockerClient
+) -> None:
+    """No role, no row, no secret of it is left; what it did stays in the record. Nothing restarts at anybody."""
+    before = running(docker_engine)
     run = usa.up(spokes=["DEU"], disposable=True)
     assert run.ok, told(run)
+    assert running(docker_engine) == before
     assert {"admission-fra", "databases-orchestration-fra", "approval-fra"} <= run.changed("delete")
     with record(usa) as store:
         roles = store.query(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from dive_infra.checks.spec import (
     phase_of,
 )
 from dive_infra.config import timeouts
-from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.checkpoint import CheckpointProvider
@@ -33,7 +34,7 @@ from dive_infra.orchestration.access import DatabaseAccess, deployer
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
-from tests.support.record import HUB_NAMES, Book, Record, book
+from tests.support.record import HUB_NAMES, SECRETS, SPOKES, Book, Record, book
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 PROVIDER = CheckpointProvider()
@@ -317,6 +318,30 @@ def test_the_hub_migrates_and_admits(record: Record) -> None:
         assert admission.drift_reason(outs) is None
         admission.delete("deu", outs)
         assert admission.drift_reason(outs)
+
+
+def test_31_countries_are_admitted_and_dismissed_at_once(record: Record) -> None:
+    """All rights to a database are one row of its catalog, which side by side only one may write."""
+    codes = sorted(COUNTRIES.keys() - {HUB.code})[:31]
+    made = [deployer(code) for code in codes if code not in SPOKES]
+    admission = AdmissionProvider()
+    with record.superuser() as root, book(record, migrated=False) as blank:
+        for role in made:
+            root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
+        try:
+            access = {**asdict(blank.owner), "port": float(blank.owner.port)}
+            OrchestrationSchemaProvider().create_resource({"access": access})
+            given = [{"country": code, "access": access} for code in codes]
+            with ThreadPoolExecutor(len(codes)) as side_by_side:
+                list(side_by_side.map(admission.create_resource, given))
+                assert [one["country"] for one in given if admission.drift_reason(one)] == []
+                list(side_by_side.map(admission.delete_resource, given))
+            assert blank.sql("SELECT count(*) FROM countries") == [(0,)]
+        finally:
+            with record.superuser(blank.owner.database) as there:
+                for role in made:
+                    there.execute(f"DROP OWNED BY {role}".encode())
+                    there.execute(f"DROP ROLE {role}".encode())
 
 
 def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(

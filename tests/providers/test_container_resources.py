@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from dive_infra.catalog.spec import FILES, HealthCheck
 from dive_infra.dynamic.base import ProviderError
-from dive_infra.dynamic.files import FilesProvider
+from dive_infra.dynamic.files import LIVE, FilesProvider, LiveFilesProvider
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.probe import ProbeProvider
 from dive_infra.engines.declaration import Declared
@@ -486,6 +486,48 @@ def test_another_declaration_of_the_container_leaves_its_files(
     assert found
     assert found["generation"] == made["generation"]
     assert started(container) == before
+
+
+def test_live_files_are_written_and_healed_while_the_container_runs_and_any_other_still_replaces_it(
+    bench: Bench, written: tuple[Declared, dict[str, Any], dict[str, Any]]
+) -> None:
+    """Seen from inside: a new text is there whole, with owner and mode, and the container is the same."""
+    declared, inputs, _ = written
+    path, fixed, live = f"{FILES}/links.json", FilesProvider(), LiveFilesProvider()
+    inputs = {**inputs, "contents": {**CONTENTS, path: LIVE}}
+    made = fixed.create(inputs).outs
+    wanted = {**inputs, "contents": {**CONTENTS, path: "{}"}, "live": [path], "generation": 0.0}
+    before = live.create(wanted).outs
+    assert made
+    assert before
+    container = bench.start(declared)
+    born = started(container)
+    assert files.digest(files.read(container)) == before["digest"]
+    changed = {**wanted, "contents": {**CONTENTS, path: '{"countries": {}}'}}
+    found = live.diff(FILES_VOLUME, before, changed)
+    assert (found.changes, found.replaces) == (True, [])
+    after = live.update(FILES_VOLUME, before, changed).outs
+    assert after
+    _, seen = container.exec_run(["sh", "-c", f"cat {path}; stat -c ' %u:%g %a' {path}"])
+    assert seen.decode().strip() == '{"countries": {}} 999:999 400'
+    assert files.digest(files.read(container)) == after["digest"] != before["digest"]
+    assert not fixed.diff(FILES_VOLUME, made, inputs).changes
+    volume = {FILES_VOLUME: {"bind": FILES, "mode": "rw"}}
+
+    def harm(script: str) -> None:
+        bench.client.containers.run(
+            bench.image, [script], entrypoint=["sh", "-c"], user="0", volumes=volume, working_dir=FILES, remove=True
+        )
+
+    harm("echo forged > links.json")
+    assert live.drift_reason(after) == "dive/links.json changed"
+    assert fixed.drift_reason(made) is None
+    live.update(FILES_VOLUME, after, changed)
+    assert files.digest(files.read(container)) == after["digest"]
+    assert started(container) == born
+    harm("echo forged > tls.key")
+    assert fixed.drift_reason(made) == "dive/tls.key changed"
+    assert live.drift_reason(after) is None
 
 
 def test_postgres_and_its_image_say_which_major_version_they_are(record: Record) -> None:

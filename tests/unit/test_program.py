@@ -46,6 +46,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Gate",
     "pulumi-python:dynamic/dive:Guard",
     "pulumi-python:dynamic/dive:Image",
+    "pulumi-python:dynamic/dive:LiveFiles",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
     "pulumi-python:dynamic/dive:Orphans",
@@ -80,6 +81,7 @@ class Mocks(mocks.Mocks):
             "Probe": {"generation": 0},
             "NetworkProbe": {"generation": 0},
             "Files": {"generation": 0, "digest": "d"},
+            "LiveFiles": {"digest": "d"},
             "DataVolume": {"incarnation": 0},
             "StackIdentity": {"mark": "usa-1234"},
             "Gate": {"degraded": ""},
@@ -149,6 +151,9 @@ def waits(resource: Any) -> set[str]:
 
 
 CONTAINER = "docker:index/container:Container"
+# A change of one of these makes another container, or starts it again.
+RUNNING = (CONTAINER, *(f"pulumi-python:dynamic/dive:{kind}" for kind in ("Files", "Probe", "Gate")))
+LIVE_FILES = "pulumi-python:dynamic/dive:LiveFiles"
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +237,30 @@ def test_every_container_stands_between_a_probe_and_a_gate(country: str, request
         assert {f"{service}-probe", f"{service}-files"} <= waits(container), name
         assert name in waits(gates[f"{service}-gate"])
         assert container.replacement_trigger.ByteSize(), f"{name}: the probe must be able to replace it"
+
+
+@pytest.mark.parametrize("spokes", [[], ["FRA", "DEU"]], ids=["one leaves", "one joins"])
+def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any], spokes: list[str]) -> None:
+    other = register("usa", spokes=spokes)
+    for kind in RUNNING:
+        before, after = of_kind(usa, kind), of_kind(other, kind)
+        assert after.keys() == before.keys()
+        for name, resource in before.items():
+            assert after[name].object == resource.object, name
+            assert after[name].replacement_trigger == resource.replacement_trigger, name
+    live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
+    assert {name for name in live if live[name].object != then[name].object} == {"backend-live", "frontend-live"}
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_every_container_waits_for_its_live_files(country: str, request: pytest.FixtureRequest) -> None:
+    resources = request.getfixturevalue(country)
+    live = of_kind(resources, LIVE_FILES)
+    assert set(live) == ({"backend-live", "frontend-live"} if country == "usa" else {"frontend-live"})
+    for name, resource in live.items():
+        service = name.removesuffix("-live")
+        assert f"{service}-files" in waits(resource)
+        assert name in waits(of_kind(resources, CONTAINER)[f"{service}-container"])
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

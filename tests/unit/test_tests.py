@@ -84,7 +84,6 @@ COVERED = (
     ("dynamic/runtime/*", "providers/test_deployment_run.py", "a run with its record"),
     ("dynamic/data_volume.py", "providers/test_storage_resources.py", "with the network probe"),
     ("dynamic/network_probe.py", "providers/test_storage_resources.py", "with data volumes"),
-    ("dynamic/files.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
     ("dynamic/gate.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
     ("dynamic/report.py", "unit/checks/test_report.py", "writes the report that is tested there"),
     ("dynamic/base.py", "unit/process/test_probe_cache.py", "what every provider shares"),

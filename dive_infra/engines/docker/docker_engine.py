@@ -1,7 +1,7 @@
 """`DockerEngine`: the interface `Engine`, by requests to Docker."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -122,12 +122,10 @@ class DockerEngine(Engine):
             raise ContainerFailed(f"{name} does not exist or has no {path}") from None
 
     @_requests()
-    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> str | None:
-        if self.volume_labels(volume) is None:
-            return "its volume is gone"
+    def files_drift(self, name: str, volume: str, contents: Mapping[str, str], owner: int) -> Mapping[str, str]:
         container = self._container(name)
         if container is None or not files.mounted(container, volume):
-            return None
+            return {}
         return files.difference(files.manifest(files.pack(contents, owner)), files.read(container))
 
     @_requests()
@@ -233,8 +231,15 @@ class DockerEngine(Engine):
         self._client.volumes.create(name, labels=dict(labels))
 
     @_requests()
-    def write_files(self, volume: str, contents: Mapping[str, str], owner: int, declared: Mapping[str, Any]) -> str:
-        return files.write(self._client, volume, contents, owner, declared["image"], declared["labels"])
+    def write_files(
+        self,
+        volume: str,
+        contents: Mapping[str, str],
+        owner: int,
+        declared: Mapping[str, Any],
+        only: Collection[str] = (),
+    ) -> str:
+        return files.write(self._client, volume, contents, owner, declared["image"], declared["labels"], only)
 
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
         options = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))

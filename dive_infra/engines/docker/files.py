@@ -2,7 +2,7 @@
 
 import io
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
@@ -67,11 +67,11 @@ def digest(contents: Manifest) -> str:
     return sha256("\n".join(f"{path} {entry}" for path, entry in sorted(contents.items())).encode()).hexdigest()[:16]
 
 
-def difference(expected: Manifest, found: Manifest) -> str | None:
-    """Return `dive/tls.key missing, dive/x.rego added, dive/ca.pem changed`, or None; never the content of a file."""
+def difference(expected: Manifest, found: Manifest) -> dict[str, str]:
+    """Return each path that differs with `missing`, `added` or `changed`; never the content of a file."""
     words = {(True, False): "missing", (False, True): "added", (True, True): "changed"}
     paths = sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
-    return ", ".join(f"{path} {words[path in expected, path in found]}" for path in paths) or None
+    return {path: words[path in expected, path in found] for path in paths}
 
 
 def read(container: Container) -> Manifest:
@@ -113,14 +113,15 @@ def write(
     owner: int,
     image: str,
     labels: Mapping[str, str],
+    only: Collection[str] = (),
 ) -> str:
-    """Write the files into the volume, through a container of `image`; return the hash over them."""
-    packed = pack(contents, owner)
+    """Write the files, or `only` these, into the volume through a container of `image`; return the hash over all."""
+    packed = pack({path: contents[path] for path in only or contents}, owner)
     with crash_point("make volume of files"):
         client.volumes.create(volume, labels=dict(labels))  # Docker returns one that exists
     with carrier(client, volume, image, labels) as holder, crash_point("write files"):
         holder.put_archive("/", packed)
-    return digest(manifest(packed))
+    return digest(manifest(pack(contents, owner)))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from dive_backend.settings import BackendSettings
 from dive_common import stores
 from dive_common.settings import MissingSetting, ServiceFiles
 from dive_frontend.app import PortalApp
-from dive_frontend.settings import Partner, PortalSettings
+from dive_frontend.settings import Partner, PortalSettings, partners
 from dive_infra.catalog.applications import backend, frontend, kas
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.config.countries import COUNTRIES, HUB
@@ -27,7 +27,7 @@ from dive_kas.app import KeyAccessApp
 from dive_kas.settings import KeyAccessSettings
 from tests.support.lab import certificates
 
-FRA, USA = (Names(country) for country in (COUNTRIES["FRA"], HUB))
+FRA, DEU, USA = (Names(country) for country in (COUNTRIES["FRA"], COUNTRIES["DEU"], HUB))
 Start = Callable[[ServiceSpec], None]
 Send = Callable[..., httpx.Response]
 
@@ -84,8 +84,9 @@ def test_each_service_reads_what_the_catalog_declares(container: Start, tmp_path
     assert (access.port, access.kas_id, access.issuers) == (FRA.port("kas"), FRA.kas_id, (FRA.issuer,))
     container(frontend(FRA, USA, [USA]))
     portal = PortalSettings()
-    assert portal.partners == (Partner("USA", USA.idp_alias, USA.country.name),)
-    assert portal.identity_origins == (FRA.url("keycloak"), USA.url("keycloak"))
+    realms = partners((tmp_path / "partners.json").read_text())
+    assert realms.offered == (Partner("USA", USA.idp_alias, USA.country.name),)
+    assert realms.origins == (FRA.url("keycloak"), USA.url("keycloak"))
     assert {api.instance_code, access.instance_code, portal.instance_code} == {"FRA"}
     assert portal.files == ServiceFiles(tmp_path)
 
@@ -97,12 +98,28 @@ def test_a_missing_variable_is_named(container: Start, monkeypatch: pytest.Monke
         KeyAccessSettings()
 
 
-def test_partners_in_another_form_are_refused(container: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"partners": [{"code": "USA"}], "identityOrigins": []}'])
+def test_partners_in_another_form_are_refused(container: Start, tmp_path: Path, text: str) -> None:
     container(frontend(FRA, USA, []))
-    assert PortalSettings().partners == ()
-    monkeypatch.setenv("PARTNERS", "USA=usa-idp")
-    with pytest.raises(MissingSetting, match="PARTNERS is 'USA=usa-idp'; expected CODE=alias=Name"):
-        PortalSettings()
+    PortalApp(PortalSettings())
+    (tmp_path / "partners.json").write_text(text)
+    with pytest.raises(MissingSetting, match=r"partners.json cannot be used: (expected|Expecting) "):
+        PortalApp(PortalSettings())
+
+
+def test_the_portal_offers_a_country_that_joins_and_no_longer_one_that_left_while_it_runs(container: Start) -> None:
+    container(frontend(USA, USA, [FRA]))
+    client = _client(PortalApp(PortalSettings()).starlette())
+
+    def offers(country: Names) -> tuple[bool, bool, bool]:
+        page, code = client("GET", "/"), country.country.code
+        allowed = country.url("keycloak") in page.headers["Content-Security-Policy"]
+        known = code in client("GET", "/login?idp=XXX").text  # the refusal lists those that are known
+        return f'id="login-{code.lower()}"' in page.text, allowed, known
+
+    assert (offers(FRA), offers(DEU)) == ((True, True, True), (False, False, False))
+    container(frontend(USA, USA, [DEU]))
+    assert (offers(FRA), offers(DEU)) == ((False, False, False), (True, True, True))
 
 
 @pytest.mark.parametrize(

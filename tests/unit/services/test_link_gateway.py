@@ -53,10 +53,16 @@ def keycloak() -> Keycloak:
 
 
 @pytest.fixture
-def gateway(keycloak: Keycloak, tmp_path: Path) -> LinkGateway:
-    (tmp_path / "links.json").write_text(link_policy.policy(USA, [FRA]))
+def links(tmp_path: Path) -> Path:
+    path = tmp_path / "links.json"
+    path.write_text(link_policy.policy(USA, [FRA]))
+    return path
+
+
+@pytest.fixture
+def gateway(keycloak: Keycloak, links: Path) -> LinkGateway:
     files: Any = SimpleNamespace(
-        path=tmp_path.joinpath,
+        path=links.parent.joinpath,
         secret=lambda _: "secret",
         http=lambda: httpx.Client(transport=httpx.MockTransport(keycloak)),
     )
@@ -123,6 +129,20 @@ def test_an_account_that_is_not_in_the_policy_gets_no_token(gateway: LinkGateway
     assert gateway.login({**form, "client_id": link_policy.link_account(DEU)}).status_code == 401
     assert keycloak.issued == 0
     assert gateway.login({**form, "client_id": link_policy.link_account(FRA)}).status_code == 200
+
+
+def test_a_country_that_joins_may_and_one_that_left_may_not_while_the_gateway_runs(
+    gateway: LinkGateway, links: Path
+) -> None:
+    def status(country: Names) -> int:
+        form = {"grant_type": "client_credentials", "client_secret": "x"}
+        return gateway.login({**form, "client_id": link_policy.link_account(country)}).status_code
+
+    assert (status(FRA), status(DEU)) == (200, 401)
+    links.write_text(link_policy.policy(USA, [DEU]))
+    assert (status(FRA), status(DEU)) == (401, 200)
+    links.write_text("{}")
+    assert (status(FRA), status(DEU)) == (401, 200), "the last good policy holds"
 
 
 def test_keycloaks_refusal_of_the_gateway_is_503_and_names_what_was_asked(

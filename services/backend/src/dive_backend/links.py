@@ -2,8 +2,8 @@
 
 Below `/api/link` it has the interface of Keycloak, so that a spoke's stack declares its link as it would there. A
 country logs in with a service account of the hub's realm that has no role. `links.json` lists, object by object, what
-the country may read and write; the gateway's own account carries it out. A body that differs from the agreed object is
-refused with the differences.
+the country may read and write, and changes while this runs; the gateway's own account carries it out. A body that
+differs from the agreed object is refused with the differences.
 """
 
 import json
@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dive_common import problems
+from dive_common.live_file import LiveFile
 from dive_common.settings import ServiceFiles
 from dive_common.tokens import TokenIssuer, bearer_token
 
@@ -60,11 +61,19 @@ class _Ask:
         return found
 
 
+def _policy(text: str) -> Json:
+    found = json.loads(text)
+    if not (isinstance(found, dict) and isinstance(found.get("countries"), dict)):
+        raise ValueError("expected an object with `countries`")
+    return found
+
+
 class LinkGateway:
     """Forwards what `links.json` permits to Keycloak, with the gateway's own token (secret `link-gateway`)."""
 
     def __init__(self, files: ServiceFiles) -> None:
-        self._policy: Json = json.loads(files.path("links.json").read_text())
+        self._live = LiveFile(files.path("links.json"), _policy)
+        self._policy = self._live.value()  # all but the countries is as lasting as the service
         self._secret, self._http = files.secret("link-gateway"), files.http()
         self._realm = f"{self._policy['keycloak']}/realms/{self._policy['realm']}"
         self._admin = f"{self._policy['keycloak']}/admin/realms/{self._policy['realm']}"
@@ -96,7 +105,7 @@ class LinkGateway:
 
     def login(self, form: Mapping[str, str]) -> Response:
         """Forward a country's login to Keycloak, which verifies its secret."""
-        if form.get("grant_type") != "client_credentials" or form.get("client_id") not in self._policy["countries"]:
+        if form.get("grant_type") != "client_credentials" or form.get("client_id") not in self._countries():
             return JSONResponse({"error": "unauthorized_client"}, 401)
         wanted = ("grant_type", "client_id", "client_secret")
         kept = {name: form[name] for name in wanted if name in form}
@@ -107,10 +116,15 @@ class LinkGateway:
         claims = self._issuer.decode(bearer_token(authorization))
         account = str(claims.get("azp"))
         is_account = claims.get("preferred_username") == f"service-account-{account}" and claims.get("typ") == "Bearer"
-        if not is_account or account not in self._policy["countries"]:
+        link = self._countries().get(account)
+        if not is_account or link is None:
             raise problems.forbidden(f"{account!r} may not manage any link here")
-        link: Json = self._policy["countries"][account]
         return link
+
+    def _countries(self) -> Mapping[str, Json]:
+        """Return the approved countries at present: account -> the agreed objects."""
+        found: Mapping[str, Json] = self._live.value()["countries"]
+        return found
 
     def carry_out(self, link: Json, ask: _Ask) -> Response:
         """Forward a request about the country's own link; raise `HttpProblem` 403 for any other."""

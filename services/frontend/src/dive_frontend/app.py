@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from dive_common import health, problems
+from dive_common.live_file import LiveFile
 from dive_common.problems import HttpProblem
 from dive_common.tokens import TokenIssuer
 from dive_frontend.backend_client import BackendClient
@@ -25,7 +26,7 @@ from dive_frontend.oidc import Attempt, OidcClient, TokenRefused
 from dive_frontend.pages import STATIC, Pages
 from dive_frontend.sealing import Seal
 from dive_frontend.sessions import LIFETIME_SECONDS, Session, Sessions, pool
-from dive_frontend.settings import PortalSettings
+from dive_frontend.settings import PortalSettings, partners
 
 SESSION_COOKIE, ATTEMPT_COOKIE = "__Host-dive-session", "__Host-dive-sign-in"
 SESSION_PATH = "/session"
@@ -51,7 +52,8 @@ class PortalApp:
             http,
         )
         self._backend = BackendClient(settings.backend_url, http)
-        self._pages = Pages(settings)
+        self._partners = LiveFile(files.path("partners.json"), partners)
+        self._pages = Pages(settings, self._partners)
 
     def starlette(self) -> Starlette:
         @asynccontextmanager
@@ -120,7 +122,7 @@ class PortalApp:
         code = request.query_params.get("idp")
         if code is None:
             return None
-        aliases = {partner.code: partner.alias for partner in self._settings.partners}
+        aliases = {partner.code: partner.alias for partner in self._partners.value().offered}
         if code not in aliases:
             raise problems.not_found(f"partner {code!r}", " or ".join(aliases))
         return aliases[code]

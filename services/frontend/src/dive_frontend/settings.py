@@ -1,8 +1,9 @@
-"""Settings of the portal; the variables are those of its row in the catalog."""
+"""Settings of the portal; variables and files are those of its row in the catalog."""
 
+import json
 from dataclasses import dataclass
 
-from dive_common.settings import MissingSetting, ServiceSettings, comma_separated, read
+from dive_common.settings import ServiceSettings, read
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,26 @@ def base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def partners(text: str) -> tuple[Partner, ...]:
-    """Parse `FRA=fra-idp=France,DEU=deu-idp=Germany`; raise `MissingSetting` for anything else."""
-    rows = [row.split("=") for row in text.split(",") if row]
-    if any(len(row) != 3 for row in rows):
-        raise MissingSetting(f"PARTNERS is {text!r}; expected CODE=alias=Name, separated by commas")
-    return tuple(Partner(*row) for row in rows)
+@dataclass(frozen=True)
+class Partners:
+    """The `offered` countries at login, and the `origins` of the realms that a sign-out may pass, with our own."""
+
+    offered: tuple[Partner, ...]
+    origins: tuple[str, ...]
+
+
+def partners(text: str) -> Partners:
+    """Parse `partners.json`, which changes while the portal runs; raise `ValueError` for anything else."""
+    found = json.loads(text)
+    try:
+        return Partners(tuple(Partner(**row) for row in found["partners"]), tuple(found["identityOrigins"]))
+    except (KeyError, TypeError):
+        raise ValueError("expected `partners` with code, alias and name, and `identityOrigins`") from None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PortalSettings(ServiceSettings):
-    """`portal_url` is this service as a browser sees it; `identity_origins` are the realms that a sign-out may pass."""
+    """`portal_url` is this service as a browser sees it."""
 
     instance_name: str = read("INSTANCE_NAME", str)
     portal_url: str = read("PORTAL_URL", base_url)
@@ -36,5 +46,3 @@ class PortalSettings(ServiceSettings):
     issuer: str = read("KEYCLOAK_ISSUER", str)
     client_id: str = read("KEYCLOAK_CLIENT_ID", str)
     database_url: str = read("DATABASE_URL", str)
-    partners: tuple[Partner, ...] = read("PARTNERS", partners, "")
-    identity_origins: tuple[str, ...] = read("IDENTITY_ORIGINS", comma_separated)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from dive_infra.checks import decisions, deployment, login_page, objects
+from dive_infra.checks import decisions, deployment, key_release, login_page, objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Party, VerificationSpec
 from dive_infra.config.naming import Names
@@ -64,6 +64,7 @@ def working(spec: VerificationSpec) -> list[Check]:
         *lockouts(spec),
         *login_page.checks(own, [partner.names for partner in spec.partners], spec.ca),
         *decisions.checks(spec.deployment),
+        *key_release.checks(own, spec.ca),
     ]
 
 

@@ -1,5 +1,7 @@
 """The engine as the checks use it: a short timeout, and `CheckUnknown` if it does not answer."""
 
+from collections.abc import Sequence
+
 from dive_infra import engines
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.config.naming import Names
@@ -33,6 +35,27 @@ def unanswered(found: str, expected: str, remedy: Remedy, code: Code | None = No
     except CheckUnknown as error:
         return error
     return CheckFailed(found, expected, remedy, code)
+
+
+def caused_by(
+    names: Names, services: Sequence[str], otherwise: CheckFailed | CheckUnknown
+) -> CheckFailed | CheckUnknown:
+    """Return the error to raise for a check that needs `services`: unknown, with the first container that is down.
+
+    DEPLOYMENT reports that container, and all checks that need it say the same, which a status shows once. If all of
+    them are healthy, the error is `otherwise`.
+    """
+    engine = connect()
+    try:
+        for container in map(names.container, services):
+            now = engine.observe(container)
+            if not now.healthy:
+                return CheckUnknown(f"{container} is {now.describe()}", Remedy.update(names.country.code))
+    except EngineError as error:
+        return CheckUnknown(error.cause, UNANSWERED)
+    finally:
+        engine.close()
+    return otherwise
 
 
 def owned_by_stack(names: Names, mark: str) -> list[EngineObject]:

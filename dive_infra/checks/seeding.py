@@ -1,8 +1,9 @@
-"""SEEDING: each seeded batch is complete and unaltered, by count and content hash."""
+"""SEEDING: each seeded batch is complete and unaltered, by count and content hash, and its documents can be opened."""
 
 from collections.abc import Callable, Sequence
 
 from dive_infra.catalog.datastores import ROOT_USER
+from dive_infra.checks import key_release
 from dive_infra.checks.runner import Check, CheckUnknown
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.config.naming import LOOPBACK
@@ -34,6 +35,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
     return [
         Check("the seed batches are complete and unaltered", "seed batches", lambda: probe(spec)),
         Check(f"the test users of {names.country.code} are as declared", "test users", lambda: users(spec)),
+        *key_release.held(names, spec.kas_keys, spec.ca),
     ]
 
 

@@ -13,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from dive_infra.results.errors import DiveError
 
 _HOPS = 20
+FORM = "the login form"
 # The elements in which the pages of Keycloak and of the portal show an error.
 _COMPLAINTS = ", ".join(
     (
@@ -45,7 +46,7 @@ class LoginFailed(DiveError):
 class Browser:
     """Signs `username` in at the login form of the host `home`. `hosts` were visited, in this order."""
 
-    def __init__(self, http: httpx.Client, home: str, username: str, password: str) -> None:
+    def __init__(self, http: httpx.Client, home: str, username: str = "", password: str = "") -> None:
         http.headers["accept-language"] = "en"  # a country's pages speak its language; what is reported is English
         self.http, self.home = http, home
         self.hosts: list[str] = []
@@ -96,22 +97,26 @@ class Browser:
 
     def _form(self, answer: httpx.Response, url: httpx.URL) -> tuple[httpx.URL, dict[str, str]]:
         """Return the address of the login form of this page, and its fields."""
-        page = LexborHTMLParser(answer.text)
-        complaints = dict.fromkeys(node.text(strip=True) for node in page.css(_COMPLAINTS))
-        words = "; ".join(filter(None, complaints))
-        login = page.css_first("form#kc-form-login")
-        if login is None or words:
-            title = page.css_first("title")
-            found = words or (title.text(strip=True) if title else "") or answer.text[:80]
-            wanted = "a redirect" if self._asked else "the login form"
-            said = f"{answer.status_code} {found!r}"
-            raise LoginFailed(self._step, url.host, wanted, said, answer.is_server_error)
+        login = login_form(LexborHTMLParser(answer.text), answer, self._step, "a redirect" if self._asked else FORM)
         if url.host != self.home:
             raise LoginFailed(self._step, url.host, f"the login form of {self.home}", "a login form of its own")
         if self._asked:
             raise LoginFailed(self._step, url.host, "a redirect", "the login form again")
         self._asked = True
         return url.join(login.attributes.get("action") or ""), {**_hidden(login), **self._person}
+
+
+def login_form(page: LexborHTMLParser, answer: httpx.Response, step: str, wanted: str = FORM) -> LexborNode:
+    """Return the login form of the answered `page`; raise `LoginFailed` without one, or if it shows an error."""
+    complaints = dict.fromkeys(node.text(strip=True) for node in page.css(_COMPLAINTS))
+    words = "; ".join(filter(None, complaints))
+    login = page.css_first("form#kc-form-login")
+    if login is None or words:
+        title = page.css_first("title")
+        found = words or (title.text(strip=True) if title else "") or answer.text[:80]
+        said = f"{answer.status_code} {found!r}"
+        raise LoginFailed(step, answer.url.host, wanted, said, answer.is_server_error)
+    return login
 
 
 def _hidden(form: LexborNode) -> dict[str, str]:

@@ -14,11 +14,15 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
+from dive_infra.catalog.spec import FILES
 from dive_infra.cli.__main__ import app
 from dive_infra.config import paths
 from dive_infra.config.paths import ROOT
+from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.diagnosis.support_bundle import HIDDEN
+from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.seeds.sealing import KeyService
 from tests.coalition.country import Country
 from tests.coalition.live import keycloak, record, resource, secrets
 
@@ -45,6 +49,36 @@ def stopped(fra: Country, docker_engine: docker.DockerClient) -> Iterator[str]:
     yield name
     docker_engine.containers.get(name).start()
     await_healthy(docker_engine, name, 60)
+
+
+@pytest.fixture
+def another_key(fra: Country, docker_engine: docker.DockerClient) -> str:
+    """Let France's key access service read another key; its files are as declared again."""
+    kas = docker_engine.containers.get(fra.names.container("kas"))
+    (volume,) = (m["Name"] for m in kas.attrs["Mounts"] if m["Destination"] == FILES)
+    shell = docker_engine.containers.get(fra.names.container("redis")).image
+    declared = files.text(kas, f"{FILES}/kas.key")
+
+    def write(key: str) -> None:
+        docker_engine.containers.run(
+            shell,
+            ["-c", 'printf %s "$KEY" > kas.key'],
+            entrypoint=["sh"],
+            user="0",
+            environment={"KEY": key},
+            volumes={volume: {"bind": FILES, "mode": "rw"}},
+            working_dir=FILES,
+            remove=True,
+        )
+
+    other = rsa_key()
+    try:
+        write(other)
+        kas.restart(timeout=5)
+        await_healthy(docker_engine, kas.name, 60)
+    finally:
+        write(declared)
+    return public_key(other)
 
 
 def read(result: Result, schema: str) -> dict[str, Any]:
@@ -108,6 +142,38 @@ def test_a_stopped_container_is_named_with_what_mends_it(fra: Country, dive: Div
     assert "\x1b" not in told
 
 
+def test_a_key_service_with_another_key_is_named_and_a_restart_restores_it(
+    fra: Country, dive: Dive, another_key: str
+) -> None:
+    try:
+        (country,) = read(dive("status", "FRA", "--json", *PATIENT), "status")["countries"]
+    finally:
+        restarted = fra.dive("restart", "FRA", "kas")
+    (problem,) = country["problems"]
+    assert (country["health"], problem["where"], problem["code"]) == ("unhealthy", "SEEDING", 1405)
+    assert problem["found"] == KeyService("", "", another_key).kid
+    assert problem["next"] == "./dive restart FRA kas"
+    assert restarted.returncode == 0, restarted.stderr
+    (country,) = read(dive("status", "FRA", "--json", *PATIENT), "status")["countries"]
+    assert country["problems"] == []
+
+
+def test_a_login_form_that_the_realm_refuses_is_shown_without_a_login(fra: Country, dive: Dive) -> None:
+    with keycloak(fra) as admin:
+        clients = f"/realms/{fra.names.realm}/clients"
+        (client,) = admin.get(clients, clientId=fra.names.client)
+        path = f"{clients}/{client['id']}"
+        admin.put(path, {**client, "redirectUris": ["https://elsewhere.test/callback"]})
+        try:
+            (country,) = read(dive("status", "FRA", "--json", *PATIENT), "status")["countries"]
+        finally:
+            admin.put(path, client)
+    found = {problem["check"]: problem for problem in country["problems"]}
+    login = found["the portal of FRA leads to the login form of its realm"]
+    assert (login["where"], login["code"], login["next"]) == ("VERIFICATION", 1403, "./dive up FRA")
+    assert "redirect_uri" in login["found"]
+
+
 def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(
     usa: Country, fra: Country, dive: Dive
 ) -> None:
@@ -145,6 +211,9 @@ def test_the_doctor_finds_a_country_well_by_real_logins(fra: Country, dive: Dive
         "a user from FRA can log in at USA",
         "a user from USA can log in at FRA",
         "a user from FRA can log in at FRA",
+        "the portal of FRA leads to the login form of its realm",
+        "the key access service of FRA reaches its policies and documents, and trusts its realm",
+        "the key access service of FRA holds the key that documents are sealed for",
     ):
         assert found[sentence]["answer"] == "valid"
     assert [g["title"] for p in report["countries"] for g in p["groups"]][:3] == ["MACHINE", "STATE", "RECORD"]
@@ -180,8 +249,8 @@ def test_the_archive_for_support_holds_no_secret(
     assert said.exit_code == 0, said.output
     dive("doctor", "FRA", "USA", "--bundle", tmp_path / "support.tar.gz")
     with tarfile.open(tmp_path / "support.tar.gz") as archive:
-        files = {m.name: archive.extractfile(m) for m in archive if m.isfile()}
-        texts = {name: file.read().decode() for name, file in files.items() if file}
+        members = {m.name: archive.extractfile(m) for m in archive if m.isfile()}
+        texts = {name: file.read().decode() for name, file in members.items() if file}
     assert f"canary {HIDDEN}" in texts[f"support/FRA/containers/{fra.names.container('postgres')}.log"]
     generated = secrets(usa) | secrets(fra)
     for name, text in texts.items():

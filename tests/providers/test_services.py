@@ -27,6 +27,8 @@ from dive_infra.catalog import datastores
 from dive_infra.catalog.applications import backend, frontend, kas
 from dive_infra.catalog.policy import opa
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
+from dive_infra.checks import key_release
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
@@ -350,6 +352,25 @@ def test_the_key_service_decides_for_itself(http: httpx.Client, mongo: Database[
     assert http.post(f"{FRA.url('kas')}/rewrap", json={}).status_code == 401
 
 
+def test_a_look_at_the_key_service_takes_no_time_and_leaves_no_trace(
+    country: Lab, mongo: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, rows = country.material.ca, mongo.key_releases.count_documents({})
+    with pytest.raises(CheckFailed, match=r"401 issuer .* is not trusted"):
+        key_release.ready(FRA, ca)
+    monkeypatch.setattr(Names, "issuer", ISSUER)
+    key_release.ready(FRA, ca)
+    started = time.monotonic()
+    key_release.ready(FRA, ca)
+    key_release.key(FRA, {"FRA": public_key(KAS_KEY)}, ca)
+    print(f"\nlook at the key service: {time.monotonic() - started:.3f} s")
+    assert time.monotonic() - started < 2
+    assert mongo.key_releases.count_documents({}) == rows
+    with pytest.raises(CheckFailed) as other:
+        key_release.key(FRA, {"FRA": public_key(ISSUER_KEY)}, ca)
+    assert str(other.value.remedy) == "./dive restart FRA kas"
+
+
 def test_the_key_of_a_secret_document_is_not_had_under_the_name_of_an_open_one(
     http: httpx.Client, mongo: Database[dict[str, Any]]
 ) -> None:
@@ -393,6 +414,8 @@ def test_nothing_is_read_without(country: Lab, http: httpx.Client, service: str)
         health = http.get(f"{FRA.url('backend')}/api/health")
         assert (health.status_code, health.json()["status"]) == (200, "degraded")
         assert health.json()["dependencies"][service] == "down"
+        with pytest.raises(CheckUnknown, match=f"{FRA.container(service)} is stopped"):
+            key_release.ready(FRA, country.material.ca)
     assert _read(http, 1, FRENCH).status_code == 200
 
 

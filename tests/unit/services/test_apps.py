@@ -19,9 +19,11 @@ from dive_frontend.app import PortalApp
 from dive_frontend.settings import Partner, PortalSettings, partners
 from dive_infra.catalog.applications import backend, frontend, kas
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
+from dive_infra.checks import key_release
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
+from dive_infra.crypto.pki import public_key
 from dive_infra.identity import opal_token
 from dive_kas.app import KeyAccessApp
 from dive_kas.settings import KeyAccessSettings
@@ -179,6 +181,23 @@ def test_the_key_access_service_refuses_a_malformed_request(container: Start, bo
     answer = _client(KeyAccessApp(KeyAccessSettings()).starlette())("POST", "/rewrap", content=body)
     assert answer.status_code == status
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_key_access_service_answers_the_probe_as_expected(
+    container: Start, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def realm(request: httpx.Request) -> httpx.Response:
+        metadata = {"issuer": FRA.issuer, "jwks_uri": f"{FRA.issuer}/certs"}
+        return httpx.Response(200, json={"keys": []} if request.url.path.endswith("/certs") else metadata)
+
+    container(kas(FRA, USA))
+    monkeypatch.setattr(ServiceFiles, "http", lambda _: httpx.Client(transport=httpx.MockTransport(realm)))
+    client = _client(KeyAccessApp(KeyAccessSettings()).starlette())
+    for issuer, reason in ((FRA, key_release.REFUSAL), (USA, f"issuer '{USA.issuer}' is not trusted")):
+        headers = {"Authorization": f"Bearer {key_release.unsigned(issuer)}"}
+        answer = client("POST", "/rewrap", headers=headers, json={})
+        assert (answer.status_code, answer.json()["reason"][: len(reason)]) == (401, reason)
+    assert client("GET", "/public-key").json() == {"kasId": FRA.kas_id, "publicKey": public_key(key)}
 
 
 def test_the_portal_needs_no_one_for_its_welcome_page_and_its_refusals(container: Start) -> None:

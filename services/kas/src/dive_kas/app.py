@@ -1,5 +1,7 @@
 """The key access service: `POST /rewrap` {resourceId, keyAccess, clientPublicKey} with the reader's bearer token.
 
+`GET /public-key` returns {kasId, publicKey}: the key (PEM) that document keys are wrapped to.
+
 It trusts no caller. It verifies the reader's token itself, takes the policy from the stored document, asks OPA and
 records the decision; only then does it release the key.
 """
@@ -21,7 +23,7 @@ from dive_common.decisions import Decision, DecisionPoint, context_of, now, reso
 from dive_common.stores import database
 from dive_common.tokens import PORTAL_AUDIENCE, AccessTokens, Claims
 from dive_common.ztdf import IntegrityError
-from dive_kas.keys import load_private_key, rewrap, unwrap
+from dive_kas.keys import load_private_key, public_half, rewrap, unwrap
 from dive_kas.settings import KeyAccessSettings
 
 log = logging.getLogger("dive.kas")
@@ -54,10 +56,14 @@ class KeyAccessApp:
         return Starlette(
             routes=[
                 Route("/health", health.endpoint(self._settings.instance_code, probes)),
+                Route("/public-key", self.public_key),
                 Route("/rewrap", self.rewrap, methods=["POST"]),
             ],
             exception_handlers={problems.HttpProblem: problems.answer},
         )
+
+    async def public_key(self, request: Request) -> Response:
+        return web.uncached({"kasId": self._settings.kas_id, "publicKey": public_half(self._private_key)})
 
     async def rewrap(self, request: Request) -> Response:
         question = await _json_object(request)

@@ -25,6 +25,12 @@ def load_private_key(pem: str) -> RSAPrivateKey:
     return key
 
 
+def public_half(private: RSAPrivateKey) -> str:
+    """Return the public key (PEM)."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return private.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
 def unwrap(private: RSAPrivateKey, access: Mapping[str, Any], policy: Mapping[str, Any]) -> bytes:
     """Return the data key of a key access object; raise `IntegrityError` unless it is bound to this very policy."""
     try:

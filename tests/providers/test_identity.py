@@ -31,13 +31,15 @@ from dive_common import problems
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
-from dive_infra.checks import configuration, deployment
+from dive_infra.checks import configuration, deployment, seeding
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
+from dive_infra.checks.spec import SeedingSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto import pki
+from dive_infra.dynamic.partner_people import PartnerPeopleProvider
 from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.engines.docker import engine
 from dive_infra.identity import (
@@ -242,7 +244,7 @@ def test_people_log_in_and_bring_their_attributes(
         assert claims["organizationType"] == "MIL"
         roles = {role for role in claims["realm_access"]["roles"] if not role.startswith("default-roles-")}
         assert roles == {"super_admin" if username.startswith("admin") else "user"}
-    known_as = username if portal is via else f"{via.idp_alias}.{username}"
+    known_as = username if portal is via else f"{via.idp_alias}.{username}.{user.id}"
     assert result.claims["preferred_username"] == known_as
     assert result.claims["aud"] == "dive-v3-backend"
     assert result.claims["exp"] - result.claims["iat"] == 900
@@ -297,22 +299,60 @@ def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) ->
     with pytest.raises(LoginFailed) as failed:
         coalition.login(USA, FRA, user.username)
     assert failed.value.host == USA.host("keycloak")
-    assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
+    assert f"fra-idp.{user.username}.{user.id}" not in federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)
     assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: ["countryOfAffiliation"]}
     assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
 
 
 @pytest.mark.parametrize("same", ["username", "email"])
-def test_an_account_that_exists_is_an_error_and_never_a_link(coalition: Coalition, same: str) -> None:
+def test_an_account_that_exists_is_never_linked_and_holds_its_name_alone(coalition: Coalition, same: str) -> None:
     user = users.wanted(FRA)[1]
-    taken = {"username": {"username": f"fra-idp.{user.username}"}, "email": {"username": "other", "email": user.email}}
+    known_as = f"fra-idp.{user.username}.{user.id}"
+    taken = {"username": {"username": known_as}, "email": {"username": "other", "email": user.email}}
     local = coalition.admin.post(f"/realms/{USA.realm}/users", {"enabled": True, **taken[same]})
     try:
-        with pytest.raises(LoginFailed, match="already exists"):
-            coalition.login(USA, FRA, user.username)
+        if same == "username":
+            with pytest.raises(LoginFailed, match="already exists"):
+                coalition.login(USA, FRA, user.username)
+        else:
+            assert coalition.login(USA, FRA, user.username).claims["preferred_username"] == known_as
         assert coalition.admin.get(f"/realms/{USA.realm}/users/{local}/federated-identity") == []
     finally:
         coalition.admin.delete(f"/realms/{USA.realm}/users/{local}")
+
+
+def test_a_person_who_was_recreated_at_home_logs_in_and_the_old_account_goes(coalition: Coalition) -> None:
+    """Same name, mail and unique ID at home, another subject. The first account is named and an update deletes it."""
+    home, there = f"/realms/{FRA.realm}/users", f"/realms/{USA.realm}/users"
+    # A person whom no other test knows; every attribute is a test user's.
+    like = users.wanted(FRA)[0].representation
+    password = {"type": "password", "value": PASSWORD, "temporary": False}
+    person = {**{k: v for k, v in like.items() if k != "id"}, "username": "jane", "email": "jane@fra.example"}
+    person["credentials"] = [password]
+    accounts = []
+    for _ in range(2):
+        subject = coalition.admin.post(home, person)
+        try:
+            claims = coalition.login(USA, FRA, "jane").claims
+        finally:
+            coalition.admin.delete(f"{home}/{subject}")
+        assert claims["preferred_username"] == f"fra-idp.jane.{subject}"
+        accounts.append(claims["preferred_username"])
+    old, new = accounts
+    assert [*federated_users.superseded(coalition.admin, USA.realm, FRA.idp_alias)] == [old]
+    access = {"url": USA.url("keycloak"), "ca": coalition.ca, "client_secret": SECRETS["keycloak-admin"]}
+    spec = SeedingSpec(USA, USA, (FRA, DEU), 1, {}, coalition.ca, "", access["client_secret"])
+    french, german = seeding.partners(spec)
+    assert (french.verdict, french.advisory, str(french.remedy)) == ("invalid", True, "pulumi up (deletes them)")
+    assert french.found == f"1 left by people who were recreated at home ({old})"
+    assert german.verdict == "valid"
+    provider, inputs = PartnerPeopleProvider(), {"realm": USA.realm, "alias": FRA.idp_alias, "access": access}
+    assert provider.drift_reason(inputs) == "1 account(s) of fra-idp belong to people who were recreated at home"
+    provider.update_resource(inputs, inputs)
+    assert provider.drift_reason(inputs) is None
+    left = federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)
+    assert (old in left, new in left) == (False, True)
+    coalition.admin.delete(f"{there}/{left[new]}")
 
 
 def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coalition) -> None:

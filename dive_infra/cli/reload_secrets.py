@@ -164,8 +164,10 @@ def _check(run: Rotation, code: str) -> None:
     if checked.verdict != Verdict.VALID and checked.findings:
         console.print(escape(listing(checked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
         unknown = checked.verdict == Verdict.UNKNOWN
+        first = f"./dive up {code}" if unknown else "what is named above"
         fail(
-            f"not every server of {code} can be changed, see above; nothing was changed; next: ./dive up {code}",
+            f"not every server of {code} can be changed, see above; nothing was changed; "
+            f"next: {first}, then: ./dive reload-secrets {code}",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
         )
 

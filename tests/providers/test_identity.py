@@ -32,7 +32,7 @@ from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import configuration, deployment, seeding
-from dive_infra.checks.runner import CheckFailed, CheckUnknown
+from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import SeedingSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.config.countries import COUNTRIES
@@ -399,8 +399,26 @@ def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coal
 def test_deployment_proves_that_keycloak_answers_a_login(coalition: Coalition) -> None:
     account = SECRETS["keycloak-admin"]
     assert deployment.keycloak(USA, account, coalition.ca) == "logged in"
-    with pytest.raises(CheckUnknown, match="refused service account 'dive-deployer'"):
+    with pytest.raises(CheckFailed, match="refused service account 'dive-deployer'"):
         deployment.keycloak(USA, "by-hand", coalition.ca)
+
+
+def test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state(coalition: Coalition) -> None:
+    """The account is the one with which everything else is restored, so the command goes through the database."""
+    secret = SECRETS["keycloak-admin"]
+    access = KeycloakAccess(USA.url("keycloak"), coalition.ca, secret)
+    with KeycloakAdmin(access) as admin:  # its session outlives the secret
+        [account] = admin.get("/realms/master/clients", clientId=access.client_id)
+        admin.put(f"/realms/master/clients/{account['id']}", {**account, "secret": "of-before-the-change"})
+        with pytest.raises(CheckFailed, match="holds another secret than the state") as red:
+            deployment.keycloak(USA, secret, coalition.ca)
+        command, restart, _ = str(red.value.remedy).partition(" && ./dive restart USA keycloak")
+        assert restart
+        done = subprocess.run(command, shell=True, check=True, timeout=30, capture_output=True, text=True)
+        assert done.stdout == "UPDATE 1\n"
+        assert secret not in command
+        admin.post("/realms/master/clear-realm-cache", {})  # as the restart does
+    assert deployment.keycloak(USA, secret, coalition.ca) == "logged in"
 
 
 def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(coalition: Coalition) -> None:

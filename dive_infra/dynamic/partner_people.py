@@ -8,7 +8,7 @@ from pulumi import dynamic
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import federated_users
-from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 
 
 class PartnerPeopleProvider(Provider):
@@ -31,8 +31,11 @@ class PartnerPeopleProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
-            lost = federated_users.stranded(admin, before["realm"], before["alias"])
-            old = federated_users.superseded(admin, before["realm"], before["alias"])
+            try:
+                lost = federated_users.stranded(admin, before["realm"], before["alias"])
+                old = federated_users.superseded(admin, before["realm"], before["alias"])
+            except NotFound:
+                return None  # the validator reports a missing realm
         reasons = {"have lost their link": lost, "belong to people who were recreated at home": old}
         told = [f"{len(found)} account(s) of {before['alias']} {why}" for why, found in reasons.items() if found]
         return "; ".join(told) or None

@@ -12,7 +12,8 @@ REDIS_IMAGE = "redis:7.4.7-bookworm"
 SUPERUSER = "postgres"  # of Postgres
 ROOT_USER = "root"  # of MongoDB
 
-_PASSWORD = POSTGRES_PASSWORD = f"{FILES}/password"
+POSTGRES_PASSWORD = MONGODB_PASSWORD = f"{FILES}/password"
+POSTGRES_DATA = "/var/lib/postgresql/cluster"
 _PG_HBA = f"{FILES}/pg_hba.conf"
 _MONGODB_PEM = f"{FILES}/mongodb.pem"  # certificate and key in one file, as mongod wants them
 _REDIS_CONF = f"{FILES}/redis.conf"
@@ -55,7 +56,7 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
     settings = {"port": str(port), **_POSTGRES_SETTINGS}
 
     def files(material: Material) -> dict[str, str]:
-        return material.tls() | {_PASSWORD: material.secrets["postgres-superuser"], _PG_HBA: POSTGRES_RULES}
+        return material.tls() | {POSTGRES_PASSWORD: material.secrets["postgres-superuser"], _PG_HBA: POSTGRES_RULES}
 
     return ServiceSpec(
         name="postgres",
@@ -66,9 +67,9 @@ def postgres(names: Names, hub: Names) -> ServiceSpec:
         command=("postgres", *(word for key, value in settings.items() for word in ("-c", f"{key}={value}"))),
         environment={
             "POSTGRES_USER": SUPERUSER,
-            "POSTGRES_PASSWORD_FILE": _PASSWORD,
+            "POSTGRES_PASSWORD_FILE": POSTGRES_PASSWORD,
             # One folder for all major versions: another one refuses the files instead of starting empty beside them.
-            "PGDATA": "/var/lib/postgresql/cluster",
+            "PGDATA": POSTGRES_DATA,
             "POSTGRES_INITDB_ARGS": "--encoding=UTF8 --locale=C.UTF-8 --data-checksums",
         },
         # By TCP: while the image makes a new cluster, the server listens on its socket only.
@@ -86,7 +87,7 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
 
     def files(material: Material) -> dict[str, str]:
         pair = material.certificate.rstrip("\n") + "\n" + material.key
-        return {_MONGODB_PEM: pair, CA: material.ca, _PASSWORD: material.secrets["mongodb"]}
+        return {_MONGODB_PEM: pair, CA: material.ca, MONGODB_PASSWORD: material.secrets["mongodb"]}
 
     # By the container's address: while the image creates its root user, the server listens on loopback only. A
     # connection alone proves nothing: the kernel accepts it for a blocked server too. Both images have openssl, which
@@ -105,7 +106,7 @@ def mongodb(names: Names, hub: Names) -> ServiceSpec:
             *("--tlsMode", "requireTLS", "--tlsCertificateKeyFile", _MONGODB_PEM, "--tlsCAFile", CA),
             "--tlsAllowConnectionsWithoutCertificates",  # clients prove themselves by password
         ),
-        environment={"MONGO_INITDB_ROOT_USERNAME": ROOT_USER, "MONGO_INITDB_ROOT_PASSWORD_FILE": _PASSWORD},
+        environment={"MONGO_INITDB_ROOT_USERNAME": ROOT_USER, "MONGO_INITDB_ROOT_PASSWORD_FILE": MONGODB_PASSWORD},
         health=HealthCheck(("sh", "-c", greets)),
         data="/data/db",
         tmpfs=("/tmp", "/var/run/postgresql", "/data/configdb"),

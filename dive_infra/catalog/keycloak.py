@@ -14,7 +14,7 @@ BUILD_OPTIONS = (
     "--features-disabled=impersonation,ciba,device-flow,kerberos",
 )
 
-_CONFIGURATION = f"{FILES}/keycloak.conf"
+CONFIGURATION = f"{FILES}/keycloak.conf"
 _MANAGEMENT_PORT = 9000
 
 
@@ -46,7 +46,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
             "truststore-paths": CA,
             "tls-hostname-verifier": "DEFAULT",
         }
-        return material.tls() | {_CONFIGURATION: "".join(f"{k}={_literal(v)}\n" for k, v in settings.items())}
+        return material.tls() | {CONFIGURATION: "".join(f"{k}={_literal(v)}\n" for k, v in settings.items())}
 
     # The official image has neither curl nor grep; bash it has.
     ready = (
@@ -59,7 +59,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
         uid=1000,
         files=files,
         secrets=("keycloak-db", "keycloak-admin"),
-        command=(f"--config-file={_CONFIGURATION}", "start", "--optimized"),
+        command=(f"--config-file={CONFIGURATION}", "start", "--optimized"),
         environment={
             "JAVA_OPTS_KC_HEAP": "-Xms128m -Xmx512m",
             # On two cores: first start 22 s, not 54; a password login then costs 127 ms, not 99.

@@ -11,11 +11,12 @@ import psycopg
 
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import mongodb as mongodb_server
-from dive_infra.checks import objects, policy_engine
+from dive_infra.checks import objects, out_of_step, policy_engine
 from dive_infra.checks import postgres as postgres_server
 from dive_infra.checks import redis as redis_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
+from dive_infra.clients.postgres import WRONG_PASSWORD
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import Engine
@@ -130,7 +131,11 @@ def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
     except Unreachable as error:
         raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
-        raise CheckFailed(error.cause, f"a login as {database.user}", _UP, Code.DATABASE) from None
+        expected, found, remedy = f"a login as {database.user}", error.cause, _UP
+        if error.state == WRONG_PASSWORD:
+            found += ": the server holds another password than the state"
+            remedy = Remedy.update(detail="the superuser gives it the one of the state")
+        raise CheckFailed(found, expected, remedy, Code.DATABASE) from None
     except psycopg.Error as error:
         raise CheckUnknown(" ".join(str(error).split())) from None
     if row is None or row[0] or row[1] != database.user:
@@ -186,6 +191,11 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
     try:
         with keycloak_admin.KeycloakAdmin(access, CHECK_REQUEST) as admin:
             admin.get("/realms/master")
+    except keycloak_admin.SecretRefused as error:
+        engine = objects.connect()
+        found = f"{error.cause}: {out_of_step.sides(engine, names, 'keycloak', 'postgres')}"
+        remedy = out_of_step.keycloak(engine, names)
+        raise CheckFailed(found, f"a login as {access.client_id}", remedy, Code.CLIENT_SECRET) from None
     except keycloak_admin.KeycloakError as error:
         raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then checks it")) from None
     return "logged in"

@@ -13,7 +13,7 @@ from typing import Any
 from pymongo.errors import OperationFailure, PyMongoError
 
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.checks import objects
+from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.clients import mongodb as mongodb_client
 from dive_infra.clients.mongodb import Client
@@ -41,7 +41,8 @@ _ROOT = f"{_ADMIN}.{ROOT_USER}"
 _ROOT_ROLES = ("admin.root",)
 _DEFAULT_INDEX = "_id_"
 # MongoDB's codes.
-_REFUSED = (11, 13, 18)  # no such user, unauthorized, authentication failed
+_UNAUTHENTICATED = (11, 18)  # no such user, authentication failed
+_REFUSED = (*_UNAUTHENTICATED, 13)  # unauthorized
 NOT_SUPPORTED = (59, 115, 238)  # no such command, command not supported, not implemented
 
 _REMOVAL = (
@@ -87,6 +88,8 @@ def login(names: Names, password: str, ca: str) -> Iterator[Client]:
         except OperationFailure as error:
             if error.code not in _REFUSED:
                 raise CheckUnknown(f"MongoDB: error {error.code}: {first_line(error)}") from None
+            if error.code in _UNAUTHENTICATED:
+                raise out_of_step.refused_mongodb(names, password, first_line(error)) from None
             raise CheckFailed(str(error), f"a login as {ROOT_USER}", _UP, Code.DATABASE) from None
         except PyMongoError as error:
             raise objects.unanswered(first_line(error), "an answer", _UP, Code.DATABASE) from None

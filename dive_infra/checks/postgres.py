@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 
 from dive_infra.catalog.datastores import POSTGRES_PASSWORD, POSTGRES_RULES, POSTGRES_SHIPPED, SUPERUSER
-from dive_infra.checks import objects
+from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.checks.spec import DatabaseSpec
+from dive_infra.clients.postgres import WRONG_PASSWORD
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
@@ -200,7 +201,11 @@ def _live(engine: Engine, names: Names, databases: Sequence[DatabaseSpec], ca: s
     except Unreachable as error:
         raise objects.unanswered(error.cause, "an answer", _UP, Code.DATABASE) from None
     except LoginRefused as error:
-        raise CheckFailed(error.cause, f"a login as {SUPERUSER}", _UP, Code.DATABASE) from None
+        expected = f"a login as {SUPERUSER}"
+        if error.state != WRONG_PASSWORD:
+            raise CheckFailed(error.cause, expected, _UP, Code.DATABASE) from None
+        found = f"{error.cause}: {out_of_step.sides(engine, names, 'postgres')}"
+        raise CheckFailed(found, expected, out_of_step.postgres(engine, names), Code.DATABASE) from None
     except psycopg.Error as error:
         raise CheckUnknown(" ".join(str(error).split())) from None
     return live

@@ -1,4 +1,4 @@
-"""SEEDING: each seeded batch is complete and unaltered, by count and content hash, and its documents can be opened."""
+"""SEEDING: each batch is complete and unaltered, and can be opened; people are those of today."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,8 +6,9 @@ from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks import key_release
 from dive_infra.checks.runner import Check, CheckUnknown
 from dive_infra.checks.spec import SeedingSpec
-from dive_infra.config.naming import LOOPBACK
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
 from dive_infra.identity.users import compare_users
 from dive_infra.results.codes import Code
@@ -17,7 +18,8 @@ from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
 from dive_infra.seeds.store import SeedStoreError, Target, connect
 
-_SHOWN = 3  # ids of a batch that a message names
+_PARTNERS = "each account of a partner belongs to a person of today"
+_SHOWN = 3  # ids of a batch, or accounts, that a message names
 
 
 def checks(spec: SeedingSpec) -> list[Check]:
@@ -36,6 +38,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
         Check("the seed batches are complete and unaltered", "seed batches", lambda: probe(spec)),
         Check(f"the test users of {names.country.code} are as declared", "test users", lambda: users(spec)),
         *key_release.held(names, spec.kas_keys, spec.ca),
+        Check(_PARTNERS, "accounts of partners", lambda: partners(spec), advisory=True),
     ]
 
 
@@ -83,10 +86,35 @@ def _read(batch: Batch, state: BatchState) -> str:
 
 
 def users(spec: SeedingSpec) -> Sequence[Finding]:
+    return _asked(spec, lambda admin: compare_users(admin, spec.names))
+
+
+def partners(spec: SeedingSpec) -> Sequence[Finding]:
+    """Return a warning for each partner with accounts that its people left behind; they harm nothing."""
+    return _asked(spec, lambda admin: [_left_behind(admin, spec.names, partner) for partner in spec.partners])
+
+
+def _left_behind(admin: KeycloakAdmin, names: Names, partner: Names) -> Finding:
+    old = sorted(federated_users.superseded(admin, names.realm, partner.idp_alias))
+    more = ", …" if old[_SHOWN:] else ""
+    return Finding(
+        _PARTNERS,
+        Verdict.INVALID if old else Verdict.VALID,
+        expected="none",
+        found=f"{len(old)} left by people who were recreated at home ({', '.join(old[:_SHOWN])}{more})" if old else "",
+        remedy=Remedy.update(detail="deletes them"),
+        code=Code.REALM if old else None,
+        topic="accounts of partners",
+        advisory=True,
+        subject=f"accounts of {partner.country.code} at {names.realm}",
+    )
+
+
+def _asked(spec: SeedingSpec, question: Callable[[KeycloakAdmin], Sequence[Finding]]) -> Sequence[Finding]:
     access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
     try:
         with KeycloakAdmin(access, CHECK_REQUEST) as admin:
-            return compare_users(admin, spec.names)
+            return question(admin)
     except KeycloakUnreachable as error:
         raise CheckUnknown(error.cause, Remedy.update(detail="starts Keycloak, then checks the users")) from None
     except NotFound as error:

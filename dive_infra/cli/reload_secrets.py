@@ -165,10 +165,11 @@ def _check(run: Rotation, code: str) -> None:
     if checked.verdict != Verdict.VALID and checked.findings:
         console.print(escape(listing(checked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
         unknown = checked.verdict == Verdict.UNKNOWN
+        again = f"then: ./dive reload-secrets {code}"
         fail(
             f"not every server of {code} can be changed, see above; nothing was changed",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
-            Remedy.deploy(code),
+            Remedy.deploy(code, f"{UP}, {again}") if unknown else Remedy.decide(f"do what is named above, {again}"),
         )
 
 

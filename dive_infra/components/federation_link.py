@@ -38,7 +38,9 @@ class FederationLink(pulumi.ComponentResource):
         super().__init__("dive:components:FederationLink", name, None, opts)
         child = pulumi.ResourceOptions.merge(args.inside, pulumi.ResourceOptions(parent=self))
         idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own, child)
-        PartnerPeople(f"{name}-people", args.spoke.realm, idp.alias, args.access, child)  # the hub removes its own
+        PartnerPeople(
+            f"{name}-people", args.spoke.realm, idp.alias, args.access, child
+        )  # the hub's are in its `LinkAccess`
         there = pulumi.ResourceOptions(parent=self)
         self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner, there)
         self.register_outputs({})

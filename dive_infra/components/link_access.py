@@ -1,4 +1,7 @@
-"""The hub's accounts with which an approved country manages its link, and nothing else (`identity.link_policy`)."""
+"""The hub's accounts with which an approved country manages its link, and nothing else (`identity.link_policy`).
+
+With each, the accounts that logins through the link create at the hub: the country may not write these.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ import pulumi
 from dive_infra.components.keycloak_objects import client
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
+from dive_infra.dynamic.partner_people import PartnerPeople
 from dive_infra.dynamic.service_account_roles import ServiceAccountRoles
 from dive_infra.identity.link_policy import GATEWAY_ROLES, account, gateway
 from dive_infra.identity.realm_data import Json
@@ -28,7 +32,7 @@ class LinkAccessArgs:
 
 
 class LinkAccess(pulumi.ComponentResource):
-    """An account without roles for each country, and the gateway's account with the roles that a link needs.
+    """For each country an account without roles, and its people here; the gateway's account with the roles of a link.
 
     It depends on the realm.
     """
@@ -38,7 +42,9 @@ class LinkAccess(pulumi.ComponentResource):
         self._args, self._child = args, pulumi.ResourceOptions(parent=self)
         self._account(f"{name}-gateway", gateway(), args.gateway_secret, GATEWAY_ROLES)
         for code, secret in args.spokes.items():
-            self._account(f"{name}-{code.lower()}", account(args.hub.of(parse(code))), secret, ())
+            spoke, its = args.hub.of(parse(code)), f"{name}-{code.lower()}"
+            self._account(its, account(spoke), secret, ())
+            PartnerPeople(f"{its}-people", args.hub.realm, spoke.idp_alias, args.access, self._child)
         self.register_outputs({})
 
     def _account(self, name: str, representation: Json, secret: pulumi.Input[str], roles: Sequence[str]) -> None:

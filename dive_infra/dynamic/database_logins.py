@@ -80,7 +80,13 @@ class DatabaseLogins(Resource, module="dive", name="DatabaseLogins"):
 
 
 def _superuser(inputs: Inputs) -> "Connection[Any]":
-    return connection.connect(access_of(inputs["access"]), "dive logins")
+    try:
+        return connection.connect(access_of(inputs["access"]), "dive logins")
+    except access.LoginRefused as error:
+        if error.state != postgres.WRONG_PASSWORD:
+            raise
+        found = f"{error.cause}: the server holds another password of its superuser than the state"
+        raise ProviderError(found, Remedy.run(f"./dive doctor {inputs['country']}")) from None
 
 
 def _gone(live: "Connection[Any]", inputs: Inputs) -> list[str]:

@@ -1,4 +1,4 @@
-"""The accounts that a link created in this realm: deleted with the link, and when they have lost it."""
+"""The accounts that a link created in this realm: deleted with it, when they have lost it, or when superseded."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from pulumi import dynamic
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import federated_users
-from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 
 
 class PartnerPeopleProvider(Provider):
@@ -19,9 +19,8 @@ class PartnerPeopleProvider(Provider):
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
-            federated_users.forget(
-                admin, inputs["realm"], federated_users.stranded(admin, inputs["realm"], inputs["alias"])
-            )
+            for unused in (federated_users.stranded, federated_users.superseded):
+                federated_users.forget(admin, inputs["realm"], unused(admin, inputs["realm"], inputs["alias"]))
         return f"{inputs['realm']}/{inputs['alias']}", {}
 
     def delete_resource(self, before: Inputs) -> None:
@@ -32,8 +31,14 @@ class PartnerPeopleProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
-            lost = federated_users.stranded(admin, before["realm"], before["alias"])
-        return f"{len(lost)} account(s) of {before['alias']} have lost their link" if lost else None
+            try:
+                lost = federated_users.stranded(admin, before["realm"], before["alias"])
+                old = federated_users.superseded(admin, before["realm"], before["alias"])
+            except NotFound:
+                return None  # the validator reports a missing realm
+        reasons = {"have lost their link": lost, "belong to people who were recreated at home": old}
+        told = [f"{len(found)} account(s) of {before['alias']} {why}" for why, found in reasons.items() if found]
+        return "; ".join(told) or None
 
 
 class PartnerPeople(dynamic.Resource, module="dive", name="PartnerPeople"):

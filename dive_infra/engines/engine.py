@@ -7,6 +7,7 @@ kinds. The catalog says what a service is; `declaration.Declared` is what an eng
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from dive_infra.config.naming import (
@@ -223,6 +224,10 @@ class Engine(ABC):
         """Return the labels of a volume, or None without a volume of this name."""
 
     @abstractmethod
+    def created(self, kind: Literal["container", "volume"], name: str) -> datetime | None:
+        """Return when a container or volume was created; None without it, or if the engine does not know."""
+
+    @abstractmethod
     def volume_sizes(self) -> Mapping[str, int]:
         """Return name -> bytes, without the volumes whose size the engine does not know."""
 
@@ -305,8 +310,16 @@ class Engine(ABC):
     # Tell
 
     @abstractmethod
-    def command_in(self, name: str, script: str) -> str:
-        """Return the command with which an operator runs a shell script in a container."""
+    def command_in(self, name: str, script: str, piped: bool = False) -> str:
+        """Return the command with which an operator runs a shell script in a container; `piped`: it reads its input."""
+
+    @abstractmethod
+    def offline_command(self, name: str, script: str) -> str:
+        """Return the command with which an operator runs a shell script on the volumes of a container at rest.
+
+        The container stops, the script runs as its user in its image without a network, and the container starts.
+        Raises `ContainerFailed` without the container.
+        """
 
     @abstractmethod
     def disconnect_command(self, network: str, container: str) -> str:

@@ -2,12 +2,17 @@
 
 Each login writes everything in them again, so they may be deleted at any time. They must be deleted with their link:
 Keycloak forgets who belongs to a removed link, and then refuses these users as strangers whose name is taken.
+
+An account is named `<alias>.<user name at home>.<subject>` (`link_data`).
 """
+
+import re
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import Json
 
 _PAGE = 500
+_SUBJECT = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 def known(admin: KeycloakAdmin, realm: str, alias: str) -> dict[str, str]:
@@ -19,6 +24,26 @@ def stranded(admin: KeycloakAdmin, realm: str, alias: str) -> dict[str, str]:
     """Return those of them that Keycloak no longer ties to the link."""
     tied = {str(u["username"]) for u in _pages(admin, realm, idpAlias=alias)}
     return {name: id_ for name, id_ in known(admin, realm, alias).items() if name not in tied}
+
+
+def superseded(admin: KeycloakAdmin, realm: str, alias: str) -> dict[str, str]:
+    """Return those of them whose owner was deleted and recreated at home.
+
+    A user name belongs to one person of a realm at a time: of accounts with the same one, only the newest is in use.
+    No other country is asked. A person who has another user name at home by now is recreated by the next login.
+    """
+    by_name: dict[str, dict[str, str]] = {}
+    for name, id_ in known(admin, realm, alias).items():
+        by_name.setdefault(_SUBJECT.sub("", name), {})[name] = id_
+    old: dict[str, str] = {}
+    for accounts in by_name.values():
+        if len(accounts) > 1:
+            made = {
+                n: int(admin.get(f"/realms/{realm}/users/{id_}")["createdTimestamp"]) for n, id_ in accounts.items()
+            }
+            newest = max(made, key=lambda name: made[name])
+            old |= {name: id_ for name, id_ in accounts.items() if name != newest}
+    return old
 
 
 def forget(admin: KeycloakAdmin, realm: str, accounts: dict[str, str]) -> None:

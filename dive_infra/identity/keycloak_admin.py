@@ -32,6 +32,10 @@ class Forbidden(KeycloakError):
     """401 after a fresh token, or 403: the account is unknown, or lacks the role."""
 
 
+class SecretRefused(Forbidden):
+    """The login itself is refused: the account does not exist, or has another secret."""
+
+
 class KeycloakUnreachable(KeycloakError):
     """No TCP, no TLS, no answer in time, or a status of 500 and above."""
 
@@ -110,7 +114,8 @@ class KeycloakAdmin:
         url = f"{a.url}/realms/{a.realm}/protocol/openid-connect/token"
         response = self._request("POST", url, data=form)
         if response.status_code in (400, 401):
-            raise Forbidden(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
+            refused = SecretRefused if response.status_code == 401 else Forbidden
+            raise refused(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
         self._raise(response, f"log in as {a.client_id!r} of realm {a.realm!r}")
         answer = response.json()
         self._token = answer["access_token"]

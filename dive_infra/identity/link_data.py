@@ -72,7 +72,10 @@ def _import(claim: str, attribute: str = "") -> Mapper:
 def identity_provider_mappers(of: Names) -> tuple[Mapper, ...]:
     """Return what each login through `<of>-idp` writes on the local account. The link itself determines the country."""
     country = {"attribute": "countryOfAffiliation", "attribute.value": of.country.code, "syncMode": "FORCE"}
-    username = {"template": "${ALIAS}.${CLAIM.preferred_username}", "target": "LOCAL", "syncMode": "FORCE"}
+    # Home gives a recreated person's user name again and its subject never. A name without the subject would be taken
+    # by the old account, and the first-login flow never links: whoever can name an account at home would own it here.
+    template = "${ALIAS}.${CLAIM.preferred_username}.${CLAIM.sub}"
+    username = {"template": template, "target": "LOCAL", "syncMode": "FORCE"}
     return (
         Mapper("countryOfAffiliation", "hardcoded-attribute-idp-mapper", country),
         Mapper("username", "oidc-username-idp-mapper", username),

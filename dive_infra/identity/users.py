@@ -181,10 +181,9 @@ def remove(admin: KeycloakAdmin, names: Names) -> None:
 
 
 def _import(admin: KeycloakAdmin, realm: str, user: User, password: str) -> None:
-    # An account that holds the name or the mail, ours of old or another's, would make the import fail.
-    for query in ({"username": user.username}, {"email": user.email}):
-        for other in admin.get(f"/realms/{realm}/users", exact=True, **query):
-            _delete(admin, f"/realms/{realm}/users/{other['id']}")
+    # An account that holds the name, ours of old or another's, would make the import fail.
+    for other in admin.get(f"/realms/{realm}/users", exact=True, username=user.username):
+        _delete(admin, f"/realms/{realm}/users/{other['id']}")
     credential = {"type": "password", "value": password, "temporary": False}
     whole = {**user.representation, "groups": [f"/{user.group}"], "credentials": [credential]}
     admin.post(f"/realms/{realm}/partialImport", {"ifResourceExists": "FAIL", "users": [whole]})

@@ -294,7 +294,8 @@ _ROWS = (
         "Client secret",
         "recoverable",
         "Keycloak refuses the secret of a client or of the administrator's account.",
-        "`./dive up FRA`; if the account `dive-deployer` is missing, restore it in the realm master.",
+        "`./dive up FRA`; for the account `dive-deployer` the command that the finding names; if it is missing, "
+        "restore it in the realm master.",
     ),
     CodeRow(
         Code.SCOPES,

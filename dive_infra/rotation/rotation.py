@@ -17,7 +17,6 @@ from dive_infra.config.credentials import Credential, own
 from dive_infra.config.settings import flaw_of
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Verdict
-from dive_infra.results.remedy import Remedy
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
 
 _CHECK, _PROOF = 20.0, 60.0  # seconds
@@ -140,9 +139,10 @@ class Rotation:
         if target.verify(self.at, change.new):
             return "the new value already"
         raise CheckFailed(
-            "neither the value in force nor the new one",
+            "neither the value in force nor the new one: the server's data or the state was restored from before a "
+            "change, or the server was changed by hand",
             "one of them",
-            Remedy.run(f"./dive doctor {self.at.names.country.code}"),
+            target.mend(self.at),
         )
 
     def _roll_back(self, done: list[tuple[SecretChange, Target]], cause: str) -> None:

@@ -17,6 +17,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
+from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb, postgres
 from dive_infra.clients import redis as redis_client
@@ -65,6 +66,10 @@ class Target:
         """Undo `rotate(at, old, new)`; raises `RotationFailed`."""
         self.rotate(at, new, old)
 
+    def mend(self, at: CountryServers) -> Remedy:
+        """Return what gives a server that holds another value the one of the state; raises `CheckUnknown`."""
+        return Remedy.deploy(at.names.country.code)
+
 
 @dataclass(frozen=True)
 class PostgresRole(Target):
@@ -98,6 +103,11 @@ class PostgresRole(Target):
                 f"ALTER ROLE {self.role} failed: {error.diag.message_primary or error.sqlstate}"
             ) from None
 
+    def mend(self, at: CountryServers) -> Remedy:
+        if self.role == SUPERUSER:
+            return out_of_step.postgres(objects.connect(), at.names)
+        return Remedy.deploy(at.names.country.code, "the superuser gives it the one of the state")
+
     def _connect(self, at: CountryServers, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
         host, port = at.names.host("postgres"), at.names.port("postgres")
         return connection.connect(
@@ -130,6 +140,9 @@ class MongoRoot(Target):
         except pymongo.errors.PyMongoError as error:
             raise RotationFailed(f"MongoDB: {type(error).__name__}") from None
 
+    def mend(self, at: CountryServers) -> Remedy:
+        return out_of_step.mongodb(objects.connect(), at.names)
+
     def _client(self, at: CountryServers, password: str) -> mongodb.Client:
         return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST)
 
@@ -152,6 +165,9 @@ class RedisUser(Target):
 
     def revert(self, at: CountryServers, old: str, new: str) -> None:
         self._set(at, old, f"!{sha256(new.encode()).hexdigest()}")
+
+    def mend(self, at: CountryServers) -> Remedy:
+        return Remedy.restart(at.names.country.code, "redis")
 
     def _set(self, at: CountryServers, password: str, rule: str) -> None:
         try:
@@ -188,6 +204,11 @@ class KeycloakClient(Target):
             raise RotationFailed(error.cause, error.remedy) from None
         raise RotationFailed(f"client {self._id(at)} does not exist", Remedy.deploy(at.names.country.code))
 
+    def mend(self, at: CountryServers) -> Remedy:
+        if self.client == DEPLOYER:
+            return out_of_step.keycloak(objects.connect(), at.names)
+        return Remedy.refresh(at.names.country.code)
+
     def _id(self, at: CountryServers) -> str:
         return self.client or at.names.client
 
@@ -203,6 +224,9 @@ class Bearer(Target):
 
     def verify(self, at: CountryServers, value: str) -> bool:
         return _status(at, self.service, self.path, json=self.body, headers={"authorization": f"Bearer {value}"})
+
+    def mend(self, at: CountryServers) -> Remedy:
+        return Remedy.restart(at.names.country.code, self.service)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
-from dive_infra.engines.docker.containers import observe
+from dive_infra.engines.docker.containers import await_healthy, observe
 from dive_infra.orchestration import connection, lock
 from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
 from dive_infra.orchestration.store import Store
@@ -868,6 +868,15 @@ def at_mongodb(record: Record) -> AbstractContextManager[Client]:
     return mongodb.login(HUB_NAMES, SECRETS["mongodb"], record.lab.material.ca)
 
 
+def test_a_superuser_with_a_password_from_before_a_change_gets_that_of_the_state(held: Record) -> None:
+    with held.superuser() as root:
+        root.execute("ALTER ROLE postgres PASSWORD 'of-before-the-change'")
+    with pytest.raises(CheckFailed, match="holds another secret than the state") as red:
+        postgres.holds(HUB_NAMES, HELD, held.lab.material.ca)
+    _carry_out(held, red.value, "postgres")
+    assert off(held) == {}
+
+
 @pytest.fixture(scope="module")
 def mongo(services: Record) -> Iterator[Record]:
     """The server with one declared collection."""
@@ -876,6 +885,26 @@ def mongo(services: Record) -> Iterator[Record]:
     yield services
     with at_mongodb(services) as client:
         client[OURS].drop_collection("decisions")
+
+
+def test_mongodb_with_a_password_from_before_a_change_gets_that_of_the_state(mongo: Record) -> None:
+    with at_mongodb(mongo) as client:
+        client.admin.command("updateUser", ROOT_USER, pwd="of-before-the-change")
+    with pytest.raises(CheckFailed, match="holds another secret than the state") as red, at_mongodb(mongo) as client:
+        client.admin.command("listDatabases")
+    _carry_out(mongo, red.value, "mongodb")
+    with at_mongodb(mongo) as client:
+        assert "decisions" in client[OURS].list_collection_names(), "the data is kept"
+    assert off_in_mongodb(mongo) == {}
+
+
+def _carry_out(record: Record, red: CheckFailed, service: str) -> None:
+    """Run the command that a finding names, up to the update that ends it."""
+    command, update, _ = str(red.remedy).partition(", then: pulumi up")
+    assert update
+    assert not [secret for secret in SECRETS.values() if secret in f"{red.found}{command}"]
+    subprocess.run(command, shell=True, check=True, timeout=60)
+    await_healthy(record.lab.engine, HUB_NAMES.container(service), 60)
 
 
 def off_in_mongodb(record: Record) -> dict[str, mongodb.Difference]:

@@ -93,3 +93,9 @@ def test_a_dropped_database_is_made_anew_only_where_that_loses_nothing_or_is_acc
         PROVIDER.update("logins", outs, given)
     monkeypatch.setenv(ACCEPT_LOSS, KEPT)
     assert mended(given, outs)["incarnations"] == {KEPT: 1, REMADE: 1}
+
+
+def test_a_superuser_whose_password_is_refused_leads_to_the_command_that_gives_it_back(given: dict[str, Any]) -> None:
+    refused = {**given, "access": {**given["access"], "password": "of-before-the-change"}}
+    with pytest.raises(ProviderError, match=r"another password of its superuser than the state.*\./dive doctor FRA"):
+        PROVIDER.update("logins", {}, refused)

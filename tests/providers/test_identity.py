@@ -31,13 +31,15 @@ from dive_common import problems
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
-from dive_infra.checks import configuration, deployment
-from dive_infra.checks.runner import CheckFailed, CheckUnknown
+from dive_infra.checks import configuration, deployment, seeding
+from dive_infra.checks.runner import CheckFailed
+from dive_infra.checks.spec import SeedingSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto import pki
+from dive_infra.dynamic.partner_people import PartnerPeopleProvider
 from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.engines.docker import engine
 from dive_infra.identity import (
@@ -242,7 +244,7 @@ def test_people_log_in_and_bring_their_attributes(
         assert claims["organizationType"] == "MIL"
         roles = {role for role in claims["realm_access"]["roles"] if not role.startswith("default-roles-")}
         assert roles == {"super_admin" if username.startswith("admin") else "user"}
-    known_as = username if portal is via else f"{via.idp_alias}.{username}"
+    known_as = username if portal is via else f"{via.idp_alias}.{username}.{user.id}"
     assert result.claims["preferred_username"] == known_as
     assert result.claims["aud"] == "dive-v3-backend"
     assert result.claims["exp"] - result.claims["iat"] == 900
@@ -297,22 +299,60 @@ def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) ->
     with pytest.raises(LoginFailed) as failed:
         coalition.login(USA, FRA, user.username)
     assert failed.value.host == USA.host("keycloak")
-    assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias).get(f"fra-idp.{user.username}") is None
+    assert f"fra-idp.{user.username}.{user.id}" not in federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)
     assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: ["countryOfAffiliation"]}
     assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
 
 
 @pytest.mark.parametrize("same", ["username", "email"])
-def test_an_account_that_exists_is_an_error_and_never_a_link(coalition: Coalition, same: str) -> None:
+def test_an_account_that_exists_is_never_linked_and_holds_its_name_alone(coalition: Coalition, same: str) -> None:
     user = users.wanted(FRA)[1]
-    taken = {"username": {"username": f"fra-idp.{user.username}"}, "email": {"username": "other", "email": user.email}}
+    known_as = f"fra-idp.{user.username}.{user.id}"
+    taken = {"username": {"username": known_as}, "email": {"username": "other", "email": user.email}}
     local = coalition.admin.post(f"/realms/{USA.realm}/users", {"enabled": True, **taken[same]})
     try:
-        with pytest.raises(LoginFailed, match="already exists"):
-            coalition.login(USA, FRA, user.username)
+        if same == "username":
+            with pytest.raises(LoginFailed, match="already exists"):
+                coalition.login(USA, FRA, user.username)
+        else:
+            assert coalition.login(USA, FRA, user.username).claims["preferred_username"] == known_as
         assert coalition.admin.get(f"/realms/{USA.realm}/users/{local}/federated-identity") == []
     finally:
         coalition.admin.delete(f"/realms/{USA.realm}/users/{local}")
+
+
+def test_a_person_who_was_recreated_at_home_logs_in_and_the_old_account_goes(coalition: Coalition) -> None:
+    """Same name, mail and unique ID at home, another subject. The first account is named and an update deletes it."""
+    home, there = f"/realms/{FRA.realm}/users", f"/realms/{USA.realm}/users"
+    # A person whom no other test knows; every attribute is a test user's.
+    like = users.wanted(FRA)[0].representation
+    password = {"type": "password", "value": PASSWORD, "temporary": False}
+    person = {**{k: v for k, v in like.items() if k != "id"}, "username": "jane", "email": "jane@fra.example"}
+    person["credentials"] = [password]
+    accounts = []
+    for _ in range(2):
+        subject = coalition.admin.post(home, person)
+        try:
+            claims = coalition.login(USA, FRA, "jane").claims
+        finally:
+            coalition.admin.delete(f"{home}/{subject}")
+        assert claims["preferred_username"] == f"fra-idp.jane.{subject}"
+        accounts.append(claims["preferred_username"])
+    old, new = accounts
+    assert [*federated_users.superseded(coalition.admin, USA.realm, FRA.idp_alias)] == [old]
+    access = {"url": USA.url("keycloak"), "ca": coalition.ca, "client_secret": SECRETS["keycloak-admin"]}
+    spec = SeedingSpec(USA, USA, (FRA, DEU), 1, {}, coalition.ca, "", access["client_secret"])
+    french, german = seeding.partners(spec)
+    assert (french.verdict, french.advisory, str(french.remedy)) == ("invalid", True, "pulumi up (deletes them)")
+    assert french.found == f"1 left by people who were recreated at home ({old})"
+    assert german.verdict == "valid"
+    provider, inputs = PartnerPeopleProvider(), {"realm": USA.realm, "alias": FRA.idp_alias, "access": access}
+    assert provider.drift_reason(inputs) == "1 account(s) of fra-idp belong to people who were recreated at home"
+    provider.update_resource(inputs, inputs)
+    assert provider.drift_reason(inputs) is None
+    left = federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)
+    assert (old in left, new in left) == (False, True)
+    coalition.admin.delete(f"{there}/{left[new]}")
 
 
 def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coalition) -> None:
@@ -359,8 +399,26 @@ def test_what_is_missing_extra_or_different_is_named_and_a_refresh_heals_it(coal
 def test_deployment_proves_that_keycloak_answers_a_login(coalition: Coalition) -> None:
     account = SECRETS["keycloak-admin"]
     assert deployment.keycloak(USA, account, coalition.ca) == "logged in"
-    with pytest.raises(CheckUnknown, match="refused service account 'dive-deployer'"):
+    with pytest.raises(CheckFailed, match="refused service account 'dive-deployer'"):
         deployment.keycloak(USA, "by-hand", coalition.ca)
+
+
+def test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state(coalition: Coalition) -> None:
+    """The account is the one with which everything else is restored, so the command goes through the database."""
+    secret = SECRETS["keycloak-admin"]
+    access = KeycloakAccess(USA.url("keycloak"), coalition.ca, secret)
+    with KeycloakAdmin(access) as admin:  # its session outlives the secret
+        [account] = admin.get("/realms/master/clients", clientId=access.client_id)
+        admin.put(f"/realms/master/clients/{account['id']}", {**account, "secret": "of-before-the-change"})
+        with pytest.raises(CheckFailed, match="holds another secret than the state") as red:
+            deployment.keycloak(USA, secret, coalition.ca)
+        command, restart, _ = str(red.value.remedy).partition(" && ./dive restart USA keycloak")
+        assert restart
+        done = subprocess.run(command, shell=True, check=True, timeout=30, capture_output=True, text=True)
+        assert done.stdout == "UPDATE 1\n"
+        assert secret not in command
+        admin.post("/realms/master/clear-realm-cache", {})  # as the restart does
+    assert deployment.keycloak(USA, secret, coalition.ca) == "logged in"
 
 
 def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(coalition: Coalition) -> None:

@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -27,6 +28,7 @@ from dive_infra.engines.engine import (
     Kind,
     NetworkState,
 )
+from dive_infra.results.remedy import Remedy
 
 _VERSIONS = ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")
 _HIDDEN = "[redacted]"
@@ -137,6 +139,17 @@ class DockerEngine(Engine):
         return found
 
     @_requests()
+    def created(self, kind: Literal["container", "volume"], name: str) -> datetime | None:
+        try:
+            if kind == "container":
+                moment = self._client.containers.get(name).attrs["Created"]
+            else:
+                moment = self._client.volumes.get(name).attrs.get("CreatedAt")
+        except NotFound:
+            return None
+        return datetime.fromisoformat(moment) if moment else None
+
+    @_requests()
     def volume_sizes(self) -> Mapping[str, int]:
         api = self._client.api
         response = api.get(f"{api.base_url}/v{api.api_version}/system/df", params={"type": "volume"})
@@ -245,8 +258,17 @@ class DockerEngine(Engine):
         options = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
         return f"docker volume create {options} {name}"
 
-    def command_in(self, name: str, script: str) -> str:
-        return f"docker exec {name} sh -c {shlex.quote(script)}"
+    def command_in(self, name: str, script: str, piped: bool = False) -> str:
+        return f"docker exec {'-i ' if piped else ''}{name} sh -c {shlex.quote(script)}"
+
+    @_requests()
+    def offline_command(self, name: str, script: str) -> str:
+        container = self._container(name)
+        if container is None:
+            raise ContainerFailed(f"container {name} does not exist", Remedy.update())
+        image, user = container.attrs["Image"], container.attrs["Config"]["User"]
+        beside = f"docker run --rm --network none --volumes-from {name} --user {user} --entrypoint sh {image}"
+        return f"docker stop {name} && {beside} -c {shlex.quote(script)}; docker start {name}"
 
     def disconnect_command(self, network: str, container: str) -> str:
         return f"docker network disconnect {network} {container}"

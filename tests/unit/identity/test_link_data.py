@@ -4,7 +4,7 @@ from typing import Any
 
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
-from dive_infra.identity import link_data
+from dive_infra.identity import link_data, realm_data
 
 USA, FRA, DEU = (Names(COUNTRIES[code]) for code in ("USA", "FRA", "DEU"))
 
@@ -21,3 +21,10 @@ def test_both_sides_of_a_link_fit() -> None:
         assert country.config["attribute.value"] == of.country.code
         assert provider["config"]["claimFilterValue"] == f"^{of.country.code}$"
         assert all(m.config["syncMode"] == "FORCE" for m in link_data.identity_provider_mappers(of))
+
+
+def test_a_person_who_was_recreated_at_home_is_refused_for_neither_name_nor_mail() -> None:
+    username = next(m for m in link_data.identity_provider_mappers(FRA) if m.name == "username")
+    assert "${CLAIM.sub}" in username.config["template"]
+    assert realm_data.SETTINGS["duplicateEmailsAllowed"]
+    assert not realm_data.SETTINGS["loginWithEmailAllowed"], "Keycloak refuses both at once"

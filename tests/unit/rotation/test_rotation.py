@@ -1,16 +1,18 @@
 """Where new secrets come from, what is refused, and what a failure half-way leaves."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.countries import HUB, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
 from dive_infra.rotation import rotation, sources
 from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation, SecretChange
-from dive_infra.rotation.targets import CountryServers, RotationFailed, Target
+from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
 from tests.support.google import secret_manager
 
 FRA = parse("FRA")
@@ -180,7 +182,25 @@ def test_a_server_that_accepts_neither_value_is_found_before_any_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = rotating(monkeypatch, a=Server("third"))
-    assert run.check().verdict == "invalid"
+    [found] = run.check().findings
+    assert (found.verdict, str(found.remedy)) == ("invalid", "./dive up FRA")
+    assert "was restored from before a change" in found.found
+
+
+def test_every_server_that_keeps_its_secret_with_its_data_has_a_way_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no login leads in, around the login; elsewhere by the account that is above it."""
+    engine = Mock()
+    engine.offline_command.side_effect = lambda name, script: f"offline {name}"
+    engine.command_in.return_value = "in"
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    at = CountryServers(Names(FRA), "", {})
+    way = {name: target.mend(at).command("FRA") for name, target in targets(is_hub=False).items()}
+    assert way["postgres-superuser"] == "offline dive-fra-postgres, then: ./dive up FRA"
+    assert way["mongodb"] == "offline dive-fra-mongodb, then: ./dive up FRA"
+    assert way["keycloak-admin"].endswith("./dive restart FRA keycloak, then: ./dive up FRA")
+    assert way["keycloak-db"].startswith("./dive up FRA (the superuser gives it")
+    assert way["portal-client"] == "./dive up FRA"
+    assert way["redis"] == "./dive restart FRA redis"
 
 
 def test_a_server_that_does_not_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

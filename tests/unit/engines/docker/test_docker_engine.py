@@ -1,10 +1,13 @@
-"""What the Docker engine answers about networks whose containers come and go."""
+"""What the Docker engine answers about what comes and goes, and the commands that it gives to operators."""
 
+from datetime import UTC
 from unittest.mock import Mock
 
+import pytest
 from docker.errors import NotFound
 
 from dive_infra.engines.docker.docker_engine import DockerEngine
+from dive_infra.engines.engine import ContainerFailed
 
 
 def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None:
@@ -22,3 +25,26 @@ def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None
     assert [user.name for user in DockerEngine(client).network_users("n1")] == ["kas"]
     client.networks.get.return_value.attrs = {"Containers": None}
     assert DockerEngine(client).network_users("n1") == []
+
+
+def test_a_command_on_the_volumes_of_a_container_starts_it_again_whatever_happened() -> None:
+    client = Mock()
+    client.containers.get.return_value.attrs = {"Image": "sha256:1", "Config": {"User": "999:999"}}
+    assert DockerEngine(client).offline_command("p", "echo '$x'") == (
+        "docker stop p && docker run --rm --network none --volumes-from p --user 999:999 --entrypoint sh sha256:1 "
+        """-c 'echo '"'"'$x'"'"''; docker start p"""
+    )
+    client.containers.get.side_effect = NotFound("No such container")
+    with pytest.raises(ContainerFailed, match="p does not exist"):
+        DockerEngine(client).offline_command("p", "true")
+
+
+def test_the_age_of_a_volume_or_container_is_known_or_none() -> None:
+    client = Mock()
+    client.containers.get.return_value.attrs = {"Created": "2026-11-24T12:00:05.123456789Z"}
+    client.volumes.get.return_value.attrs = {"CreatedAt": "2026-11-24T13:00:05+01:00"}
+    engine = DockerEngine(client)
+    ages = [engine.created("container", "p"), engine.created("volume", "v")]
+    assert [str(age and age.astimezone(UTC))[:19] for age in ages] == ["2026-11-24 12:00:05"] * 2
+    client.volumes.get.side_effect = NotFound("No such volume")
+    assert engine.created("volume", "v") is None

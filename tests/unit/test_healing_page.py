@@ -15,6 +15,8 @@ PAGE = ROOT / "docs" / "explanation" / "healing.md"
 TESTS = ROOT / "tests"
 
 CHECKS, IDENTITY, OPAL = "providers/test_checks.py", "providers/test_identity.py", "providers/test_opal.py"
+STATUS = "integration/test_4_status.py"
+LOGIN_PAGE, KEYS = "unit/checks/test_login_page.py", "unit/checks/test_key_release.py"
 SEEDS, SEES, REPORT = "providers/test_seeds.py", "unit/test_healing_page.py", "unit/checks/test_report.py"
 
 # The start of a row's first cell, or of a sentence -> what proves it: `file::test`, `fault: title` of a row in
@@ -254,6 +256,40 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{IDENTITY}::test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back",
         f"{IDENTITY}::test_a_password_that_was_changed_by_hand_is_told_and_mended",
     ),
+    "the superuser's password of Postgres, the root": (
+        f"{CHECKS}::test_a_superuser_with_a_password_from_before_a_change_gets_that_of_the_state",
+        f"{CHECKS}::test_mongodb_with_a_password_from_before_a_change_gets_that_of_the_state",
+        f"{IDENTITY}::test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state",
+        "unit/checks/test_out_of_step.py::test_the_ages_of_both_sides_are_told",
+    ),
+    "a key access service whose process": (
+        f"{STATUS}::test_a_key_service_with_another_key_is_named_and_a_restart_restores_it",
+    ),
+    "a portal that sends people": (
+        f"{LOGIN_PAGE}::test_what_keeps_people_from_logging_in_is_named",
+        f"{STATUS}::test_a_login_form_that_the_realm_refuses_is_shown_without_a_login",
+    ),
+    "a key access service that does not reach": (f"{KEYS}::test_what_keeps_keys_from_being_released_is_named",),
+    "a person recreated at home": (
+        f"{IDENTITY}::test_a_person_who_was_recreated_at_home_logs_in_and_the_old_account_goes",
+    ),
+    "Every look": (f"{STATUS}::test_the_doctor_finds_a_country_well_by_real_logins",),
+    "It needs no person": (
+        "providers/test_services.py::test_a_look_at_the_key_service_takes_no_time_and_leaves_no_trace",
+    ),
+    "six decisions of OPA": ("unit/test_policies.py::test_a_country_that_can_work_decides_the_probes_as_expected", "unit/test_policies.py::test_a_probe_sees_each_check_that_someone_switched_off",),
+    "the portal's `/login`": (
+        f"{LOGIN_PAGE}::test_a_portal_that_leads_to_the_login_form_is_valid_after_two_requests",
+        f"{LOGIN_PAGE}::test_what_keeps_people_from_logging_in_is_named",
+    ),
+    "a key, with a token": (
+        f"{KEYS}::test_a_service_that_refuses_for_the_right_reason_is_ready",
+        f"{KEYS}::test_what_keeps_keys_from_being_released_is_named",
+    ),
+    "If a container is down": (
+        f"{LOGIN_PAGE}::test_a_service_that_is_down_is_the_cause_and_no_damage",
+        f"{KEYS}::test_a_dependency_that_is_down_is_the_cause",
+    ),
 }  # fmt: skip
 # Sentences that no test proves, and why.
 UNPROVEN = {
@@ -274,7 +310,7 @@ def units() -> list[str]:
             found.append(line.strip("| "))
         else:
             found += re.split(r"(?<=[.!?]) (?=[A-Z`*])", line.removeprefix("- "))
-    head = ("what was damaged", "---")
+    head = ("what was damaged", "asked for |", "---")
     return [unit for unit in found if unit and not unit.startswith(head)]
 
 

@@ -243,6 +243,14 @@ class Engine(ABC):
         """Return the command lines of a running container's processes, as they title themselves."""
 
     @abstractmethod
+    def output(self, name: str, command: Sequence[str]) -> str:
+        """Return what a command prints in a running container; raise `ContainerFailed` unless it exits with 0."""
+
+    @abstractmethod
+    def firewall(self) -> str:
+        """Return whether the host's firewall leads to the engine's rules; empty if that cannot be read from here."""
+
+    @abstractmethod
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines of a container's log, each with its time."""
 
@@ -300,6 +308,10 @@ class Engine(ABC):
     @abstractmethod
     def command_in(self, name: str, script: str) -> str:
         """Return the command with which an operator runs a shell script in a container."""
+
+    @abstractmethod
+    def restart_command(self) -> str:
+        """Return the command with which an operator restarts the engine, which installs its firewall rules again."""
 
     @abstractmethod
     def disconnect_command(self, network: str, container: str) -> str:

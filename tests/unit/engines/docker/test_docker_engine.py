@@ -1,10 +1,12 @@
-"""What the Docker engine answers about networks whose containers come and go."""
+"""What the Docker engine answers about networks whose containers come and go, and about commands in containers."""
 
 from unittest.mock import Mock
 
+import pytest
 from docker.errors import NotFound
 
 from dive_infra.engines.docker.docker_engine import DockerEngine
+from dive_infra.engines.engine import ContainerFailed
 
 
 def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None:
@@ -22,3 +24,16 @@ def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None
     assert [user.name for user in DockerEngine(client).network_users("n1")] == ["kas"]
     client.networks.get.return_value.attrs = {"Containers": None}
     assert DockerEngine(client).network_users("n1") == []
+
+
+def test_a_command_in_a_container_prints_or_the_error_names_both() -> None:
+    client = Mock()
+    run = client.containers.get.return_value.exec_run
+    run.return_value = (0, (b'{"opa": true}\n', b"a warning"))
+    assert DockerEngine(client).output("kas", ("python", "-c", "")) == '{"opa": true}'
+    run.return_value = (127, (None, b"python: not found\n"))
+    with pytest.raises(ContainerFailed, match="python in kas: exit code 127: python: not found"):
+        DockerEngine(client).output("kas", ("python", "-c", ""))
+    client.containers.get.side_effect = NotFound("No such container")
+    with pytest.raises(ContainerFailed, match="kas does not exist"):
+        DockerEngine(client).output("kas", ("python", "-c", ""))

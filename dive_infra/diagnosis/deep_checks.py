@@ -15,7 +15,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState, read_stack
 from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.automation.workspace import pulumi_home
-from dive_infra.checks import deployed_names, preflight, runner
+from dive_infra.checks import connectivity, deployed_names, preflight, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config import json_file
@@ -105,6 +105,7 @@ def _groups(name: str, known: _Known, problem: DiveError | None, declared: Decla
             sentence = "the verification report was written for this deployment"
             checks.append(Check(sentence, "report", partial(_report, spec), advisory=True))  # no decision depends on it
         if phase == Phase.INITIALIZATION and spec and Phase.DEPLOYMENT in stack.specs:
+            checks.append(connectivity.check(stack.spec(Phase.DEPLOYMENT)))
             checks += [Check(*row) for row in served(spec)]
         yield Group(phase, tuple(checks))
 

@@ -13,7 +13,7 @@ from dive_infra.checks import runner, verification
 from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.diagnosis.snapshot import Snapshot, observe
+from dive_infra.diagnosis.snapshot import Snapshot, observe, with_connectivity
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import CountryStatus
 from dive_infra.diagnosis.symptoms import Examination, Symptom, examine
@@ -97,7 +97,7 @@ def _view(export: Export, logins: bool, again: Collection[str] = ()) -> View:
     for _ in range(_OBSERVATIONS - 1):
         if any(s.where in view.country.phases for s in view.symptoms):
             view = view_of(observe(Export(export.stack), deadline=_CHECKS))
-    return view_of(_logged_in(view, again)) if logins else view
+    return view_of(with_connectivity(_logged_in(view, again), _CHECKS)) if logins else view
 
 
 def _logged_in(view: View, again: Collection[str]) -> Snapshot:

@@ -131,6 +131,8 @@ def plan(found: Diagnosis) -> RepairPlan:
     if engine_ours(found):
         (cause,) = [s for s in found.symptoms if s.where == ENGINE.name][:1]
         return RepairPlan((RepairStep(ENGINE, found.code, (cause,)),), ())  # nothing else can be checked before
+    if cut_off := tuple(s for s in found.symptoms if s.cuts_off):
+        return RepairPlan((), cut_off)  # an update would fail half-way, for the same cause
     able = [s for s in found.symptoms if s.by and _in_reach(found, s)]
     by_hand = tuple(s for s in found.symptoms if s not in able)
     blocked = {s.code for s in by_hand if s.blocks} | _unreadable(found)

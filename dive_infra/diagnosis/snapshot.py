@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,15 +17,17 @@ from dive_infra.automation.backend_lock import BackendLock, backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
-from dive_infra.checks import objects, phases, runner, verification
+from dive_infra.checks import connectivity, objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
-from dive_infra.checks.spec import Spec, VerificationSpec
+from dive_infra.checks.spec import DeploymentSpec, Spec, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.states import Phase, State
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 DEADLINE = 10.0  # seconds for all checks of a country
@@ -33,6 +35,12 @@ DEADLINE = 10.0  # seconds for all checks of a country
 _READABLE = Remedy.decide(
     "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was created with"
 )
+
+# What may follow when no packet passes between containers. Whatever could not be checked may follow, too.
+_MAY_FOLLOW = frozenset({
+    Code.HUB_UNHEALTHY, Code.CONTAINER, Code.TIMEOUT, Code.POLICY_DISTRIBUTION, Code.KEYCLOAK, Code.LOGIN_REFUSED,
+    Code.LOGIN_UNEXPECTED, Code.DECISION_OR_API, Code.DATABASE,
+})  # fmt: skip
 
 Source = Literal["state", "engine", "record"]
 
@@ -133,7 +141,7 @@ def observe(
             phase: side_by_side.submit(runner.run, checks(spec), deadline)
             for phase, spec in (stack.specs if stack else {}).items()
         }
-        return Snapshot(
+        seen = Snapshot(
             code,
             deployed,
             stack,
@@ -143,8 +151,37 @@ def observe(
             tuple(engine.result()),
             {phase: validation.result() for phase, validation in validations.items()},
             tuple(failed),
-            time.monotonic() - started,
         )
+    return replace(with_connectivity(seen, deadline), seconds=time.monotonic() - started)
+
+
+def with_connectivity(country: Snapshot, deadline: float) -> Snapshot:
+    """Add whether packets pass between the containers, if that may be the cause of what was found.
+
+    It costs a process in a container. An answer that remains unknown is not added: what raised the question is.
+    """
+    spec = country.stack.spec(Phase.DEPLOYMENT) if country.stack else None
+    if not isinstance(spec, DeploymentSpec) or country.problem("engine") or not _may_follow(country):
+        return country
+    examined = runner.run([connectivity.check(spec)], deadline)
+    if examined.verdict == Verdict.UNKNOWN:
+        return country
+    before = country.phases.get(Phase.INITIALIZATION, runner.Validation((), 0.0))
+    both = runner.Validation((*before.findings, *examined.findings), before.seconds + examined.seconds)
+    return replace(country, phases={**country.phases, Phase.INITIALIZATION: both})
+
+
+def _may_follow(country: Snapshot) -> bool:
+    """Return True if a finding may follow from packets that do not pass, and they have not been checked yet."""
+    findings = [finding for validation in country.phases.values() for finding in validation.findings]
+    current = country.record.current if country.record else None
+    suspected = country.problem("record") or (current and current.state == State.FAILED)
+    known = any(finding.source == connectivity.SENTENCE for finding in findings)
+    return not known and (bool(suspected) or any(map(_follows, findings)))
+
+
+def _follows(finding: Finding) -> bool:
+    return finding.verdict == Verdict.UNKNOWN or (finding.verdict == Verdict.INVALID and finding.code in _MAY_FOLLOW)
 
 
 def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> Overview | None:

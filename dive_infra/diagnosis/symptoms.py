@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dive_infra.automation.stack_state import CheckpointState
-from dive_infra.checks import report
+from dive_infra.checks import connectivity, report
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT, stack_file
@@ -115,6 +115,11 @@ class Symptom:
         return self.finding.advisory
 
     @property
+    def cuts_off(self) -> bool:
+        """Return True if containers cannot reach each other: everything else may follow, and no update can succeed."""
+        return self.finding.source == connectivity.SENTENCE
+
+    @property
     def key(self) -> tuple[str, str, str]:
         return self.code, self.where, self.finding.check
 
@@ -154,7 +159,7 @@ Seen = Symptom | Subject  # a subject alone was examined and is valid
 
 
 def examine(country: Snapshot) -> Examination:
-    """Examine everything that can be; the symptoms of sources that did not answer come first."""
+    """Examine everything that can be; the cause of the others comes first, then sources that did not answer."""
     deployment = deployment_state(country)
     seen = [
         *_sources(country),
@@ -165,7 +170,7 @@ def examine(country: Snapshot) -> Examination:
         *_links(country),
         *_report(country),
     ]
-    found = tuple(one for one in seen if isinstance(one, Symptom))
+    found = tuple(sorted((one for one in seen if isinstance(one, Symptom)), key=lambda one: not one.cuts_off))
     valid = {one for one in seen if isinstance(one, Subject)}
     results: dict[tuple[str, str], bool] = {}
     for phase, validation in country.phases.items():

@@ -248,6 +248,14 @@ class Engine(ABC):
         """Return the command lines of a running container's processes, as they title themselves."""
 
     @abstractmethod
+    def output(self, name: str, command: Sequence[str]) -> str:
+        """Return what a command prints in a running container; raise `ContainerFailed` unless it exits with 0."""
+
+    @abstractmethod
+    def firewall(self) -> str:
+        """Return whether the host's firewall leads to the engine's rules; empty if that cannot be read from here."""
+
+    @abstractmethod
     def logs(self, name: str, lines: int) -> str:
         """Return the last lines of a container's log, each with its time."""
 
@@ -320,6 +328,10 @@ class Engine(ABC):
         The container stops, the script runs as its user in its image without a network, and the container starts.
         Raises `ContainerFailed` without the container.
         """
+
+    @abstractmethod
+    def restart_command(self) -> str:
+        """Return the command with which an operator restarts the engine, which installs its firewall rules again."""
 
     @abstractmethod
     def disconnect_command(self, network: str, container: str) -> str:

@@ -73,6 +73,7 @@ from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
 
 NAMESPACE = "tident"
+PATIENCE = 60  # seconds for a request: others use the machine, and a realm is created in seconds
 # Both realms are on the hub's server: the realm's own address makes it two.
 PORTS = {"FRA": {"keycloak": Names(COUNTRIES["USA"], NAMESPACE).port("keycloak")}}
 USA, FRA, DEU = (Names(COUNTRIES[code], NAMESPACE, "", PORTS) for code in ("USA", "FRA", "DEU"))
@@ -147,7 +148,11 @@ def coalition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coalition]:
         at_server = KeycloakAccess(USA.url("keycloak"), root.chain, SECRETS["keycloak-admin"])
         fra, deu = (_lent(names, root.chain) for names in (FRA, DEU))
         shutil.copytree(PROGRAM, home / "program")  # Pulumi writes beside it
-        with KeycloakAdmin(at_server) as admin, KeycloakAdmin(fra) as at_fra, KeycloakAdmin(deu) as at_deu:
+        with (
+            KeycloakAdmin(at_server, PATIENCE) as admin,
+            KeycloakAdmin(fra, PATIENCE) as at_fra,
+            KeycloakAdmin(deu, PATIENCE) as at_deu,
+        ):
             there = Coalition(home, root.chain, admin, at_fra, at_deu)
             there.pulumi("stack", "init")
             there.declare()

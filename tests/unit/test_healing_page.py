@@ -277,7 +277,10 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "It needs no person": (
         "providers/test_services.py::test_a_look_at_the_key_service_takes_no_time_and_leaves_no_trace",
     ),
-    "six decisions of OPA": ("unit/test_policies.py::test_a_country_that_can_work_decides_the_probes_as_expected", "unit/test_policies.py::test_a_probe_sees_each_check_that_someone_switched_off",),
+    "six decisions of OPA": (
+        "unit/test_policies.py::test_a_country_that_can_work_decides_the_probes_as_expected",
+        "unit/test_policies.py::test_a_probe_sees_each_check_that_someone_switched_off",
+    ),
     "the portal's `/login`": (
         f"{LOGIN_PAGE}::test_a_portal_that_leads_to_the_login_form_is_valid_after_two_requests",
         f"{LOGIN_PAGE}::test_what_keeps_people_from_logging_in_is_named",

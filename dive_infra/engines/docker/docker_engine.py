@@ -1,7 +1,7 @@
 """`DockerEngine`: the interface `Engine`, by requests to Docker."""
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from requests.exceptions import RequestException
 
 from dive_infra.config.timeouts import ENGINE_REQUEST
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker import container_repair, containers, engine, files, networks
+from dive_infra.engines.docker import container_repair, containers, engine, files, firewall, networks
 from dive_infra.engines.docker import differences as comparison
 from dive_infra.engines.engine import (
     UNANSWERED,
@@ -178,6 +178,20 @@ class DockerEngine(Engine):
         return found
 
     @_requests()
+    def output(self, name: str, command: Sequence[str]) -> str:
+        container = self._container(name)
+        if container is None:
+            raise ContainerFailed(f"{name} does not exist")
+        done: Any = container.exec_run(list(command), demux=True)  # its type does not depend on `demux`
+        code, (printed, error) = done
+        if code != 0:
+            raise ContainerFailed(f"{command[0]} in {name}: exit code {code}: {_text(error) or _text(printed)}")
+        return _text(printed)
+
+    def firewall(self) -> str:
+        return firewall.evidence()
+
+    @_requests()
     def logs(self, name: str, lines: int) -> str:
         log = self._client.containers.get(name).logs(tail=lines, timestamps=True)
         return str(log.decode(errors="replace"))
@@ -270,6 +284,9 @@ class DockerEngine(Engine):
         beside = f"docker run --rm --network none --volumes-from {name} --user {user} --entrypoint sh {image}"
         return f"docker stop {name} && {beside} -c {shlex.quote(script)}; docker start {name}"
 
+    def restart_command(self) -> str:
+        return firewall.restart_command()
+
     def disconnect_command(self, network: str, container: str) -> str:
         return f"docker network disconnect {network} {container}"
 
@@ -281,6 +298,10 @@ class DockerEngine(Engine):
             return self._client.containers.get(name)
         except NotFound:
             return None
+
+
+def _text(printed: bytes | None) -> str:
+    return (printed or b"").decode(errors="replace").strip()
 
 
 def _published(container: Mapping[str, Any]) -> tuple[int, ...]:

@@ -22,6 +22,7 @@ from dive_infra.toolchain.debian import Progress
 
 SOCKET = "unix:///var/run/docker.sock"
 LOG = Path("/var/log/dockerd.log")
+SYSTEMD = Path("/run/systemd/system")  # exists while systemd manages this machine
 
 
 def host() -> tuple[str, str]:
@@ -121,7 +122,7 @@ def _one_at_a_time() -> Iterator[None]:
 def _start(progress: Progress) -> None:
     if _answers():
         return
-    if Path("/run/systemd/system").is_dir():
+    if SYSTEMD.is_dir():
         progress("starting Docker by systemd")
         done = subprocess.run(["systemctl", "enable", "--now", "docker"], capture_output=True, text=True)
         if done.returncode:

@@ -9,12 +9,13 @@ Read its difference from the file before: it is what the upgrade changes in ever
 """
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dive_infra.identity.keycloak_admin import KeycloakAdmin
+from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import VERSION
 from dive_infra.identity.realm_export import Tree, normal
 from dive_infra.results.errors import DiveError
@@ -67,13 +68,14 @@ def text(found: dict[str, Any]) -> str:
 
 def observe(admin: KeycloakAdmin) -> dict[str, Any]:
     """Return what the server ships, from a realm that is created for this and deleted at once."""
-    admin.post("/realms", {"realm": _PROBE, "enabled": True})
     try:
+        admin.post("/realms", {"realm": _PROBE, "enabled": True})
         found = {"realm": normal(admin.export(_PROBE))}
         _create(admin, f"/realms/{_PROBE}")
         after, master = normal(admin.export(_PROBE)), normal(admin.export(MASTER))
     finally:
-        admin.delete(f"/realms/{_PROBE}")
+        with suppress(NotFound):  # it may exist though the answer was late
+            admin.delete(f"/realms/{_PROBE}")
     found["new"] = {kind: after[kind]["new"] for kind in _NEW}
     found["new"]["account"] = after["client"]["new-account"]
     found["new"]["service account"] = after["service account"]["service-account-new-account"]

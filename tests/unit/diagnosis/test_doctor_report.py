@@ -1,13 +1,20 @@
 """The report of the doctor."""
 
+from concurrent.futures import Future
 from dataclasses import replace
+from unittest.mock import Mock
 
+import pytest
+
+from dive_infra.checks import connectivity
 from dive_infra.checks.runner import Check
 from dive_infra.cli import doctor as doctor_verb
+from dive_infra.diagnosis import deep_checks
 from dive_infra.diagnosis.deep_checks import CheckRun
 from dive_infra.diagnosis.doctor_report import patient_report
 from dive_infra.diagnosis.status_report import DoctorReport
-from tests.unit.diagnosis.situations import BLIND, MISSING, NOON, STOPPED, examined, finding, validation
+from dive_infra.orchestration.states import Phase
+from tests.unit.diagnosis.situations import BLIND, MISSING, NOON, STOPPED, examined, finding, stack, validation
 
 
 def patient() -> DoctorReport:
@@ -24,6 +31,16 @@ def patient() -> DoctorReport:
     }
     found = patient_report("FRA", groups)
     return DoctorReport(at=NOON, seconds=2.5, exit_code=doctor_verb.outcome(found), countries=[found])
+
+
+def test_the_doctor_always_asks_whether_packets_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe = Mock(return_value="backend reaches 8 of 8 services")
+    check = Check(connectivity.SENTENCE, "connectivity", probe)
+    monkeypatch.setattr(deep_checks, "connectivity", Mock(check=Mock(return_value=check)))
+    known = deep_checks._Known(stack(), Future())
+    groups = {g.title: g.checks for g in deep_checks._groups("fra", known, None, Mock())}
+    assert check in groups[Phase.INITIALIZATION]
+    assert [title for title, checks in groups.items() if check in checks] == [Phase.INITIALIZATION]
 
 
 def test_the_doctor_tells_what_holds_once_and_what_does_not_each() -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import ReportFile, StackState
-from dive_infra.checks import initialization, objects, runner
+from dive_infra.checks import connectivity, initialization, objects, runner
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.cli import repair_report as report
@@ -200,6 +200,26 @@ def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: 
     elsewhere = found(view_of(country))
     assert steps(elsewhere) == []
     assert ended(outcome(elsewhere.symptoms, elsewhere)) != Exit.OK
+
+
+def test_nothing_is_changed_while_containers_cannot_reach_each_other() -> None:
+    """All else may follow from it, and an update would fail half-way for the same reason."""
+    network = Finding(
+        connectivity.SENTENCE,
+        Verdict.INVALID,
+        found="no packet passes",
+        remedy=Remedy.decide(f"systemctl restart docker, then: {UP}"),
+        source=connectivity.SENTENCE,
+    )
+    forged = replace(STOPPED, check="OPA decides as distributed", remedy=Remedy.restart("FRA", "opa"))
+    cut_off = found(view(PREFLIGHT=[SICK], INITIALIZATION=[network], DEPLOYMENT=[STOPPED, forged]), view("USA"))
+    assert steps(cut_off) == []
+    assert left(cut_off) == [connectivity.SENTENCE]
+    assert repair.next_step(plan(cut_off).decisions[0], cut_off) == "systemctl restart docker, then: ./dive up FRA"
+    assert ended(outcome(cut_off.symptoms, cut_off)) == Exit.FINDINGS
+    of_the_hub = found(view(PREFLIGHT=[SICK]), view("USA", INITIALIZATION=[network], DEPLOYMENT=[STOPPED]))
+    assert steps(of_the_hub) == []
+    assert left(of_the_hub) == [connectivity.SENTENCE]
 
 
 def test_repaired_is_what_was_looked_at_again_and_found_valid() -> None:

@@ -48,3 +48,16 @@ def test_the_age_of_a_volume_or_container_is_known_or_none() -> None:
     assert [str(age and age.astimezone(UTC))[:19] for age in ages] == ["2026-11-24 12:00:05"] * 2
     client.volumes.get.side_effect = NotFound("No such volume")
     assert engine.created("volume", "v") is None
+
+
+def test_a_command_in_a_container_prints_or_the_error_names_both() -> None:
+    client = Mock()
+    run = client.containers.get.return_value.exec_run
+    run.return_value = (0, (b'{"opa": true}\n', b"a warning"))
+    assert DockerEngine(client).output("kas", ("python", "-c", "")) == '{"opa": true}'
+    run.return_value = (127, (None, b"python: not found\n"))
+    with pytest.raises(ContainerFailed, match="python in kas: exit code 127: python: not found"):
+        DockerEngine(client).output("kas", ("python", "-c", ""))
+    client.containers.get.side_effect = NotFound("No such container")
+    with pytest.raises(ContainerFailed, match="kas does not exist"):
+        DockerEngine(client).output("kas", ("python", "-c", ""))

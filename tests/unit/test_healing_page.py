@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "explanation" / "healing.md"
 TESTS = ROOT / "tests"
 
 CHECKS, IDENTITY, OPAL = "providers/test_checks.py", "providers/test_identity.py", "providers/test_opal.py"
+FIREWALL = "providers/test_engine.py::test_a_flushed_firewall_is_named_and_a_restart_of_the_engine_restores_it"
 STATUS = "integration/test_4_status.py"
 LOGIN_PAGE, KEYS = "unit/checks/test_login_page.py", "unit/checks/test_key_release.py"
 SEEDS, SEES, REPORT = "providers/test_seeds.py", "unit/test_healing_page.py", "unit/checks/test_report.py"
@@ -293,6 +294,21 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{LOGIN_PAGE}::test_a_service_that_is_down_is_the_cause_and_no_damage",
         f"{KEYS}::test_a_dependency_that_is_down_is_the_cause",
     ),
+    "`iptables -F`": (FIREWALL,),
+    "Containers stay healthy for a while": (FIREWALL,),
+    "`./dive doctor` therefore asks": (
+        "unit/diagnosis/test_doctor_report.py::test_the_doctor_always_asks_whether_packets_pass",
+        "unit/diagnosis/test_status.py::test_containers_are_asked_once_and_only_about_what_may_follow",
+    ),
+    "If no other service can be reached": (
+        "unit/diagnosis/test_status.py::test_packets_that_do_not_pass_are_shown_before_what_follows",
+        "unit/checks/test_connectivity.py::test_one_packet_that_passes_acquits_the_firewall",
+    ),
+    "It carries the command that restarts": (
+        "unit/diagnosis/test_repair.py::test_nothing_is_changed_while_containers_cannot_reach_each_other",
+    ),
+    "As root on the engine's machine": (FIREWALL,),
+    "The test on a real engine": (FIREWALL,),
 }  # fmt: skip
 # Sentences that no test proves, and why.
 UNPROVEN = {

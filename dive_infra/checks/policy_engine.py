@@ -68,11 +68,17 @@ def distribution(names: Names, token: str, ca: str) -> list[Finding]:
 
 def _compared(names: Names, token: str, ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST) as http:
-        live = _in_force(http, names, token)
+        modules = _answer(http, names, token, "policies")
         try:
             wanted, silent = _distributed(http, names), ""
         except CheckUnknown as error:
             wanted, silent = Content(policy.policies(), {}), error.found
+        try:
+            live = _in_force(modules, _answer(http, names, token, "data"))
+        except CheckUnknown as error:  # policies that contradict each other: that they differ is known nevertheless
+            live, unread = _in_force(modules, {}), error.found
+        else:
+            unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
     guard = {policy.ACCESS_MODULE: policy.access(token, writable=not names.country.is_hub)}
     source = "this checkout" if silent else "the hub"
@@ -84,9 +90,9 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
         f"{len(wanted.policies)} policies as distributed",
         remedy,
     )
-    if silent:
+    if unread or silent:
         unknown = Finding(
-            DATA, Verdict.UNKNOWN, found=silent, remedy=Remedy.update(HUB_CODE),
+            DATA, Verdict.UNKNOWN, found=unread or silent, remedy=restart(names) if unread else Remedy.update(HUB_CODE),
             code=Code.CHECK_UNKNOWN, topic="policies", subject="OPA's data",
         )  # fmt: skip
         return [policies, unknown]
@@ -125,22 +131,22 @@ def _named(data: Mapping[Path, Any]) -> dict[str, Any]:
     return {"/".join(path): value for path, value in data.items()}
 
 
-def _in_force(http: httpx.Client, names: Names, token: str) -> Content:
-    """Return what this country's OPA has loaded."""
-    url, headers = names.url("opa"), {"authorization": f"Bearer {token}"}
-    try:
-        modules = _answer(http.get(f"{url}/v1/policies", headers=headers))
-        data = _answer(http.get(f"{url}/v1/data", headers=headers))
-    except httpx.HTTPError as error:
-        raise objects.unanswered(
-            f"{url}: {first_line(error)}", "an answer", Remedy.update(), Code.DECISION_OR_API
-        ) from None
+def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> Content:
+    """Return what an OPA has loaded, from its answers."""
     policies = {policy.module_path(m["id"]): m["raw"] for m in modules}
     rules = {path for m in modules for path in _rules(m["ast"])}
     return Content(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
 
 
-def _answer(response: httpx.Response) -> Any:
+def _answer(http: httpx.Client, names: Names, token: str, what: str) -> Any:
+    """Return what this country's OPA answers; raise `CheckUnknown` if it answers with an error."""
+    url = names.url("opa")
+    try:
+        response = http.get(f"{url}/v1/{what}", headers={"authorization": f"Bearer {token}"})
+    except httpx.HTTPError as error:
+        raise objects.unanswered(
+            f"{url}: {first_line(error)}", "an answer", Remedy.update(), Code.DECISION_OR_API
+        ) from None
     if response.status_code != 200:
         raise CheckUnknown(f"{response.url}: status {response.status_code}", Remedy.update())
     return response.json()["result"]

@@ -233,7 +233,7 @@ def _differences(
         expected, found = wanted.get(key, _ABSENT), live.get(key, _ABSENT)
         if kind == "setting" and found in POSTGRES_SHIPPED.get(name, ()):
             continue
-        if expected != found:
+        if wanted.get(key) != live.get(key):  # a value may be the word for its absence
             yield _Difference(key, expected, found, _remedy(key, expected, found, engine, container, port))
 
 

@@ -106,10 +106,10 @@ def differences_of_settings(live: Mapping[str, str], declared: Mapping[str, str]
 
     A version that lacks a parameter does not answer it; an undeclared one that is not known here is a finding too.
     """
-    wanted = {**{name: REDIS_SHIPPED.get(name, _ABSENT) for name in live}, **declared}
+    wanted = {**{name: REDIS_SHIPPED.get(name) for name in live}, **declared}
     for name, value in sorted(wanted.items()):
-        expected, found = _canonical(value), live.get(name, _ABSENT)
-        if expected == found:
+        expected, found = _ABSENT if value is None else _canonical(value), live.get(name, _ABSENT)
+        if value is not None and expected == found:
             continue
         if name in _SECRET:
             expected, found = (_DECLARED if expected else _ABSENT), (_OTHER if found else _ABSENT)

@@ -190,13 +190,17 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{IDENTITY}::test_the_file_of_this_keycloak_says_what_it_ships",
     ),
     "For Keycloak": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
-    "The server took": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
+    "The server took 2,001 such": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
     "What is exempt": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
     "The same is done for Postgres": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
     ),
     "It is done for OPA": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",),
-    "The commands print": (
+    "The server took 1,186 changes": (
+        f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
+    ),
+    "OPA took 1,103 changes": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",),
+    "Every test run takes a sample of both": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
         f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",
     ),

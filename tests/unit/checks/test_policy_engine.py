@@ -32,10 +32,13 @@ def bundle(files: Mapping[str, str]) -> bytes:
 
 
 class World:
-    """An OPA with `policies` and `data`, and the hub with what it distributes; `hub` False: it does not answer."""
+    """An OPA with `policies` and `data`, and the hub with what it distributes; `hub` False: it does not answer.
+
+    `conflict`: the policies contradict each other, so OPA answers no data.
+    """
 
     def __init__(self, names: Names) -> None:
-        self.names, self.hub, self.held = names, True, "token of the country"
+        self.names, self.hub, self.held, self.conflict = names, True, "token of the country", False
         guard = policy.access(TOKEN, writable=names is FRANCE)
         self.policies = {**POLICIES, "/etc/dive/access.rego": guard}
         rules = {"authz": {"allow": False}, "checks": {"mfa": {"pass": True}}}
@@ -50,6 +53,8 @@ class World:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         if request.url.path == "/v1/policies":
             return httpx.Response(200, json={"result": [_module(*one) for one in self.policies.items()]})
+        if self.conflict:
+            return httpx.Response(500, json={"code": "internal_error"})
         return httpx.Response(200, json={"result": self.data})
 
     def read_file(self, name: str, path: str) -> str:
@@ -132,6 +137,17 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
     world.policies |= policy.policies()
     assert set(world.off()) == {policy_engine.DATA}
+
+
+def test_policies_that_keep_opa_from_answering_its_data_are_red_nevertheless(world: World) -> None:
+    world.policies["authz.rego"] = "package dive.authz\n\nallow := true\n\nallow := false"
+    world.conflict = True
+    off = world.off()
+    assert (off[policy_engine.POLICIES].verdict, off[policy_engine.POLICIES].found) == ("invalid", "authz.rego changed")
+    assert (off[policy_engine.DATA].verdict, off[policy_engine.DATA].remedy) == (
+        "unknown",
+        policy_engine.restart(world.names),
+    )
 
 
 def test_a_difference_that_ends_within_a_poll_is_none(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

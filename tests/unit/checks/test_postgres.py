@@ -55,6 +55,11 @@ def test_what_no_resource_of_pulumi_covers_is_restored_by_a_statement() -> None:
     assert 'GRANT "pg_read_all_stats" TO "pg_monitor"' in statements(membership)
 
 
+def test_a_value_that_reads_like_its_absence_is_a_finding() -> None:
+    [found] = findings((("setting", "stats_fetch_consistency", ""), "none"))
+    assert found.subject == "setting stats_fetch_consistency"
+
+
 def test_a_role_of_ours_needs_a_refresh() -> None:
     [found] = findings((("role", "portal", "createdb"), "t"))
     assert str(found.remedy) == "pulumi up --refresh"

@@ -47,6 +47,7 @@ def test_every_changed_setting_is_a_finding_that_a_restart_mends(name: str) -> N
 
 def test_a_setting_that_is_missing_or_not_known_is_a_finding() -> None:
     assert [f.found for f in settings(appendonly="no", module_size="7")] == ["no", "7"]
+    assert [f.found for f in settings(module_size="none")] == ["none"], "also with the word for what is not there"
     without = {name: value for name, value in LIVE.items() if name != "appendonly"}
     [missing] = redis.differences_of_settings(without, DECLARED, RESTART)
     assert (missing.expected, missing.found) == ("yes", "none")

@@ -17,6 +17,7 @@ from dive_infra.results.remedy import Remedy
 
 _SPOKES = f"{PROJECT}:spokes"
 _SECRETS = f"{PROJECT}:secrets"
+_DOMAIN = re.compile(rf"""(?m)^\s+{PROJECT}:domain:\s*["']?([a-z0-9.-]+)""")
 
 
 def country_codes(wanted: Iterable[str]) -> list[str]:
@@ -29,6 +30,12 @@ def all_codes() -> list[str]:
     """Return the codes of all countries with a stack file, the hub first."""
     stacks = [path.name.split(".")[1].upper() for path in paths.STACKS.glob("Pulumi.*.yaml")]
     return sorted((c for c in stacks if c in COUNTRIES), key=lambda code: (code != HUB_CODE, code))
+
+
+def domains() -> list[str]:
+    """Return the domains that the stack files name, sorted; what cannot be read names none here."""
+    texts = (path.read_text(errors="replace") for path in paths.STACKS.glob("Pulumi.*.yaml"))
+    return sorted({domain for text in texts for domain in _DOMAIN.findall(text)})
 
 
 def read_settings(code: str) -> Settings:

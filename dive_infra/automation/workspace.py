@@ -5,11 +5,15 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from dive_infra.automation import stack_config
 from dive_infra.config import environment as variables
 from dive_infra.config import paths
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain.toolchain import Toolchain
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+_NO_PROXY = ("NO_PROXY", "no_proxy")
 
 
 def pulumi_home() -> Path:
@@ -92,6 +96,16 @@ def _has_passphrase(given: Mapping[str, str]) -> bool:
     return "PULUMI_CONFIG_PASSPHRASE" in given or bool(given.get("PULUMI_CONFIG_PASSPHRASE_FILE"))
 
 
+def _past_the_proxy(given: Mapping[str, str]) -> dict[str, str]:
+    """Return `NO_PROXY` with the names of our countries, if there is a proxy: the plugin for Keycloak heeds it."""
+    if not any(given.get(name) for name in _PROXIES):
+        return {}
+    known = next((given[name] for name in _NO_PROXY if given.get(name)), "")
+    domains = [f".{domain}" for domain in ("localhost", *stack_config.domains())]
+    listed = ",".join(dict.fromkeys([*filter(None, known.split(",")), *domains]))
+    return dict.fromkeys(_NO_PROXY, listed)
+
+
 def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the variables with which Pulumi and its subprocesses find their tools."""
     added = {"PULUMI_SKIP_UPDATE_CHECK": "true"}
@@ -101,6 +115,7 @@ def tools(toolchain: Toolchain, given: Mapping[str, str] = os.environ) -> dict[s
     added["PYTHONDONTWRITEBYTECODE"] = ""
     # Without it the engine diffs one live resource at a time.
     added["PULUMI_PARALLEL_DIFF"] = given.get("PULUMI_PARALLEL_DIFF", "true")
+    added |= _past_the_proxy(given)
     if toolchain.source == "built":
         added["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
     # The environment comes first: older language hosts take the first `python3` on PATH.

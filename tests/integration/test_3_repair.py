@@ -9,6 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from dive_infra.config.naming import LOOPBACK
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
 from tests.coalition.country import NAMESPACE, Country
@@ -41,8 +42,9 @@ class Ran:
 
 
 def dive(country: Country, *arguments: str, **variables: str) -> Ran:
-    """Run a verb of `./dive` on the coalition under test."""
-    environment = {**country.environment, "DIVE_STACKS": str(country.home), "COLUMNS": "400", **variables}
+    """Run a verb of `./dive` on the coalition under test, on a machine whose proxy leads nowhere."""
+    place = {"DIVE_STACKS": str(country.home), "COLUMNS": "400", "HTTPS_PROXY": f"http://{LOOPBACK}:9"}
+    environment = {**country.environment, **place, **variables}
     started = time.monotonic()
     done = subprocess.run(
         [str(ROOT / "dive"), *arguments],

@@ -40,6 +40,19 @@ def test_looks_at_live_resources_do_not_wait_for_each_other() -> None:
 TOOLS = Toolchain(Path("pulumi"), [], "built")
 
 
+@pytest.mark.parametrize("proxy", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"])
+def test_no_proxy_is_asked_for_the_addresses_of_a_country(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:domain: 'dive.example'\n")
+    (tmp_path / "Pulumi.usa.yaml").write_text("config: [")
+    given = {proxy: "http://proxy:3128", "no_proxy": "intranet,.localhost"}
+    added = workspace.tools(TOOLS, given)
+    assert added["NO_PROXY"] == added["no_proxy"] == "intranet,.localhost,.dive.example"
+    assert "NO_PROXY" not in workspace.tools(TOOLS, {"no_proxy": "intranet"})
+
+
 def test_state_and_passphrase_are_beside_the_stack_files(tmp_path: Path) -> None:
     code = "from dive_infra.config import paths; print(paths.STACKS, paths.HOME)"
     done = subprocess.run(

@@ -19,6 +19,7 @@ from dive_infra.config.credentials import Credential, own, strong
 from dive_infra.config.naming import DEFAULT_NAMESPACE, SERVICES, Names
 from dive_infra.crypto import pki
 from dive_infra.results.errors import DiveError
+from dive_infra.results.text import printable
 
 PROJECT = "dive"
 
@@ -175,7 +176,7 @@ def _plain(value: Any) -> Any:
 
 
 def _line(error: Any) -> str:
-    key = ".".join(str(part) for part in error["loc"])
+    key = ".".join(map(printable, error["loc"]))
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, UnknownCountry):
         return f"{PROJECT}:{key or 'country'}: {cause}"

@@ -1,4 +1,4 @@
-"""Short forms for people: the first line of a message, how long ago something was, and when, in UTC."""
+"""Short forms for people: one line of a text or message, how long ago something was, and when, in UTC."""
 
 from datetime import UTC, datetime
 
@@ -9,6 +9,11 @@ def first_line(message: str | BaseException) -> str:
     if not words and isinstance(message, BaseException):
         return type(message).__name__
     return words.partition("\n")[0].rstrip()
+
+
+def printable(text: object) -> str:
+    """Return a text in one line, as a terminal can show it: control characters are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def age(moment: str) -> float:

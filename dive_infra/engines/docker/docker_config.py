@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dive_infra.config import environment, json_file
 from dive_infra.config.json_file import BrokenFile
 from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import printable
 
 _MEND = Remedy.decide("mend it, or set DOCKER_CONFIG to another folder")
 
@@ -41,7 +42,7 @@ def read() -> DockerConfig:
         return DockerConfig.model_validate(json_file.read(path, _MEND))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(map(printable, first["loc"]))
         raise BrokenFile(f"{path}: {key}: {first['msg'].lower()}", _MEND) from None
 
 

@@ -33,6 +33,8 @@ CONFIGS = JSON | st.dictionaries(KEYS, JSON) | st.dictionaries(KEYS, st.dictiona
 @example(b"[]")
 @example(b'{"auths": {"x": {"auth": "?"}}}')
 @example(b'{"proxies": null}')
+@example(b'{"auths": {"\\n": null}}')
+@example(b'{"currentContext": "\\n"}')
 def test_whatever_it_holds_the_client_answers_in_one_line(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.MonkeyPatch.context() as patched:

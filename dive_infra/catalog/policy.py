@@ -32,6 +32,7 @@ _OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
 _OPAL_MASTER = f"{FILES}/opal-master"
 _OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
+_SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
 ACCESS_MODULE = _ACCESS.lstrip("/")
 
 
@@ -58,8 +59,9 @@ def module_path(module: str) -> str:
 
 def distribution_files(material: Material) -> dict[str, str]:
     """Return what the hub's backend needs to distribute policies, beside its own files."""
-    public = pki.public_key(material.secrets["opal-key"])
-    return {_OPAL_PUBLIC_KEY: public} | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
+    key = material.secrets["opal-key"]
+    own = {_OPAL_KEY: key, _OPAL_PUBLIC_KEY: pki.public_key(key)}
+    return own | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
 def opa(names: Names, hub: Names) -> ServiceSpec:
@@ -70,10 +72,12 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
     def files(material: Material) -> dict[str, str]:
         made = material.tls() | {
             _ACCESS: access(material.secrets["opa-token"], writable=not is_hub),
-            _OPA_CONFIG: json.dumps(_bundles(hub) if is_hub else {}),
+            _OPA_CONFIG: "{}",
         }
         if is_hub:
-            made[_HUB_TOKEN] = opal_token.mint_opal_token(material.secrets["opal-key"], hub.country.code)
+            key = material.secrets["opal-key"]
+            made[_OPA_CONFIG] = json.dumps(_bundles(hub, pki.public_key(key)))
+            made[_HUB_TOKEN] = opal_token.mint_opal_token(key, hub.country.code)
         return made
 
     # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
@@ -115,8 +119,9 @@ allow := {{"allowed": true}} if {{
 """
 
 
-def _bundles(hub: Names) -> dict[str, object]:
+def _bundles(hub: Names, public_key: str) -> dict[str, object]:
     return {
+        "keys": {_SIGNED_BY: {"algorithm": "RS256", "key": public_key}},
         "services": {
             "hub": {
                 "url": hub.url("backend"),
@@ -129,6 +134,7 @@ def _bundles(hub: Names) -> dict[str, object]:
                 "service": "hub",
                 "resource": BUNDLE.lstrip("/"),
                 "polling": {"min_delay_seconds": 1, "max_delay_seconds": _POLL},
+                "signing": {"keyid": _SIGNED_BY},
             }
         },
     }

@@ -1,7 +1,8 @@
 """The policy engine of a country and its sources: OPA everywhere, the OPAL server at the hub, a client at each spoke.
 
 The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
-policies from the hub's OPAL server and data from the hub's backend.
+policies from the hub's OPAL server and data from the hub's backend. The client also keeps a copy of the hub's bundle,
+which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that nobody changed it.
 """
 
 import json
@@ -32,6 +33,9 @@ _OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
 _OPAL_MASTER = f"{FILES}/opal-master"
 _OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
+_COPIES = "/opal/backup"  # where OPAL's image has a place for them
+COPY = f"{_COPIES}/hub.json"  # the hub's bundle, at a spoke: `files`, `tag`, and when the hub `confirmed` it last
+HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it; absent if the hub's stack does not export it
 _SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
 ACCESS_MODULE = _ACCESS.lstrip("/")
 
@@ -191,11 +195,13 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
     port = names.port("opal-client")
 
     def files(material: Material) -> dict[str, str]:
-        return material.tls() | {
+        own = {
             _GUNICORN: _configuration("client"),
+            f"{FILES}/signature.py": _configuration("signature"),
             _OPAL_TOKEN: material.secrets["opal-token"],
             _OPA_TOKEN: material.secrets["opa-token"],
         }
+        return material.tls() | own | ({HUB_KEY: material.hub_key} if material.hub_key else {})
 
     return ServiceSpec(
         name="opal-client",
@@ -217,8 +223,11 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": ACCESS_MODULE,
             "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
+            "HUB_BUNDLE_URL": f"{hub.url('backend')}{BUNDLE}",
+            "HUB_BUNDLE_COPY": COPY,
         },
         health=_python_health(port, "/healthy"),
+        copies=_COPIES,
         memory_mb=384,
         needs=("opa",),
         shared=True,

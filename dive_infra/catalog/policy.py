@@ -1,7 +1,8 @@
 """The policy engine of a country and its sources: OPA everywhere, the OPAL server at the hub, a client at each spoke.
 
 The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
-policies from the hub's OPAL server and data from the hub's backend.
+policies from the hub's OPAL server and data from the hub's backend. The client also keeps a copy of the hub's bundle,
+which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that nobody changed it.
 """
 
 import json
@@ -32,6 +33,10 @@ _OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
 _OPAL_MASTER = f"{FILES}/opal-master"
 _OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
+_COPIES = "/opal/backup"  # where OPAL's image has a place for them
+COPY = f"{_COPIES}/hub.json"  # the hub's bundle, at a spoke: `files`, `tag`, and when the hub `confirmed` it last
+HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it; absent if the hub's stack does not export it
+_SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
 ACCESS_MODULE = _ACCESS.lstrip("/")
 
 
@@ -58,8 +63,9 @@ def module_path(module: str) -> str:
 
 def distribution_files(material: Material) -> dict[str, str]:
     """Return what the hub's backend needs to distribute policies, beside its own files."""
-    public = pki.public_key(material.secrets["opal-key"])
-    return {_OPAL_PUBLIC_KEY: public} | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
+    key = material.secrets["opal-key"]
+    own = {_OPAL_KEY: key, _OPAL_PUBLIC_KEY: pki.public_key(key)}
+    return own | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
 def opa(names: Names, hub: Names) -> ServiceSpec:
@@ -70,10 +76,12 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
     def files(material: Material) -> dict[str, str]:
         made = material.tls() | {
             _ACCESS: access(material.secrets["opa-token"], writable=not is_hub),
-            _OPA_CONFIG: json.dumps(_bundles(hub) if is_hub else {}),
+            _OPA_CONFIG: "{}",
         }
         if is_hub:
-            made[_HUB_TOKEN] = opal_token.mint_opal_token(material.secrets["opal-key"], hub.country.code)
+            key = material.secrets["opal-key"]
+            made[_OPA_CONFIG] = json.dumps(_bundles(hub, pki.public_key(key)))
+            made[_HUB_TOKEN] = opal_token.mint_opal_token(key, hub.country.code)
         return made
 
     # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
@@ -115,8 +123,9 @@ allow := {{"allowed": true}} if {{
 """
 
 
-def _bundles(hub: Names) -> dict[str, object]:
+def _bundles(hub: Names, public_key: str) -> dict[str, object]:
     return {
+        "keys": {_SIGNED_BY: {"algorithm": "RS256", "key": public_key}},
         "services": {
             "hub": {
                 "url": hub.url("backend"),
@@ -129,6 +138,7 @@ def _bundles(hub: Names) -> dict[str, object]:
                 "service": "hub",
                 "resource": BUNDLE.lstrip("/"),
                 "polling": {"min_delay_seconds": 1, "max_delay_seconds": _POLL},
+                "signing": {"keyid": _SIGNED_BY},
             }
         },
     }
@@ -185,11 +195,13 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
     port = names.port("opal-client")
 
     def files(material: Material) -> dict[str, str]:
-        return material.tls() | {
+        own = {
             _GUNICORN: _configuration("client"),
+            f"{FILES}/signature.py": _configuration("signature"),
             _OPAL_TOKEN: material.secrets["opal-token"],
             _OPA_TOKEN: material.secrets["opa-token"],
         }
+        return material.tls() | own | ({HUB_KEY: material.hub_key} if material.hub_key else {})
 
     return ServiceSpec(
         name="opal-client",
@@ -211,8 +223,11 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": ACCESS_MODULE,
             "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
+            "HUB_BUNDLE_URL": f"{hub.url('backend')}{BUNDLE}",
+            "HUB_BUNDLE_COPY": COPY,
         },
         health=_python_health(port, "/healthy"),
+        copies=_COPIES,
         memory_mb=384,
         needs=("opa",),
         shared=True,

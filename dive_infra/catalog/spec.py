@@ -14,12 +14,16 @@ CA = f"{FILES}/ca.pem"
 
 @dataclass(frozen=True)
 class Material:
-    """The input of a service's files. `secrets`: those that the service names (`dive_infra.config.credentials`)."""
+    """The input of a service's files. `secrets`: those that the service names (`dive_infra.config.credentials`).
+
+    `hub_key`, at a spoke, verifies what the hub signs; empty if the hub's stack does not export it.
+    """
 
     secrets: Mapping[str, str]
     certificate: str  # PEM chain
     key: str  # PEM
     ca: str  # PEM
+    hub_key: str = ""  # PEM
 
     def tls(self) -> dict[str, str]:
         """Return the three files that every TLS server and client here needs."""
@@ -70,6 +74,7 @@ class ServiceSpec:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     data: str | None = None  # where the data volume is mounted
+    copies: str | None = None  # where a volume is mounted that outlives the container, and may be lost
     tmpfs: tuple[str, ...] = ("/tmp",)  # writable places of the user, in memory
     read_only: bool = True
     memory_mb: int = 256

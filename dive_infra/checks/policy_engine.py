@@ -1,7 +1,7 @@
 """OPA decides by what the hub distributes: the same policies, the same data, and nothing else.
 
-The hub's backend answers one bundle with both. An OPA answers its policies, and its data with the values of all rules;
-it keeps what is below `system` to itself.
+The hub's backend answers one bundle with both; while it does not, that is the signed copy that a spoke's OPAL client
+keeps. An OPA answers its policies, and its data with the values of all rules; it hides what is below `system`.
 """
 
 import io
@@ -9,12 +9,14 @@ import json
 import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from dive_infra.catalog import policy
+from dive_infra.catalog.opal.signature import NotSigned, signed_at
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.countries import HUB, HUB_CODE
@@ -25,7 +27,7 @@ from dive_infra.identity import https
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
-from dive_infra.results.text import first_line
+from dive_infra.results.text import ago, day, first_line
 
 POLICIES = "OPA decides by the policies that the hub distributes, and by no others"
 DATA = "OPA decides by the data that the hub distributes, and by no other"
@@ -47,6 +49,20 @@ class Content:
     packages: frozenset[Path] = field(default_factory=frozenset[Path])
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What an OPA must hold. `age`: of the copy that is used; `silent`: why nothing is known of the hub."""
+
+    content: Content
+    source: str = "the hub"
+    silent: str = ""
+    age: str = ""
+
+
+class _Silent(CheckUnknown):
+    """The hub does not answer."""
+
+
 def restart(names: Names) -> Remedy:
     """Return the remedy for content that only a restart removes: OPA keeps it in memory, its source loads it again."""
     return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
@@ -55,8 +71,8 @@ def restart(names: Names) -> Remedy:
 def distribution(names: Names, token: str, ca: str) -> list[Finding]:
     """Return a finding on the policies in force and one on the data.
 
-    A difference counts once it has outlasted a poll. Without an answer of the hub, the policies are compared with this
-    checkout's, and the data is unknown.
+    A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
+    the hub signed; without one, the policies are compared with this checkout's, and the data is unknown.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
@@ -69,10 +85,8 @@ def distribution(names: Names, token: str, ca: str) -> list[Finding]:
 def _compared(names: Names, token: str, ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST) as http:
         modules = _answer(http, names, token, "policies")
-        try:
-            wanted, silent = _distributed(http, names), ""
-        except CheckUnknown as error:
-            wanted, silent = Content(policy.policies(), {}), error.found
+        found = _wanted(http, names)
+        wanted, silent = found.content, found.silent
         try:
             live = _in_force(modules, _answer(http, names, token, "data"))
         except CheckUnknown as error:  # policies that contradict each other: that they differ is known nevertheless
@@ -81,14 +95,14 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
             unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
     guard = {policy.ACCESS_MODULE: policy.access(token, writable=not names.country.is_hub)}
-    source = "this checkout" if silent else "the hub"
     policies = _finding(
         POLICIES,
         "OPA's policies",
         list(_differing({**wanted.policies, **guard}, live.policies)),
-        f"the {len(wanted.policies)} policies of {source}, unchanged",
+        f"the {len(wanted.policies)} policies of {found.source}, unchanged",
         f"{len(wanted.policies)} policies as distributed",
         remedy,
+        found.age,
     )
     if unread or silent:
         unknown = Finding(
@@ -100,16 +114,22 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
         DATA,
         "OPA's data",
         list(_differing(_named(wanted.data), _named(_base(live, wanted)))),
-        "the data of the hub, unchanged",
+        f"the data of {found.source}, unchanged",
         f"{len(wanted.data)} feeds as distributed",
         remedy,
+        found.age,
     )
     return [policies, data]
 
 
-def _finding(check: str, subject: str, off: Sequence[str], expected: str, valid: str, remedy: Remedy) -> Finding:
+def _finding(
+    check: str, subject: str, off: Sequence[str], expected: str, valid: str, remedy: Remedy, age: str
+) -> Finding:
     if not off:
-        return Finding(check, Verdict.VALID, found=valid, topic="policies", subject=subject)
+        found = f"{valid}: {age}" if age else valid
+        return Finding(
+            check, Verdict.VALID, found=found, topic="policies", subject=subject, note=age and f"policies {age}"
+        )
     more = f" and {len(off) - _SHOWN} more" if len(off) > _SHOWN else ""
     return Finding(
         check, Verdict.INVALID, expected, ", ".join(off[:_SHOWN]) + more, remedy,
@@ -180,6 +200,38 @@ def _base(live: Content, wanted: Content) -> dict[Path, Any]:
     return found
 
 
+def _wanted(http: httpx.Client, names: Names) -> Wanted:
+    try:
+        return Wanted(_distributed(http, names))
+    except CheckUnknown as error:
+        checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found)
+        if not isinstance(error, _Silent) or names.country.is_hub:
+            return checkout
+    try:
+        return _copy(names)
+    except NotSigned as error:
+        return replace(checkout, silent=f"{checkout.silent}; and the copy at this country is not used: {error}")
+    except ContainerFailed:
+        return checkout
+
+
+def _copy(names: Names) -> Wanted:
+    """Return what the hub signed last, as this country's OPAL client keeps it.
+
+    Raises `ContainerFailed` without a copy, and `NotSigned` for anything that the hub did not sign.
+    """
+    engine, container = objects.connect(), names.container("opal-client")
+    key = engine.read_file(container, policy.HUB_KEY)
+    try:
+        kept = json.loads(engine.read_file(container, policy.COPY))
+        files, confirmed = kept["files"], float(kept["confirmed"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotSigned(f"{policy.COPY}: {type(error).__name__}: {error}") from None
+    signed = datetime.fromtimestamp(signed_at(files, key), UTC)
+    age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; the hub does not answer"
+    return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
+
+
 def _distributed(http: httpx.Client, names: Names) -> Content:
     """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
     url = f"{names.of(HUB).url('backend')}{policy.BUNDLE}"
@@ -191,11 +243,17 @@ def _distributed(http: httpx.Client, names: Names) -> Content:
     except ContainerFailed as error:
         raise CheckUnknown(error.cause, remedy) from None
     except httpx.HTTPError as error:
-        raise CheckUnknown(f"{url}: {first_line(error)}", remedy) from None
-    if answer.status_code != 200:
+        raise _Silent(f"{url}: {first_line(error)}", remedy) from None
+    if answer.is_server_error:
+        raise _Silent(f"{url}: status {answer.status_code}", remedy)
+    if answer.status_code != httpx.codes.OK:
         raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:
         members = {m.name: packed.read().decode() for m in bundle if (packed := bundle.extractfile(m))}
-    data = json.loads(members["data.json"])
+    return _content(members)
+
+
+def _content(files: Mapping[str, str]) -> Content:
+    data = json.loads(files["data.json"])
     feeds: dict[Path, Any] = {(root, feed): value for root, below in data.items() for feed, value in below.items()}
-    return Content({path: text for path, text in members.items() if path.endswith(".rego")}, feeds)
+    return Content({path: text for path, text in files.items() if path.endswith(".rego")}, feeds)

@@ -219,7 +219,7 @@ def owners(names: Names, stack: str, services: Iterable[str]) -> str:
     engine = objects.connect()
     kept = engine.everything()
     own = {names.container(s) for s in services} | {names.network}
-    own |= {name for s in services for name in (names.data_volume(s), names.files_volume(s))}
+    own |= {name for s in services for name in (names.data_volume(s), names.copies_volume(s), names.files_volume(s))}
     replaced = {o.name for o in kept if o.kind == "network" and not names.owns(o.labels) and o.name in own}
     own -= {name for name in replaced if all(ours_by_use(engine, n, stack) for n in engine.networks_named(name))}
     others = [

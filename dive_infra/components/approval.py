@@ -27,17 +27,19 @@ class Grant:
     """A country's place in the coalition: the coalition's CA, its own issuer, its credentials at the hub.
 
     `secrets` is keyed as in `dive_infra.config.credentials`. `keycloak`, at the hub, is where it expects the country's.
+    `hub_key` verifies the hub's policies; empty if an earlier program deployed the hub.
     """
 
     ca: pulumi.Input[str]
     issuer: IssuedBy
     secrets: Mapping[str, pulumi.Output[str]]
     keycloak: str = ""
+    hub_key: pulumi.Input[str] = ""
 
     def export(self) -> dict[str, Any]:
         """Return the grant as an output of the hub; all of it is secret."""
         issuer = {"issuerChain": self.issuer.chain, "issuerKey": self.issuer.key}
-        return {**issuer, "secrets": dict(self.secrets), "keycloak": self.keycloak}
+        return {**issuer, "secrets": dict(self.secrets), "keycloak": self.keycloak, "hubKey": self.hub_key}
 
 
 _USED = ("keycloak", "backend", "frontend")  # services of the hub at which a spoke's phases and users arrive
@@ -71,6 +73,7 @@ def received(hub: pulumi.StackReference, names: Names, hub_stack: str) -> Grant:
         hub.get_output("ca_certificate"),
         IssuedBy(grant.apply(lambda g: str(g["issuerChain"])), grant.apply(lambda g: str(g["issuerKey"]))),
         {name: of(name) for name in _GRANTED},
+        hub_key=grant.apply(lambda found: str(found.get("hubKey", ""))),
     )
 
 
@@ -109,7 +112,7 @@ def assumed() -> Grant | None:
         return pulumi.Output.from_input(cast(str, UNKNOWN))
 
     kept = {name: secret(unknown()) for name in _GRANTED}
-    return Grant(unknown(), IssuedBy(unknown(), secret(unknown())), kept)
+    return Grant(unknown(), IssuedBy(unknown(), secret(unknown())), kept, hub_key=unknown())
 
 
 class Approval(pulumi.ComponentResource):
@@ -132,5 +135,6 @@ class Approval(pulumi.ComponentResource):
             authority.issuer_of(names),
             made.values | {"opal-token": secret(opal_token)} | {name: hub_secrets.values[name] for name in PROOF},
             names.url("keycloak"),
+            hub_secrets.public["opal-key"],
         )
         self.register_outputs({})

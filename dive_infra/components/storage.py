@@ -1,4 +1,4 @@
-"""The data volumes of a country, which outlive containers and are protected by default."""
+"""The volumes of a country that outlive containers: data, protected by default, and copies."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import pulumi
 
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import STACK_LABEL, Names
-from dive_infra.dynamic.data_volume import Contents, DataVolume
+from dive_infra.dynamic.data_volume import Contents, CopiesVolume, DataVolume
 
 
 class Storage(pulumi.ComponentResource):
@@ -24,8 +24,17 @@ class Storage(pulumi.ComponentResource):
         super().__init__("dive:components:Storage", name, None, opts)
         self.volumes: dict[str, DataVolume] = {}
         self._inside: dict[str, pulumi.ResourceOptions] = {}
-        for spec in (s for s in specs if s.data):
+        for spec in specs:
             labels = names.labels(spec.name, spec.service_class) | {STACK_LABEL: stack}
+            if spec.copies:
+                CopiesVolume(
+                    f"{name}-{spec.name}-copies",
+                    names.copies_volume(spec.name),
+                    labels,
+                    pulumi.ResourceOptions(parent=self),
+                )
+            if not spec.data:
+                continue
             volume_name = names.data_volume(spec.name)
             keep = pulumi.ResourceOptions(parent=self, protect=not disposable)
             volume = DataVolume(f"{name}-{spec.name}", volume_name, labels, keep)

@@ -107,6 +107,9 @@ class Names:
     def data_volume(self, service: str) -> str:
         return self.volume(f"{service}-data")
 
+    def copies_volume(self, service: str) -> str:
+        return self.volume(f"{service}-copies")
+
     def files_volume(self, service: str) -> str:
         return self.volume(f"{service}-files")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from dive_infra.automation.stack_state import CheckpointState
+from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import COUNTRIES, HUB_CODE
 from dive_infra.diagnosis.deployment_state import deployment_state
@@ -85,7 +86,7 @@ def _phase(country: Snapshot, phase: Phase) -> PhaseStatus:
         checks=len(validation.findings) if validation else 0,
         valid=sum(f.verdict == Verdict.VALID for f in validation.findings) if validation else 0,
         seconds=round(validation.seconds, 3) if validation else 0.0,
-        note=_note(country, phase, checkpoint, age),
+        note="; ".join(filter(None, (_note(country, phase, checkpoint, age), *_notes(validation)))),
     )
 
 
@@ -99,6 +100,10 @@ def _note(country: Snapshot, phase: Phase, checkpoint: CheckpointState | None, a
     if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None and country.code == HUB_CODE:
         return "according to the state"
     return ""
+
+
+def _notes(validation: Validation | None) -> list[str]:
+    return list(dict.fromkeys(f.note for f in validation.findings)) if validation else []
 
 
 def _age(checkpoint: CheckpointState | None, now: datetime) -> float | None:

@@ -39,7 +39,8 @@ class DeploymentStatus(Part):
 class PhaseStatus(Part):
     """A phase: its checkpoint, and what its validator finds now (`now` is null if nothing can be validated).
 
-    `age` and `seconds` are in seconds; of `checks` findings, `valid` hold. `note` says what will happen to the phase.
+    `age` and `seconds` are in seconds; of `checks` findings, `valid` hold. `note` says what will happen to the phase,
+    or what its valid findings point out.
     """
 
     phase: Phase

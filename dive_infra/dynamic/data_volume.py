@@ -1,5 +1,7 @@
 """The data volume of a service: created once. A lost volume fails the update until its loss is accepted by name.
 
+The volume of copies is created again without a question: its service fills it again.
+
 Docker creates an empty volume for a container that names a lost one, and Pulumi's own resource would do the same after
 a refresh. A volume with the labels of its stack was created here, or restored on purpose.
 """
@@ -22,14 +24,7 @@ class DataVolumeProvider(Provider):
     replaces = ("volume",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        found = _found(inputs)
-        if found is None:
-            engines.connect().create_volume(inputs["volume"], inputs["labels"])
-        elif found != inputs["labels"][STACK_LABEL]:
-            raise ProviderError(
-                f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels'][STACK_LABEL]}",
-                Remedy.decide(f"destroy it with the stack it names, or rename it, then: {UP}"),
-            )
+        _create(inputs)
         return inputs["volume"], {"incarnation": 0}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -54,6 +49,18 @@ class DataVolumeProvider(Provider):
 
     def delete_resource(self, before: Inputs) -> None:
         engines.connect().remove("volume", before["volume"])
+
+
+def _create(inputs: Inputs) -> None:
+    """Create the volume unless this stack has; refuse one of another."""
+    found = _found(inputs)
+    if found is None:
+        engines.connect().create_volume(inputs["volume"], inputs["labels"])
+    elif found != inputs["labels"][STACK_LABEL]:
+        raise ProviderError(
+            f"volume {inputs['volume']} is of stack {found or '(none)'}, not of {inputs['labels'][STACK_LABEL]}",
+            Remedy.decide(f"destroy it with the stack it names, or rename it, then: {UP}"),
+        )
 
 
 def _found(inputs: Inputs) -> str | None:
@@ -84,6 +91,38 @@ class DataVolume(Resource, module="dive", name="DataVolume"):
     ) -> None:
         props = {"volume": volume, "labels": dict(labels), "incarnation": None}
         super().__init__(DataVolumeProvider(), name, props, opts)
+
+
+class CopiesVolumeProvider(Provider):
+    """Inputs as of `DataVolume`."""
+
+    replaces = ("volume",)
+
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
+        _create(inputs)
+        return inputs["volume"], {}
+
+    def drift_reason(self, before: Inputs) -> str | None:
+        return "is gone" if _found(before) is None else None
+
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
+        return self.create_resource(inputs)[1]
+
+    def delete_resource(self, before: Inputs) -> None:
+        engines.connect().remove("volume", before["volume"])
+
+
+class CopiesVolume(Resource, module="dive", name="CopiesVolume"):
+    """A volume of copies, which are lost without a loss."""
+
+    def __init__(
+        self,
+        name: str,
+        volume: str,
+        labels: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(CopiesVolumeProvider(), name, {"volume": volume, "labels": dict(labels)}, opts)
 
 
 class ContentsProvider(Provider):

@@ -11,6 +11,7 @@ PROVIDERS: Mapping[str, str] = {
     "Certificate": "dive_infra.dynamic.certificate:CertificateProvider",
     "Checkpoint": "dive_infra.dynamic.checkpoint:CheckpointProvider",
     "Contents": "dive_infra.dynamic.data_volume:ContentsProvider",
+    "CopiesVolume": "dive_infra.dynamic.data_volume:CopiesVolumeProvider",
     "DataVolume": "dive_infra.dynamic.data_volume:DataVolumeProvider",
     "DatabaseLogins": "dive_infra.dynamic.database_logins:DatabaseLoginsProvider",
     "Files": "dive_infra.dynamic.files:FilesProvider",

@@ -64,6 +64,9 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
     networks: dict[str, tuple[str, ...]] = {names.network: (host, spec.name)}
     if spec.shared:  # without bare service names: between countries one would mean several containers
         networks[names.shared_network] = (host,)
+    mounts = {spec.data: names.data_volume(spec.name)} if spec.data else {}
+    if spec.copies:
+        mounts[spec.copies] = names.copies_volume(spec.name)
     return Declared(
         container,
         f"{spec.uid}:{spec.uid}",
@@ -77,7 +80,7 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
         cpus=spec.cpus,
         processes=spec.pids,
         ports=(port,),
-        mounts={spec.data: names.data_volume(spec.name)} if spec.data else {},
+        mounts=mounts,
         networks=networks,
         labels=names.labels(spec.name, spec.service_class),
     )

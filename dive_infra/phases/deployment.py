@@ -106,9 +106,9 @@ class DeploymentPhase(PhaseComponent):
         certificate = after.certificate
         secrets = {name: after.secrets[name] for name in service.secrets}
         return secret(
-            pulumi.Output.all(secrets=secrets, certificate=certificate.chain, key=certificate.key, ca=after.ca).apply(
-                lambda found: Material(**found)
-            )
+            pulumi.Output.all(
+                secrets=secrets, certificate=certificate.chain, key=certificate.key, ca=after.ca, hub_key=after.hub_key
+            ).apply(lambda found: Material(**found))
         )
 
     def _incarnation(self, database: str) -> pulumi.Output[int]:

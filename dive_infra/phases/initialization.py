@@ -21,7 +21,8 @@ from dive_infra.phases.preflight import PreflightPhase
 class InitializationPhase(PhaseComponent):
     """`secrets` (own and granted), `certificate`, `networks`, `storage` and `images` of the country.
 
-    The hub has no grant: it creates the coalition's authority, and the `grants` of the countries that it approves.
+    A spoke also has the `hub_key` of its grant. The hub has no grant: it creates the coalition's authority, and the
+    `grants` of the countries that it approves.
     """
 
     def __init__(self, context: Context, after: PreflightPhase) -> None:
@@ -33,13 +34,14 @@ class InitializationPhase(PhaseComponent):
         if grant is None:
             authority = Authority("authority", names, self.child())
             self.ca: pulumi.Input[str] = authority.certificate
+            self.hub_key: pulumi.Input[str] = ""
             self.secrets = secrets.values
             issuer = authority.issuer_of(names)
             for partner in context.settings.partners:
                 approval = Approval(f"approval-{partner.country.lower}", partner, authority, secrets, self.child())
                 self.grants[partner.country.code] = approval.grant
         else:
-            self.ca, issuer = grant.ca, grant.issuer
+            self.ca, issuer, self.hub_key = grant.ca, grant.issuer, grant.hub_key
             self.secrets = {**grant.secrets, **secrets.values}
         self.networks = [Network("network", names.network, names, stack, self.child())]
         if context.is_hub:

@@ -34,7 +34,7 @@ class Finding:
     is a warning, not a failed phase. A `final` one is not checked again: that would change nothing, or do harm. An
     `undeclared` object was not declared; the services work in spite of it. `state` is that of a checked container,
     for programs: `healthy`, `unhealthy` or `stopped`. `source` is the sentence of the check that made the finding: one
-    check may report many.
+    check may report many. A status shows the `note` of a valid finding.
     """
 
     check: str
@@ -51,6 +51,7 @@ class Finding:
     undeclared: bool = False
     state: ContainerState | None = None
     source: str = ""
+    note: str = ""
 
     @property
     def headline(self) -> str:

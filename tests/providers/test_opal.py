@@ -3,6 +3,7 @@
 import json
 import random
 import ssl
+import tarfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -10,17 +11,20 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from docker.errors import NotFound
 from docker.models.containers import Container
 from pymongo.database import Database
 
 from dive_infra.catalog import applications, policy
 from dive_infra.catalog.datastores import ROOT_USER, mongodb
+from dive_infra.catalog.opal.signature import signed_at
 from dive_infra.catalog.spec import Material
 from dive_infra.checks import policy_engine
 from dive_infra.checks.runner import CheckFailed
@@ -28,7 +32,8 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import public_key
-from dive_infra.engines.docker import engine
+from dive_infra.engines.docker import engine, files
+from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.seeds.batches import batches
@@ -61,6 +66,10 @@ def _secrets(names: Names) -> dict[str, str]:
     made = {row.name: f"{row.name}-of-{names.country.lower}-for-tests" for row in CREDENTIALS}
     made |= {row.name: _key(row.name) for row in CREDENTIALS if row.kind == "rsa"}
     return made | {"opal-token": mint_opal_token(_key("opal-key"), names.country.code)}
+
+
+def _material(names: Names, certificate: str, key: str, ca: str) -> Material:
+    return Material(_secrets(names), certificate, key, ca, public_key(_key("opal-key")))
 
 
 class Coalition:
@@ -104,7 +113,7 @@ def coalition() -> Iterator[Coalition]:
         network = client.networks.create(USA.network)
         undo.callback(network.remove)
         certificate, key, ca = certificates(USA, FRA, DEU)
-        usa, fra = (Lab(client, names, Material(_secrets(names), certificate, key, ca)) for names in (USA, FRA))
+        usa, fra = (Lab(client, names, _material(names, certificate, key, ca)) for names in (USA, FRA))
         for lab in (usa, fra):
             undo.callback(lab.close)
         usa.start(mongodb(USA, USA))
@@ -274,6 +283,12 @@ def test_no_secret_is_in_the_environment_or_the_logs(coalition: Coalition) -> No
 
 
 def test_a_changed_policy_is_in_force_within_seconds(coalition: Coalition) -> None:
+    there, back = _change_a_policy(coalition)
+    print(f"\nnew policy everywhere after {there:.1f} s, the old one after {back:.1f} s")
+
+
+def _change_a_policy(coalition: Coalition) -> tuple[float, float]:
+    """Return the seconds after which a new policy decides everywhere, and after which the old one does again."""
     lab = coalition.labs["USA"]
     image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
     spec = applications.backend(USA, USA, [FRA])
@@ -289,7 +304,7 @@ def test_a_changed_policy_is_in_force_within_seconds(coalition: Coalition) -> No
     there = _await(lambda: reasons() == ["Not one", "Not one"], within=30)
     lab.write_files(spec, image)
     back = _await(lambda: reasons() == ["Not a m", "Not a m"], within=30)
-    print(f"\nnew policy everywhere after {there:.1f} s, the old one after {back:.1f} s")
+    return there, back
 
 
 # What is in force is what is distributed.
@@ -407,3 +422,113 @@ def test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_cli
     _await(restored, within=60)
     print(f"\nrestored after {time.monotonic() - began:.1f} s")
     assert coalition.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
+
+
+# The hub is away.
+
+
+@pytest.fixture
+def hub_away(coalition: Coalition) -> Iterator[Coalition]:
+    """The hub's API and OPAL server are stopped after France kept what the hub signed; they start again at the end."""
+    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    engine_ = coalition.labs["USA"].engine
+    gone = [engine_.containers.get(USA.container(service)) for service in ("opal-server", "backend")]
+    for container in gone:
+        container.stop(timeout=5)
+    try:
+        yield coalition
+    finally:
+        for container in reversed(gone):
+            container.start()
+            await_healthy(engine_, str(container.name), 120)
+
+
+def _opal_client(coalition: Coalition) -> Container:
+    found: Container = coalition.labs["FRA"].engine.containers.get(FRA.container("opal-client"))
+    return found
+
+
+def _copy(coalition: Coalition) -> dict[str, Any]:
+    """The copy at France's OPAL client, as the check reads it."""
+    kept: dict[str, Any] = json.loads(files.text(_opal_client(coalition), policy.COPY))
+    return kept
+
+
+def _has_copy(coalition: Coalition) -> bool:
+    try:
+        return bool(_copy(coalition)["files"])
+    except NotFound:
+        return False
+
+
+def _restart(coalition: Coalition, *services: str) -> None:
+    for service in services:
+        coalition.labs["FRA"].engine.containers.get(FRA.container(service)).restart(timeout=5)
+
+
+def _decides(coalition: Coalition) -> bool:
+    try:
+        return coalition.check(FRA, question(FRA)) == ""
+    except httpx.TransportError:
+        return False
+
+
+def _write_copy(coalition: Coalition, kept: Mapping[str, Any]) -> None:
+    """Overwrite the copy as someone with access to the volume could."""
+    folder, _, name = policy.COPY.rpartition("/")
+    content, packed = json.dumps(kept).encode(), BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode, entry.uid, entry.gid = len(content), 0o644, policy.UID, policy.UID
+        tar.addfile(entry, BytesIO(content))
+    assert _opal_client(coalition).put_archive(folder, packed.getvalue())
+
+
+def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub_away: Coalition) -> None:
+    """OPA alone, and then together with its OPAL client; the check tells the age."""
+    for services, within in ((("opa",), 20), (("opa", "opal-client"), 60)):
+        _restart(hub_away, *services)
+        print(f"\n{services}: decides again after {_await(lambda: _decides(hub_away), within=within):.1f} s")
+        assert hub_away.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
+        material = hub_away.labs["FRA"].material
+        found = policy_engine.distribution(FRA, material.secrets["opa-token"], material.ca)
+        assert [f.verdict for f in found] == ["valid", "valid"], found
+        assert all("signed by the hub " in f.note and "the hub does not answer" in f.note for f in found)
+
+
+def test_the_hubs_api_alone_away_opa_gets_the_data_too(coalition: Coalition) -> None:
+    """OPAL's server then still has the policies, and no one the data."""
+    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    engine_ = coalition.labs["USA"].engine
+    backend = engine_.containers.get(USA.container("backend"))
+    backend.stop(timeout=5)
+    try:
+        _restart(coalition, "opa")
+        print(f"\ndecides again after {_await(lambda: _decides(coalition), within=20):.1f} s")
+    finally:
+        backend.start()
+        await_healthy(engine_, str(backend.name), 120)
+
+
+def test_an_altered_copy_is_not_loaded(hub_away: Coalition) -> None:
+    kept = _copy(hub_away)
+    permits = {**kept["files"], "authz.rego": "package dive.authz\n\nallow := true\n"}
+    _write_copy(hub_away, {**kept, "files": permits})
+    _restart(hub_away, "opa")
+    client = _opal_client(hub_away)
+    _await(lambda: b"not what the hub signed: authz.rego" in client.logs(tail=200), within=30)
+    assert hub_away.ask(FRA, question(FRA)) == {}, "no policy is loaded"
+    assert dict(off(hub_away, FRA))["OPA's data"].endswith("not what the hub signed: authz.rego")
+    _write_copy(hub_away, kept)
+    _await(lambda: _decides(hub_away), within=20)
+
+
+def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coalition) -> None:
+    _await(lambda: off(coalition, FRA) == [], within=60)
+    material = coalition.labs["FRA"].material
+    found = policy_engine.distribution(FRA, material.secrets["opa-token"], material.ca)
+    assert [f.note for f in found] == ["", ""], "the hub answers"
+    began = int(time.time())
+    _change_a_policy(coalition)
+    key = public_key(_key("opal-key"))
+    _await(lambda: signed_at(_copy(coalition)["files"], key) >= began, within=15)

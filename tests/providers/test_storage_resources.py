@@ -10,7 +10,7 @@ from docker.errors import NotFound
 
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
-from dive_infra.dynamic.data_volume import DataVolumeProvider
+from dive_infra.dynamic.data_volume import CopiesVolumeProvider, DataVolumeProvider
 from dive_infra.dynamic.network_probe import NetworkProbeProvider
 from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.networks import called
@@ -107,6 +107,20 @@ def test_the_volume_of_another_stack_is_not_taken(client: docker.DockerClient) -
     client.volumes.create(VOLUME, labels={**LABELS, "dive.stack": "t-2"})
     with pytest.raises(ProviderError, match="is of stack t-2, not of t-1"):
         DataVolumeProvider().create(INPUTS)
+
+
+def test_a_lost_volume_of_copies_is_created_again_without_a_question(client: docker.DockerClient) -> None:
+    copies = CopiesVolumeProvider()
+    outputs = copies.create(INPUTS).outs
+    assert outputs is not None
+    assert not copies.diff(VOLUME, outputs, INPUTS).changes
+    client.volumes.get(VOLUME).remove()
+    assert copies.diff(VOLUME, outputs, INPUTS).changes
+    copies.update(VOLUME, outputs, INPUTS)
+    assert client.volumes.get(VOLUME).attrs["Labels"] == LABELS
+    copies.delete(VOLUME, outputs)
+    with pytest.raises(NotFound):
+        client.volumes.get(VOLUME)
 
 
 # Networks.

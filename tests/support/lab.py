@@ -81,6 +81,8 @@ class Lab:
         mounts = [Mount(FILES, self.write_files(spec, image), read_only=True)]
         if spec.data:
             mounts.append(Mount(spec.data, self._volume(names.data_volume(spec.name))))
+        if spec.copies:
+            mounts.append(Mount(spec.copies, self._volume(names.copies_volume(spec.name))))
         port = names.port(spec.name)
         check = spec.health
         container = self.engine.containers.create(

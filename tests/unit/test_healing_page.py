@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "explanation" / "healing.md"
 TESTS = ROOT / "tests"
 
 CHECKS, IDENTITY, OPAL = "providers/test_checks.py", "providers/test_identity.py", "providers/test_opal.py"
+OPAL_CLIENT = "unit/catalog/test_opal_client.py"
 FIREWALL = "providers/test_engine.py::test_a_flushed_firewall_is_named_and_a_restart_of_the_engine_restores_it"
 STATUS = "integration/test_4_status.py"
 LOGIN_PAGE, KEYS = "unit/checks/test_login_page.py", "unit/checks/test_key_release.py"
@@ -213,6 +214,35 @@ PROVEN: dict[str, tuple[str, ...]] = {
     ),
     "**Redis**": (f"{CHECKS}::test_keys_functions_and_hidden_parameters_of_redis_are_left_out",),
     "FerretDB has neither": ("unit/checks/test_mongodb.py::test_a_server_without_roles_says_so",),
+    "A spoke decides with": (f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",),
+    "The hub signs them": (
+        "unit/catalog/test_signature.py::test_opa_verifies_what_the_hub_signs",
+        f"{OPAL_CLIENT}::test_what_the_hub_distributes_is_kept_with_its_signature",
+        "unit/test_program.py::test_a_spoke_has_a_volume_of_copies_for_its_opal_client",
+        "providers/test_storage_resources.py"
+        "::test_a_lost_volume_of_copies_is_created_again_without_a_question",
+    ),
+    "An OPA that was restarted": (
+        f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",
+        f"{OPAL}::test_the_hubs_api_alone_away_opa_gets_the_data_too",
+        f"{OPAL}::test_an_altered_copy_is_not_loaded",
+        f"{OPAL_CLIENT}::test_an_altered_copy_is_not_loaded",
+    ),
+    "DEPLOYMENT then compares": (
+        "unit/checks/test_policy_engine.py"
+        "::test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age",
+        "unit/diagnosis/test_status.py::test_a_phase_shows_what_a_valid_finding_points_out",
+    ),
+    "A hub that refuses": (
+        "unit/checks/test_policy_engine.py::test_a_hub_that_refuses_the_country_is_not_replaced_by_the_copy",
+    ),
+    "If an earlier version": (
+        f"{OPAL_CLIENT}::test_an_older_hub_keeps_nothing_and_says_what_to_do",
+        "unit/test_program.py::test_the_key_of_the_hubs_policies_reaches_a_spoke",
+    ),
+    "an OPA of a spoke": (
+        f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",
+    ),
     "**OPA**": (f"{OPAL}::test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed",),
     "Without an answer from the hub": (
         "unit/checks/test_policy_engine.py"

@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
+from dive_infra.catalog import policy
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
 from dive_infra.stacks.program import deploy
@@ -40,6 +41,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
+    "pulumi-python:dynamic/dive:CopiesVolume",
     "pulumi-python:dynamic/dive:DatabaseLogins",
     "pulumi-python:dynamic/dive:DataVolume",
     "pulumi-python:dynamic/dive:Files",
@@ -98,7 +100,7 @@ class Mocks(mocks.Mocks):
         return {}
 
 
-GRANTED = {
+GRANTED: dict[str, Any] = {
     "ca_certificate": CA.chain,
     "grants": {
         "FRA": {
@@ -205,6 +207,23 @@ def test_each_phase_waits_for_the_checkpoint_before_it(country: str, request: py
 def test_data_is_protected_and_nothing_else(country: str, request: pytest.FixtureRequest) -> None:
     protected = {short(urn) for urn, r in request.getfixturevalue(country).items() if r.protect}
     assert protected == {"data-postgres", "data-mongodb", "data-redis"}
+
+
+def test_a_spoke_has_a_volume_of_copies_for_its_opal_client(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    kind = "pulumi-python:dynamic/dive:CopiesVolume"
+    assert of_kind(usa, kind) == {}
+    [volume] = of_kind(fra, kind).values()
+    mounts = read(MessageToDict(of_kind(fra, CONTAINER)["opal-client-container"].object))["volumes"]
+    assert volume.object["volume"] in {mount["volumeName"] for mount in mounts if not mount.get("readOnly")}
+
+
+@pytest.mark.parametrize("key", [PUBLIC_KEY, ""], ids=["exported", "by a hub of an earlier program, not"])
+def test_the_key_of_the_hubs_policies_reaches_a_spoke(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    grant = GRANTED["grants"]["FRA"]
+    monkeypatch.setitem(GRANTED["grants"], "FRA", {**grant, "hubKey": key} if key else grant)
+    files = of_kind(register("fra"), "pulumi-python:dynamic/dive:Files")["opal-client-files"]
+    # Without a key there is no such file: one without a text is left to `LiveFiles`.
+    assert MessageToDict(files.object)["contents"]["value"].get(policy.HUB_KEY) == (key or None)
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

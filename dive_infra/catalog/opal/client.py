@@ -1,19 +1,24 @@
-"""Gunicorn's configuration of the OPAL client: TLS, secrets from files, and two things that OPAL does not do itself.
+"""Gunicorn's configuration of the OPAL client: TLS, secrets from files, and three things that OPAL does not do itself.
 
-A token that the hub refuses ends the client at once, with a message; OPAL would try for ever. And an OPA that was
+A token that the hub refuses ends the client at once, with a message; OPAL would try for ever. An OPA that was
 restarted, hence has forgotten its policies, gets them again; OPAL notices that of an OPA inside its own container only.
+And what the hub distributes is kept, as the hub signed it, for an OPA that was restarted while the hub does not answer.
 """
 
 import http.client
+import io
 import json
 import logging
 import os
+import runpy
 import ssl
 import sys
+import tarfile
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +26,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _FILES = Path("/etc/dive")
-_LOOK = 4  # seconds between two looks whether OPA has its policies
+_LOOK = 4  # seconds between two looks whether OPA has its policies, and between two questions to the hub
+_CONFIRM = 30  # seconds after which it is noted again that the hub confirmed what is kept
+_DECIDES = "authz.rego"  # the policy that answers: where it is loaded, the others are
+_COPY = Path(os.environ["HUB_BUNDLE_COPY"])
 _log = logging.getLogger("gunicorn.error")
 
 certfile = str(_FILES / "tls.crt")
@@ -30,6 +38,10 @@ worker_tmp_dir = "/tmp"
 
 _token = (_FILES / "opal-token").read_text().strip()
 _opa_token = (_FILES / "opa-token").read_text().strip()
+_hub_key_file = _FILES / "hub-policies.pub"
+_hub_key = _hub_key_file.read_text() if _hub_key_file.exists() else ""  # an earlier version of the hub exports none
+# The time of the hub's signature; raises ValueError for anything that the hub did not sign.
+_signed_at: Callable[[Any, str], int] = runpy.run_path(str(_FILES / "signature.py"))["signed_at"]
 _trust = ssl.create_default_context(cafile=_FILES / "ca.pem")
 
 # Closes the client's own API: nobody has the other half of this key.
@@ -42,10 +54,17 @@ os.environ |= {
     "OPAL_AUTH_PUBLIC_KEY": _nobody.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
 }
 
+_BROKEN = (OSError, http.client.HTTPException, ValueError, KeyError)  # such as an answer that breaks off
 
-def _call(url: str, token: str, method: str = "GET") -> bytes:
-    request = urllib.request.Request(url, method=method, headers={"Authorization": f"Bearer {token}"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=5, context=_trust) as response:  # noqa: S310
+
+def _request(url: str, token: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Any:
+    sent = {"Authorization": f"Bearer {token}", **{name.replace("_", "-"): text for name, text in headers.items()}}
+    request = urllib.request.Request(url, body, sent, method=method)  # noqa: S310
+    return urllib.request.urlopen(request, timeout=5, context=_trust)  # noqa: S310
+
+
+def _call(url: str, token: str, method: str = "GET", body: bytes | None = None) -> bytes:
+    with _request(url, token, method, body) as response:
         return bytes(response.read())
 
 
@@ -68,19 +87,148 @@ def on_starting(_: Any) -> None:
 
 
 def post_worker_init(_: Any) -> None:
+    # Two threads: the hub may keep one waiting, as looking up a name has no time limit.
     threading.Thread(target=_watch, name="watch-opa", daemon=True).start()
+    if _hub_key:
+        threading.Thread(target=_keep, name="keep-policies", daemon=True).start()
+    else:
+        next_ = "pulumi up -s usa, then this country's stack"
+        _log.warning("an earlier version deployed the hub: it exports no key, no policies are kept; next: %s", next_)
+
+
+# What the hub distributes, kept with its signature.
+
+
+def _keep() -> None:
+    """Asks the hub for its policies and data, and stores them with the time at which it confirmed them last."""
+    kept: dict[str, Any] | None = None
+    stored, said = 0.0, ""
+    try:
+        kept = _stored()
+    except _BROKEN as error:
+        _log.warning("no policies of the hub are kept yet: %s", error)
+    while True:
+        try:
+            now = _distributed(kept)
+            if kept is None or now["files"] != kept["files"] or now["confirmed"] - stored >= _CONFIRM:
+                _store(now)
+                stored = now["confirmed"]
+            kept, said = now, ""
+        except (*_BROKEN, tarfile.TarError) as error:
+            if str(error) != said:  # once, not every few seconds
+                _log.warning("cannot keep the hub's policies: %s", error)
+            said = str(error)
+        time.sleep(_LOOK)
+
+
+def _distributed(kept: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the hub distributes, after it was verified; without a transfer if it is what is kept."""
+    known = {"If_None_Match": kept["tag"]} if kept else {}
+    try:
+        with _request(os.environ["HUB_BUNDLE_URL"], _token, **known) as response:
+            tag, packed = response.headers["ETag"], response.read()
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.NOT_MODIFIED or kept is None:
+            raise
+        return {**kept, "confirmed": time.time()}
+    with tarfile.open(fileobj=io.BytesIO(packed)) as bundle:
+        files = {member.name: file.read().decode() for member in bundle if (file := bundle.extractfile(member))}
+    _signed_at(files, _hub_key)
+    return {"files": files, "tag": tag, "confirmed": time.time()}
+
+
+def _store(kept: Mapping[str, Any]) -> None:
+    """Replaces the stored copy; whatever happens, the old one or the new one is there."""
+    new = _COPY.with_suffix(".new")
+    with new.open("w") as file:
+        json.dump(kept, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(_COPY)
+
+
+def _stored() -> dict[str, Any]:
+    """Return the stored copy; raise `ValueError` if the hub did not sign it, `OSError` without one."""
+    kept = json.loads(_COPY.read_text())
+    if not isinstance(kept, dict) or not kept.keys() >= {"files", "tag", "confirmed"}:
+        raise ValueError(f"{_COPY} is no copy of the hub's policies")
+    _signed_at(kept["files"], _hub_key)
+    return kept
+
+
+# OPA has its policies and data.
 
 
 def _watch() -> None:
-    """Asks OPA for its policies; when they are not there, has OPAL load them."""
-    opa = f"{os.environ['OPAL_POLICY_STORE_URL']}/v1/policies"
+    """Asks OPA for its policies and data. Has OPAL load policies; what is missing again comes from the copy."""
     own = f"https://127.0.0.1:{os.environ['UVICORN_PORT']}/policy-updater/trigger"
+    before = False  # whether something was missing
     while True:
         time.sleep(_LOOK)
         try:
-            policies = json.loads(_call(opa, _opa_token))["result"]
-            if not any(policy["id"] == "authz.rego" for policy in policies):
+            modules = json.loads(_call(_opa("policies"), _opa_token))["result"]
+            undecided = not any(module["id"] == _DECIDES for module in modules)
+            feeds = _missing_feeds()
+            again, before = before, undecided or bool(feeds)
+            if again and before and _load(undecided, feeds):
+                continue
+            if undecided:
                 _log.warning("OPA has no policies, loading them")
                 _call(own, _token, "POST")
-        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:  # such as an answer that breaks off
+        except _BROKEN as error:
             _log.warning("cannot look after OPA's policies: %s", error)
+
+
+def _opa(path: str) -> str:
+    return f"{os.environ['OPAL_POLICY_STORE_URL']}/v1/{path}"
+
+
+def _missing_feeds() -> list[str]:
+    """Return the paths of the data that the stored copy has and OPA has not."""
+    try:
+        held = _feeds(_stored()["files"])
+    except _BROKEN:
+        return []  # nothing to compare with; `_load` says why
+    return [path for path in held if "result" not in json.loads(_call(_opa(f"data/{path}"), _opa_token))]
+
+
+def _feeds(files: Mapping[str, str]) -> dict[str, Any]:
+    data = json.loads(files["data.json"])
+    return {f"{root}/{feed}": value for root, below in data.items() for feed, value in below.items()}
+
+
+def _load(policies: bool, feeds: Sequence[str]) -> bool:
+    """Gives OPA what is missing from the stored copy; returns False if there is none that the hub signed."""
+    try:
+        files = _stored()["files"]
+        held = _feeds(files)
+        for path in feeds:
+            _call(_opa(f"data/{path}"), _opa_token, "PUT", json.dumps(held[path]).encode())
+        if policies:
+            _load_modules(files, [path for path in files if path.endswith(".rego") and path != _DECIDES])
+            _load_modules(files, [_DECIDES])  # last: no decision is made by a part of them
+    except _BROKEN as error:
+        _log.warning("OPA gets no kept policies: %s", error)
+        return False
+    signed = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(_signed_at(files, _hub_key)))
+    _log.warning("OPA got the policies and data that the hub signed at %s", signed)
+    return True
+
+
+def _load_modules(files: Mapping[str, str], modules: Sequence[str]) -> None:
+    """Gives OPA policies under the ids that OPAL uses; one that needs another is refused until that is there."""
+    while modules:
+        refused = [path for path in modules if not _taken(path, files[path])]
+        if len(refused) == len(modules):
+            raise ValueError(f"OPA refuses {', '.join(refused)}")
+        modules = refused
+
+
+def _taken(path: str, text: str) -> bool:
+    try:
+        _call(_opa(f"policies/{path}"), _opa_token, "PUT", text.encode())
+    except urllib.error.HTTPError as error:
+        if error.code != http.client.BAD_REQUEST:
+            raise
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -9,15 +10,20 @@ from typing import Any
 import httpx
 import pytest
 
+from dive_backend import distribution
 from dive_infra.catalog import policy
+from dive_infra.catalog.opal.signature import SIGNATURES
 from dive_infra.checks import objects, policy_engine
 from dive_infra.config.naming import Names
+from dive_infra.crypto import pki
+from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity import https
 from dive_infra.results.finding import Finding
 from tests.unit.checks.specs import FRANCE, USA
 
 TOKEN = "opa-token"
 FEED = {"success": True, "coi": [1], "count": 1}
+KEY = pki.rsa_key()
 POLICIES = {"authz.rego": "package dive.authz", "checks/mfa.rego": "package dive.checks.mfa"}
 
 
@@ -32,13 +38,15 @@ def bundle(files: Mapping[str, str]) -> bytes:
 
 
 class World:
-    """An OPA with `policies` and `data`, and the hub with what it distributes; `hub` False: it does not answer.
+    """An OPA with `policies` and `data`, and the hub with what it distributes; `hub` is the status of its answer or 0.
 
-    `conflict`: the policies contradict each other, so OPA answers no data.
+    `copy` is what the OPAL client keeps, if it does. `conflict`: the policies contradict
+    each other, so OPA answers no data.
     """
 
     def __init__(self, names: Names) -> None:
-        self.names, self.hub, self.held, self.conflict = names, True, "token of the country", False
+        self.names, self.hub, self.held, self.conflict = names, 200, "token of the country", False
+        self.copy: dict[str, Any] = {}
         guard = policy.access(TOKEN, writable=names is FRANCE)
         self.policies = {**POLICIES, "/etc/dive/access.rego": guard}
         rules = {"authz": {"allow": False}, "checks": {"mfa": {"pass": True}}}
@@ -49,6 +57,8 @@ class World:
             if not self.hub:
                 raise httpx.ConnectError("refused")
             assert request.headers["authorization"] == f"Bearer {self.held}"
+            if self.hub != 200:
+                return httpx.Response(self.hub)
             return httpx.Response(200, content=bundle({**POLICIES, "data.json": json.dumps({"dive": {"coi": FEED}})}))
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         if request.url.path == "/v1/policies":
@@ -57,7 +67,18 @@ class World:
             return httpx.Response(500, json={"code": "internal_error"})
         return httpx.Response(200, json={"result": self.data})
 
+    def keep(self, key: str = KEY) -> None:
+        """The OPAL client has a copy of what the hub signed now and confirmed 14 minutes ago."""
+        files = {**POLICIES, "data.json": json.dumps({"dive": {"coi": FEED}})}
+        signed = distribution.signature({path: text.encode() for path, text in files.items()}, key)
+        self.copy = {"files": {**files, SIGNATURES: signed.decode()}, "tag": "t", "confirmed": time.time() - 14 * 60}
+
     def read_file(self, name: str, path: str) -> str:
+        if path in (policy.COPY, policy.HUB_KEY):
+            assert name == FRANCE.container("opal-client"), "the hub keeps no copy"
+            if not self.copy:
+                raise ContainerFailed(f"{name} does not exist or has no {path}")
+            return json.dumps(self.copy) if path == policy.COPY else pki.public_key(KEY)
         assert (name, path) == (
             (self.names.container("opal-client"), "/etc/dive/opal-token")
             if self.names is FRANCE
@@ -65,8 +86,11 @@ class World:
         )
         return f"{self.held}\n"
 
+    def found(self) -> list[Finding]:
+        return policy_engine.distribution(self.names, TOKEN, "CA")
+
     def off(self) -> dict[str, Finding]:
-        return {f.check: f for f in policy_engine.distribution(self.names, TOKEN, "CA") if f.verdict != "valid"}
+        return {f.check: f for f in self.found() if f.verdict != "valid"}
 
 
 def _module(path: str, text: str) -> dict[str, Any]:
@@ -130,13 +154,88 @@ def test_values_of_rules_are_no_data(world: World) -> None:
 
 
 def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_unknown(world: World) -> None:
-    world.hub = False
+    world.hub = 0
     off = world.off()
     assert off[policy_engine.POLICIES].verdict == "invalid"  # these two are not this checkout's
     assert off[policy_engine.DATA].verdict == "unknown"
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
     world.policies |= policy.policies()
     assert set(world.off()) == {policy_engine.DATA}
+
+
+AGE = "signed by the hub 2026-11-24 12:00:00 UTC, confirmed 14 min ago; the hub does not answer"
+NOON = 1_795_521_600
+
+
+@pytest.fixture
+def france(monkeypatch: pytest.MonkeyPatch) -> World:
+    """France with a copy of what the hub signed, while the hub does not answer."""
+    made = World(FRANCE)
+    monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=httpx.MockTransport(made.answer)))
+    monkeypatch.setattr(objects, "connect", lambda: made)
+    monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)
+    made.hub = 0
+    with monkeypatch.context() as then:
+        then.setattr(distribution.time, "time", lambda: NOON)
+        made.keep()
+    made.copy["confirmed"] += time.time() - NOON
+    return made
+
+
+@pytest.mark.parametrize("hub", [0, 503], ids=["refused", "unavailable"])
+def test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age(france: World, hub: int) -> None:
+    france.hub = hub
+    assert [(f.verdict, f.found, f.note) for f in france.found()] == [
+        ("valid", f"2 policies as distributed: {AGE}", f"policies {AGE}"),
+        ("valid", f"1 feeds as distributed: {AGE}", f"policies {AGE}"),
+    ]
+
+
+def test_while_the_hub_answers_no_age_is_told(france: World) -> None:
+    france.hub = 200
+    assert [(f.verdict, f.note) for f in france.found()] == [("valid", ""), ("valid", "")]
+
+
+@pytest.mark.parametrize(("change", "check", "found"), CHANGES, ids=[found for _, _, found in CHANGES])
+def test_without_the_hub_each_difference_from_what_it_signed_last_is_named(
+    france: World, change: Callable[[World], Any], check: str, found: str
+) -> None:
+    change(france)
+    [(where, finding)] = france.off().items()
+    assert (where, finding.verdict, finding.found) == (getattr(policy_engine, check), "invalid", found)
+    assert str(finding.remedy) == "./dive restart FRA opa opal-client"
+    assert "the hub of 2026-11-24 12:00:00 UTC" in finding.expected
+
+
+def test_a_hub_that_refuses_the_country_is_not_replaced_by_the_copy(france: World) -> None:
+    france.hub = 401
+    assert france.off()[policy_engine.DATA].found.endswith("status 401")
+
+
+ALTERED: dict[str, Callable[[World], Any]] = {
+    "not what the hub signed: authz.rego": lambda w: w.copy["files"].update({"authz.rego": "package dive.more"}),
+    "not what the hub signed: data.json": lambda w: w.copy["files"].update({"data.json": "{}"}),
+    "no signature of the hub": lambda w: w.keep(pki.rsa_key()),
+    "KeyError: 'confirmed'": lambda w: w.copy.pop("confirmed"),
+    "no files by name": lambda w: w.copy.update(files=[]),
+}
+
+
+@pytest.mark.parametrize("found", ALTERED)
+def test_a_copy_that_the_hub_did_not_sign_is_not_used(france: World, found: str) -> None:
+    ALTERED[found](france)
+    off = france.off()
+    assert off[policy_engine.POLICIES].expected.endswith("policies of this checkout, unchanged")
+    assert off[policy_engine.DATA].verdict == "unknown"
+    assert f"the copy at this country is not used: {found}" in off[policy_engine.DATA].found.replace(
+        f"{policy.COPY}: ", ""
+    )
+
+
+def test_the_hub_itself_has_no_copy(france: World) -> None:
+    france.names = USA
+    france.policies["/etc/dive/access.rego"] = policy.access(TOKEN, writable=False)
+    assert set(france.off()) == {policy_engine.POLICIES, policy_engine.DATA}
 
 
 def test_policies_that_keep_opa_from_answering_its_data_are_red_nevertheless(world: World) -> None:

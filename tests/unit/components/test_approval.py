@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dive_infra.components.approval import disagreement
+from dive_infra.components.approval import Grant, disagreement
+from dive_infra.components.certificates import IssuedBy
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 
@@ -44,3 +45,7 @@ def test_a_port_of_the_hub_that_the_spoke_does_not_know_is_refused_with_both_val
     cause, way = found
     assert cause == f"frontend of the hub is at {moved}, and FRA expects it at {URLS['frontend']}"
     assert "dive:partnerPorts.USA.frontend" in way
+
+
+def test_a_grant_exports_the_key_of_the_hubs_policies() -> None:
+    assert Grant("CA", IssuedBy("chain", "key"), {}, hub_key="PEM").export()["hubKey"] == "PEM"

@@ -69,6 +69,15 @@ def with_finding(found: Finding) -> Snapshot:
     return country(phases={p: validation(*([found] if p == Phase.VERIFICATION else [])) for p in Phase})
 
 
+def test_a_phase_shows_what_a_valid_finding_points_out() -> None:
+    old = [finding(f"policies and data {n}", note="policies of yesterday; the hub does not answer") for n in (1, 2)]
+    judged = judge(country(phases={p: validation(*(old if p == Phase.DEPLOYMENT else [])) for p in Phase}))
+    notes = {phase.phase: phase.note for phase in judged.phases}
+    assert notes.pop(Phase.DEPLOYMENT) == "policies of yesterday; the hub does not answer"
+    assert set(notes.values()) == {""}
+    assert judged.health == "healthy"
+
+
 def test_packets_that_do_not_pass_are_shown_before_what_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     cut_off = judge(connected(monkeypatch, with_finding(UNREACHED), drops))
     assert [p.found for p in cut_off.problems] == ["no packet passes", "503"]

@@ -1,8 +1,12 @@
 """The three services without their dependencies: settings, routes, and answers that need none of them."""
 
 import asyncio
+import json
+import tarfile
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -11,13 +15,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from starlette.applications import Starlette
 
+from dive_backend import distribution
 from dive_backend.app import BackendApp
 from dive_backend.settings import BackendSettings
 from dive_common import stores
 from dive_common.settings import MissingSetting, ServiceFiles
 from dive_frontend.app import PortalApp
 from dive_frontend.settings import Partner, PortalSettings, partners
+from dive_infra.catalog import policy
 from dive_infra.catalog.applications import backend, frontend, kas
+from dive_infra.catalog.opal.signature import signed_at
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.checks import key_release
 from dive_infra.config.countries import COUNTRIES, HUB
@@ -169,6 +176,36 @@ def test_the_hub_serves_its_policies_to_a_country(container: Start, key: str) ->
         .json()["reason"]
         .startswith("feed 'unknown' does not exist; expected one of trusted-issuers")
     )
+
+
+def test_the_hub_signs_policies_and_data_once_per_revision(
+    container: Start, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[dict[str, Any]] = [{"_id": 1, "name": "NATO"}]
+    monkeypatch.setattr(distribution, "feed", lambda _, collection: {"success": True, collection: list(rows)})
+    container(backend(USA, USA, [FRA]))
+    client = _client(BackendApp(BackendSettings()).starlette())
+    headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
+
+    def signed_now(now: int) -> tuple[str, int]:
+        """Return the ETag and the time of the signature."""
+        monkeypatch.setattr(distribution, "time", SimpleNamespace(time=lambda: now))
+        answer = client("GET", policy.BUNDLE, headers=headers)
+        with tarfile.open(fileobj=BytesIO(answer.content)) as tar:
+            files = {m.name: packed.read().decode() for m in tar if (packed := tar.extractfile(m))}
+        assert json.loads(files["data.json"])["dive"]["coi_definitions"]["coi_definitions"] == rows
+        return answer.headers["ETag"], signed_at(files, public_key(key))
+
+    tag, first = signed_now(1000)
+    assert first == 1000
+    assert signed_now(2000) == (tag, 1000)
+    assert client("GET", policy.BUNDLE, headers=headers | {"If-None-Match": tag}).status_code == 304
+    rows.append({"_id": 2, "name": "FVEY"})
+    other, second = signed_now(3000)
+    assert (other != tag, second) == (True, 3000)
+    container(backend(USA, USA, [FRA]))
+    client = _client(BackendApp(BackendSettings()).starlette())
+    assert signed_now(4000) == (other, 4000), "a restarted backend signs again, and the revision is the same"
 
 
 @pytest.mark.parametrize(

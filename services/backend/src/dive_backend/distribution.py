@@ -1,13 +1,15 @@
 """The hub as policy administration point: policies and policy data for every OPA of the coalition.
 
 Each request carries the token of a country, signed with the hub's `opal-key`. Data is read from MongoDB on each
-request; an ETag spares the transfer of unchanged content.
+request; an ETag spares the transfer of unchanged content. The bundle of policies and data is signed with the same key,
+so that a country can use its copy while the hub does not answer.
 """
 
 import gzip
 import io
 import json
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
@@ -36,6 +38,7 @@ FEEDS = {
 }
 OPAL_AUDIENCE, OPAL_ISSUER = "dive-policy", "dive-hub"
 POLL_SECONDS = 4  # how often an OPAL client reads a feed
+SIGNATURES = ".signatures.json"  # where OPA expects the signature of a bundle
 _BOOKKEEPING = ("_id", "seedBatchId")  # fields of the database that policies do not need
 
 Feed = dict[str, Any]
@@ -47,6 +50,8 @@ class PolicyDistribution:
     def __init__(self, files: ServiceFiles, database: Database[dict[str, Any]]) -> None:
         self._policies = files.path("policies")
         self._public_key = files.path("opal.pub")
+        self._private_key = files.secret("opal.key")
+        self._signed = ("", b"")  # a revision and its signature
         self._database = database
 
     def routes(self) -> list[Route]:
@@ -62,12 +67,23 @@ class PolicyDistribution:
         return serve(request, country_of(request, self._public_key))
 
     def bundle_with_data(self, request: Request, _: str) -> Response:
-        """Answer an OPA bundle of policies and data; the revision in its `.manifest` is a hash of the content."""
+        """Answer a signed OPA bundle of policies and data; the revision in its `.manifest` is a hash of the content.
+
+        The revision is the ETag too: the time in the signature is no change.
+        """
         data = {"dive": {collection: feed(self._database, collection) for collection in FEEDS.values()}}
         files = modules(self._policies) | {"data.json": _json(data)}
         revision = sha256(bundle(files)).hexdigest()
         manifest = {"revision": revision, "roots": ["dive"], "rego_version": 1}
-        return _answer(request, bundle(files | {".manifest": _json(manifest)}), "application/gzip")
+        files[".manifest"] = _json(manifest)
+        return _answer(request, bundle(files | self._signature(revision, files)), "application/gzip", revision)
+
+    def _signature(self, revision: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
+        signed, made = self._signed
+        if signed != revision:
+            made = signature(files, self._private_key)
+            self._signed = (revision, made)
+        return {SIGNATURES: made}
 
     def bundle_of_policies(self, request: Request, _: str) -> Response:
         return _answer(request, bundle(modules(self._policies)), "application/gzip")
@@ -139,9 +155,22 @@ def bundle(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _answer(request: Request, body: bytes, media_type: str) -> Response:
-    """Answer the body, or 304 to a client that already has it."""
-    tag = f'"{sha256(body).hexdigest()}"'
+def signature(files: Mapping[str, bytes], private_key: str) -> bytes:
+    """Return the signature of a bundle in OPA's format: a JWT with the hash of each file and the time of signing.
+
+    OPA hashes the value of a JSON file in the form of `_json`, which is also the hash of the file's bytes.
+    """
+    hashes = [
+        {"name": path, "hash": sha256(content).hexdigest(), "algorithm": "SHA-256"}
+        for path, content in sorted(files.items())
+    ]
+    token = jwt.encode({"files": hashes, "iat": int(time.time())}, private_key, algorithm="RS256")
+    return _json({"signatures": [token]})
+
+
+def _answer(request: Request, body: bytes, media_type: str, revision: str = "") -> Response:
+    """Answer the body, or 304 to a client that already has it, or another body of the same `revision`."""
+    tag = f'"{revision or sha256(body).hexdigest()}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
@@ -149,8 +178,12 @@ def _answer(request: Request, body: bytes, media_type: str) -> Response:
 
 
 def _json(value: object) -> bytes:
-    # Dates and other BSON types, which an operator may have entered, are delivered as text.
-    return json.dumps(value, sort_keys=True, default=str).encode()
+    """Return JSON in the form that OPA hashes (its `bundle/hash.go`), which Go's encoder writes.
+
+    Dates and other BSON types, which an operator may have entered, are delivered as text.
+    """
+    text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
 
 
 def _id(row: Mapping[str, Any]) -> str:

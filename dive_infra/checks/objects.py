@@ -42,15 +42,16 @@ def caused_by(
 ) -> CheckFailed | CheckUnknown:
     """Return the error to raise for a check that needs `services`: unknown, with the first container that is down.
 
-    DEPLOYMENT reports that container, and all checks that need it say the same, which a status shows once. If all of
-    them are healthy, the error is `otherwise`.
+    So is one of somebody else that has our name. DEPLOYMENT reports that container, and all checks that need it say the
+    same, which a status shows once. If all of them are healthy, the error is `otherwise`.
     """
     engine = connect()
     try:
         for container in map(names.container, services):
             now = engine.observe(container)
-            if not now.healthy:
-                return CheckUnknown(f"{container} is {now.describe()}", Remedy.update(names.country.code))
+            state = "not this stack's" if now.healthy and not now.stack else now.describe()
+            if not now.healthy or not now.stack:
+                return CheckUnknown(f"{container} is {state}", Remedy.update(names.country.code))
     except EngineError as error:
         return CheckUnknown(error.cause, UNANSWERED)
     finally:

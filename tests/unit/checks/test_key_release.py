@@ -104,6 +104,9 @@ def test_a_dependency_that_is_down_is_the_cause(world: World, service: str) -> N
     ready, held = world.found()
     assert (ready.verdict, ready.found) == ("unknown", f"{FRANCE.container(service)} is stopped (exit code 0)")
     assert held.verdict == "valid"
+    world.stopped.clear()
+    world.foreign.add(FRANCE.container(service))
+    assert world.found()[0].found == f"{FRANCE.container(service)} is not this stack's", "a restart does not help"
 
 
 def test_a_realm_that_is_down_is_the_cause(world: World) -> None:

@@ -24,8 +24,8 @@ from tests.support.reporter import RecordingReporter
 
 PACKAGE = Path(dive_infra.__file__).parent
 REMOVED = "was created but not recorded: removed"
-_EACH = 12  # one of so many points is killed at in every test run
-_TRIES = 4  # of a moment that only luck can meet: made, and not recorded
+_EACH = 16  # one of so many points is killed at in every test run
+TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 
 # Steps that the first deployment of a spoke never takes, and why.
 ELSEWHERE: Mapping[str, str] = {
@@ -64,8 +64,8 @@ class Selection:
     """One kill for each step of these `names`, after it, and for each type of another provider among them, once it is
     made and not recorded."""
 
-    def __init__(self, names: Container[str]) -> None:
-        self._names = names
+    def __init__(self, names: Container[str], tries: int = TRIES) -> None:
+        self._names, self._most = names, tries
         self._done: set[Point] = set()
         self._tries: Counter[Point] = Counter()
         self._last: list[Point] = []
@@ -74,7 +74,7 @@ class Selection:
         if point.name not in self._names:
             return False
         if point.moment == "made":
-            return point not in self._done and self._tries[point] < _TRIES
+            return point not in self._done and self._tries[point] < self._most
         return point.moment == "after" and point not in self._done
 
     def killed(self, points: Iterable[Point]) -> None:

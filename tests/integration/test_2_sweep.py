@@ -12,7 +12,7 @@ from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.config.paths import ROOT
 from tests.coalition.country import Country
 from tests.coalition.live import VALIDATED, remains, wrong
-from tests.faults.sweep import ELSEWHERE, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
+from tests.faults.sweep import ELSEWHERE, TRIES, Everything, Selection, Swept, markdown, reachable, sample, steps, sweep
 
 pytestmark = [pytest.mark.sweep, pytest.mark.timeout(4 * 3600)]
 
@@ -29,9 +29,9 @@ def names(thorough: bool) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def swept(request: pytest.FixtureRequest, usa: Country, fra: Country, names: set[str]) -> Swept:
+def swept(request: pytest.FixtureRequest, usa: Country, fra: Country, names: set[str], thorough: bool) -> Swept:
     """France, deployed under kills."""
-    plan = Everything() if request.config.getoption("--whole") else Selection(names)
+    plan = Everything() if request.config.getoption("--whole") else Selection(names, TRIES if thorough else 1)
     return sweep(fra, plan)
 
 

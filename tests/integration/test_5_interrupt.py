@@ -176,6 +176,7 @@ def test_a_second_deployment_is_refused_and_shown_the_first_and_continues_it_onc
     is_complete(usa, fra, wanted)
 
 
+@pytest.mark.whole
 def test_a_record_that_goes_away_stops_the_run_and_the_next_goes_on(
     usa: Country,
     fra: Country,

@@ -47,11 +47,11 @@ def caused_by(
     """
     engine = connect()
     try:
-        for container in map(names.container, services):
-            now = engine.observe(container)
-            state = "not this stack's" if now.healthy and not now.stack else now.describe()
-            if not now.healthy or not now.stack:
-                return CheckUnknown(f"{container} is {state}", Remedy.update(names.country.code))
+        found = {container: engine.observe(container) for container in map(names.container, services)}
+        down = [f"{container} is {now.describe()}" for container, now in found.items() if not now.healthy]
+        foreign = [f"{container} is not this stack's" for container, now in found.items() if not now.stack]
+        if cause := next(iter(down + foreign), ""):
+            return CheckUnknown(cause, Remedy.update(names.country.code))
     except EngineError as error:
         return CheckUnknown(error.cause, UNANSWERED)
     finally:

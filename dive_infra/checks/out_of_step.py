@@ -63,19 +63,17 @@ def keycloak(engine: Engine, names: Names) -> Remedy:
 
 
 def sides(engine: Engine, names: Names, service: str, data: str = "") -> str:
-    """Return which two sides disagree, with their ages; `data` is the service whose volume holds the data of this one.
+    """Return which two sides disagree; `data` is the service whose volume holds the data of this one.
 
-    A container is replaced with each change of its secrets: a volume that is younger than it was restored. Data that
-    was restored into the old volume, or a restored state, leaves no such trace.
+    A container is replaced with each change of its secrets, so its age is that of the state's value. The age of the
+    data is not known: an engine tells when something in the folder of a volume was last created.
     """
     volume, container = names.data_volume(data or service), names.container(service)
-    kept, given = engine.created("volume", volume), engine.created("container", container)
-    if kept is None or given is None:
-        return f"the data in {volume} holds another secret than the state"
-    cause = "the volume was restored" if kept > given else "the data or the state was restored, or it was set by hand"
+    given = engine.created(container)
+    since = f", whose value {container} has had since {day(given)}" if given else ""
     return (
-        f"the data in {volume} (created {day(kept)}) holds another secret than the state, "
-        f"whose value {container} has had since {day(given)}: {cause}"
+        f"the data in {volume} holds another secret than the state{since}: one of them was restored from before a "
+        "change, or it was set by hand"
     )
 
 

@@ -224,8 +224,8 @@ class Engine(ABC):
         """Return the labels of a volume, or None without a volume of this name."""
 
     @abstractmethod
-    def created(self, kind: Literal["container", "volume"], name: str) -> datetime | None:
-        """Return when a container or volume was created; None without it, or if the engine does not know."""
+    def created(self, name: str) -> datetime | None:
+        """Return when a container was created; None without it."""
 
     @abstractmethod
     def volume_sizes(self) -> Mapping[str, int]:

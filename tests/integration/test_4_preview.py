@@ -69,7 +69,8 @@ def written(tree: Path, usa: Country, client: docker.DockerClient) -> dict[str, 
         "checkout": checkout.contents(tree),
         "reports": {p.name: p.read_bytes() for p in ROOT.glob(f"verification-report-{NAMESPACE}-*.json")},
         "containers": {c.id: c.attrs["State"] for c in _labelled(client.containers, all=True)},
-        "volumes": {v.id: v.attrs for v in _labelled(client.volumes)},
+        # `CreatedAt` tells when something in its folder was last created.
+        "volumes": {v.id: {**v.attrs, "CreatedAt": ""} for v in _labelled(client.volumes)},
         "networks": {n.id for n in _labelled(client.networks)},
     }
     for container in found["containers"].values():

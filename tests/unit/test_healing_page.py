@@ -295,7 +295,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{CHECKS}::test_a_superuser_with_a_password_from_before_a_change_gets_that_of_the_state",
         f"{CHECKS}::test_mongodb_with_a_password_from_before_a_change_gets_that_of_the_state",
         f"{IDENTITY}::test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state",
-        "unit/checks/test_out_of_step.py::test_the_ages_of_both_sides_are_told",
+        "unit/checks/test_out_of_step.py::test_both_sides_are_told_and_the_age_of_the_states_value",
     ),
     "a key access service whose process": (
         f"{STATUS}::test_a_key_service_with_another_key_is_named_and_a_restart_restores_it",

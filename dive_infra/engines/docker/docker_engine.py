@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
@@ -139,15 +139,11 @@ class DockerEngine(Engine):
         return found
 
     @_requests()
-    def created(self, kind: Literal["container", "volume"], name: str) -> datetime | None:
+    def created(self, name: str) -> datetime | None:
         try:
-            if kind == "container":
-                moment = self._client.containers.get(name).attrs["Created"]
-            else:
-                moment = self._client.volumes.get(name).attrs.get("CreatedAt")
+            return datetime.fromisoformat(self._client.containers.get(name).attrs["Created"])
         except NotFound:
             return None
-        return datetime.fromisoformat(moment) if moment else None
 
     @_requests()
     def volume_sizes(self) -> Mapping[str, int]:

@@ -41,6 +41,16 @@ def provider_process(**environment: str) -> Iterator[tuple["subprocess.Popen[byt
             process.wait()
 
 
+def end(process: "subprocess.Popen[bytes]") -> bytes:
+    """End the process as the engine does: ask it, and kill it if that takes long. Return what it has printed."""
+    process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=10)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[0]
+
+
 def failed_delete(client: Any, **props: Any) -> str:
     """Return the error of deleting a guard with these outputs."""
     request = provider_pb2.DeleteRequest(id="guard")
@@ -82,8 +92,7 @@ def test_a_run_that_the_engine_ends_is_recorded_unless_it_was_cancelled(
         client.Create(request, timeout=30)
         if cancelled:
             client.Cancel(empty_pb2.Empty(), timeout=30)
-        process.send_signal(signal.SIGINT)  # as the engine ends its plugins
-        told, _ = process.communicate(timeout=30)
+        told = end(process)
     assert (b"this run has ended" in told) is ended
 
 

@@ -39,15 +39,14 @@ def test_a_command_on_the_volumes_of_a_container_starts_it_again_whatever_happen
         DockerEngine(client).offline_command("p", "true")
 
 
-def test_the_age_of_a_volume_or_container_is_known_or_none() -> None:
+def test_the_age_of_a_container_is_known_or_none() -> None:
     client = Mock()
     client.containers.get.return_value.attrs = {"Created": "2026-11-24T12:00:05.123456789Z"}
-    client.volumes.get.return_value.attrs = {"CreatedAt": "2026-11-24T13:00:05+01:00"}
-    engine = DockerEngine(client)
-    ages = [engine.created("container", "p"), engine.created("volume", "v")]
-    assert [str(age and age.astimezone(UTC))[:19] for age in ages] == ["2026-11-24 12:00:05"] * 2
-    client.volumes.get.side_effect = NotFound("No such volume")
-    assert engine.created("volume", "v") is None
+    age = DockerEngine(client).created("p")
+    assert age
+    assert str(age.astimezone(UTC))[:19] == "2026-11-24 12:00:05"
+    client.containers.get.side_effect = NotFound("No such container")
+    assert DockerEngine(client).created("p") is None
 
 
 def test_a_command_in_a_container_prints_or_the_error_names_both() -> None:

@@ -8,9 +8,10 @@ from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import REALM_REQUEST
 from dive_infra.identity.client_secret_check import refusal
+from dive_infra.identity.comparison import live
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable
 from dive_infra.identity.link_policy import BASE_PATH, link_account
-from dive_infra.identity.realm_diff import compare, compare_link, refresh
+from dive_infra.identity.realm_diff import compare, compare_link, compare_recorded, refresh
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import Remedy
@@ -32,10 +33,24 @@ def checks(spec: ConfigurationSpec) -> list[Check]:
     return found
 
 
+def checks_beside_probe(spec: ConfigurationSpec) -> list[Check]:
+    """Return the check of the keys: the probe comes before the resource that records them, so it knows none."""
+    if not spec.keys:
+        return []
+    return [Check(f"the keys of realm {spec.names.realm} are the recorded ones", "realm keys", lambda: keys(spec))]
+
+
 def realm(spec: ConfigurationSpec) -> Sequence[Finding]:
+    return _at_home(spec, lambda admin: compare(admin, spec.names, spec.partners, keys=spec.keys))
+
+
+def keys(spec: ConfigurationSpec) -> Sequence[Finding]:
+    return _at_home(spec, lambda admin: compare_recorded(admin, spec.names, live(admin, spec.names), spec.keys))
+
+
+def _at_home(spec: ConfigurationSpec, question: Callable[[KeycloakAdmin], Sequence[Finding]]) -> Sequence[Finding]:
     access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
-    right = Remedy.decide(f"restore the service account {access.client_id} of realm master")
-    return _compare(access, lambda admin: compare(admin, spec.names, spec.partners), right)
+    return _compare(access, question, Remedy.decide(f"restore the service account {access.client_id} of realm master"))
 
 
 def link(spec: ConfigurationSpec, hub: Names) -> Sequence[Finding]:

@@ -27,6 +27,13 @@ def shallow_checks(spec: Spec) -> list[Check]:
     return found
 
 
+def checks_beside_probe(spec: Spec) -> list[Check]:
+    """Return the checks that a probe before the phase (`dynamic.realm_probe`) does not make, if the module has any."""
+    beside = getattr(_module(spec), "checks_beside_probe", None)
+    found: list[Check] = beside(spec) if beside else []
+    return found
+
+
 def _module(spec: Spec) -> ModuleType:
     with _LOADING:
         return import_module(f"dive_infra.checks.{phase_of(spec).lower()}")

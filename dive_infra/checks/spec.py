@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dive_infra.config.naming import Names
 from dive_infra.engines.declaration import Declared
+from dive_infra.identity.realm_keys import RealmKey
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.errors import DiveError
@@ -104,6 +105,8 @@ class ConfigurationSpec:
     """`keycloak` is the secret of the service account `dive-deployer`, `portal` that of the portal's client.
 
     `accounts`: client -> secret of the accounts that manage links: all of them at the hub, its own at a spoke.
+    `keys`: realm -> the recorded keys; empty before they are recorded. No one declares them, so that they are left out
+    of the fingerprint.
     """
 
     names: Names
@@ -112,6 +115,9 @@ class ConfigurationSpec:
     keycloak: str = _secret()
     portal: str = _secret()
     accounts: Mapping[str, str] = _secret()
+    keys: Mapping[str, tuple[RealmKey, ...]] = field(
+        default_factory=dict[str, tuple[RealmKey, ...]], metadata={"observed": True}
+    )
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,9 @@ def phase_of(spec: Spec) -> Phase:
 
 def dump(spec: Spec) -> str:
     """Return the specification as JSON, secrets included: keep it secret."""
-    return _adapter(phase_of(spec)).dump_json(spec).decode()
+    # As an earlier program wrote it, whose states have no keys.
+    left_out = {"keys"} if isinstance(spec, ConfigurationSpec) and not spec.keys else None
+    return _adapter(phase_of(spec)).dump_json(spec, exclude=left_out).decode()
 
 
 def load(phase: Phase, text: str) -> Spec:
@@ -191,7 +199,7 @@ def load(phase: Phase, text: str) -> Spec:
 
 
 def fingerprint(spec: Spec) -> str:
-    """Return 16 hex digits over the specification without its secrets."""
+    """Return 16 hex digits over the specification without its secrets and without what is only observed."""
     travelled = load(
         phase_of(spec), dump(spec)
     )  # so that 5 and 5.0 are one number, as after a round trip through the state
@@ -200,7 +208,7 @@ def fingerprint(spec: Spec) -> str:
 
 def _public(value: Any) -> Any:
     if is_dataclass(value):
-        return {f.name: _public(getattr(value, f.name)) for f in fields(value) if not f.metadata.get("secret")}
+        return {f.name: _public(getattr(value, f.name)) for f in fields(value) if not f.metadata}
     if isinstance(value, Mapping):
         return {str(k): _public(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

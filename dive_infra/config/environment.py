@@ -24,6 +24,7 @@ class Variable(NamedTuple):
 
 ACCEPT_LOSS = "DIVE_ACCEPT_LOSS"
 REMOVE = "DIVE_REMOVE"
+ACCEPT_KEYS = "DIVE_ACCEPT_KEYS"
 ASSUME_GRANT = "DIVE_ASSUME_GRANT"
 STACKS = "DIVE_STACKS"
 CACHE = "DIVE_CACHE"
@@ -45,6 +46,11 @@ VARIABLES = (
         REMOVE,
         "removes what no one declared: in a realm, or left on the engine by an abandoned deployment",
         "providers `Undeclared` and `Orphans`",
+    ),
+    Variable(
+        ACCEPT_KEYS,
+        "records the keys that the realm has now; with any other key CONFIGURATION is not valid",
+        "provider `RealmKeys`; `./dive rotate-keys` sets it",
     ),
     Variable(
         ASSUME_GRANT,
@@ -180,6 +186,11 @@ def accepted_losses() -> set[str]:
 def removals() -> set[str]:
     """Return what this run may remove although it is undeclared: `client/<name>`, `orphans/<mark>`."""
     return _names(REMOVE)
+
+
+def accepted_keys() -> set[str]:
+    """Return the names of the realms whose keys this run accepts."""
+    return _names(ACCEPT_KEYS)
 
 
 def assumes_grant() -> bool:

@@ -16,7 +16,16 @@ from pulumi.dynamic import DiffResult, Resource
 
 from dive_infra.checks import deployed_names, phases, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
-from dive_infra.checks.spec import PreflightSpec, Spec, Unreadable, dump, fingerprint, load, phase_of
+from dive_infra.checks.spec import (
+    ConfigurationSpec,
+    PreflightSpec,
+    Spec,
+    Unreadable,
+    dump,
+    fingerprint,
+    load,
+    phase_of,
+)
 from dive_infra.config import timeouts
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -107,8 +116,8 @@ class CheckpointProvider(Provider):
     def shallow_checks(self, spec: Spec, before: Inputs) -> list[Check]:
         """Return the checks of a diff, beside those of the record."""
         # The realm's own probe has checked already, before an update repaired the realm.
-        if findings := self.run.realm_findings.pop(before["spec"], None):
-            return [Check(findings[0].check, findings[0].topic, lambda: findings)]
+        if isinstance(spec, ConfigurationSpec) and (found := self.run.realm_findings.pop(spec.names.realm, None)):
+            return [Check(found[0].check, found[0].topic, lambda: found), *phases.checks_beside_probe(spec)]
         return phases.shallow_checks(spec)
 
     def after_proof(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
@@ -139,7 +148,7 @@ class CheckpointProvider(Provider):
         if changed:
             self._again(_olds, provider_messages.changed(changed))
         elif self.changed_inputs(_olds, _news):
-            self._again(_olds, "its secrets or the program changed")
+            self._again(_olds, _other_keys(_olds, _news) or "its secrets or the program changed")
         return super().diff(_id, _olds, _news)
 
     def has_drifted(self, name: str, before: Inputs) -> bool:
@@ -267,6 +276,18 @@ def _refuse_other_names(before: Inputs, now: Inputs) -> None:
         deployed_names.keep(deployed.names, wanted.names)
     except CheckFailed as error:
         raise ProviderError(error.cause, error.remedy, error.code, error.expected) from None
+
+
+def _other_keys(before: Inputs, now: Inputs) -> str:
+    """Return the reason of a phase that runs again with other recorded keys; empty if they are the same."""
+    try:
+        deployed, wanted = (load(Phase(now["phase"]), inputs.get("spec", "")) for inputs in (before, now))
+    except Unreadable:  # of another version, or absent because a preview does not know it yet
+        return ""
+    if not isinstance(deployed, ConfigurationSpec) or not isinstance(wanted, ConfigurationSpec):
+        return ""
+    other = [realm for realm, keys in wanted.keys.items() if realm in deployed.keys and keys != deployed.keys[realm]]
+    return f"other keys of {' and of '.join(f'realm {realm}' for realm in other)} are recorded" if other else ""
 
 
 def _recorded(spec: Spec, before: Inputs) -> str:

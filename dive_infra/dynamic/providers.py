@@ -24,6 +24,7 @@ PROVIDERS: Mapping[str, str] = {
     "Orphans": "dive_infra.dynamic.orphans:OrphansProvider",
     "PartnerPeople": "dive_infra.dynamic.partner_people:PartnerPeopleProvider",
     "Probe": "dive_infra.dynamic.probe:ProbeProvider",
+    "RealmKeys": "dive_infra.dynamic.realm_keys:RealmKeysProvider",
     "RealmProbe": "dive_infra.dynamic.realm_probe:RealmProbeProvider",
     "Report": "dive_infra.dynamic.report:ReportProvider",
     "Secret": "dive_infra.dynamic.secret:SecretProvider",

@@ -7,12 +7,13 @@ from typing import Any
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import Names
-from dive_infra.identity import desired_realm
-from dive_infra.identity.comparison import Compared, compare_all, compare_realm, live
+from dive_infra.identity import desired_realm, key_providers
+from dive_infra.identity.comparison import Compared, Live, compare_all, compare_realm, live
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.link_policy import link_account
 from dive_infra.identity.pristine import MASTER
 from dive_infra.identity.realm_export import Tree, normal
+from dive_infra.identity.realm_keys import Recorded, compare_keys
 from dive_infra.identity.restoration import restores
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
@@ -23,16 +24,34 @@ _BY_HAND = f"restore it in Keycloak's console, then {UP}"
 _CODES = {"identity provider": Code.FEDERATION_LINK, "client scope": Code.SCOPES}
 
 
-def compare(admin: KeycloakAdmin, names: Names, partners: Sequence[Names], beside: Sequence[str] = ()) -> list[Finding]:
+def compare(
+    admin: KeycloakAdmin,
+    names: Names,
+    partners: Sequence[Names],
+    beside: Sequence[str] = (),
+    keys: Recorded | None = None,
+) -> list[Finding]:
     """Return one finding for each object that must exist, and one for each that must not.
 
     A spoke's `partners` is the hub, and the link must exist. The hub's are the countries it approves; their own stacks
     write their links, so a difference there names the stack that repairs it, and is advisory. `beside`: the server's
-    other realms. Raises `KeycloakError`.
+    other realms; `keys`: those that are recorded, if any are. Raises `KeycloakError`.
     """
-    compared = compare_all(live(admin, names), names, partners, beside)
+    server = live(admin, names)
+    compared = compare_all(server, names, partners, beside)
     lent, departed = _lent(names, partners), _departed(names)
-    return [_finding(c, names, lent.get(c.name), departed) for c in compared if not (c.missing and c.name in lent)]
+    found = [_finding(c, names, lent.get(c.name), departed) for c in compared if not (c.missing and c.name in lent)]
+    return [*found, *compare_recorded(admin, names, server, keys or {})]
+
+
+def compare_recorded(admin: KeycloakAdmin, names: Names, server: Live, keys: Recorded) -> list[Finding]:
+    """Compare the keys in force with the recorded ones; raises `KeycloakError`."""
+    found = key_providers.read_beside(admin, names, server) if keys else {}
+    return [
+        finding
+        for realm, live_keys in found.items()
+        for finding in compare_keys(realm, names.country.code, keys.get(realm, ()), live_keys)
+    ]
 
 
 def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding]:

@@ -29,7 +29,7 @@ _GENERATED = frozenset(
     )
 )
 _GENERATED_IN_CONFIG = frozenset(("clientSecret", "client.secret.creation.time"))
-# Of key providers only: the material, which verbs rotate. `/keys` would show it.
+# Of key providers only: the material, which the export masks. `realm_keys` compares the keys themselves.
 _KEY_MATERIAL = frozenset(("privateKey", "certificate", "secret", "kid"))
 _KEY_PROVIDER = "KeyProvider"
 _PROFILE_PROVIDER = "UserProfileProvider"

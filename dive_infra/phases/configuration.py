@@ -1,5 +1,7 @@
 """CONFIGURATION: the realm, and at a spoke the link to the hub, at the hub the accounts that manage links."""
 
+from dataclasses import replace
+
 import pulumi
 import pulumi_keycloak as keycloak
 
@@ -11,8 +13,10 @@ from dive_infra.components.values import secret
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import DEPLOYER, LOOPBACK
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.realm_keys import RealmKeys
 from dive_infra.dynamic.realm_probe import RealmProbe
 from dive_infra.dynamic.undeclared import Undeclared
+from dive_infra.identity import realm_keys
 from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, link_account
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
@@ -39,6 +43,7 @@ class ConfigurationPhase(PhaseComponent):
                 pulumi.Output.all(**accounts),
             ).apply(lambda found: spec.ConfigurationSpec(names, tuple(context.settings.partners), *found))
         )
+        # The probe knows no keys: they are recorded after the realm, which waits for it.
         probe = RealmProbe("realm-probe", names.realm, specification, self.child())
         after_probe = pulumi.ResourceOptions(depends_on=[probe])
         self.realm = Realm(
@@ -77,13 +82,19 @@ class ConfigurationPhase(PhaseComponent):
             )
         held = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, depends_on=made), kept)
         undeclared = Undeclared("undeclared", names, context.settings.partners, administrator, held)
+        after_repair = pulumi.ResourceOptions.merge(held, pulumi.ResourceOptions(depends_on=[undeclared]))
+        keys = RealmKeys("realm-keys", names, administrator, after_repair)
         self.checkpoint = Checkpoint(
             "configuration-checkpoint",
             Phase.CONFIGURATION,
             names,
-            specification,
+            secret(
+                pulumi.Output.all(specification, keys.recorded).apply(
+                    lambda both: replace(both[0], keys=realm_keys.recorded(both[1]))
+                )
+            ),
             base.store,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*made, undeclared]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*made, undeclared, keys]),
         )
 
     @staticmethod

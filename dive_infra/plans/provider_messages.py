@@ -168,6 +168,11 @@ def lock_lifted(username: str, lockout: str) -> str:
     return f"{username}: was {lockout}; the lock is lifted"
 
 
+def keys_recorded(realm: str, kids: Iterable[str]) -> str:
+    """Format: these keys of a realm are recorded from now on."""
+    return f"realm {realm}: recorded the keys {', '.join(kids)}"
+
+
 def undeclared_repaired(what: str) -> str:
     """Format: an undeclared part of a realm was repaired."""
     return f"{what}: was not as declared, repaired"

@@ -5,6 +5,7 @@ After `test_5_unrecorded`, which looks for secrets that were generated.
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import LiteralString
 
@@ -12,6 +13,7 @@ import docker
 import pytest
 import yaml
 
+from dive_infra.crypto import pki
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase, State, Status
@@ -20,7 +22,8 @@ from dive_infra.rotation.sources import variable_name
 from dive_infra.rotation.targets import CountryServers, targets
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
-from tests.coalition.live import documents, record, running, secrets
+from tests.coalition.live import documents, keycloak, record, running, secrets, specification
+from tests.support.by_hand_at_keycloak import Hand, imported_key
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -104,13 +107,35 @@ def test_a_restart_during_a_deployment_is_refused_with_who_deploys(
         done = fra.dive("restart", "FRA", "backend")
         hub = fra.dive("restart", "USA", "postgres")
         reload = fra.dive("reload-secrets", "FRA", "redis", "--generate")
+        rotate = fra.dive("rotate-keys", "FRA")
         nuke = fra.dive("nuke", "FRA", "--yes")
         store.release("FRA")
-    for refused in (done, hub, reload, nuke):
+    for refused in (done, hub, reload, rotate, nuke):
         assert refused.returncode == 3, refused.stderr
         assert f"pid {store.run.pid} on {store.run.hostname}" in refused.stderr
         assert "phase SEEDING" in refused.stderr
     assert running(docker_engine) == before
+
+
+def test_a_foreign_key_is_named_and_a_rotation_ends_it_without_touching_a_container(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    before, containers = specification(fra, Phase.CONFIGURATION).keys, running(docker_engine)
+    assert {realm: len(keys) for realm, keys in before.items()} == {fra.names.realm: 4, "master": 4}
+    with keycloak(fra) as admin, closing(Hand(admin, fra.names)) as here:
+        imported_key(here, pki.rsa_key(), fra.outputs()["ca_certificate"])
+    named = " ".join(fra.dive("status", "FRA").stdout.split())
+    assert "of provider rsa-generated (RS256, active)" in named
+    assert "./dive rotate-keys FRA" in named
+    done = fra.dive("rotate-keys", "FRA")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    after = specification(fra, Phase.CONFIGURATION).keys
+    assert {realm: len(keys) for realm, keys in after.items()} == {fra.names.realm: 4, "master": 4}
+    assert not {k for keys in before.values() for k in keys} & {k for keys in after.values() for k in keys}
+    assert fra.dive("status", "FRA").returncode == 0
+    assert running(docker_engine) == containers
+    history = " ".join(fra.dive("history", "FRA", "--details").stdout.split())
+    assert f"other keys of realm {fra.names.realm} and of realm master are recorded" in history
 
 
 def test_secrets_are_changed_at_the_servers_and_only_their_users_are_made_anew(

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jwt
 import psycopg
 import pytest
 import uvicorn
@@ -40,6 +41,7 @@ from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto import pki
 from dive_infra.dynamic.partner_people import PartnerPeopleProvider
+from dive_infra.dynamic.realm_keys import RealmKeysProvider
 from dive_infra.dynamic.undeclared import UndeclaredProvider
 from dive_infra.engines.docker import engine
 from dive_infra.identity import (
@@ -47,9 +49,11 @@ from dive_infra.identity import (
     desired_realm,
     federated_users,
     https,
+    key_providers,
     link_data,
     pristine,
     realm_export,
+    realm_keys,
     users,
 )
 from dive_infra.identity.browser import LoginFailed
@@ -600,6 +604,46 @@ def test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names
         UndeclaredProvider().create_resource(_inputs(coalition))
         assert coalition.off(USA, FRA) == []
         assert UndeclaredProvider().drift_reason(_inputs(coalition)) is None
+
+
+def test_a_foreign_key_under_a_shipped_provider_is_red_and_a_rotation_ends_it(
+    coalition: Coalition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, inputs = RealmKeysProvider(), {**_inputs(coalition), "country": "FRA"}
+    known = provider.create_resource(inputs)[1]
+    signs = _signer(coalition)
+    assert signs in [key["kid"] for key in known["recorded"][FRA.realm]]
+    assert _other_keys(coalition, known) == []
+    with closing(Hand(coalition.admin, FRA)) as here:
+        hand.imported_key(here, pki.rsa_key(), coalition.ca)
+    assert coalition.off(FRA, USA) == [], "the comparison of components alone sees nothing"
+    foreign = _signer(coalition)
+    [red, gone] = _other_keys(coalition, known)
+    assert red.headline == (f"keys of realm {FRA.realm}: key {foreign} of provider rsa-generated (RS256, active)")
+    assert red.expected == f"the recorded keys {signs}"
+    assert gone.found == f"key {signs} of provider rsa-generated (RS256) is gone or not in force"
+    assert "./dive rotate-keys FRA" in str(red.remedy)
+    assert provider.drift_reason({**inputs, **known}) is None, "no update accepts it by itself"
+    key_providers.rotate(coalition.admin, FRA, lambda realm, names: None)
+    assert _other_keys(coalition, known), "not recorded yet"
+    monkeypatch.setenv("DIVE_ACCEPT_KEYS", f"{FRA.realm},master")
+    assert provider.drift_reason({**inputs, **known})
+    fresh = provider.update_resource(inputs, {**inputs, **known})
+    assert _other_keys(coalition, fresh) == []
+    assert provider.drift_reason({**inputs, **fresh}) is None
+    assert coalition.off(FRA, USA) == []
+    assert _signer(coalition) in {key["kid"] for key in fresh["recorded"][FRA.realm]} - {signs, foreign}
+    assert coalition.login(USA, FRA, "testuser-fra-4").claims["uniqueID"] == "testuser-fra-4", "a partner fetches them"
+
+
+def _signer(coalition: Coalition) -> str:
+    """Log in and return the id of the key that signed the token."""
+    return str(jwt.get_unverified_header(coalition.login(FRA, FRA, "admin-fra").access_token)["kid"])
+
+
+def _other_keys(coalition: Coalition, known: dict[str, Any]) -> list[Finding]:
+    found = compare(coalition.admin, FRA, [USA], [USA.realm], realm_keys.recorded(known["recorded"]))
+    return [f for f in found if f.verdict != "valid"]
 
 
 _SAMPLE = 40

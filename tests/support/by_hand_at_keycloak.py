@@ -66,6 +66,15 @@ def foreign_key(here: Hand) -> None:
     here.component("org.keycloak.keys.KeyProvider", "rsa-generated", priority="1000", active="true", enabled="true")
 
 
+def imported_key(here: Hand, private: str, certificate: str) -> None:
+    """Put one's own key in the place of the one that Keycloak has generated, under the same name and provider."""
+    old = next(c for c in here.get("components") if c["name"] == "rsa-generated")
+    kept = {key: old[key] for key in ("name", "providerId", "providerType", "parentId")}
+    config = {"priority": ["100"], "privateKey": [private], "certificate": [certificate]}
+    here.post("components", {**kept, "config": config})
+    here.delete(f"components/{old['id']}")
+
+
 def ldap(here: Hand) -> None:
     config = {
         "vendor": "other",

@@ -22,7 +22,7 @@ EXEMPT = {
     "secret": "masked in the export; proven by its use",
     "clientSecret": "masked in the export; a link has none",
     "client.secret.creation.time": "written by Keycloak when a secret changes",
-    **dict.fromkeys(("privateKey", "certificate", "kid"), "keys are rotated by a verb; the providers are compared"),
+    **dict.fromkeys(("privateKey", "certificate", "kid"), "masked in the export; the keys themselves are compared"),
     "createdTimestamp": "written by Keycloak",
     "adminPermissionsEnabled": "turned on, Keycloak creates a client, which it keeps when this is turned off",
     "authenticationConfig": "the id of the configuration, which is compared by its name",

@@ -144,6 +144,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "by hand: another OTP policy",
         f"{IDENTITY}::test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names",
     ),
+    "a signing or encryption key": (
+        f"{IDENTITY}::test_a_foreign_key_under_a_shipped_provider_is_red_and_a_rotation_ends_it",
+        "unit/identity/test_realm_keys.py::test_a_key_in_force_that_is_not_recorded_is_a_finding",
+        "unit/dynamic/test_realm_keys.py::test_foreign_keys_are_recorded_only_if_the_run_accepts_them",
+        "unit/cli/test_rotate_keys.py::test_the_keys_are_replaced_and_the_update_accepts_them",
+    ),
     "an undeclared client": (
         "fault: a client is added",
         "fault: an identity provider is added",
@@ -348,6 +354,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
 UNPROVEN = {
     "Left out are": "leads to the list",
     "The defaults known here": "only the Redis of the image is tested, and a parameter that is not known",
+    "**Keycloak**": "a property of Keycloak; the id is compared as that of every key",
     "**MongoDB**": "documents alone are tested; FerretDB, which most runs have, lacks the rest",
     "No one can read": "a property of Postgres and Keycloak",
 }

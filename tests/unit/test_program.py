@@ -1,5 +1,6 @@
 """The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
 
+import json
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -54,6 +55,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:RealmKeys",
     "pulumi-python:dynamic/dive:RealmProbe",
     "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
@@ -69,6 +71,9 @@ TOKENS = {
 CA = pki.issue("root", 30, authority=True)
 KEY = pki.rsa_key()
 PUBLIC_KEY = pki.public_key(KEY)  # once: it is asked for at every resource
+
+
+REALM_KEY = {"provider": "rsa-generated", "kid": "kid-1", "algorithm": "RS256", "use": "SIG", "thumbprint": "ab12"}
 
 
 class Mocks(mocks.Mocks):
@@ -89,6 +94,7 @@ class Mocks(mocks.Mocks):
             "Gate": {"degraded": ""},
             "TestUsers": {"usernames": ["u"], "ids": {}},
             "Seed": {"counts": {}},
+            "RealmKeys": {"recorded": {"master": [REALM_KEY]}, "incarnations": {}},
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
             "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
@@ -201,6 +207,20 @@ def test_each_phase_waits_for_the_checkpoint_before_it(country: str, request: py
     assert set(phases) == set(order)
     for before, phase in pairwise(order):
         assert f"{before}-checkpoint" in waits(phases[phase]), phase
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_keys_are_recorded_after_all_that_creates_one_and_proven_with_their_phase(
+    country: str, request: pytest.FixtureRequest
+) -> None:
+    resources = request.getfixturevalue(country)
+    [keys] = of_kind(resources, "pulumi-python:dynamic/dive:RealmKeys").values()
+    assert {"realm", "undeclared"} <= waits(keys)
+    checkpoint = of_kind(resources, "pulumi-python:dynamic/dive:Checkpoint")["configuration-checkpoint"]
+    assert "realm-keys" in waits(checkpoint)
+    [probe] = of_kind(resources, "pulumi-python:dynamic/dive:RealmProbe").values()
+    given = [json.loads(MessageToDict(r.object)["spec"]["value"]) for r in (probe, checkpoint)]
+    assert [spec.get("keys") for spec in given] == [None, {"master": [REALM_KEY]}]
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -10,9 +10,13 @@ from dive_infra.results.finding import Finding
 
 @dataclass
 class RunContext:
-    """`realm_findings`: specification -> what the probe of its realm found, until the phase's checkpoint takes it."""
+    """`realm_findings`: realm -> what its probe found, until the phase's checkpoint takes it.
+
+    `key_incarnations`: key provider (`realm/name`) -> how often a run has found it missing, and created it again.
+    """
 
     deployment: DeploymentRun = field(default_factory=DeploymentRun)
     unchecked: Unchecked = field(default_factory=Unchecked)
     probes: ProbeCache = PROBES
     realm_findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict[str, tuple[Finding, ...]])
+    key_incarnations: dict[str, int] = field(default_factory=dict[str, int])

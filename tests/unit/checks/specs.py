@@ -16,12 +16,17 @@ from dive_infra.checks.spec import (
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.engines.declaration import Declared
+from dive_infra.identity.realm_keys import RealmKey
 from dive_infra.orchestration.access import DatabaseAccess, deployer
 
 FRANCE, USA = Names(COUNTRIES["FRA"], "t-unit", ports={"FRA": {"opa": 9999}}), Names(HUB, "t-unit")
 SECRET = "canary-of-a-secret"
 ACCESS = DatabaseAccess("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
 OPA = Declared("t-unit-fra-opa", "1:1", HealthCheck(("true",)), "sha256:1", ports=(9999,), labels={"dive.stack": "fra"})
+KEY = RealmKey("rsa-generated", "kid-1", "RS256", "SIG", "ab12")
+CONFIGURATION = ConfigurationSpec(
+    FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}, {FRANCE.realm: (KEY,), "master": ()}
+)
 DEPLOYMENT = DeploymentSpec(
     FRANCE,
     (ContainerSpec("opa", "core", OPA, "f1"),),
@@ -36,7 +41,7 @@ SPECS: tuple[Spec, ...] = (
     PreflightSpec(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
     InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
     DEPLOYMENT,
-    ConfigurationSpec(FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}),
+    CONFIGURATION,
     SeedingSpec(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
     VerificationSpec(Party(FRANCE, SECRET), (Party(USA, SECRET),), DEPLOYMENT, "CA", 200),
 )

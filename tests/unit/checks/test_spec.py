@@ -1,5 +1,6 @@
 """Specifications of phases: their way into the state and back, and their fingerprints."""
 
+import json
 import traceback
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from dive_infra.checks.spec import (
     load,
     phase_of,
 )
-from tests.unit.checks.specs import DEPLOYMENT, OPA, SECRET, SPECS
+from tests.unit.checks.specs import CONFIGURATION, DEPLOYMENT, OPA, SECRET, SPECS
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
@@ -48,3 +49,13 @@ def test_a_changed_declaration_changes_the_fingerprint() -> None:
         DEPLOYMENT, containers=(replace(DEPLOYMENT.containers[0], declared=replace(OPA, image="sha256:2")),)
     )
     assert fingerprint(changed) != fingerprint(DEPLOYMENT)
+
+
+def test_a_specification_without_recorded_keys_is_that_of_an_earlier_program() -> None:
+    earlier = replace(CONFIGURATION, keys={})
+    assert "keys" not in json.loads(dump(earlier))
+    assert load(phase_of(earlier), dump(earlier)) == earlier
+
+
+def test_recorded_keys_are_no_declaration() -> None:
+    assert fingerprint(replace(CONFIGURATION, keys={})) == fingerprint(CONFIGURATION)

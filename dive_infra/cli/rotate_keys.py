@@ -1,0 +1,110 @@
+"""`./dive rotate-keys`: replace the keys that a country's Keycloak signs and encrypts with, and record the new ones."""
+
+import time
+from dataclasses import replace
+from typing import Annotated, NoReturn
+
+import typer
+
+from dive_infra.automation import stack_state
+from dive_infra.automation.country_lock import hold_country, refuse_while_updating
+from dive_infra.automation.deploy import update
+from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
+from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.stack_config import all_codes
+from dive_infra.automation.stack_state import StackState
+from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.checks.spec import ConfigurationSpec
+from dive_infra.cli.environment import prepare
+from dive_infra.cli.exits import Exit
+from dive_infra.cli.progress import REPORTER, console, fail, fail_with, warn_without_lock
+from dive_infra.cli.stacks import chosen
+from dive_infra.config.environment import ACCEPT_KEYS
+from dive_infra.identity import key_providers
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
+from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import UP, Remedy
+
+
+def rotate_keys(
+    country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
+) -> None:
+    """Replace the keys of a country's Keycloak by fresh ones.
+
+    Keycloak generates them, for the country's realm and for realm master; the update after it records them. Tokens and
+    sessions of the old keys end: people log in again.
+    """
+    [settings] = chosen([country])
+    code, name = settings.country, settings.country.lower()
+    prepare()
+    found, spec = _deployed(code, name)
+    started = time.monotonic()
+    realms = _rotate(code, found, spec)
+    _update(code, name, realms)
+    console.print(
+        f"{code}: the keys of {len(realms)} realms replaced and recorded in {time.monotonic() - started:.0f} s"
+    )
+
+
+def _deployed(code: str, name: str) -> tuple[StackState, ConfigurationSpec]:
+    """Return the stack and how to reach its Keycloak; ends the command if the country is not deployed."""
+    try:
+        refuse_while_updating([code])
+        found = stack_state.read_stack(name, export_state(name))
+    except CountryLocked as locked:
+        _refuse(locked, code)
+    except NotDeployed as error:
+        fail(str(error))
+    except PulumiFailed as error:
+        fail_with(error, "nothing was changed", Exit.UNKNOWN)
+    spec: ConfigurationSpec | None = found.spec(Phase.CONFIGURATION)
+    if spec is None:
+        fail(f"{code} was not completely deployed by this version; nothing was changed", remedy=Remedy.deploy(code))
+    return found, spec
+
+
+def _rotate(code: str, found: StackState, spec: ConfigurationSpec) -> list[str]:
+    """Replace the keys under the country lock; return the realms."""
+    realms: list[str] = []
+
+    def report(realm: str, providers: list[str]) -> None:
+        realms.append(realm)
+        console.print(f"[green]✓[/] realm {realm}: new keys of {', '.join(providers)}", soft_wrap=True)
+
+    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    try:
+        with hold_country(found.store, code, "ROTATE-KEYS") as lock, KeycloakAdmin(access) as admin:
+            if lock.unavailable:
+                warn_without_lock(lock)
+            key_providers.rotate(admin, spec.names, report)
+    except CountryLocked as locked:
+        _refuse(locked, code)
+    except KeycloakError as error:
+        done = f"only the keys of realm {', '.join(realms)} were replaced" if realms else "not all keys were replaced"
+        fail(
+            f"{error.cause}; {done}",
+            Exit.PARTIAL if realms else Exit.FINDINGS,
+            Remedy.decide(f"see what is wrong: ./dive status {code}; then: ./dive rotate-keys {code}"),
+        )
+    return realms
+
+
+def _update(code: str, name: str, realms: list[str]) -> None:
+    """Update without a refresh; only this run accepts keys that are not recorded."""
+    accepted = {ACCEPT_KEYS: ",".join(realms)}
+    try:
+        update(replace(Runner.of(name), variables=accepted), REPORTER)
+    except (CountryLocked, UpdateFailed) as error:
+        interrupted = isinstance(error, UpdateInterrupted)
+        cause = "was interrupted" if interrupted else "failed for the cause above"
+        again = f"{ACCEPT_KEYS}={accepted[ACCEPT_KEYS]} {UP}"
+        fail(
+            f"the keys are replaced, but `pulumi up -s {name}` {cause}, so they may not be recorded",
+            Exit.INTERRUPTED if interrupted else Exit.PARTIAL,
+            Remedy.decide(again if interrupted else f"fix it, then: {again}", country=code),
+        )
+
+
+def _refuse(locked: CountryLocked, code: str) -> NoReturn:
+    again = Remedy.wait(f"wait for it to end, then: ./dive rotate-keys {code}")
+    fail(f"{locked.cause}; nothing was changed", Exit.LOCKED, again)

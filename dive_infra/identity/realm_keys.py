@@ -75,8 +75,8 @@ def plain(keys: Iterable[RealmKey]) -> list[dict[str, str]]:
 
 
 def recorded(state: Mapping[str, Iterable[Mapping[str, str]]]) -> dict[str, tuple[RealmKey, ...]]:
-    """Return the keys of each realm from a state."""
-    return {realm: tuple(RealmKey(**key) for key in keys) for realm, keys in state.items()}
+    """Return the keys of each realm from a state, which keeps the order of lists alone."""
+    return {realm: tuple(RealmKey(**key) for key in keys) for realm, keys in sorted(state.items())}
 
 
 def compare_keys(realm: str, country: str, known: Sequence[RealmKey], live: LiveKeys) -> list[Finding]:

@@ -18,7 +18,7 @@ from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients.postgres import WRONG_PASSWORD
 from dive_infra.config.naming import Names
-from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.config.timeouts import CHECK_REQUEST, REALM_REQUEST
 from dive_infra.engines.engine import Engine
 from dive_infra.identity import https, keycloak_admin
 from dive_infra.orchestration import connection
@@ -189,7 +189,7 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
     """Check that the service account can log in and read from the database, which may have been down."""
     access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
     try:
-        with keycloak_admin.KeycloakAdmin(access, CHECK_REQUEST) as admin:
+        with keycloak_admin.KeycloakAdmin(access, REALM_REQUEST) as admin:
             admin.get("/realms/master")
     except keycloak_admin.SecretRefused as error:
         engine = objects.connect()

@@ -68,7 +68,7 @@ def foreign_key(here: Hand) -> None:
 
 def imported_key(here: Hand, private: str, certificate: str) -> None:
     """Put one's own key in the place of the one that Keycloak has generated, under the same name and provider."""
-    old = next(c for c in here.get("components") if c["name"] == "rsa-generated")
+    old = next(c for c in here.get("components") if c.get("name") == "rsa-generated")
     kept = {key: old[key] for key in ("name", "providerId", "providerType", "parentId")}
     config = {"priority": ["100"], "privateKey": [private], "certificate": [certificate]}
     here.post("components", {**kept, "config": config})

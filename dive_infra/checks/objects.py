@@ -42,8 +42,8 @@ def caused_by(
 ) -> CheckFailed | CheckUnknown:
     """Return the error to raise for a check that needs `services`: unknown, with the first container that is down.
 
-    So is one of somebody else that has our name. DEPLOYMENT reports that container, and all checks that need it say the
-    same, which a status shows once. If all of them are healthy, the error is `otherwise`.
+    So is one that has our name and another owner. DEPLOYMENT reports that container, and all checks that need it say
+    the same, which a status shows once. If all of them are healthy, the error is `otherwise`.
     """
     engine = connect()
     try:

@@ -1,7 +1,7 @@
 """`./dive nuke`: remove a country with all its data; listed first, confirmed by its code, verified afterwards."""
 
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.filesize import decimal
@@ -16,7 +16,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed, resource_counts
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, fail_with, warn_without_lock
+from dive_infra.cli.progress import console, fail, fail_with, refuse, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.engine import EngineError
@@ -50,7 +50,7 @@ def nuke(
     except (EngineError, PulumiFailed) as error:
         fail_with(error, "nothing was removed", Exit.UNKNOWN)
     except CountryLocked as locked:
-        _refuse(locked, code)
+        refuse(locked, "nothing was removed", f"./dive nuke {code}")
     if inventory.empty:
         console.print(f"[green]✓[/] nothing to remove of {code}")
         return
@@ -71,7 +71,7 @@ def nuke(
                 warn_without_lock(lock)
             problems = teardown.remove(inventory, lock, lambda removed: console.print(f"  removed: {escape(removed)}"))
     except CountryLocked as locked:
-        _refuse(locked, code)
+        refuse(locked, "nothing was removed", f"./dive nuke {code}")
     _prove(inventory, problems)
 
 
@@ -84,11 +84,6 @@ def _refuse_while_spokes_exist(hub: Settings) -> None:
             f"the hub is in use by {', '.join(sorted(spokes))}; nothing was removed",
             remedy=Remedy.run(", ".join(f"./dive nuke {code}" for code in sorted(spokes))),
         )
-
-
-def _refuse(locked: CountryLocked, code: str) -> NoReturn:
-    again = Remedy.wait(f"wait for it to end, then: ./dive nuke {code}")
-    fail(f"{locked.cause}; nothing was removed", Exit.LOCKED, again)
 
 
 def _show(inventory: Inventory) -> None:

@@ -101,6 +101,11 @@ def fail_with(error: DiveError, note: str, code: Exit) -> NoReturn:
     fail(str(DiveError(f"{error.cause}; {note}", error.remedy, error.code, error.expected)), code)
 
 
+def refuse(locked: CountryLocked, note: str, command: str) -> NoReturn:
+    """End the command because another run deploys the country; `command` is to be run again once that has ended."""
+    fail(f"{locked.cause}; {note}", Exit.LOCKED, Remedy.wait(f"wait for it to end, then: {command}"))
+
+
 def warn_without_lock(lock: CountryLock) -> None:
     """Print why a command continues without the country lock."""
     console.print(f"[yellow]‼[/] without the lock of {lock.code}: {escape(lock.unavailable)}", soft_wrap=True)

@@ -4,26 +4,25 @@ import json
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from dive_infra import engines
 from dive_infra.automation import stack_state
-from dive_infra.automation.country_lock import hold_country, refuse_while_updating
+from dive_infra.automation.country_lock import hold_country
 from dive_infra.automation.deploy import update
 from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
-from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.catalog.services import services as catalog
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import REPORTER, console, fail, fail_with, warn_without_lock
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.progress import REPORTER, console, fail, fail_with, refuse, warn_without_lock
+from dive_infra.cli.stacks import chosen, state_to_change
 from dive_infra.config.credentials import Credential
 from dive_infra.config.paths import stack_file
 from dive_infra.config.settings import PROJECT, Settings
@@ -106,17 +105,9 @@ def _one_source(generate: bool, env_file: Path | None, source: SourceKind, proje
 
 def _deployed(settings: Settings) -> tuple[StackState, dict[str, str], str]:
     """Return the stack, its secrets in force, and the CA; ends the command if the country is not deployed."""
-    code, name = settings.country, settings.country.lower()
-    try:
-        refuse_while_updating([code])
-        state = export_state(name)
-    except CountryLocked as locked:
-        _refuse(locked, code)
-    except NotDeployed as error:
-        fail(str(error))
-    except PulumiFailed as error:
-        fail_with(error, "nothing was changed", Exit.UNKNOWN)
-    found, secrets = stack_state.read_stack(name, state), rotation.secrets_in_force(state)
+    code = settings.country
+    state = state_to_change(code, _command(code))
+    found, secrets = stack_state.read_stack(code.lower(), state), rotation.secrets_in_force(state)
     deployment: DeploymentSpec | None = found.spec(Phase.DEPLOYMENT)
     if deployment is None or not secrets:
         fail(f"{code} was not completely deployed by this version; nothing was changed", remedy=Remedy.deploy(code))
@@ -165,7 +156,7 @@ def _check(run: Rotation, code: str) -> None:
     if checked.verdict != Verdict.VALID and checked.findings:
         console.print(escape(listing(checked.findings, Verdict.INVALID, Verdict.UNKNOWN)), soft_wrap=True)
         unknown = checked.verdict == Verdict.UNKNOWN
-        again = f"then: ./dive reload-secrets {code}"
+        again = f"then: {_command(code)}"
         fail(
             f"not every server of {code} can be changed, see above; nothing was changed",
             Exit.UNKNOWN if unknown else Exit.FINDINGS,
@@ -187,24 +178,23 @@ def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
             console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}", soft_wrap=True)
             run.rotate(lambda one: console.print(f"[green]✓[/] the server accepts its new {one}"))
     except CountryLocked as locked:
-        _refuse(locked, code)
+        refuse(locked, "nothing was changed", _command(code))
     except (PulumiFailed, RolledBack) as error:
         file.write_text(before)
         fail(
             f"{error.cause}; rolled back: servers and configuration are as before",
-            remedy=Remedy.deploy(code, f"{UP}, then ./dive reload-secrets {code}"),
+            remedy=Remedy.deploy(code, f"{UP}, then {_command(code)}"),
         )
     except PartlyRotated as error:
         fail(
             f"{error.cause}; the configuration keeps the new values, so that the same command continues",
             Exit.PARTIAL,
-            Remedy.run(f"./dive reload-secrets {code}"),
+            Remedy.run(_command(code)),
         )
 
 
-def _refuse(locked: CountryLocked, code: str) -> NoReturn:
-    again = Remedy.wait(f"wait for it to end, then: ./dive reload-secrets {code}")
-    fail(f"{locked.cause}; nothing was changed", Exit.LOCKED, again)
+def _command(code: str) -> str:
+    return f"./dive reload-secrets {code}"
 
 
 def _configure(name: str, secret: str, value: str) -> None:
@@ -250,4 +240,4 @@ def _report(run: Rotation, settings: Settings, before: dict[str, str], seconds: 
     if settings.is_hub and any(c.name in _SHARED for c in run.changes):
         console.print("spokes get the secrets they share with the hub with their next update; next: ./dive up --all")
     if proven.findings and proven.verdict != Verdict.VALID:
-        fail("not every change is proven, see above", remedy=Remedy.run(f"./dive reload-secrets {code}"))
+        fail("not every change is proven, see above", remedy=Remedy.run(_command(code)))

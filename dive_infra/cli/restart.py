@@ -16,7 +16,7 @@ from dive_infra.catalog.services import services as catalog
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, warn_without_lock
+from dive_infra.cli.progress import console, fail, refuse, warn_without_lock
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.naming import SERVICES
 from dive_infra.engines.restart import Restarted
@@ -52,7 +52,7 @@ def restart(
     except CountryLocked as locked:
         outcome = "the rest was not restarted" if restarted else "nothing was restarted"
         again = " ".join(["./dive restart", settings.country, *(services or [])])
-        fail(f"{locked.cause}; {outcome}", Exit.LOCKED, Remedy.wait(f"wait for it to end, then: {again}"))
+        refuse(locked, outcome, again)
     _end(settings.country, done, time.monotonic() - started)
 
 

@@ -2,23 +2,22 @@
 
 import time
 from dataclasses import replace
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from dive_infra.automation import stack_state
-from dive_infra.automation.country_lock import hold_country, refuse_while_updating
+from dive_infra.automation.country_lock import hold_country
 from dive_infra.automation.deploy import update
 from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
-from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
-from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import REPORTER, console, fail, fail_with, warn_without_lock
-from dive_infra.cli.stacks import chosen
+from dive_infra.cli.progress import REPORTER, console, fail, refuse, warn_without_lock
+from dive_infra.cli.stacks import chosen, state_to_change
 from dive_infra.config.environment import ACCEPT_KEYS
 from dive_infra.identity import key_providers
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
@@ -37,7 +36,7 @@ def rotate_keys(
     [settings] = chosen([country])
     code, name = settings.country, settings.country.lower()
     prepare()
-    found, spec = _deployed(code, name)
+    found, spec = _deployed(code)
     started = time.monotonic()
     realms = _rotate(code, found, spec)
     _update(code, name, realms)
@@ -46,17 +45,9 @@ def rotate_keys(
     )
 
 
-def _deployed(code: str, name: str) -> tuple[StackState, ConfigurationSpec]:
+def _deployed(code: str) -> tuple[StackState, ConfigurationSpec]:
     """Return the stack and how to reach its Keycloak; ends the command if the country is not deployed."""
-    try:
-        refuse_while_updating([code])
-        found = stack_state.read_stack(name, export_state(name))
-    except CountryLocked as locked:
-        _refuse(locked, code)
-    except NotDeployed as error:
-        fail(str(error))
-    except PulumiFailed as error:
-        fail_with(error, "nothing was changed", Exit.UNKNOWN)
+    found = stack_state.read_stack(code.lower(), state_to_change(code, _command(code)))
     spec: ConfigurationSpec | None = found.spec(Phase.CONFIGURATION)
     if spec is None:
         fail(f"{code} was not completely deployed by this version; nothing was changed", remedy=Remedy.deploy(code))
@@ -78,13 +69,13 @@ def _rotate(code: str, found: StackState, spec: ConfigurationSpec) -> list[str]:
                 warn_without_lock(lock)
             key_providers.rotate(admin, spec.names, report)
     except CountryLocked as locked:
-        _refuse(locked, code)
+        refuse(locked, "nothing was changed", _command(code))
     except KeycloakError as error:
         done = f"only the keys of realm {', '.join(realms)} were replaced" if realms else "not all keys were replaced"
         fail(
             f"{error.cause}; {done}",
             Exit.PARTIAL if realms else Exit.FINDINGS,
-            Remedy.decide(f"see what is wrong: ./dive status {code}; then: ./dive rotate-keys {code}"),
+            Remedy.decide(f"see what is wrong: ./dive status {code}; then: {_command(code)}"),
         )
     return realms
 
@@ -105,6 +96,5 @@ def _update(code: str, name: str, realms: list[str]) -> None:
         )
 
 
-def _refuse(locked: CountryLocked, code: str) -> NoReturn:
-    again = Remedy.wait(f"wait for it to end, then: ./dive rotate-keys {code}")
-    fail(f"{locked.cause}; nothing was changed", Exit.LOCKED, again)
+def _command(code: str) -> str:
+    return f"./dive rotate-keys {code}"

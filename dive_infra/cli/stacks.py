@@ -1,8 +1,14 @@
 """The countries that a verb was given, with a wrong one ended as wrong use."""
 
+from typing import Any
+
 from dive_infra.automation import stack_config
+from dive_infra.automation.country_lock import refuse_while_updating
+from dive_infra.automation.failures import CountryLocked
+from dive_infra.automation.pulumi_cli import PulumiFailed
+from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import fail
+from dive_infra.cli.progress import fail, fail_with, refuse
 from dive_infra.config.countries import UnknownCountry
 from dive_infra.config.settings import Settings, SettingsError
 
@@ -22,3 +28,16 @@ def codes(wanted: list[str]) -> list[str]:
         return stack_config.country_codes(wanted)
     except UnknownCountry as error:
         fail(str(error), Exit.UNKNOWN)
+
+
+def state_to_change(code: str, command: str) -> dict[str, Any]:
+    """Return the state of a country that `command` will change; ends the command if that cannot be done now."""
+    try:
+        refuse_while_updating([code])
+        return export_state(code.lower())
+    except CountryLocked as locked:
+        refuse(locked, "nothing was changed", command)
+    except NotDeployed as error:
+        fail(str(error))
+    except PulumiFailed as error:
+        fail_with(error, "nothing was changed", Exit.UNKNOWN)

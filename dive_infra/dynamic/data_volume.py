@@ -105,9 +105,6 @@ class CopiesVolumeProvider(Provider):
     def drift_reason(self, before: Inputs) -> str | None:
         return "is gone" if _found(before) is None else None
 
-    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
-        return self.create_resource(inputs)[1]
-
     def delete_resource(self, before: Inputs) -> None:
         engines.connect().remove("volume", before["volume"])
 

@@ -2,7 +2,7 @@
 
 The Docker provider cannot upload to a container with a read-only root, and a bind mount would expose the host. A
 container that is never started carries the files into the volume. Files that were altered or lost are rewritten, and
-the container is replaced with them: it may have read the wrong ones. Live files, which the service reads anew, are a
+the container is replaced with them: it may have read the wrong ones. Live files, which the service reads again, are a
 resource of their own: it writes them while the service runs, and no container depends on what it says.
 """
 
@@ -16,7 +16,7 @@ from dive_infra import engines
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.engines import declaration
 
-LIVE = ""  # stands for the text of a live file among the others
+LIVE = ""  # in the place of the text of a live file among the others
 
 
 class FilesProvider(Provider):
@@ -42,7 +42,7 @@ class FilesProvider(Provider):
         if engines.connect().volume_labels(before["volume"]) is None:
             return "its volume is gone"
         live = {_short(path) for path, text in before["contents"].items() if text == LIVE}
-        return _told({path: word for path, word in _drift(before, _fixed(before)).items() if path not in live})
+        return _described({path: word for path, word in _drift(before, _fixed(before)).items() if path not in live})
 
     def delete_resource(self, before: Inputs) -> None:
         engines.connect().remove("volume", before["volume"])
@@ -63,7 +63,7 @@ class LiveFilesProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         live = {*map(_short, before["live"])}
-        return _told({path: word for path, word in _drift(before, before["contents"]).items() if path in live})
+        return _described({path: word for path, word in _drift(before, before["contents"]).items() if path in live})
 
 
 def _fixed(inputs: Inputs) -> dict[str, str]:
@@ -76,11 +76,11 @@ def _drift(before: Inputs, contents: Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _short(path: str) -> str:
-    """Return the path as the engine tells it."""
+    """Return the path as the engine names it."""
     return path.removeprefix("/etc/")
 
 
-def _told(drift: Mapping[str, str]) -> str | None:
+def _described(drift: Mapping[str, str]) -> str | None:
     return ", ".join(f"{path} {word}" for path, word in drift.items()) or None
 
 

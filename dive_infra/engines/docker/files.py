@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import PurePosixPath
+from threading import Lock
 
 import docker
 from docker.models.containers import Container
@@ -18,6 +19,7 @@ from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
 
 Manifest = Mapping[str, str]  # path -> owner, mode and hash
+_ASKING = Lock()
 
 
 def pack(contents: Mapping[str, str], owner: int) -> bytes:
@@ -79,14 +81,20 @@ def read(container: Container) -> Manifest:
 
     def look() -> Manifest:
         stream, _ = container.get_archive(FILES)
+        assert container.client is not None  # it is of one
         return manifest(b"".join(stream), id_shift(container.client))
 
     return PROBES.get(("files", container.id), look)
 
 
-@lru_cache(maxsize=4)  # by client
 def id_shift(client: docker.DockerClient) -> tuple[int, int]:
     """Return by how much the engine shifts user and group ids (`userns-remap`); it shows those of the machine."""
+    with _ASKING:  # containers are read side by side: one asks for all
+        return _id_shift(client)
+
+
+@lru_cache(maxsize=4)  # by client
+def _id_shift(client: docker.DockerClient) -> tuple[int, int]:
     found = client.info()
     if not any("name=userns" in option for option in found.get("SecurityOptions") or ()):
         return 0, 0

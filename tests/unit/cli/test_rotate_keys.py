@@ -11,7 +11,7 @@ from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateIn
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.state_export import NotDeployed
 from dive_infra.checks.spec import ConfigurationSpec
-from dive_infra.cli import rotate_keys
+from dive_infra.cli import rotate_keys, stacks
 from dive_infra.cli.__main__ import app
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
@@ -44,8 +44,8 @@ class Country:
 def country(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Country:
     there = Country()
     monkeypatch.setattr(rotate_keys, "prepare", dict)
-    monkeypatch.setattr(rotate_keys, "refuse_while_updating", lambda codes: None)
-    monkeypatch.setattr(rotate_keys, "export_state", lambda stack: {})
+    monkeypatch.setattr(stacks, "refuse_while_updating", lambda codes: None)
+    monkeypatch.setattr(stacks, "export_state", lambda stack: {})
     state = SimpleNamespace(store=None, spec=lambda phase: there.spec)
     monkeypatch.setattr(rotate_keys.stack_state, "read_stack", lambda name, exported: state)
     monkeypatch.setattr(rotate_keys, "KeycloakAdmin", lambda access: there.server)
@@ -73,7 +73,7 @@ def test_a_country_that_another_run_deploys_is_left_alone(country: Country, monk
     def locked(codes: list[str]) -> None:
         raise CountryLocked("FRA is being updated by me")
 
-    monkeypatch.setattr(rotate_keys, "refuse_while_updating", locked)
+    monkeypatch.setattr(stacks, "refuse_while_updating", locked)
     done = run()
     assert done.exit_code == 3
     assert "nothing was changed" in done.stderr
@@ -88,7 +88,7 @@ def test_a_country_that_is_not_deployed_is_told(country: Country, monkeypatch: p
     def gone(stack: str) -> None:
         raise NotDeployed("FRA is not deployed")
 
-    monkeypatch.setattr(rotate_keys, "export_state", gone)
+    monkeypatch.setattr(stacks, "export_state", gone)
     done = run()
     assert (done.exit_code, country.updates) == (1, [])
 

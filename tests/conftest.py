@@ -1,9 +1,15 @@
 """Options of all tests, and what the processes that they start inherit."""
 
+import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support import pulumi_folder
 
 # The machine is shared with the other lane; how long an example takes says nothing here.
 settings.register_profile("dive", suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -21,6 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--sweep", action="store_true", help="the crash points, each step once; with --whole every one")
     group.addoption("--coalition", metavar="FOLDER", help="where the coalition under test is kept for the next run")
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give Pulumi a folder of its own for this run: it shares the machine's plugins, but not its logs and logins."""
+    folder = Path(tempfile.mkdtemp(prefix="dive-pulumi-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder))
+    os.environ["PULUMI_HOME"] = str(pulumi_folder.without_logs(folder))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -82,6 +82,11 @@ class Country:
         }
 
     @property
+    def _unjudged(self) -> dict[str, str]:
+        """The environment of plain Pulumi, which starts no policy pack; `./dive` does, and test_1_policy shows it."""
+        return self.environment | {"PULUMI_OPTION_POLICY_PACK": ""}
+
+    @property
     def runner(self) -> Runner:
         """Run Pulumi for this country as `./dive up` does."""
         return Runner(self.stack, self.program, self.stack_file(), self.environment)
@@ -104,7 +109,7 @@ class Country:
         file = [] if arguments[0] == "stack" else ["--config-file", str(self.stack_file())]
         place = self.home if arguments[0] == "stack" else self.program
         command = ["pulumi", *arguments, "-s", self.stack, *file]
-        done = subprocess.run(command, cwd=place, env=self.environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=place, env=self._unjudged, capture_output=True, text=True)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
         return done
 
@@ -172,7 +177,7 @@ class Country:
         lines: list[str] = []
         sent = False
         with subprocess.Popen(
-            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self._unjudged, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:
@@ -192,7 +197,7 @@ class Country:
         command += ["--config-file", str(self.stack_file())]
         started = time.monotonic()
         with subprocess.Popen(
-            command, cwd=self.program, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.program, env=self._unjudged, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as running:
             assert running.stdout
             for line in running.stdout:

@@ -1,13 +1,11 @@
 """Nothing that this coalition has printed, shown or written contains a secret."""
 
-from contextlib import suppress
 from pathlib import Path
 from zlib import decompressobj
 
 import docker
 import pytest
 
-from dive_infra.automation.workspace import pulumi_home
 from dive_infra.config.credentials import own
 from dive_infra.config.paths import ROOT
 from dive_infra.crypto import pki
@@ -18,6 +16,7 @@ from tests.coalition.country import NAMESPACE, Country
 from tests.coalition.live import documents, runs, secrets, skipped, told
 from tests.integration.edits import ROTATED
 from tests.integration.seen import command_lines, on_the_engine, shown
+from tests.support import pulumi_folder
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -31,9 +30,16 @@ def known(usa: Country, fra: Country) -> set[str]:
     return secrets(usa) | secrets(fra) | usa.secrets | fra.secrets | {*ROTATED.values()}
 
 
+@pytest.fixture(scope="module")
+def logging(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Pulumi keeps logs of its runs; the others of this session keep none."""
+    return pulumi_folder.with_logs(tmp_path_factory.mktemp("logging"))
+
+
 def test_one_invalid_phase_runs_again_among_valid_ones_and_the_list_of_processes_shows_no_secret(
-    usa: Country, fra: Country, known: set[str]
+    usa: Country, fra: Country, known: set[str], logging: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PULUMI_HOME", str(logging))
     proven = runs(usa, fra)
     with connect(documents(fra)) as database:
         database["resources"].delete_one({"_id": min(d["_id"] for d in database["resources"].find({}, {"_id": True}))})
@@ -69,13 +75,14 @@ def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country
             assert shown(known, content.decode(errors="replace")) == [], name
 
 
-def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(known: set[str]) -> None:
+def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(
+    fra: Country, known: set[str], logging: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those of runs with a stack are encrypted with the stack's key, the others compressed."""
-    logs: dict[str, bytes] = {}
-    for path in (pulumi_home() / "logs").glob("*.log"):
-        with suppress(FileNotFoundError):  # a run of another test has removed an old one
-            logs[path.name] = path.read_bytes()
-    assert any(content.startswith(ENCRYPTED) for content in logs.values()), "else it keeps none any more"
+    monkeypatch.setenv("PULUMI_HOME", str(logging))
+    fra.pulumi("stack", "export", "--show-secrets")
+    logs = {path.name: path.read_bytes() for path in (logging / "logs").glob("*.log")}
+    assert {content.startswith(ENCRYPTED) for content in logs.values()} == {True, False}, "else it keeps none any more"
     for name, content in logs.items():
         if not content.startswith(ENCRYPTED):
             text = decompressobj(wbits=31).decompress(content)  # it may be cut off

@@ -26,9 +26,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _FILES = Path("/etc/dive")
-_LOOK = 4  # seconds between two looks whether OPA has its policies, and between two questions to the hub
+_LOOK = 4  # seconds between two looks whether OPA has its policies
+_ASK = 15  # seconds between two questions to the hub for what to keep
 _CONFIRM = 30  # seconds after which it is noted again that the hub confirmed what is kept
 _DECIDES = "authz.rego"  # the policy that answers: where it is loaded, the others are
+_DECISION = "dive/authz/allow"  # its answer
 _COPY = Path(os.environ["HUB_BUNDLE_COPY"])
 _log = logging.getLogger("gunicorn.error")
 
@@ -100,9 +102,12 @@ def post_worker_init(_: Any) -> None:
 
 
 def _keep() -> None:
-    """Asks the hub for its policies and data, and stores them with the time at which it confirmed them last."""
+    """Asks the hub for its policies and data, and stores them with the time at which it confirmed them last.
+
+    Has OPAL load policies that changed if it was not told: it may take two minutes to connect to a hub that is back.
+    """
     kept: dict[str, Any] | None = None
-    stored, said = 0.0, ""
+    stored, said, changed = 0.0, "", False
     try:
         kept = _stored()
     except _BROKEN as error:
@@ -113,12 +118,16 @@ def _keep() -> None:
             if kept is None or now["files"] != kept["files"] or now["confirmed"] - stored >= _CONFIRM:
                 _store(now)
                 stored = now["confirmed"]
+            changed = changed or (kept is not None and _modules(now["files"]) != _modules(kept["files"]))
             kept, said = now, ""
+            if changed and (changed := not _in_force(now["files"])):
+                _log.warning("the hub has new policies, loading them")
+                _reload()
         except (*_BROKEN, tarfile.TarError) as error:
             if str(error) != said:  # once, not every few seconds
                 _log.warning("cannot keep the hub's policies: %s", error)
             said = str(error)
-        time.sleep(_LOOK)
+        time.sleep(_ASK)
 
 
 def _distributed(kept: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -161,35 +170,60 @@ def _stored() -> dict[str, Any]:
 
 def _watch() -> None:
     """Asks OPA for its policies and data. Has OPAL load policies; what is missing again comes from the copy."""
-    own = f"https://127.0.0.1:{os.environ['UVICORN_PORT']}/policy-updater/trigger"
     before = False  # whether something was missing
     while True:
         time.sleep(_LOOK)
         try:
-            modules = json.loads(_call(_opa("policies"), _opa_token))["result"]
-            undecided = not any(module["id"] == _DECIDES for module in modules)
-            feeds = _missing_feeds()
+            undecided, feeds = _missing()
             again, before = before, undecided or bool(feeds)
             if again and before and _load(undecided, feeds):
                 continue
             if undecided:
                 _log.warning("OPA has no policies, loading them")
-                _call(own, _token, "POST")
+                _reload()
         except _BROKEN as error:
             _log.warning("cannot look after OPA's policies: %s", error)
+
+
+def _reload() -> None:
+    """Has OPAL load all policies."""
+    _call(f"https://127.0.0.1:{os.environ['UVICORN_PORT']}/policy-updater/trigger", _token, "POST")
 
 
 def _opa(path: str) -> str:
     return f"{os.environ['OPAL_POLICY_STORE_URL']}/v1/{path}"
 
 
-def _missing_feeds() -> list[str]:
-    """Return the paths of the data that the stored copy has and OPA has not."""
+def _modules(files: Mapping[str, str]) -> dict[str, str]:
+    return {path: text for path, text in files.items() if path.endswith(".rego")}
+
+
+def _in_force(files: Mapping[str, str]) -> bool:
+    """Return whether OPA has the policies of a bundle; ids are paths."""
+    loaded = json.loads(_call(_opa("policies"), _opa_token))["result"]
+    return {module["id"]: module["raw"] for module in loaded}.items() >= _modules(files).items()
+
+
+def _missing() -> tuple[bool, list[str]]:
+    """Return whether OPA has no policies, and the paths of the data that the stored copy has and OPA has not.
+
+    One question is enough while nothing is missing; the answer to it holds none of the policies and data.
+    """
     try:
         held = _feeds(_stored()["files"])
     except _BROKEN:
-        return []  # nothing to compare with; `_load` says why
-    return [path for path in held if "result" not in json.loads(_call(_opa(f"data/{path}"), _opa_token))]
+        held = {}  # nothing to compare with; `_load` says why
+    parts = [_DECISION, *held]
+    if _defined(*parts):
+        return False, []
+    absent = [path for path in parts if not _defined(path)]
+    return _DECISION in absent, [path for path in absent if path != _DECISION]
+
+
+def _defined(*paths: str) -> bool:
+    query = "; ".join(f"_ = data.{path.replace('/', '.')}" for path in paths)
+    answer = _call(_opa("query"), _opa_token, "POST", json.dumps({"query": query}).encode())
+    return bool(json.loads(answer).get("result"))
 
 
 def _feeds(files: Mapping[str, str]) -> dict[str, Any]:
@@ -205,7 +239,7 @@ def _load(policies: bool, feeds: Sequence[str]) -> bool:
         for path in feeds:
             _call(_opa(f"data/{path}"), _opa_token, "PUT", json.dumps(held[path]).encode())
         if policies:
-            _load_modules(files, [path for path in files if path.endswith(".rego") and path != _DECIDES])
+            _load_modules(files, [path for path in _modules(files) if path != _DECIDES])
             _load_modules(files, [_DECIDES])  # last: no decision is made by a part of them
     except _BROKEN as error:
         _log.warning("OPA gets no kept policies: %s", error)

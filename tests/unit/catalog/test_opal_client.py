@@ -78,10 +78,10 @@ def test_opa_is_looked_after_again_whatever_broke_off(
     client: Any, monkeypatch: pytest.MonkeyPatch, broken: Exception
 ) -> None:
     """It was restarted in the middle of its answer, and has forgotten its policies."""
-    answers: list[Exception | bytes] = [broken, b'{"result": []}', b"loading", Enough()]
+    answers: list[Exception | bytes] = [broken, b"{}", b"{}", b"loading", Enough()]
     asked: list[str] = []
 
-    def call(url: str, _token: str, _method: str = "GET") -> bytes:
+    def call(url: str, _token: str, _method: str = "GET", _body: bytes | None = None) -> bytes:
         asked.append(url)
         answer = answers.pop(0)
         if isinstance(answer, Exception):
@@ -93,10 +93,10 @@ def test_opa_is_looked_after_again_whatever_broke_off(
     with pytest.raises(Enough):
         client._watch()
     assert asked == [
-        "https://opa/v1/policies",
-        "https://opa/v1/policies",
+        "https://opa/v1/query",
+        *["https://opa/v1/query"] * 2,  # whether all is there, then what is not
         "https://127.0.0.1:1/policy-updater/trigger",
-        "https://opa/v1/policies",
+        "https://opa/v1/query",
     ]
 
 
@@ -135,13 +135,16 @@ class World:
             return answer(b"")
         assert token == "t2"
         path = url.removeprefix("https://opa/v1/").partition("/")
+        if url == "https://opa/v1/policies":
+            found = [{"id": name, "raw": text} for name, text in self.policies.items()]
+            return answer(json.dumps({"result": found}).encode())
+        assert body is not None, "no data is fetched to see whether it is there"
+        if path[0] == "query":
+            return self._query(json.loads(body)["query"])
         if path[0] == "policies":
             return self._policies(path[2], body)
-        if body is not None:
-            self.data[path[2]] = json.loads(body)
-            return answer(b"")
-        found = self.data.get(path[2])
-        return answer(json.dumps({} if found is None else {"result": found}).encode())
+        self.data[path[2]] = json.loads(body)
+        return answer(b"")
 
     def _hub(self, headers: dict[str, str]) -> Any:
         if self.files is None:
@@ -152,9 +155,13 @@ class World:
             raise urllib.error.HTTPError("https://hub", 304, "Not Modified", Message(), None)
         return answer(packed, tag)
 
-    def _policies(self, path: str, body: bytes | None) -> Any:
-        if body is None:
-            return answer(json.dumps({"result": [{"id": name} for name in self.policies]}).encode())
+    def _query(self, query: str) -> Any:
+        """Answer whether all of `_ = data.a.b; …` is defined, in OPA's form."""
+        asked = [part.removeprefix("_ = data.").replace(".", "/") for part in query.split("; ")]
+        there = {*self.data, *(["dive/authz/allow"] if "authz.rego" in self.policies else [])}
+        return answer(json.dumps({"result": [{}]} if there >= {*asked} else {}).encode())
+
+    def _policies(self, path: str, body: bytes) -> Any:
         if path == "a.rego" and "b.rego" not in self.policies:  # a calls a function of b
             raise urllib.error.HTTPError(path, 400, "undefined function", Message(), None)
         self.policies[path] = body.decode()
@@ -259,6 +266,24 @@ def test_a_copy_signed_with_a_former_key_is_fetched_again(client: Any, world: Wo
     assert client._stored()["files"].keys() >= POLICIES.keys()
 
 
+def test_new_policies_of_which_opal_is_not_told_are_loaded(client: Any, world: World, run: Any) -> None:
+    """OPAL lost its connection to the hub, which is back, and OPAL's server has the new policies a moment later."""
+    world.distribute(POLICIES)
+    world.policies = dict(POLICIES)
+    news = {**POLICIES, "b.rego": "package dive.b # new"}
+    asked: list[int] = []
+
+    def between() -> None:
+        asked.append(sum(call.endswith("/policy-updater/trigger") for call in world.calls))
+        if len(asked) == 1:
+            world.distribute(news)
+        if len(asked) == 3:
+            world.policies = dict(news)
+
+    run("_keep", 5, between)
+    assert asked == [0, 1, 2, 2], "asks until they are in force"
+
+
 def test_an_opa_that_forgot_gets_from_opal_what_opal_has(client: Any, world: World, run: Any) -> None:
     world.distribute(POLICIES)
     run("_keep", 1)
@@ -266,6 +291,15 @@ def test_an_opa_that_forgot_gets_from_opal_what_opal_has(client: Any, world: Wor
     run("_watch", 3)
     assert world.policies == POLICIES
     assert not [call for call in world.calls if call.startswith("PUT")]
+
+
+def test_one_question_shows_that_nothing_is_missing(client: Any, world: World, run: Any) -> None:
+    world.distribute(POLICIES)
+    run("_keep", 1)
+    world.policies, world.data = dict(POLICIES), {"dive/coi": FEED}
+    world.calls.clear()
+    run("_watch", 3)
+    assert world.calls == ["POST opa/v1/query"] * 3
 
 
 @pytest.mark.parametrize("policies", [True, False], ids=["policies and data", "data alone"])

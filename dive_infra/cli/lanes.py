@@ -22,7 +22,7 @@ _NICE = 5  # a third of the claim of those that wait for containers: these have 
 
 @dataclass(frozen=True)
 class Lane:
-    """One pytest process: which tests by path and marker, and whether the coverage of `dive_infra` is measured."""
+    """One pytest process: which tests by path and marker, and whether its coverage of `dive_infra` can be measured."""
 
     name: str
     paths: tuple[str, ...]
@@ -57,11 +57,12 @@ class Finished:
     tests: tuple[Case, ...]
 
 
-def run(lanes: Sequence[Lane], arguments: Sequence[str], folder: Path) -> list[Finished]:
+def run(lanes: Sequence[Lane], arguments: Sequence[str], folder: Path, coverage: bool = False) -> list[Finished]:
     """Run the lanes side by side; each line of their output starts with the lane's name. `folder` keeps the results."""
     finished: list[Finished] = []
     threads = [
-        threading.Thread(target=lambda lane=lane: finished.append(_run(lane, arguments, folder))) for lane in lanes
+        threading.Thread(target=lambda lane=lane: finished.append(_run(lane, arguments, folder, coverage)))
+        for lane in lanes
     ]
     for thread in threads:
         thread.start()
@@ -79,10 +80,10 @@ def _join(thread: threading.Thread) -> None:
             continue
 
 
-def _run(lane: Lane, arguments: Sequence[str], folder: Path) -> Finished:
+def _run(lane: Lane, arguments: Sequence[str], folder: Path, coverage: bool) -> Finished:
     results = folder / f"{lane.name}.xml"
-    coverage = ["-m", "coverage", "run", f"--data-file={data(folder)}"] if lane.measured else []
-    command = ["nice", "-n", str(lane.nice), sys.executable, *coverage, "-m", "pytest", "-v", "-m", lane.markers]
+    measured = ["-m", "coverage", "run", f"--data-file={data(folder)}"] if coverage and lane.measured else []
+    command = ["nice", "-n", str(lane.nice), sys.executable, *measured, "-m", "pytest", "-v", "-m", lane.markers]
     command += [f"--junit-xml={results}", *lane.paths, *arguments]
     started = time.monotonic()
     with subprocess.Popen(

@@ -35,6 +35,9 @@ CHECKS = (
 
 def test(
     fast: Annotated[bool, typer.Option("--fast", help="Leave out what needs a Docker engine.")] = False,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Measure which lines the tests without a coalition execute.")
+    ] = False,
     pytest: Annotated[
         list[str] | None, typer.Argument(help="Arguments for pytest; with a path, only the tests there.")
     ] = None,
@@ -51,7 +54,7 @@ def test(
         with step("browser") as progress:
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)
-    passed = run("tests", alone(arguments)) if names_tests(arguments) else everything(fast, arguments)
+    passed = run("tests", alone(arguments)) if names_tests(arguments) else everything(fast, arguments, coverage)
     if not passed:
         failed.append("tests")
     if failed:
@@ -70,14 +73,14 @@ def alone(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "pytest", "-v", f"--durations={lanes.SLOWEST}", "-m", "", *arguments]
 
 
-def everything(fast: bool, arguments: Sequence[str]) -> bool:
+def everything(fast: bool, arguments: Sequence[str], coverage: bool) -> bool:
     """Run all lanes and report their times; return True if they passed."""
     with tempfile.TemporaryDirectory(prefix="dive-test-") as place:
         folder = Path(place)
         started = time.monotonic()
-        finished = lanes.run([lanes.FAST] if fast else lanes.ALL, arguments, folder)
+        finished = lanes.run([lanes.FAST] if fast else lanes.ALL, arguments, folder, coverage)
         tests = [test for lane in finished for test in lane.tests]
-        print(report(finished, covered(folder)), flush=True)
+        print(report(finished, covered(folder) if coverage else ""), flush=True)
     passed = lanes.ok(finished)
     mark = "[green]✓[/]" if passed else "[red]✗[/]"
     console.print(f"{mark} tests [dim]({time.monotonic() - started:.1f} s)[/]")
@@ -86,7 +89,7 @@ def everything(fast: bool, arguments: Sequence[str]) -> bool:
 
 
 def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
-    """Return the failed tests, the slowest, the time of tiers and lanes, and the coverage."""
+    """Return the failed tests, the slowest, the time of tiers and lanes, and the coverage if it was measured."""
     tests = [test for lane in finished for test in lane.tests]
     lines = [f"{t.result.upper()} tests/{t.tier}/{t.name}" for t in tests if t.result in ("failed", "error")]
     lines += ["", f"the {lanes.SLOWEST} slowest tests:"]
@@ -97,7 +100,7 @@ def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
     ]
     lines += ["", "lanes, which run side by side:"]
     lines += [f"{lane.seconds:8.1f} s  {lane.lane.name}: exit code {lane.code}" for lane in finished]
-    return "\n".join([*lines, "", coverage, ""])
+    return "\n".join([*lines, *(["", coverage] if coverage else []), ""])
 
 
 def covered(folder: Path) -> str:

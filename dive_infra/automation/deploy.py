@@ -1,6 +1,5 @@
 """Run `pulumi up` in the foreground: recover the stack first, retry once, and record how a failed update ended."""
 
-import json
 import signal
 import subprocess
 import tempfile
@@ -9,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from dive_infra.automation import failed_update
 from dive_infra.automation.backend_lock import backend_locks
@@ -157,10 +155,3 @@ def _pass_on_sigterm(running: "subprocess.Popen[bytes]") -> Iterator[list[int]]:
         yield signals
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def outputs(stack: str) -> dict[str, Any]:
-    """Return the outputs of a stack, secrets masked; raises `PulumiFailed`."""
-    found = json.loads(Runner.of(stack).ask("stack", "output", "--json"))
-    assert isinstance(found, dict)
-    return found

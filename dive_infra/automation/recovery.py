@@ -76,7 +76,7 @@ def _unlock(runner: Runner, reporter: Reporter) -> bool:
     """Return True if a dead run had locked the stack."""
     with _one_at_a_time():
         _remove_ownerless(runner, reporter)
-        refusal = _refusal(runner)
+        refusal = "" if _free(runner) else _refusal(runner)
         if not refusal:
             return False
         found = owners(refusal)
@@ -111,6 +111,13 @@ def _repair_state(runner: Runner, reporter: Reporter) -> None:
     """Repair a state file that was truncated while it was written; requires that no process is writing it."""
     for line in truncated_state.repair(runner.name, runner.environment):
         reporter.line(f"{runner.name}: {line}")
+
+
+def _free(runner: Runner) -> bool:
+    """Return True if the stack exists in a folder of this machine, and no file there locks it: Pulumi starts slowly."""
+    return truncated_state.has_state(runner.name, runner.environment) and not backend_locks(
+        runner.name, runner.environment
+    )
 
 
 def _refusal(runner: Runner) -> str:

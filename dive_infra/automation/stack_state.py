@@ -41,6 +41,7 @@ class StackState:
     """`store` is the country's own login at the record; `pending` are operations that an update did not complete.
 
     `mark` is the owner id that this stack writes on its Docker objects; `updated` is when the last update ended.
+    `outputs` are those of the stack, without secrets.
     """
 
     name: str
@@ -52,6 +53,7 @@ class StackState:
     mark: str = ""
     program: str = ""  # the version of Pulumi that wrote the state
     report: ReportFile | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def code(self) -> str:
@@ -91,6 +93,7 @@ def read_stack(name: str, state: Mapping[str, Any]) -> StackState:
         next((str(plaintext(r["outputs"]["mark"])) for r in _of_type(resources, "dynamic/dive:StackIdentity")), ""),
         str(manifest.get("version", "")),
         next((_report(r["outputs"]) for r in _of_type(resources, "dynamic/dive:Report")), None),
+        next((_open(r["outputs"]) for r in _of_type(resources, "pulumi:pulumi:Stack")), {}),
     )
 
 
@@ -111,6 +114,10 @@ def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
 
 def _report(outputs: Mapping[str, Any]) -> ReportFile:
     return ReportFile(str(plaintext(outputs["path"])), str(plaintext(outputs["text"])))
+
+
+def _open(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in outputs.items() if not (isinstance(value, Mapping) and "plaintext" in value)}
 
 
 def _store(resources: list[Mapping[str, Any]]) -> DatabaseAccess | None:

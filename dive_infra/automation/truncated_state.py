@@ -21,6 +21,11 @@ def truncated_files(stack: str, environment: Mapping[str, str] = os.environ) -> 
     return [path for path in _all(stack, environment) if path.exists() and not _is_json(path)]
 
 
+def has_state(stack: str, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the backend is a folder of this machine, in which the stack has a state."""
+    return next((path.exists() for path in _all(stack, environment)), False)
+
+
 def repair(stack: str, environment: Mapping[str, str] = os.environ) -> list[str]:
     """Repair the truncated files and return a line for each; requires that no process is writing them.
 

@@ -8,7 +8,7 @@ import typer
 
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_config import all_codes
-from dive_infra.automation.stack_state import read_stack
+from dive_infra.automation.stack_state import StackState, read_stack
 from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.cli.environment import prepare_to_read
 from dive_infra.cli.exits import Exit, worst
@@ -82,7 +82,15 @@ def _chosen(report: HistoryReport, run: int | None, last: int) -> HistoryReport:
 
 def collect(code: str) -> HistoryReport:
     """Return the runs of a country; raise `NotDeployed` or `PulumiFailed`."""
-    access = read_stack(code.lower(), export_state(code.lower())).store
+    return _runs(code, _stack(code))
+
+
+def _stack(code: str) -> StackState:
+    return read_stack(code.lower(), export_state(code.lower()))
+
+
+def _runs(code: str, stack: StackState) -> HistoryReport:
+    access = stack.store
     return past.runs(code, past.updates(code.lower()), _events(access, code) if access else None)
 
 
@@ -95,16 +103,18 @@ def _events(access: DatabaseAccess, code: str) -> list[Event] | None:
         return None
 
 
-def leave_report(code: str) -> None:
-    """Write the last run of a deployment as JSON and Markdown into `.dive/`."""
+def leave_report(code: str) -> StackState | None:
+    """Write the last run of a deployment as JSON and Markdown into `.dive/`; return the stack that it was read from."""
     try:
-        report = collect(code)
+        stack = _stack(code)
+        report = _runs(code, stack)
     except (NotDeployed, PulumiFailed) as error:
         progress.print(f"? no deployment report: {error}", markup=False)
-        return
+        return None
     path = HOME / f"deployment-report-{code.lower()}"
     only = report.model_copy(update={"runs": report.runs[:1]})
     HOME.mkdir(mode=0o700, exist_ok=True)
     path.with_suffix(".json").write_text(only.model_dump_json(indent=2) + "\n")
     path.with_suffix(".md").write_text(past.markdown(only))
     progress.print(f"report: .dive/{path.name}.md (and .json); all runs: ./dive history {code}", markup=False)
+    return stack

@@ -1,13 +1,14 @@
 """`./dive up`: deploy countries on a bare machine and verify them."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from dive_infra import engines
-from dive_infra.automation.deploy import deploy, outputs
+from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.cli import fleet, images
 from dive_infra.cli.environment import prepare
@@ -35,23 +36,22 @@ def up(
     wanted = chosen(countries or images.DEFAULT)
     prepare()
     images.ensure(wanted)
-    seconds: dict[str, float] = {}
+    shown: list[Table] = []
     for settings in wanted:
         started = time.monotonic()
         try:
             with ends_on_failure():
                 deploy(Runner.of(settings.country.lower()), REPORTER)
         finally:
-            leave_report(settings.country)
-        seconds[settings.country] = time.monotonic() - started
-    for country, took in seconds.items():
-        with ends_on_failure():
-            found = outputs(country.lower())
-        console.print(summary(country, took, found))
+            stack = leave_report(settings.country)
+        if stack:
+            shown.append(summary(settings.country, time.monotonic() - started, stack.outputs))
+    for table in shown:
+        console.print(table)
     console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
 
 
-def summary(country: str, seconds: float, found: dict[str, Any]) -> Table:
+def summary(country: str, seconds: float, found: Mapping[str, Any]) -> Table:
     """Return the URLs, the logins, the health of the containers and the proof."""
     engine = engines.connect()
     healthy = sum(engine.observe(name).healthy for name in found["containers"])

@@ -119,6 +119,15 @@ def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner) -> None:
     assert took < 10
 
 
+def test_a_free_stack_costs_no_more_than_one_command_of_pulumi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    recover(runner, RecordingReporter())
+    asked: list[str] = []
+    ask = Runner.run
+    monkeypatch.setattr(Runner, "run", lambda *given, **how: asked.append(" ".join(given[1:])) or ask(*given, **how))
+    recover(runner, RecordingReporter())
+    assert asked == ["stack export --show-secrets"]
+
+
 def test_a_lock_of_another_host_is_left_and_told(runner: Runner) -> None:
     recover(runner, RecordingReporter())
     lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/1.json"

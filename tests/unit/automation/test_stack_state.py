@@ -27,6 +27,12 @@ def test_a_declaration_of_another_program_is_told_apart_from_none() -> None:
     assert "was written by another version" in stack.checkpoints[Phase.CONFIGURATION].unreadable
 
 
+def test_the_outputs_of_a_stack_are_shown_without_secrets() -> None:
+    outputs = {"urls": {"opa": "https://opa"}, "password": {"plaintext": json.dumps(SECRET)}}
+    stack = read_stack("fra", exported({"urn": "urn:1", "type": "pulumi:pulumi:Stack", "outputs": outputs}))
+    assert stack.outputs == {"urls": {"opa": "https://opa"}}
+
+
 def test_an_empty_stack_and_pending_operations_are_seen() -> None:
     assert read_stack("fra", {"version": 3, "deployment": None}).resources == 0
     pending = [{"type": "creating", "resource": {"urn": "urn:pulumi:fra::dive::docker:index/container:Container::opa"}}]

@@ -17,7 +17,7 @@ from dive_infra.config.paths import ROOT
 
 NOTHING_COLLECTED = 5  # pytest's exit code
 SLOWEST = 15
-_NICE = 5  # a third of the claim of those that wait for containers: these have time limits
+_NICE = 7  # a fifth of the claim of those that wait for containers: these have time limits
 
 
 @dataclass(frozen=True)

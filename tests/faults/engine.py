@@ -46,7 +46,7 @@ def _fault(
         heals=frozenset(f"{service}-{part}" for part in heals),
         also=None if also is None else frozenset(also),
         touched=frozenset() if runs_on else frozenset({service}),
-        warns=service in _MINOR and not {"probe", "files"} & {*heals},  # what is missing or another is wrong
+        warns=service in _MINOR and not {"probe", "files", "live"} & {*heals},  # what is missing or another is wrong
         selected=selected,
     )
 
@@ -115,6 +115,11 @@ def _files_lost(scene: Scene, service: str) -> None:
     volume = _declared(scene, service).mounts[FILES].removesuffix(":ro")
     scene.container(service).remove(force=True)
     scene.engine.volumes.get(volume).remove()
+
+
+def _copies_lost(scene: Scene, service: str) -> None:
+    scene.container(service).remove(force=True)
+    scene.engine.volumes.get(scene.hurt.names.copies_volume(service)).remove()
 
 
 def _renamed(scene: Scene, service: str) -> None:
@@ -187,8 +192,24 @@ FAULTS: tuple[Fault, ...] = (
         _WITH_FILES,
         selected="servers",
     ),
+    _fault(
+        "has an altered file that it reads while it runs",
+        "frontend",
+        lambda s: _files(s, "frontend", "echo >> partners.json"),
+        ("live",),
+        runs_on=True,
+        also=(),
+    ),
     _fault("has lost its files and crashes", "kas", lambda s: _files_and_crash(s, "kas", "rm -rf ./*"), _WITH_FILES),
     _fault("has lost the volume of its files", "redis", lambda s: _files_lost(s, "redis"), _WITH_FILES),
+    Fault(
+        "the copy of the hub's policies is lost",
+        "FRA",
+        lambda s: _copies_lost(s, "opal-client"),
+        Phase.DEPLOYMENT,
+        heals=frozenset({"data-opal-client-copies", *(f"opal-client-{part}" for part in _ANEW)}),
+        touched=frozenset({"opal-client"}),
+    ),
     _fault(
         "is off its network",
         "opa",

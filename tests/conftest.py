@@ -24,6 +24,7 @@ _COALITION = {"usa", "fra"}  # the fixtures that deploy
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("dive")
     group.addoption("--whole", action="store_true", help="every fault and every crash point, not only a selection")
+    group.addoption("--rounds", action="store_true", help="every fault that an update heals, several at a time")
     group.addoption("--sweep", action="store_true", help="the crash points, each step once; with --whole every one")
     group.addoption("--coalition", metavar="FOLDER", help="where the coalition under test is kept for the next run")
     group.addoption("--docs", action="store_true", help="write the results of faults and crash points into docs/")

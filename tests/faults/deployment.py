@@ -270,7 +270,6 @@ CASES: tuple[Case, ...] = (
         "the backend is stopped, and the identity provider deleted",
         _all(_identity_provider, _stop("backend")),
         touched=frozenset({"backend"}),
-        selected=True,
     ),
     Case(
         "the identity provider is deleted, and then Keycloak stopped",
@@ -305,6 +304,13 @@ CASES: tuple[Case, ...] = (
         by_hand="docker container rm -f {prefix}-opa",
         undo=_gone("opa"),
         touched=frozenset({"opa"}),
+    ),
+    Case(
+        "a stranger's container has our name, the backend is stopped, and the identity provider deleted",
+        _all(_identity_provider, _stop("backend"), _our_name),
+        by_hand="docker container rm -f {prefix}-opa",
+        undo=_gone("opa"),
+        touched=frozenset({"opa", "backend"}),
         selected=True,
     ),
     Case(

@@ -34,11 +34,12 @@ def unproven(run: Run) -> list[Phase]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Heal each fault alone with --whole; else the selected ones, those of one round together."""
+    """Heal each fault alone with --whole, and every one in company with --rounds; else the selected ones."""
     if "faults" not in metafunc.fixturenames:
         return
+    chosen = metafunc.config.getoption
     alone = {fault.name: [fault] for fault in FAULTS}
-    found = alone if metafunc.config.getoption("--whole") else rounds()
+    found = alone if chosen("--whole") else every_round() if chosen("--rounds") else rounds()
     metafunc.parametrize("faults", found.values(), ids=found.keys())
 
 
@@ -48,7 +49,39 @@ def rounds() -> dict[str, list[Fault]]:
     for fault in FAULTS:
         if fault.selected:
             found.setdefault(f"{fault.country}-{fault.selected.replace(' ', '-')}", []).append(fault)
-    return {name: sorted(of, key=lambda f: (f.red is not None, not f.warns)) for name, of in found.items()}
+    return {name: _in_order(of) for name, of in found.items()}
+
+
+def every_round() -> dict[str, list[Fault]]:
+    """Return all faults in rounds of those that one command heals, and that harm different things."""
+    made: list[list[Fault]] = []
+    for fault in FAULTS:
+        fitting = next((of for of in made if len(of) < _TOGETHER and all(_apart(fault, other) for other in of)), None)
+        if fitting is None:
+            made.append([fault])
+        else:
+            fitting.append(fault)
+    return {f"{of[0].name}-and-{len(of) - 1}-more" if of[1:] else of[0].name: _in_order(of) for of in made}
+
+
+_TOGETHER = 8
+_RESTORES_ALL = {"undeclared", "databases-kept", "databases-logins", "test-users", "orchestration"}
+
+
+def _apart(one: Fault, other: Fault) -> bool:
+    """Return whether a round may have both; what is inside a server is harmed while all containers run."""
+    harmed, too = one.heals | one.touched, other.heals | other.touched
+    same = (one.country, one.command, bool(one.touched)) == (other.country, other.command, bool(other.touched))
+    return same and not _alone(one) and not _alone(other) and not (harmed & too) - _RESTORES_ALL
+
+
+def _alone(fault: Fault) -> bool:
+    wide = len(fault.touched) > 3 or (fault.also is None and "--refresh" in fault.command)
+    return bool(fault.refused or fault.then) or wide
+
+
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    return sorted(faults, key=lambda f: (f.red is not None, not f.warns))
 
 
 def telling(fault: Fault) -> set[str]:

@@ -70,14 +70,20 @@ _RESTORES_ALL = {"undeclared", "databases-kept", "databases-logins", "test-users
 
 def _apart(one: Fault, other: Fault) -> bool:
     """Return whether a round may have both; what is inside a server is harmed while all containers run."""
-    harmed, too = one.heals | one.touched, other.heals | other.touched
+    harmed, too = _harmed(one), _harmed(other)
     same = (one.country, one.command, bool(one.touched)) == (other.country, other.command, bool(other.touched))
     return same and not _alone(one) and not _alone(other) and not (harmed & too) - _RESTORES_ALL
 
 
+def _harmed(fault: Fault) -> set[str]:
+    """Return resources and services; of a container, the validator reports one difference at a time."""
+    services = {name.rpartition("-")[0] for name in fault.heals if fault.red == Phase.DEPLOYMENT} - {"databases"}
+    return {*fault.heals, *fault.touched, *services}
+
+
 def _alone(fault: Fault) -> bool:
     wide = len(fault.touched) > 3 or (fault.also is None and "--refresh" in fault.command)
-    return bool(fault.refused or fault.then) or wide
+    return bool(fault.refused or fault.then or fault.says) or wide
 
 
 def _in_order(faults: list[Fault]) -> list[Fault]:
@@ -94,7 +100,8 @@ def damaged(fault: Fault, scene: Scene, state: dict[str, Any], known: list[Findi
     """Damage it; return what is found wrong then and is not `known` yet."""
     fault.damage(scene)
     looked_at = [fault.red] if fault.red else VALIDATED
-    seen = [f for f in wrong(state, *looked_at, warnings=fault.warns) if f.check not in {k.check for k in known}]
+    before = {(f.check, f.found) for f in known}
+    seen = [f for f in wrong(state, *looked_at, warnings=fault.warns) if (f.check, f.found) not in before]
     assert all(f.advisory for f in seen) is (fault.warns or not seen), seen
     assert bool(seen) is (fault.red is not None), seen
     # The command that the messages name, and that `./dive up` chooses by itself.

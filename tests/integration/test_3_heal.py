@@ -19,6 +19,9 @@ from tests.faults.table import FAULTS, Healed, keep
 
 pytestmark = pytest.mark.timeout(1500)
 
+_TOGETHER = 8  # faults in a round, at most
+_RESTORES_ALL = {"undeclared", "databases-kept", "databases-logins", "test-users", "orchestration"}
+
 
 def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the variable that the message names, with which the same command goes on."""
@@ -62,10 +65,6 @@ def every_round() -> dict[str, list[Fault]]:
         else:
             fitting.append(fault)
     return {f"{of[0].name}-and-{len(of) - 1}-more" if of[1:] else of[0].name: _in_order(of) for of in made}
-
-
-_TOGETHER = 8
-_RESTORES_ALL = {"undeclared", "databases-kept", "databases-logins", "test-users", "orchestration"}
 
 
 def _apart(one: Fault, other: Fault) -> bool:

@@ -636,6 +636,16 @@ def test_a_foreign_key_under_a_shipped_provider_is_red_and_a_rotation_ends_it(
     assert coalition.login(USA, FRA, "testuser-fra-4").claims["uniqueID"] == "testuser-fra-4", "a partner fetches them"
 
 
+def test_no_answer_shows_a_symmetric_key(coalition: Coalition) -> None:
+    shown = {"algorithm", "kid", "providerId", "providerPriority", "status", "type", "use"}
+    keys = coalition.admin.get(f"/realms/{FRA.realm}/keys")["keys"]
+    symmetric = [key for key in keys if key["type"] == "OCT"]
+    assert {key["algorithm"] for key in symmetric} == {"AES", "HS512"}
+    assert all(key.keys() <= shown for key in symmetric)
+    held = {c["id"]: c for c in coalition.admin.get(f"/realms/{FRA.realm}/components", type=key_providers.TYPE)}
+    assert {tuple(held[key["providerId"]]["config"].get("secret", ())) for key in symmetric} <= {(), ("**********",)}
+
+
 def _signer(coalition: Coalition) -> str:
     """Log in and return the id of the key that signed the token."""
     return str(jwt.get_unverified_header(coalition.login(FRA, FRA, "admin-fra").access_token)["kid"])

@@ -1,4 +1,4 @@
-"""docs/explanation/healing.md: each row and sentence is proven by the tests named here, or is said to be unproven."""
+"""docs/explanation/healing.md: each row and sentence is proven by the tests named here."""
 
 import ast
 import re
@@ -24,6 +24,7 @@ SEEDS, SEES, REPORT = "providers/test_seeds.py", "unit/test_healing_page.py", "u
 # The start of a row's first cell, or of a sentence -> what proves it: `file::test`, `fault: title` of a row in
 # tests/faults (or a pattern of titles), `by hand: title` of a row in providers/test_identity.py.
 PROVEN: dict[str, tuple[str, ...]] = {
+    "Left out are": (f"{SEES}::test_each_server_that_is_compared_says_what_is_left_out",),
     "Every message names its command": (
         "unit/diagnosis/test_status.py::test_every_problem_has_a_cause_and_an_exact_command",
         "unit/automation/test_drift.py::test_up_refreshes_only_for_what_no_other_update_mends",
@@ -219,6 +220,15 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{CHECKS}::test_what_is_inside_a_database_and_the_password_of_another_role_are_left_out",
     ),
     "**Redis**": (f"{CHECKS}::test_keys_functions_and_hidden_parameters_of_redis_are_left_out",),
+    "Each parameter that another version adds": (
+        "unit/checks/test_redis.py::test_a_setting_that_is_missing_or_not_known_is_a_finding",
+        f"{CHECKS}::test_redis_holds_what_is_declared_and_what_its_version_ships",
+    ),
+    "**MongoDB**": ("unit/checks/test_mongodb.py::test_what_is_left_out_makes_no_difference",),
+    "**Keycloak**": (
+        f"{IDENTITY}::test_no_answer_shows_a_symmetric_key",
+        "unit/identity/test_realm_keys.py::test_a_symmetric_key_is_compared_by_its_id",
+    ),
     "FerretDB has neither": ("unit/checks/test_mongodb.py::test_a_server_without_roles_says_so",),
     "A spoke decides with": (f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",),
     "The hub signs them": (
@@ -350,14 +360,6 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "As root on the engine's machine": (FIREWALL,),
     "The test on a real engine": (FIREWALL,),
 }  # fmt: skip
-# Sentences that no test proves, and why.
-UNPROVEN = {
-    "Left out are": "leads to the list",
-    "The defaults known here": "only the Redis of the image is tested, and a parameter that is not known",
-    "**Keycloak**": "a property of Keycloak; the id is compared as that of every key",
-    "**MongoDB**": "documents alone are tested; FerretDB, which most runs have, lacks the rest",
-    "No one can read": "a property of Postgres and Keycloak",
-}
 
 
 def units() -> list[str]:
@@ -403,19 +405,25 @@ def exists(proof: str) -> bool:
 
 
 def test_each_row_and_sentence_has_one_entry() -> None:
-    starts = (*PROVEN, *UNPROVEN)
+    starts = tuple(PROVEN)
     entries = {unit: [start for start in starts if unit.startswith(start)] for unit in units()}
     assert [unit for unit, found in entries.items() if len(found) != 1] == []
 
 
 def test_each_entry_is_of_one_row_or_sentence() -> None:
-    starts = (*PROVEN, *UNPROVEN)
+    starts = tuple(PROVEN)
     assert [s for s in starts if sum(unit.startswith(s) for unit in units()) != 1] == []
 
 
 @pytest.mark.parametrize("proof", dict.fromkeys(proof for named in PROVEN.values() for proof in named))
 def test_what_proves_it_exists(proof: str) -> None:
     assert exists(proof)
+
+
+def test_each_server_that_is_compared_says_what_is_left_out() -> None:
+    left_out = PAGE.read_text().partition("Left out are:")[2].partition("\n\n- ")[2].partition("\n\n")[0]
+    servers = re.findall(r"(?m)^(?:- )?\*\*(\w+)\*\*:", left_out)
+    assert servers == ["Postgres", "Redis", "MongoDB", "Keycloak", "OPA", "Networks"]
 
 
 def test_the_numbers_of_documents_are_those_of_the_program() -> None:

@@ -93,6 +93,24 @@ def test_the_command_of_a_finding_runs_in_the_backend(monkeypatch: pytest.Monkey
     assert str(options.remedy).endswith(", then: pulumi up")
 
 
+def test_what_is_left_out_makes_no_difference() -> None:
+    """Of a user the roles are compared, of a server no parameter; `system.` collections are the server's own."""
+    root = {"db": "admin", "user": "root", "roles": [{"db": "admin", "role": "root"}]}
+    more = {"mechanisms": ["SCRAM-SHA-1"], "authenticationRestrictions": [{"clientSource": ["0.0.0.0/0"]}]}
+    collections = [{"name": "system.version", "type": "collection", "options": {}}]
+    answers = []
+    for user, held in ((root, []), ({**root, **more}, collections)):
+        client = MagicMock()
+        client["admin"].command.side_effect = [{"users": [user]}, {"roles": []}]
+        client["admin"].__getitem__.return_value.find.return_value = []
+        client["admin"].list_collections.return_value = held
+        client.list_database_names.return_value = ["admin"]
+        answers.append(mongodb.content(client, DATABASE))
+        asked = [call.args[0] for call in client["admin"].command.call_args_list]
+        assert asked == ["usersInfo", "rolesInfo"], "no parameter is asked for"
+    assert answers[0] == answers[1] == Content({"admin.root": ("admin.root",)}, [], ["admin"])
+
+
 @pytest.mark.parametrize("code", [59, 115, 238])
 def test_a_server_without_roles_says_so(code: int) -> None:
     client = MagicMock()

@@ -49,6 +49,17 @@ def test_the_recorded_keys_are_valid(server: KeyServer) -> None:
     assert len(compare_recorded(admin(server), FRA, server.live, recorded)) == 2, "one finding for each realm"
 
 
+def test_a_symmetric_key_is_compared_by_its_id(server: KeyServer) -> None:
+    """No answer holds more of it, so another key under its id is not seen, and one under another id is."""
+    recorded = known(server)
+    [hmac] = [c for c in server.providers[FRA.realm] if c["name"].startswith("hmac-generated")]
+    assert "publicKey" not in hmac["key"]
+    hmac["key"]["kid"] = "another"
+    [red, gone] = off(server, recorded)
+    assert "key another of provider hmac-generated" in red.headline
+    assert "is gone or not in force" in gone.found
+
+
 def test_a_state_that_orders_the_realms_in_another_way_holds_the_same_keys(server: KeyServer) -> None:
     """Pulumi keeps no order of the keys of an object; another text of the specification would run the phase again."""
     state = {realm: realm_keys.plain(keys) for realm, keys in known(server).items()}

@@ -1,23 +1,14 @@
 """A CA as a file, for clients that read nothing else."""
 
-import tempfile
+import os
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
-from threading import Lock
-
-_ONE_AT_A_TIME = Lock()
 
 
 @cache
-def _directory() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="dive-ca-")
-
-
 def ca_file(ca: str) -> Path:
-    """Return a file of this process that holds the CA (PEM text)."""
-    with _ONE_AT_A_TIME:  # otherwise two threads create two folders, and one is removed while in use
-        path = Path(_directory().name) / f"{sha256(ca.encode()).hexdigest()[:16]}.pem"
-        if not path.exists():
-            path.write_text(ca)
-    return path
+    """Return a file that holds the CA (PEM text), in the memory of this process: it is gone when the process ends."""
+    file = os.memfd_create("ca")
+    with open(file, "w", closefd=False) as writer:
+        writer.write(ca)
+    return Path(f"/proc/self/fd/{file}")

@@ -10,10 +10,8 @@ import httpx
 import psycopg
 
 from dive_infra.catalog.spec import FILES
-from dive_infra.checks import mongodb as mongodb_server
-from dive_infra.checks import objects, out_of_step, policy_engine
+from dive_infra.checks import mongodb, objects, out_of_step, policy_engine, redis
 from dive_infra.checks import postgres as postgres_server
-from dive_infra.checks import redis as redis_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients.postgres import WRONG_PASSWORD
@@ -40,18 +38,16 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     names = spec.names
     found = [
         Check("every declared container runs and is healthy", "containers", lambda: containers(spec.containers)),
-        Check("MongoDB answers a login", "mongodb", lambda: mongodb(names, spec.mongodb, spec.ca), subject="MongoDB"),
         Check(
-            mongodb_server.SENTENCE,
+            mongodb.SENTENCE,
             "mongodb",
-            lambda: mongodb_server.holds(names, spec.mongodb, spec.ca),
+            lambda: mongodb.holds(names, spec.mongodb, spec.ca),
             subject="MongoDB",
         ),
-        Check("Redis answers a login", "redis", lambda: redis(names, spec.redis, spec.ca), subject="Redis"),
         Check(
-            redis_server.SENTENCE,
+            redis.SENTENCE,
             "redis",
-            lambda: redis_server.holds(names, spec.redis, spec.ca),
+            lambda: redis.holds(names, spec.redis, spec.ca),
             subject="Redis",
         ),
         Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA", settles=True),
@@ -103,15 +99,17 @@ def _container(engine: Engine, container: ContainerSpec) -> Finding:
 
     if not now.exists:
         return wrong("no such container", "a running container")
-    other = engine.differences(now, declared)
-    if other:
-        return wrong(
-            "; ".join(f"{d.key}: {d.found}" for d in other), "; ".join(f"{d.key}: {d.expected}" for d in other)
-        )
-    if engine.files_digest(declared.name) != container.files:
-        return wrong(f"other files in {FILES}", "those that were written", Code.SERVICE_FILES)
+    off = [(f"{d.key}: {d.found}", f"{d.key}: {d.expected}") for d in engine.differences(now, declared)]
+    code = Code.CONTAINER
+    if engine.files_digest(now.name) != container.files:
+        code = Code.CONTAINER if off else Code.SERVICE_FILES
+        off.append((f"other files in {FILES}", "those that were written"))
+    advisory = not off and container.service_class != "core"
     if not now.healthy:
-        return wrong(now.describe(), "running, healthy", advisory=container.service_class != "core")
+        off.append((now.describe(), "running, healthy"))
+    if off:
+        found, expected = ("; ".join(side) for side in zip(*off, strict=True))
+        return wrong(found, expected, code, advisory)
     return Finding(sentence, Verdict.VALID, found=now.describe(), topic="containers", state=now.state)
 
 
@@ -154,18 +152,6 @@ def _sessions(names: Names, state: str) -> str:
     titles = objects.connect().processes(names.container("postgres"))
     held = Counter(f"{found[1]} in {found[2]}" for title in titles if (found := _SESSION.fullmatch(title)))
     return "; sessions: " + (", ".join(f"{count} of {who}" for who, count in held.most_common(_SHOWN)) or "none")
-
-
-def mongodb(names: Names, password: str, ca: str) -> str:
-    with mongodb_server.login(names, password, ca) as client:
-        collections = client[names.mongo_database].list_collection_names()
-    return f"{len(collections)} collections"
-
-
-def redis(names: Names, password: str, ca: str) -> str:
-    with redis_server.login(names, password, ca) as client:
-        client.ping()
-    return "PONG"
 
 
 def opa(names: Names, token: str, ca: str) -> list[Finding]:

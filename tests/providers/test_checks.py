@@ -345,6 +345,10 @@ def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Rec
         assert answer(replace(wanted, declared=other)) == ("invalid", "environment (MODE): changed")
         assert answer(replace(wanted, declared=replace(wanted.declared, image="sha256:other")))[0] == "invalid"
         assert answer(replace(wanted, files="f2")) == ("invalid", "other files in /etc/dive")
+        assert answer(replace(wanted, declared=other, files="f2")) == (
+            "invalid",
+            "environment (MODE): changed; other files in /etc/dive",
+        )
         running.stop(timeout=0)
         assert answer(wanted) == ("invalid", observe(record.lab.engine, wanted.declared.name).describe())
     assert answer(wanted) == ("invalid", "no such container")
@@ -356,7 +360,7 @@ def test_a_container_is_valid_only_while_it_runs_healthy_as_declared(record: Rec
         ({"environment": {"MODE": "unsafe"}}, "environment (MODE): changed"),
         ({"privileged": True}, "privileged: True"),
         ({"pids_limit": None}, "limit of processes: none"),
-        ({"volumes": {}}, "mounts: none"),
+        ({"volumes": {}}, "mounts: none; other files in /etc/dive"),
     ],
 )
 def test_a_container_made_by_hand_is_red_though_it_is_healthy(record: Record, other: dict[str, Any], told: str) -> None:
@@ -953,7 +957,7 @@ def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
     server.stop(timeout=5)
     try:
         with pytest.raises(CheckFailed, match=r"refused|connect|closed"):
-            deployment.redis(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
+            redis.holds(HUB_NAMES, SECRETS["redis"], services.lab.material.ca)
     finally:
         server.start()
 

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from threading import Lock
 
 import docker
+from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.types import Mount
 
@@ -77,10 +78,13 @@ def difference(expected: Manifest, found: Manifest) -> dict[str, str]:
 
 
 def read(container: Container) -> Manifest:
-    """Return the files in a container, running or not."""
+    """Return the files in a container, running or not; none if someone created it without their volume."""
 
     def look() -> Manifest:
-        stream, _ = container.get_archive(FILES)
+        try:
+            stream, _ = container.get_archive(FILES)
+        except NotFound:
+            return {}
         assert container.client is not None  # it is of one
         return manifest(b"".join(stream), id_shift(container.client))
 

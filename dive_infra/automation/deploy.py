@@ -39,8 +39,8 @@ class _Ended:
 def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> None:
     """Update the stack after clearing what a killed run left.
 
-    By default, it refreshes if only that shows a change. Raises `PulumiFailed`, `CountryLocked` or
-    `UpdateFailed`.
+    By default, it refreshes if only that shows a change. Raises `PulumiFailed`, `CountryLocked`, `ForeignProviders`
+    or `UpdateFailed`.
     """
     recovered = recover(runner, reporter)
     ended = _up(runner, recovered, refresh, reporter)
@@ -55,7 +55,10 @@ def deploy(runner: Runner, reporter: Reporter, refresh: bool | None = None) -> N
 
 
 def update(runner: Runner, reporter: Reporter) -> None:
-    """Update the stack once, without a refresh. Raises `CountryLocked` or `UpdateFailed`."""
+    """Update the stack once, without a refresh. Raises `CountryLocked` or `UpdateFailed`.
+
+    The caller has read the state, and refused a foreign one.
+    """
     ended = _run(runner, [], reporter)
     if ended.code:
         raise _failure(runner, ended, reporter)

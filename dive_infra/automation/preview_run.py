@@ -22,6 +22,7 @@ from dive_infra import engines
 from dive_infra.automation import workspace
 from dive_infra.automation.drift import refresh_only_drift
 from dive_infra.automation.stack_config import read_settings
+from dive_infra.automation.state_providers import ForeignProviders, refuse_foreign
 from dive_infra.config import environment, paths
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import ROOT
@@ -55,6 +56,11 @@ def plan(settings: Settings, toolchain: Toolchain, from_state: bool) -> UpdatePl
     stack = settings.country.lower()
     with tempfile.TemporaryDirectory(prefix="dive-preview-") as folder:
         source = _source(stack, _tools(toolchain, from_state), Path(folder))
+        try:
+            refuse_foreign(stack, source.exported or {})
+        except ForeignProviders as refusal:
+            refused = events.plan([], settings.country, f"pulumi up -s {stack}", source.fresh, True, 0)
+            return refused.model_copy(update={"errors": [str(refusal)]})
         arguments = _refresh(source, from_state)
         file = _stack_file(stack, Path(folder), source)
         started = time.monotonic()

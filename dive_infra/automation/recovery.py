@@ -18,6 +18,7 @@ from dive_infra.automation.lock_owner import LOCKED, Liveness, LockOwner, livene
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_state import read_stack
+from dive_infra.automation.state_providers import refuse_foreign
 from dive_infra.config.paths import HOME
 from dive_infra.orchestration.access import RecordError
 from dive_infra.orchestration.overview import read_overview
@@ -42,11 +43,13 @@ class Recovered:
 def recover(runner: Runner, reporter: Reporter) -> Recovered:
     """Make the stack ready for a run; creates the stack if it does not exist.
 
-    Raises `PulumiFailed`, or `CountryLocked` if the owner of the lock is not proven dead.
+    Raises `PulumiFailed`, `CountryLocked` if the owner of the lock is not proven dead, or `ForeignProviders`: Pulumi
+    has run nothing of the state until then.
     """
     killed = _unlock(runner, reporter)
     _repair_state(runner, reporter)
     state = runner.state()
+    refuse_foreign(runner.name, state)
     if killed or pending_operations(state):  # before looking for what was created
         for program in leftover_processes.end_in_folder(runner.folder):
             reporter.line(f"{runner.name}: ended {program}, left by a killed run")

@@ -10,9 +10,10 @@ from dive_infra.automation import stack_config
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.automation.state_providers import ForeignProviders, refuse_foreign
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail
+from dive_infra.cli.progress import console, fail, fail_with
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.paths import stack_file
@@ -95,10 +96,12 @@ def _preview(hub: Settings) -> None:
     stack = hub.country.lower()
     runner = Runner.of(stack)
     try:
-        export_state(stack)
+        refuse_foreign(stack, export_state(stack))
     except NotDeployed:
         console.print(f"the hub ({hub.country}) is not deployed, so its preview is left out")
         return
+    except ForeignProviders as error:
+        fail_with(error, "the stack files are written", Exit.FINDINGS)
     except PulumiFailed as error:
         again = Remedy.decide(f"fix it, then run pulumi preview -s {stack}")
         fail(f"{error.cause}; the stack files are written", Exit.UNKNOWN, again)

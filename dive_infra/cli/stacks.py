@@ -7,6 +7,7 @@ from dive_infra.automation.country_lock import refuse_while_updating
 from dive_infra.automation.failures import CountryLocked
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.state_export import NotDeployed, export_state
+from dive_infra.automation.state_providers import ForeignProviders, refuse_foreign
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import fail, fail_with, refuse
 from dive_infra.config.countries import UnknownCountry
@@ -34,10 +35,14 @@ def state_to_change(code: str, command: str) -> dict[str, Any]:
     """Return the state of a country that `command` will change; ends the command if that cannot be done now."""
     try:
         refuse_while_updating([code])
-        return export_state(code.lower())
+        state = export_state(code.lower())
+        refuse_foreign(code.lower(), state)
     except CountryLocked as locked:
         refuse(locked, "nothing was changed", command)
     except NotDeployed as error:
         fail(str(error))
+    except ForeignProviders as error:
+        fail_with(error, "nothing was changed", Exit.FINDINGS)
     except PulumiFailed as error:
         fail_with(error, "nothing was changed", Exit.UNKNOWN)
+    return state

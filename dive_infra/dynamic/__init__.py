@@ -1,6 +1,6 @@
 """Our own Pulumi resources: one module each, a `Provider` that acts and a `Resource` that declares.
 
-Module and class names of providers are an interface: states hold them (`dynamic.providers`). Belongs here: the life
+Module and class names of providers are an interface: states hold them (`config.providers`). Belongs here: the life
 cycle of a resource. Belongs elsewhere: how a server is asked or changed (`engines`, `identity`, `seeds`,
 `orchestration`). May import: everything below `components`; only this package and what declares imports Pulumi.
 """

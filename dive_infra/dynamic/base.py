@@ -1,7 +1,7 @@
 """What every dynamic provider of this project shares.
 
 Pulumi runs all dynamic resources of a stack in one process and finds their providers by module and class. Both are an
-interface (`dynamic.providers`): providers are module-level classes without attributes, pickled by reference. Numbers
+interface (`config.providers`): providers are module-level classes without attributes, pickled by reference. Numbers
 arrive as floats and secrets as plain text; outputs keep the secrecy of the input with the same key.
 """
 

@@ -52,6 +52,7 @@ runtime: {{name: python, options: {{toolchain: pip, virtualenv: {ROOT / ".venv"}
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Runner:
     """A small program of its own, with a state of its own."""
     monkeypatch.setattr("dive_infra.automation.recovery.HOME", tmp_path / "home")
+    monkeypatch.setattr("dive_infra.automation.recovery.refuse_foreign", lambda *_: None)  # its provider is its own
     (tmp_path / "state").mkdir()
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "__main__.py").write_text(PROGRAM)

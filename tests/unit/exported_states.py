@@ -1,5 +1,6 @@
 """Exported states as Pulumi writes them, for the tests of what reads them."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -34,3 +35,10 @@ LOGIN = {
     "host": "postgres.usa.dive.localhost", "port": 5432.0, "user": "orchestration_fra", "password": SECRET, "ca": "CA",
     "database": "orchestration", "address": "127.0.0.1",
 }  # fmt: skip
+
+# A resource whose provider is a pickle that runs a command.
+FORGED = {
+    "urn": "urn:pulumi:fra::dive::pulumi-python:dynamic/dive:Probe::forged",
+    "type": "pulumi-python:dynamic/dive:Probe",
+    "outputs": {"__provider": base64.b64encode(b"cposix\nsystem\n(S'true'\ntR.").decode()},
+}

@@ -14,7 +14,7 @@ from dive_infra.catalog.spec import HealthCheck
 from dive_infra.checks import spec
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
-from dive_infra.dynamic.providers import PROVIDERS
+from dive_infra.config.providers import PROVIDERS
 from dive_infra.engines.declaration import Declared
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase

@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 
 from dive_infra.automation import preview_run
+from dive_infra.automation.preview_run import PreviewSource
 from dive_infra.cli import stacks
 from dive_infra.config import paths
+from dive_infra.config.settings import Settings
+from dive_infra.toolchain.toolchain import Toolchain
+from tests.unit.exported_states import FORGED, exported
 
 
 def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
@@ -21,3 +25,15 @@ def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
     assert preview_run.approval_errors(gbr) == [
         "Pulumi.usa.yaml does not approve GBR; next: add GBR to dive:spokes there",
     ]
+
+
+def test_the_preview_of_a_state_that_names_foreign_programs_fails_and_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(preview_run, "_tools", lambda *_: {})
+    monkeypatch.setattr(preview_run, "_source", lambda *_: PreviewSource({}, exported(FORGED)))
+    monkeypatch.delattr(preview_run, "_pulumi")
+    plan = preview_run.plan(Settings(country="FRA"), Toolchain(Path("pulumi"), [], "installed"), from_state=False)
+    assert plan.result == "failed"
+    [error] = plan.errors
+    assert error.startswith("the state of fra names programs that are not ours: forged has the provider posix system")

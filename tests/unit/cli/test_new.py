@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dive_infra.cli import new
 from dive_infra.cli.__main__ import app
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
+from tests.unit.exported_states import FORGED, exported
 
 FRA = Names(parse("FRA"))
 
@@ -46,3 +48,15 @@ def test_what_a_run_that_was_cut_off_has_written_is_completed(checkout: Path) ->
     assert CliRunner().invoke(app, ["new", "DEU", "--no-preview"]).exit_code == 0
     assert (checkout / "Pulumi.deu.yaml").read_text().endswith("# mine\n")
     assert "[FRA, DEU]" in (checkout / "Pulumi.usa.yaml").read_text()
+
+
+def test_the_preview_of_a_hub_whose_state_names_foreign_programs_is_refused(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new, "prepare", dict)
+    monkeypatch.setattr(new, "export_state", lambda stack: exported(FORGED))
+    monkeypatch.delattr(new, "subprocess")
+    done = CliRunner().invoke(app, ["new", "GBR"])
+    assert done.exit_code == 1
+    assert "forged has the provider posix system" in done.stderr
+    assert "the stack files are written" in done.stderr

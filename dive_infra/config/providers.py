@@ -1,10 +1,17 @@
-"""The providers by name: resource -> module and class, as every state holds them.
+"""The providers by name: resource -> module and class, and what every state holds of them.
 
 A state pickles a provider by reference, so these paths are an interface. A provider that is renamed or moved stays
-importable at its old path for one release: until each state was updated once.
+importable at its old path for one release, and in `FORMER`: until each state was updated once. So does the provider of
+a resource that is no longer declared.
+
+A pickle is a program: any other than these is refused unread, by `automation.state_providers` before Pulumi starts and
+by `dynamic.runtime.bootstrap` in the process that would load it.
 """
 
 from collections.abc import Mapping
+from functools import cache
+
+PROTOCOLS = (4, 5)  # of pickle: Python 3.11 to 3.13 write the first, later ones the second
 
 PROVIDERS: Mapping[str, str] = {
     "Admission": "dive_infra.dynamic.orchestration:AdmissionProvider",
@@ -36,3 +43,32 @@ PROVIDERS: Mapping[str, str] = {
     "Undeclared": "dive_infra.dynamic.undeclared:UndeclaredProvider",
     "Verification": "dive_infra.dynamic.verification:VerificationProvider",
 }
+FORMER: Mapping[str, tuple[str, ...]] = {}  # resource -> the paths that states of the previous release may hold
+
+
+def paths(resource: str) -> tuple[str, ...]:
+    """Return where a state may say that the provider of a resource is; empty if the program has no such resource."""
+    return (*filter(None, [PROVIDERS.get(resource)]), *FORMER.get(resource, ()))
+
+
+@cache
+def pickles(resource: str) -> frozenset[bytes]:
+    """Return what a state may hold as the provider of a resource, byte for byte."""
+    return frozenset(_pickled(path, protocol) for path in paths(resource) for protocol in PROTOCOLS)
+
+
+@cache
+def all_pickles() -> frozenset[bytes]:
+    """Return what states may hold as providers, byte for byte."""
+    return frozenset[bytes]().union(*(pickles(resource) for resource in (*PROVIDERS, *FORMER)))
+
+
+def _pickled(path: str, protocol: int) -> bytes:
+    """Return the pickle of an object without attributes, whose class is at `path`."""
+    module, _, name = path.partition(":")
+    made = _text(module) + _text(name) + b"\x93\x94)\x81\x94."  # the class, no arguments, the object, the end
+    return bytes((0x80, protocol, 0x95)) + len(made).to_bytes(8, "little") + made
+
+
+def _text(text: str) -> bytes:
+    return bytes((0x8C, len(text))) + text.encode() + b"\x94"

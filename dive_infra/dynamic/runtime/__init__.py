@@ -12,6 +12,7 @@ Everything that a process of this project changes in itself:
 | program | registrations are sent while the rest is declared | `patches.send_registrations` |
 | program | provider packages load beside the event loop | `stacks.program` |
 | providers | one message instead of a traceback | `patches.answer_with_message` |
+| providers | pickles of our providers are loaded, no others | `patches.load_only` |
 | providers | the engine's cancellation is heard | `patches.hear_cancellation` |
 | providers | a run that ends unproven is recorded as failed | `bootstrap` |
 | providers | probes shared for some seconds | `process.probe_cache` |

@@ -1,13 +1,16 @@
 """The contract of each patch with the SDK: it still works, and it is still needed. See `dynamic.runtime.patches`."""
 
 import asyncio
+import base64
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,12 +27,26 @@ from dive_infra.dynamic.runtime import patches
 from tests.support.end_telling import EndTellingProvider
 from tests.unit.test_program import Mocks
 
+# Pulumi's provider server without the line that the launcher leaves in the environment, and with it.
+_UNPREPARED = """
+import runpy, sys
+del sys.argv[0]
+runpy.run_module("pulumi.dynamic", run_name="__main__", alter_sys=True)
+"""
+[_LINE] = re.findall("(?m)^hook='(.*)'$", (ROOT / "dive").read_text())
+
 
 @contextmanager
-def provider_process(**environment: str) -> Iterator[tuple["subprocess.Popen[bytes]", Any, socket.socket]]:
-    """Start Pulumi's provider server as the engine does: the process, a client, and the engine's listening socket."""
+def provider_process(
+    *arguments: str, **environment: str
+) -> Iterator[tuple["subprocess.Popen[bytes]", Any, socket.socket]]:
+    """Start Pulumi's provider server as the engine does: the process, a client, and the engine's listening socket.
+
+    Instead, `arguments` say how Python runs it.
+    """
     with socket.create_server(("127.0.0.1", 0)) as engine:
-        command = [sys.executable, "-u", "-m", "pulumi.dynamic", f"127.0.0.1:{engine.getsockname()[1]}"]
+        address = f"127.0.0.1:{engine.getsockname()[1]}"
+        command = [sys.executable, "-u", *(arguments or ("-m", "pulumi.dynamic")), address]
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE)
         try:
             assert process.stdout
@@ -51,10 +68,10 @@ def end(process: "subprocess.Popen[bytes]") -> bytes:
         return process.communicate()[0]
 
 
-def failed_delete(client: Any, **props: Any) -> str:
+def failed_delete(client: Any, provider: str = "", **props: Any) -> str:
     """Return the error of deleting a guard with these outputs."""
     request = provider_pb2.DeleteRequest(id="guard")
-    request.properties.update({"__provider": serialize_provider(GuardProvider()), **props})
+    request.properties.update({"__provider": provider or serialize_provider(GuardProvider()), **props})
     with pytest.raises(grpc.RpcError) as failed:
         client.Delete(request, timeout=30)
     return str(failed.value.details())  # type: ignore[attr-defined]
@@ -78,6 +95,57 @@ def test_the_provider_server_still_answers_other_errors_with_a_traceback() -> No
         assert "KeyError: 'country'" in told
 
 
+class Forged:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.made = folder / "made"
+        self.text = base64.b64encode(f"cposix\nsystem\n(S'touch {self.made}'\ntR.".encode()).decode()
+
+
+REFUSED = "the state names a provider that is not in dive_infra/config/providers.py; it was not loaded; next: ./dive "
+
+
+@pytest.fixture
+def forged(tmp_path: Path) -> Forged:
+    return Forged(tmp_path)
+
+
+def test_without_the_launchers_line_the_provider_server_loads_any_pickle_until_the_first_of_ours(
+    forged: Forged,
+) -> None:
+    with provider_process("-c", _UNPREPARED, "") as (_, client, _engine):
+        failed_delete(client, forged.text)
+        assert forged.made.exists(), "remove `patches.load_only`"
+        forged.made.unlink()
+        failed_delete(client, country="FRA", protected=["data"])
+        other = Forged(forged.made.parent / "x")
+        assert failed_delete(client, other.text).startswith(REFUSED)
+
+
+def test_the_launchers_line_lets_the_provider_server_load_no_pickle_but_ours(forged: Forged, tmp_path: Path) -> None:
+    (tmp_path / "dive.pth").write_text(f"{_LINE}\n")
+    prepared = f"import site; site.addsitedir({str(tmp_path)!r})\n{_UNPREPARED}"
+    with provider_process("-c", prepared, "pulumi.dynamic") as (_, client, _engine):
+        assert REFUSED in failed_delete(client, forged.text)
+        assert not forged.made.exists()
+        assert failed_delete(client, country="FRA", protected=["data"]).startswith("the data of FRA is protected")
+        assert failed_delete(client, forged.text).startswith(REFUSED)
+        assert not forged.made.exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("pulumi.dynamic",)], ids=["another process", "another program"])
+def test_the_launchers_line_is_without_effect_elsewhere(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "dive.pth").write_text(f"{_LINE}\n")
+    code = (
+        f"import site, sys; site.addsitedir({str(tmp_path)!r}); "
+        "print(sys.path[0], 'dive_infra' in sys.modules, 'dill' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path if arguments else ROOT, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (" False False\n", "")
+
+
 @pytest.mark.parametrize(
     ("cancelled", "variables", "ended"),
     [(False, {}, True), (True, {}, False), (False, {"DIVE_RUN_ID": "of-the-command"}, False)],
@@ -86,7 +154,7 @@ def test_the_provider_server_still_answers_other_errors_with_a_traceback() -> No
 def test_a_run_that_the_engine_ends_is_recorded_unless_it_was_cancelled(
     cancelled: bool, variables: dict[str, str], ended: bool
 ) -> None:
-    with provider_process(**variables) as (process, client, _engine):
+    with provider_process("-c", _UNPREPARED, "", **variables) as (process, client, _engine):
         request = provider_pb2.CreateRequest()
         request.properties.update({"__provider": serialize_provider(EndTellingProvider())})
         client.Create(request, timeout=30)

@@ -16,6 +16,7 @@ from dive_infra.automation.state_providers import ForeignProviders, foreign, ref
 from dive_infra.config.providers import PROVIDERS
 from dive_infra.dynamic.probe import ProbeProvider
 from tests.support.reporter import RecordingReporter
+from tests.unit import test_program
 from tests.unit.exported_states import exported
 from tests.unit.test_state_compatibility import RESOURCES
 
@@ -94,6 +95,13 @@ def test_what_pulumi_writes_of_itself_and_of_plugins_passes() -> None:
     dynamic = resource("pulumi:providers:pulumi-python", {"dive:country": "FRA"})
     container = resource("docker:index/container:Container", {"name": "dive-fra-redis"}, {"name": "dive-fra-redis"})
     refuse_foreign("fra", exported(resource("pulumi:pulumi:Stack"), *plugins, dynamic, container))
+
+
+def test_all_that_the_program_registers_at_the_hub_and_at_a_spoke_passes() -> None:
+    program = test_program.register("fra") | test_program.register("usa", spokes=["FRA"])
+    found = [resource(r.type, dict(r.object), dict(r.object)) | {"urn": urn} for urn, r in program.items()]
+    assert len([r for r in found if r["type"].startswith("pulumi:providers:")]) > 1
+    refuse_foreign("fra", exported(*found))
 
 
 @pytest.mark.parametrize("state", [{}, {"version": 3, "deployment": {}}, {"deployment": None}])

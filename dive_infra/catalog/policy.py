@@ -6,6 +6,7 @@ which OPA gets when it was restarted while the hub does not answer; the hub's si
 """
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,13 +22,14 @@ OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA in
 
 POLICIES = ROOT / "policies"
 BUNDLE = "/api/opal/bundle.tar.gz"  # of the hub's backend: policies and data
+DECISION = "/v1/data/dive/authz"  # of every OPA: what its clients ask
 _SOURCE = "dive"  # the name of the hub's bundle in its OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies
 
 _ACCESS = f"{FILES}/access.rego"
 _OPA_CONFIG = f"{FILES}/opa.yaml"
-_OPA_TOKEN = f"{FILES}/opa-token"
+_OPA_FEED = f"{FILES}/opa-feed"
 _HUB_TOKEN = f"{FILES}/hub-token"
 _OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
 _OPAL_MASTER = f"{FILES}/opal-master"
@@ -69,13 +71,14 @@ def distribution_files(material: Material) -> dict[str, str]:
 
 
 def opa(names: Names, hub: Names) -> ServiceSpec:
-    """Return OPA; clients send the secret `opa-token`. The hub's fetches its policies; OPAL writes a spoke's."""
+    """Return OPA, which knows its clients by their tokens. The hub's fetches its policies; OPAL writes a spoke's."""
     port = names.port("opa")
     is_hub = names.country.is_hub
+    tokens = ("opa-token", "opa-read") if is_hub else ("opa-token", "opa-read", "opa-feed")
 
     def files(material: Material) -> dict[str, str]:
         made = material.tls() | {
-            _ACCESS: access(material.secrets["opa-token"], writable=not is_hub),
+            _ACCESS: access({name: material.secrets[name] for name in tokens}),
             _OPA_CONFIG: "{}",
         }
         if is_hub:
@@ -92,7 +95,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
         image=OPA_IMAGE,
         uid=UID,
         files=files,
-        secrets=("opa-token", *(("opal-key",) if is_hub else ())),
+        secrets=(*tokens, *(("opal-key",) if is_hub else ())),
         command=(
             *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
             *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
@@ -104,21 +107,53 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
     )
 
 
-def access(token: str, *, writable: bool) -> str:
-    """Return OPA's own authorization: the token, as a hash, opens it; where OPAL feeds it, the token may also write."""
-    methods = ["GET", "POST", *(["PUT", "PATCH", "DELETE"] if writable else [])]
+def access(tokens: Mapping[str, str]) -> str:
+    """Return OPA's own authorization: what the holder of each token, by the name of its secret, may do.
+
+    OPA knows a token by its hash. If two secrets have one value, it may do what the weaker of them may.
+    """
+    weakest_last = [name for name in ("opa-feed", "opa-read", "opa-token") if name in tokens]
+    holders = {sha256(tokens[name].encode()).hexdigest(): name for name in weakest_last}
     return f"""package system.authz
 
-default allow := {{"allowed": false, "reason": "expected the bearer token of this country's OPA (opa-token)"}}
-
-allow := {{"allowed": true}} if {{
-	crypto.sha256(input.identity) == "{sha256(token.encode()).hexdigest()}"
-	input.method in {json.dumps(methods)}
+default allow := {{
+	"allowed": false,
+	"reason": "expected a bearer token of this country's OPA that may do this: {", ".join(tokens)}",
 }}
+
+holder := {json.dumps(holders)}[crypto.sha256(input.identity)]
 
 allow := {{"allowed": true}} if {{
 	input.method == "GET"
 	input.path == ["health"]
+}}
+
+allow := {{"allowed": true}} if {{
+	holder in {{"opa-token", "opa-read"}}
+	input.method == "POST"
+	input.path == {json.dumps(DECISION.strip("/").split("/"))}
+}}
+
+allow := {{"allowed": true}} if {{
+	holder == "opa-read"
+	input.method == "GET"
+	content
+}}
+
+allow := {{"allowed": true}} if {{
+	holder == "opa-feed"
+	content
+}}
+
+allow := {{"allowed": true}} if {{
+	holder == "opa-feed"
+	input.method == "POST"
+	input.path == ["v1", "query"]
+}}
+
+content if {{
+	input.path[0] == "v1"
+	input.path[1] in {{"policies", "data"}}
 }}
 """
 
@@ -199,7 +234,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             _GUNICORN: _configuration("client"),
             f"{FILES}/signature.py": _configuration("signature"),
             _OPAL_TOKEN: material.secrets["opal-token"],
-            _OPA_TOKEN: material.secrets["opa-token"],
+            _OPA_FEED: material.secrets["opa-feed"],
         }
         return material.tls() | own | ({HUB_KEY: material.hub_key} if material.hub_key else {})
 
@@ -208,7 +243,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         image=OPAL_CLIENT_IMAGE,
         uid=UID,
         files=files,
-        secrets=("opal-token", "opa-token"),
+        secrets=("opal-token", "opa-feed"),
         service_class="optional",
         environment=_opal(port)
         | {

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from dive_infra.catalog import policy
 from dive_infra.checks import objects, policy_engine
 from dive_infra.checks.runner import Check
 from dive_infra.checks.spec import DeploymentSpec
@@ -82,7 +83,7 @@ def question(here: Names, changes: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 def decisions(here: Names, token: str, ca: str, remedy: Remedy) -> list[Finding]:
     """Return one finding for each case; `remedy` loads the distributed policies and data again."""
-    url = f"{here.url('opa')}/v1/data/dive/authz"
+    url = f"{here.url('opa')}{policy.DECISION}"
     found: list[Finding] = []
     try:
         with https.client(ca, CHECK_REQUEST) as http:

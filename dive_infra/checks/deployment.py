@@ -9,6 +9,7 @@ from functools import partial
 import httpx
 import psycopg
 
+from dive_infra.catalog import policy
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import mongodb, objects, out_of_step, policy_engine, redis
 from dive_infra.checks import postgres as postgres_server
@@ -156,7 +157,7 @@ def _sessions(names: Names, state: str) -> str:
 
 def opa(names: Names, token: str, ca: str) -> list[Finding]:
     """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
-    url = f"{names.url('opa')}/v1/data/dive/authz/allow"
+    url = f"{names.url('opa')}{policy.DECISION}"
     try:
         with https.client(ca, CHECK_REQUEST) as http:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code

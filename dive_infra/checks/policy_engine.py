@@ -94,7 +94,7 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
         else:
             unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
-    guard = {policy.ACCESS_MODULE: policy.access(token, writable=not names.country.is_hub)}
+    guard = {policy.ACCESS_MODULE: _guard(names)}
     policies = _finding(
         POLICIES,
         "OPA's policies",
@@ -170,6 +170,14 @@ def _answer(http: httpx.Client, names: Names, token: str, what: str) -> Any:
     if response.status_code != 200:
         raise CheckUnknown(f"{response.url}: status {response.status_code}", Remedy.update())
     return response.json()["result"]
+
+
+def _guard(names: Names) -> str:
+    """Return OPA's own authorization from its container; DEPLOYMENT compares that file with the declared one."""
+    try:
+        return objects.connect().read_file(names.container("opa"), f"/{policy.ACCESS_MODULE}")
+    except ContainerFailed as error:
+        raise CheckUnknown(error.cause, Remedy.update()) from None
 
 
 def _rules(module: Mapping[str, Any]) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from typing import Literal
 # 32 URL-safe characters; the same with one of every class that a realm's password policy asks for;
 # a 2048-bit key (PEM); made from another secret
 Kind = Literal["password", "login", "rsa", "derived"]
-Owner = Literal["country", "hub", "issued"]  # each country; the hub alone; the hub for each country it approves
+Owner = Literal["country", "hub", "spoke", "issued"]  # each country; one kind; the hub for each country it approves
 
 
 _EVERY_CLASS = "-Aa1!"  # a character of each class that a realm's password policy asks for
@@ -38,7 +38,9 @@ CREDENTIALS = (
     Credential("keycloak-admin", "secret of the service account `dive-deployer` that configures Keycloak"),
     Credential("portal-client", "client secret of the portal"),
     Credential("portal-session", "signs the portal's session cookies", minimum=32),
-    Credential("opa-token", "bearer token of OPA's clients"),
+    Credential("opa-token", "lets the backend and the key access service ask OPA for decisions"),
+    Credential("opa-read", "lets the checks read what OPA decides by, and ask for decisions"),
+    Credential("opa-feed", "lets the OPAL client write the policies and data of OPA", owner="spoke"),
     Credential("kas-key", "unwraps document keys", kind="rsa"),
     Credential("test-users", "password of the test users", kind="login", minimum=16),
     Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
@@ -54,7 +56,7 @@ CREDENTIALS = (
 
 def own(is_hub: bool) -> list[Credential]:
     """Return the credentials that a country's own stack creates."""
-    return [c for c in CREDENTIALS if c.owner == "country" or (is_hub and c.owner == "hub")]
+    return [c for c in CREDENTIALS if c.owner in ("country", "hub" if is_hub else "spoke")]
 
 
 def issued() -> list[Credential]:

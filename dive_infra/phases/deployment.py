@@ -153,7 +153,7 @@ class DeploymentPhase(PhaseComponent):
         context, names = self.context, self.context.names
 
         owned = databases(context.is_hub)
-        asked = {"mongodb", "redis", "opa-token", "keycloak-admin", *(d.credential for d in owned)}
+        asked = {"mongodb", "redis", "opa-read", "keycloak-admin", *(d.credential for d in owned)}
 
         def specification(found: dict[str, Any]) -> spec.DeploymentSpec:
             secrets = found["secrets"]
@@ -167,7 +167,7 @@ class DeploymentPhase(PhaseComponent):
                 tuple(spec.DatabaseSpec(d.name, d.role, secrets[d.credential]) for d in owned),
                 mongodb=secrets["mongodb"],
                 redis=secrets["redis"],
-                opa=secrets["opa-token"],
+                opa=secrets["opa-read"],
                 keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
                 store=found["store"] if context.is_hub else None,

@@ -15,6 +15,7 @@ import pymongo.errors
 import redis
 from psycopg.sql import SQL, Identifier, Literal
 
+from dive_infra.catalog import policy
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks import objects, out_of_step
@@ -219,11 +220,13 @@ class Bearer(Target):
 
     service: str
     path: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None  # without one, the request is a GET
     rotates = False
 
     def verify(self, at: CountryServers, value: str) -> bool:
-        return _status(at, self.service, self.path, json=self.body, headers={"authorization": f"Bearer {value}"})
+        method = "GET" if self.body is None else "POST"
+        headers = {"authorization": f"Bearer {value}"}
+        return _status(at, self.service, self.path, method, json=self.body, headers=headers)
 
     def mend(self, at: CountryServers) -> Remedy:
         return Remedy.restart(at.names.country.code, self.service)
@@ -255,7 +258,8 @@ def targets(is_hub: bool) -> dict[str, Target]:
         "redis": RedisUser(),
         "portal-client": KeycloakClient(""),
         "keycloak-admin": KeycloakClient(DEPLOYER, "master"),
-        "opa-token": Bearer("opa", "/v1/data/dive/authz/allow", {"input": {}}),
+        "opa-token": Bearer("opa", policy.DECISION, {"input": {}}),
+        "opa-read": Bearer("opa", "/v1/data/dive/none", None),  # undefined: a short answer
         "test-users": PortalTarget(),
     }
     if is_hub:
@@ -263,14 +267,16 @@ def targets(is_hub: bool) -> dict[str, Target]:
             "link-gateway": KeycloakClient(GATEWAY),
             "opal-master": Bearer("opal-server", "/token", {"type": "client"}),
         }
+    else:
+        found["opa-feed"] = Bearer("opa", "/v1/query", {"query": "true"})
     return found
 
 
-def _status(at: CountryServers, service: str, path: str, **how: Any) -> bool:
+def _status(at: CountryServers, service: str, path: str, method: str = "POST", **how: Any) -> bool:
     """Return True for the status 200, False for 401 and 403; raises `CheckUnknown` for any other answer."""
     try:
         with https.client(at.ca, ROTATION_REQUEST) as http:
-            answer = http.post(f"{at.names.url(service)}{path}", **how)
+            answer = http.request(method, f"{at.names.url(service)}{path}", **how)
     except httpx.HTTPError as error:
         raise CheckUnknown(f"{service}: {str(error) or type(error).__name__}") from None
     if answer.status_code not in (200, 401, 403):

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from dive_infra.catalog.spec import FILES
 from dive_infra.checks import redis
 from dive_infra.config.naming import LOOPBACK
+from dive_infra.engines.docker import files
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DATABASE
 from dive_infra.orchestration.states import Phase
@@ -189,12 +191,13 @@ def _without_hub(scene: Scene) -> Mapping[str, str]:
 
 
 def _forged_policy(scene: Scene) -> None:
-    """Write a policy by which everybody has every clearance into OPA, as whoever holds its token can."""
+    """Write a policy by which everybody has every clearance into OPA, as whoever holds the token of OPAL can."""
     spec = specification(scene.hurt, Phase.DEPLOYMENT)
+    token = files.text(scene.container("opal-client"), f"{FILES}/opa-feed")
     url = f"{scene.hurt.names.url('opa')}/v1/policies/checks/clearance.rego"
     forged = "package dive.checks.clearance\n\npass := true\n"
     with https.client(spec.ca) as http:
-        http.put(url, headers={"authorization": f"Bearer {spec.opa}"}, content=forged).raise_for_status()
+        http.put(url, headers={"authorization": f"Bearer {token}"}, content=forged).raise_for_status()
 
 
 def _backdoor(scene: Scene) -> None:

@@ -427,7 +427,7 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
         (DatabaseSpec(orchestration.owner.database, "orchestration", SECRETS["orchestration-db"]),),
         SECRETS["mongodb"],
         SECRETS["redis"],
-        SECRETS["opa-token"],
+        SECRETS["opa-read"],
         ca,
         orchestration.owner,
     )

@@ -175,7 +175,7 @@ def test_the_spoke_holds_each_feed_as_the_hub_serves_it(coalition: Coalition) ->
     for topic in ("trusted-issuers", "federation-matrix", "coi-definitions", "tenant-configs", "clearance-equivalency"):
         feed = topic.replace("-", "_")
         served = coalition.call(USA, "backend", f"/api/opal/{topic}", _secrets(FRA)["opal-token"]).json()
-        held = coalition.call(FRA, "opa", f"/v1/data/dive/{feed}", _secrets(FRA)["opa-token"]).json()["result"]
+        held = coalition.call(FRA, "opa", f"/v1/data/dive/{feed}", _secrets(FRA)["opa-read"]).json()["result"]
         assert served == held
         assert served["success"] is True
         assert served["count"] == len(served[feed]) == coalition.database[feed].count_documents({}) > 0
@@ -211,17 +211,35 @@ def test_a_restarted_opa_gets_everything_again(coalition: Coalition) -> None:
 def test_opa_wants_its_token(coalition: Coalition, names: Names) -> None:
     refused = coalition.call(names, "opa", "/v1/data/dive/authz", "wrong", method="POST", json={"input": {}})
     assert refused.status_code == 401
-    assert "opa-token" in refused.json()["message"]
+    assert "opa-token, opa-read" in refused.json()["message"]
     assert coalition.call(names, "opa", "/v1/policies", "wrong").status_code == 401
     assert coalition.call(names, "opa", "/health", "").status_code == 200
 
 
 def test_nothing_writes_to_the_hubs_opa(coalition: Coalition) -> None:
-    token = _secrets(USA)["opa-token"]
-    written = coalition.call(USA, "opa", "/v1/data/dive/trusted_issuers", token, method="PUT", json={})
-    assert written.status_code == 401
-    removed = coalition.call(USA, "opa", "/v1/policies/authz.rego", token, method="DELETE")
-    assert removed.status_code == 401
+    for token in (_secrets(USA)[name] for name in ("opa-token", "opa-read", "opa-feed")):
+        written = coalition.call(USA, "opa", "/v1/data/dive/trusted_issuers", token, method="PUT", json={})
+        assert written.status_code == 401
+        removed = coalition.call(USA, "opa", "/v1/policies/authz.rego", token, method="DELETE")
+        assert removed.status_code == 401
+
+
+def test_who_asks_a_spokes_opa_neither_reads_nor_writes_it(coalition: Coalition) -> None:
+    """A compromised backend or key access service; the check's token does not write either."""
+    forged = "package dive.checks.clearance\n\npass := true\n"
+    requests: list[tuple[str, str, dict[str, Any]]] = [
+        ("PUT", "/v1/policies/checks/clearance.rego", {"content": forged}),
+        ("DELETE", "/v1/policies/authz.rego", {}),
+        ("PATCH", "/v1/data/dive", {"json": [{"op": "add", "path": "/more", "value": 1}]}),
+        ("POST", "/v1/query", {"json": {"query": "true"}}),
+        ("POST", "/v1/data/dive", {"json": {}}),
+        ("GET", "/v1/policies", {}),
+        ("GET", "/v1/data", {}),
+    ]
+    for secret, refused in (("opa-token", len(requests)), ("opa-read", 5)):
+        token = _secrets(FRA)[secret]
+        answers = [coalition.call(FRA, "opa", path, token, method=method, **more) for method, path, more in requests]
+        assert [a.status_code for a in answers] == [401] * refused + [200] * (len(requests) - refused)
 
 
 def _forged() -> str:
@@ -316,7 +334,7 @@ def _change_a_policy(
 def off(coalition: Coalition, names: Names) -> list[tuple[str, str]]:
     """(what, how it differs) of all that OPA decides by and the hub does not distribute."""
     material = coalition.labs[names.country.code].material
-    found = policy_engine.distribution(names, material.secrets["opa-token"], material.ca)
+    found = policy_engine.distribution(names, material.secrets["opa-read"], material.ca)
     return [(f.subject, f.found) for f in found if f.verdict != "valid"]
 
 
@@ -338,7 +356,7 @@ def test_every_policy_and_every_value_of_data_that_someone_changes_is_red(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A sample of what OPA shows, its own guard included, by the day; all of it with `--whole`."""
-    token, whole = _secrets(FRA)["opa-token"], bool(pytestconfig.getoption("whole"))
+    token, whole = _secrets(FRA)["opa-feed"], bool(pytestconfig.getoption("whole"))
 
     def call(method: str, path: str, **more: Any) -> httpx.Response:
         return coalition.call(FRA, "opa", path, token, method=method, **more)
@@ -382,7 +400,7 @@ def test_every_policy_and_every_value_of_data_that_someone_changes_is_red(
 def test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed(
     coalition: Coalition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = _secrets(FRA)["opa-token"]
+    token = _secrets(FRA)["opa-feed"]
 
     def call(method: str, path: str, **more: Any) -> None:
         coalition.call(FRA, "opa", path, token, method=method, **more).raise_for_status()
@@ -407,7 +425,7 @@ def test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_cli
     """The remedy that the finding names."""
     lab = coalition.labs["FRA"]
     forged = "package dive.checks.clearance\n\npass := true\n"
-    token = _secrets(FRA)["opa-token"]
+    token = _secrets(FRA)["opa-feed"]
     _await(lambda: off(coalition, FRA) == [], within=30)
     written = coalition.call(FRA, "opa", "/v1/policies/checks/clearance.rego", token, method="PUT", content=forged)
     written.raise_for_status()
@@ -494,7 +512,7 @@ def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub
         print(f"\n{services}: decides again after {_await(lambda: _decides(hub_away), within=within):.1f} s")
         assert hub_away.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
         material = hub_away.labs["FRA"].material
-        found = policy_engine.distribution(FRA, material.secrets["opa-token"], material.ca)
+        found = policy_engine.distribution(FRA, material.secrets["opa-read"], material.ca)
         assert [f.verdict for f in found] == ["valid", "valid"], found
         assert all("signed by the hub " in f.note and "the hub does not answer" in f.note for f in found)
 
@@ -529,7 +547,7 @@ def test_an_altered_copy_is_not_loaded(hub_away: Coalition) -> None:
 def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coalition) -> None:
     _await(lambda: off(coalition, FRA) == [], within=60)
     material = coalition.labs["FRA"].material
-    found = policy_engine.distribution(FRA, material.secrets["opa-token"], material.ca)
+    found = policy_engine.distribution(FRA, material.secrets["opa-read"], material.ca)
     assert [f.note for f in found] == ["", ""], "the hub answers"
     began = int(time.time())
     key = public_key(_key("opal-key"))

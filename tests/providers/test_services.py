@@ -146,7 +146,7 @@ def _seed(there: Lab) -> None:
 
 def _teach_opa(there: Lab) -> None:
     """Policies and data as the policy client delivers them."""
-    headers = {"Authorization": f"Bearer {SECRETS['opa-token']}"}
+    headers = {"Authorization": f"Bearer {SECRETS['opa-feed']}"}
     with https.client(there.material.ca) as http:
         for file in sorted((ROOT / "policies").rglob("*.rego")):
             if "tests" not in file.parts:

@@ -4,16 +4,18 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from dive_backend import distribution
-from dive_common.decisions import resource_of
+from dive_common.decisions import DecisionPoint, resource_of
 from dive_infra.catalog import policy
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import Material
@@ -195,8 +197,8 @@ def test_secrets_arrive_as_files_alone(names: Names, make: Any, key: str) -> Non
     assert not [value for value in secrets.values() if value in seen]
     files = spec.files(Material(secrets, "certificate", "key", "ca"))
     assert all(path.startswith("/etc/dive/") for path in files)
-    # OPA's own rule knows the token by its hash, so that who may list policies does not read it.
-    assert "secret-of-opa-token" not in files.get("/etc/dive/access.rego", "")
+    # OPA's own rule knows the tokens by their hashes, so that who may list policies does not read them.
+    assert "secret-of-opa" not in files.get("/etc/dive/access.rego", "")
 
 
 class Read(dict[str, str]):
@@ -217,6 +219,109 @@ def test_a_service_is_made_of_the_secrets_that_it_names_and_of_no_others(names: 
         secrets = Read({row.name: key if row.kind == "rsa" else f"secret-of-{row.name}" for row in CREDENTIALS})
         spec.files(Material(secrets, "certificate", "key", "ca"))
         assert secrets.read == set(spec.secrets), spec.name
+
+
+# Deciding, feeding and reading each have their own token.
+
+TOKENS = {name: f"secret-of-{name}" for name in ("opa-token", "opa-read", "opa-feed")}
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+WRITES = {"PUT", "PATCH", "DELETE"}
+_WORDS = ("v1", "v0", "data", "policies", "query", "compile", "dive", "authz", "health", "etc")
+PATHS = [path for size in range(4) for path in product(_WORDS, repeat=size)] + [
+    tuple(path.split("/"))
+    for path in (
+        *(
+            "v1/data/dive/authz",
+            "v1/data/dive/authz/allow",
+            "v1/data/dive/coi",
+            "v1/data/dive/authz/",
+            "v0/data/dive/authz",
+        ),
+        *(
+            "v1/data/system/authz",
+            "v1/policies/checks/mfa.rego",
+            "v1/policies/etc/dive/access.rego",
+            "v1/data/dive%2Fauthz",
+        ),
+    )
+]
+DECISION, HEALTH = ("v1", "data", "dive", "authz"), ("health",)
+
+
+@pytest.fixture(scope="module")
+def permitted(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return, for tokens of OPA, (holder, method, path) of every permitted request, as OPA itself judges."""
+
+    def asked(tokens: Mapping[str, str]) -> set[tuple[str, str, tuple[str, ...]]]:
+        folder = tmp_path_factory.mktemp("access")
+        (folder / "access.rego").write_text(policy.access(tokens))
+        people = {**TOKENS, **tokens, "a wrong token": "wrong", "an empty token": "", "no token": None}
+        (folder / "requests.json").write_text(
+            json.dumps({"requests": {"people": people, "methods": METHODS, "paths": PATHS}})
+        )
+        query = """[[who, method, path] |
+            some who, token in data.requests.people; some method in data.requests.methods
+            some path in data.requests.paths
+            known := {"identity": held | held := token; held != null}
+            data.system.authz.allow.allowed with input as object.union({"method": method, "path": path}, known)]"""
+        for command in (("check", "--strict"), ("fmt", "--list", "--fail")):
+            subprocess.run([opa, *command, folder / "access.rego"], check=True)
+        done = subprocess.run(
+            [opa, "eval", "--format=raw", "--data", folder, query], capture_output=True, text=True, check=True
+        )
+        return {(who, method, tuple(path)) for who, method, path in json.loads(done.stdout)}
+
+    return asked
+
+
+@pytest.mark.parametrize("is_hub", [True, False], ids=["hub", "spoke"])
+def test_each_token_of_opa_permits_its_own_purpose_and_nothing_else(permitted: Any, is_hub: bool) -> None:
+    tokens = {name: value for name, value in TOKENS.items() if not is_hub or name != "opa-feed"}
+    found = permitted(tokens)
+    for who in (*TOKENS, "a wrong token", "an empty token", "no token"):
+        may = {(method, path) for holder, method, path in found if holder == who}
+        content = {path for path in PATHS if path[:2] in (("v1", "data"), ("v1", "policies"))}
+        wanted = {("GET", HEALTH)}
+        if who in ("opa-token", "opa-read"):
+            wanted |= {("POST", DECISION)}
+        if who == "opa-read":
+            wanted |= {("GET", path) for path in content}
+        if who == "opa-feed" and not is_hub:
+            wanted |= {("POST", ("v1", "query")), *product(METHODS, content)}
+        assert may == wanted, who
+    writers = {holder for holder, method, _ in found if method in WRITES}
+    assert writers == (set() if is_hub else {"opa-feed"})
+
+
+def test_of_two_tokens_with_one_value_the_weaker_counts(permitted: Any) -> None:
+    same = permitted({**TOKENS, "opa-feed": TOKENS["opa-token"]})
+    assert not [request for request in same if request[1] in WRITES]
+    may = {(method, path) for holder, method, path in same if holder == "opa-token"}
+    assert may == {("GET", HEALTH), ("POST", DECISION)}
+
+
+def test_the_services_ask_where_their_token_permits_it() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.method} {request.url.path}")
+        return httpx.Response(200, json={"result": {"allow": False}})
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as http:
+        DecisionPoint("https://opa", "t", http).decide({})
+    assert asked == [f"POST {policy.DECISION}"] == ["POST /" + "/".join(DECISION)]
+
+
+@pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
+def test_a_container_holds_only_the_token_of_opa_that_it_needs(names: Names, key: str) -> None:
+    secrets = {row.name: key if row.kind == "rsa" else f"secret-of-{row.name}" for row in CREDENTIALS}
+    held = {}
+    for spec in services(names, USA, [FRA if names is USA else USA], {}):
+        texts = spec.files(Material(secrets, "certificate", "key", "ca", "hub's key")).values()
+        if tokens := {name for name in TOKENS if any(secrets[name] in text for text in texts)}:
+            held[spec.name] = tokens
+    feeder = {} if names is USA else {"opal-client": {"opa-feed"}}
+    assert held == {"backend": {"opa-token"}, "kas": {"opa-token"}, **feeder}
 
 
 def test_tests_are_not_distributed() -> None:

@@ -39,7 +39,7 @@ keyfile = str(_FILES / "tls.key")
 worker_tmp_dir = "/tmp"
 
 _token = (_FILES / "opal-token").read_text().strip()
-_opa_token = (_FILES / "opa-token").read_text().strip()
+_opa_token = (_FILES / "opa-feed").read_text().strip()
 _hub_key_file = _FILES / "hub-policies.pub"
 _hub_key = _hub_key_file.read_text() if _hub_key_file.exists() else ""  # an earlier version of the hub exports none
 # The time of the hub's signature; raises ValueError for anything that the hub did not sign.

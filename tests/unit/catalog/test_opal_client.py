@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The files and variables of the container."""
     files = {
         "opal-token": "t1",
-        "opa-token": "t2",
+        "opa-feed": "t2",
         "ca.pem": pki.issue("ca", 1, authority=True).chain,
         "hub-policies.pub": pki.public_key(KEY),
         "signature.py": (Path(opal.__file__).parent / "signature.py").read_text(),

@@ -14,6 +14,7 @@ from dive_backend import distribution
 from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import SIGNATURES
 from dive_infra.checks import objects, policy_engine
+from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import ContainerFailed
@@ -21,7 +22,8 @@ from dive_infra.identity import https
 from dive_infra.results.finding import Finding
 from tests.unit.checks.specs import FRANCE, USA
 
-TOKEN = "opa-token"
+TOKEN = "opa-read"
+GUARD = policy.access({"opa-token": "1", "opa-read": TOKEN})
 FEED = {"success": True, "coi": [1], "count": 1}
 KEY = pki.rsa_key()
 POLICIES = {"authz.rego": "package dive.authz", "checks/mfa.rego": "package dive.checks.mfa"}
@@ -47,8 +49,7 @@ class World:
     def __init__(self, names: Names) -> None:
         self.names, self.hub, self.held, self.conflict = names, 200, "token of the country", False
         self.copy: dict[str, Any] = {}
-        guard = policy.access(TOKEN, writable=names is FRANCE)
-        self.policies = {**POLICIES, "/etc/dive/access.rego": guard}
+        self.policies = {**POLICIES, "/etc/dive/access.rego": GUARD}
         rules = {"authz": {"allow": False}, "checks": {"mfa": {"pass": True}}}
         self.data: dict[str, Any] = {"dive": {"coi": FEED, **rules}}
 
@@ -74,6 +75,9 @@ class World:
         self.copy = {"files": {**files, SIGNATURES: signed.decode()}, "tag": "t", "confirmed": time.time() - 14 * 60}
 
     def read_file(self, name: str, path: str) -> str:
+        if path == f"/{policy.ACCESS_MODULE}":
+            assert name == self.names.container("opa")
+            return GUARD
         if path in (policy.COPY, policy.HUB_KEY):
             assert name == FRANCE.container("opal-client"), "the hub keeps no copy"
             if not self.copy:
@@ -163,6 +167,15 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert set(world.off()) == {policy_engine.DATA}
 
 
+def test_opas_own_authorization_is_unknown_without_its_container(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(name: str, path: str) -> str:
+        raise ContainerFailed(f"{name} does not exist or has no {path}")
+
+    monkeypatch.setattr(world, "read_file", gone)
+    with pytest.raises(CheckUnknown, match=r"opa does not exist or has no /etc/dive/access\.rego"):
+        world.off()
+
+
 AGE = "signed by the hub 2026-11-24 12:00:00 UTC, confirmed 14 min ago; the hub does not answer"
 NOON = 1_795_521_600
 
@@ -234,7 +247,6 @@ def test_a_copy_that_the_hub_did_not_sign_is_not_used(france: World, found: str)
 
 def test_the_hub_itself_has_no_copy(france: World) -> None:
     france.names = USA
-    france.policies["/etc/dive/access.rego"] = policy.access(TOKEN, writable=False)
     assert set(france.off()) == {policy_engine.POLICIES, policy_engine.DATA}
 
 

@@ -3,13 +3,15 @@
 from pathlib import Path
 from unittest.mock import Mock
 
+import httpx
 import pytest
 
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
-from dive_infra.config.countries import HUB, parse
+from dive_infra.config.countries import HUB, Country, parse
 from dive_infra.config.credentials import own
 from dive_infra.config.naming import Names
+from dive_infra.identity import https
 from dive_infra.rotation import rotation, sources
 from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation, SecretChange
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
@@ -129,6 +131,32 @@ def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> 
     assert rotation.secrets_in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
     assert rotation.secrets_in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
     assert rotation.secrets_in_force({"deployment": None}) == {}
+
+
+@pytest.mark.parametrize("country", [FRA, HUB])
+def test_each_token_of_opa_is_verified_by_what_its_holder_may_do(
+    country: Country, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(f"{request.headers['authorization']}: {request.method} {request.url.path}")
+        return httpx.Response(401 if request.headers["authorization"] == "Bearer old" else 200)
+
+    monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=httpx.MockTransport(answer)))
+    at = CountryServers(Names(country), "", {})
+    of_opa = {name: target for name, target in targets(country.is_hub).items() if name.startswith("opa-")}
+    assert of_opa.keys() == {c.name for c in own(country.is_hub) if c.name.startswith("opa-")}
+    for name, target in of_opa.items():
+        assert target.verify(at, name)
+        assert not target.verify(at, "old")
+        assert str(target.mend(at)) == f"./dive restart {country.code} opa"
+        assert not target.rotates, "its containers are replaced"
+    assert asked[::2] == [
+        "Bearer opa-token: POST /v1/data/dive/authz",
+        "Bearer opa-read: GET /v1/data/dive/none",
+        *([] if country.is_hub else ["Bearer opa-feed: POST /v1/query"]),
+    ]
 
 
 class Server(Target):

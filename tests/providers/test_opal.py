@@ -283,6 +283,22 @@ def test_a_client_with_a_wrong_token_ends_at_once(coalition: Coalition, token: s
         attempt.close()
 
 
+_TRIGGERS = ("/policy-updater/trigger", "/data-updater/trigger")
+_CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+
+
+def test_no_other_container_and_no_host_reaches_a_clients_triggers(coalition: Coalition) -> None:
+    client, port = _opal_client(coalition), str(FRA.port("opal-client"))
+    for path in _TRIGGERS:
+        with pytest.raises(httpx.TransportError):
+            coalition.call(FRA, "opal-client", path, _secrets(FRA)["opal-token"], method="POST")
+    neighbour = coalition.labs["USA"].engine.containers.get(USA.container("opal-server"))
+    connect = ["python", "-I", "-S", "-c", _CONNECT]
+    refused = neighbour.exec_run([*connect, FRA.host("opal-client"), port])
+    assert (refused.exit_code, b"ConnectionRefusedError" in refused.output) == (1, True), refused.output
+    assert client.exec_run([*connect, LOOPBACK, port]).exit_code == 0
+
+
 def test_a_country_cannot_publish_to_another(coalition: Coalition) -> None:
     update = {"entries": [{"url": "", "data": {}, "topics": ["policy_data/deu"], "dst_path": "/dive"}], "reason": "x"}
     refused = coalition.call(

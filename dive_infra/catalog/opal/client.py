@@ -46,7 +46,8 @@ _hub_key = _hub_key_file.read_text() if _hub_key_file.exists() else ""  # an ear
 _signed_at: Callable[[Any, str], int] = runpy.run_path(str(_FILES / "signature.py"))["signed_at"]
 _trust = ssl.create_default_context(cafile=_FILES / "ca.pem")
 
-# Closes the client's own API: nobody has the other half of this key.
+# No one has the other half of this key, so the client's own API answers no one. At its triggers OPAL asks for no
+# token: `on_starting` closes these.
 _nobody = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
 
 os.environ |= {
@@ -74,8 +75,13 @@ def _stop(problem: str) -> None:
     sys.exit(f"opal-client: {problem}; next: pulumi up -s usa, then this country's stack again")
 
 
-def on_starting(_: Any) -> None:
-    """Refuses to start with a token that the hub refuses. A hub that is down is another matter: OPAL waits for it."""
+def on_starting(arbiter: Any) -> None:
+    """Listens within the container only, and ends with a token that the hub refuses.
+
+    A hub that is down is another matter: OPAL waits for it.
+    """
+    # The image's start script binds all addresses on its command line, which overrides this file.
+    arbiter.cfg.set("bind", f"127.0.0.1:{os.environ['UVICORN_PORT']}")
     if not _token:
         _stop(f"the country's token (opal-token) in {_FILES / 'opal-token'} is empty")
     for url in (f"{os.environ['OPAL_SERVER_URL']}/policy", os.environ["OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL"]):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from email.message import Message
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
@@ -61,6 +61,16 @@ def loaded(folder: Path) -> Any:
 @pytest.fixture
 def client(folder: Path) -> Any:
     return loaded(folder)
+
+
+def test_the_clients_own_api_is_open_within_its_container_only(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OPAL asks for no token at `/policy-updater/trigger` and `/data-updater/trigger`."""
+    monkeypatch.setenv("OPAL_SERVER_URL", "https://hub")
+    monkeypatch.setenv("OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL", "https://hub")
+    monkeypatch.setattr(client, "_call", lambda *_: b"")
+    settings = {"bind": "0.0.0.0:1"}  # as the command line of the image says
+    client.on_starting(SimpleNamespace(cfg=SimpleNamespace(set=settings.__setitem__)))
+    assert settings == {"bind": "127.0.0.1:1"}
 
 
 @pytest.mark.parametrize(

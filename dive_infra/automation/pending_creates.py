@@ -88,7 +88,7 @@ _Locator = Callable[[KeycloakAdmin, Inputs, str], Iterable[str]]
 def _at_keycloak(locate: _Locator) -> _Remover:
     def remover(inputs: Inputs, provider: Inputs) -> str:
         access = KeycloakAccess(
-            provider["url"] + provider.get("basePath", ""),
+            provider["url"],
             provider["rootCaCertificate"],
             provider["clientSecret"],
             provider["clientId"],

@@ -10,12 +10,10 @@ from dive_infra.catalog import policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import CA, FILES, HealthCheck, Material, ServiceSpec
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.identity import link_policy
 
 UID = 1000
 
-# What depends on the partners: a country joins or leaves, and no service restarts.
-_LINKS, _PARTNERS = f"{FILES}/links.json", f"{FILES}/partners.json"
+_PARTNERS = f"{FILES}/partners.json"  # a country joins or leaves, and the portal does not restart
 
 # The standard library alone, without site-packages: it runs every few seconds. The certificate names the address.
 _PROBE = (
@@ -47,8 +45,8 @@ def _mongodb(names: Names) -> dict[str, str]:
     }
 
 
-def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
-    """Return the API. At the hub it also distributes policies and lets `partners` manage their side of their links."""
+def backend(names: Names, hub: Names) -> ServiceSpec:
+    """Return the API. At the hub it also distributes policies."""
 
     def files(material: Material) -> dict[str, str]:
         secret = material.secrets
@@ -59,8 +57,6 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         }
         if names.country.is_hub:
             own |= policy.distribution_files(material)
-            own[_LINKS] = link_policy.policy(names, partners)
-            own[f"{FILES}/link-gateway"] = secret["link-gateway"]
         return material.tls() | own
 
     port = names.port("backend")
@@ -69,8 +65,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         image="dive/backend",
         uid=UID,
         files=files,
-        live=(_LINKS,) if names.country.is_hub else (),
-        secrets=("mongodb", "redis", "opa-token", *(("opal-key", "link-gateway") if names.country.is_hub else ())),
+        secrets=("mongodb", "redis", "opa-token", *(("opal-key",) if names.country.is_hub else ())),
         environment={
             **_identity(names),
             **_mongodb(names),
@@ -84,7 +79,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
         },
         health=_health(port, "/api/health"),
         needs=("mongodb", "redis", "opa"),
-        shared=names.country.is_hub,  # spokes fetch policies and manage their links here
+        shared=names.country.is_hub,  # spokes fetch policies here
     )
 
 

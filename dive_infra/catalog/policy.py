@@ -74,7 +74,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
     """Return OPA, which knows its clients by their tokens. The hub's fetches its policies; OPAL writes a spoke's."""
     port = names.port("opa")
     is_hub = names.country.is_hub
-    tokens = ("opa-token", "opa-read") if is_hub else ("opa-token", "opa-read", "opa-feed")
+    tokens = opa_tokens(is_hub)
 
     def files(material: Material) -> dict[str, str]:
         made = material.tls() | {
@@ -105,6 +105,11 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
         health=HealthCheck(("/opa", "eval", "--fail", query)),
         memory_mb=256,
     )
+
+
+def opa_tokens(is_hub: bool) -> tuple[str, ...]:
+    """Return the secrets whose holders OPA knows; nobody writes to the hub's."""
+    return ("opa-token", "opa-read") if is_hub else ("opa-token", "opa-read", "opa-feed")
 
 
 def access(tokens: Mapping[str, str]) -> str:

@@ -51,7 +51,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
             lambda: redis.holds(names, spec.redis, spec.ca),
             subject="Redis",
         ),
-        Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.ca), subject="OPA", settles=True),
+        Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.opa_guard, spec.ca), subject="OPA", settles=True),
     ]
     found.append(
         Check(
@@ -155,7 +155,7 @@ def _sessions(names: Names, state: str) -> str:
     return "; sessions: " + (", ".join(f"{count} of {who}" for who, count in held.most_common(_SHOWN)) or "none")
 
 
-def opa(names: Names, token: str, ca: str) -> list[Finding]:
+def opa(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
     """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
     url = f"{names.url('opa')}{policy.DECISION}"
     try:
@@ -169,7 +169,7 @@ def opa(names: Names, token: str, ca: str) -> list[Finding]:
             f"{bearer} with the token, {anonymous} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
         )
     answered = Finding(_OPA, Verdict.VALID, found="denies by default, requires the token", topic="opa")
-    return [answered, *policy_engine.distribution(names, token, ca)]
+    return [answered, *policy_engine.distribution(names, token, guard, ca)]
 
 
 def keycloak(names: Names, secret: str, ca: str) -> str:

@@ -68,21 +68,21 @@ def restart(names: Names) -> Remedy:
     return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
 
 
-def distribution(names: Names, token: str, ca: str) -> list[Finding]:
-    """Return a finding on the policies in force and one on the data.
+def distribution(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
+    """Return a finding on the policies in force and one on the data. `guard` is OPA's own authorization, as declared.
 
     A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
     the hub signed; without one, the policies are compared with this checkout's, and the data is unknown.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
-        found = _compared(names, token, ca)
+        found = _compared(names, token, guard, ca)
         if all(f.verdict != Verdict.INVALID for f in found) or time.monotonic() > ends:
             return found
         time.sleep(_POLL)
 
 
-def _compared(names: Names, token: str, ca: str) -> list[Finding]:
+def _compared(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST) as http:
         modules = _answer(http, names, token, "policies")
         found = _wanted(http, names)
@@ -94,11 +94,10 @@ def _compared(names: Names, token: str, ca: str) -> list[Finding]:
         else:
             unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
-    guard = {policy.ACCESS_MODULE: _guard(names)}
     policies = _finding(
         POLICIES,
         "OPA's policies",
-        list(_differing({**wanted.policies, **guard}, live.policies)),
+        list(_differing({**wanted.policies, policy.ACCESS_MODULE: guard}, live.policies)),
         f"the {len(wanted.policies)} policies of {found.source}, unchanged",
         f"{len(wanted.policies)} policies as distributed",
         remedy,
@@ -170,14 +169,6 @@ def _answer(http: httpx.Client, names: Names, token: str, what: str) -> Any:
     if response.status_code != 200:
         raise CheckUnknown(f"{response.url}: status {response.status_code}", Remedy.update())
     return response.json()["result"]
-
-
-def _guard(names: Names) -> str:
-    """Return OPA's own authorization from its container; DEPLOYMENT compares that file with the declared one."""
-    try:
-        return objects.connect().read_file(names.container("opa"), f"/{policy.ACCESS_MODULE}")
-    except ContainerFailed as error:
-        raise CheckUnknown(error.cause, Remedy.update()) from None
 
 
 def _rules(module: Mapping[str, Any]) -> Iterator[Path]:

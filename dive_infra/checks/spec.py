@@ -87,7 +87,10 @@ class DatabaseSpec:
 
 @dataclass(frozen=True)
 class DeploymentSpec:
-    """`keycloak` is the secret of the service account `dive-deployer`. The hub has a `store`: its schema must match."""
+    """`opa` is the token that reads, `opa_guard` OPA's own authorization, `keycloak` the secret of `dive-deployer`.
+
+    The hub has a `store`: its schema must match.
+    """
 
     names: Names
     containers: tuple[ContainerSpec, ...]
@@ -98,13 +101,13 @@ class DeploymentSpec:
     ca: str = ""
     store: DatabaseAccess | None = None
     keycloak: str = field(default="", repr=False, metadata={"secret": True})
+    opa_guard: str = field(default="", repr=False, metadata={"secret": True})  # hashes of tokens
 
 
 @dataclass(frozen=True)
 class ConfigurationSpec:
     """`keycloak` is the secret of the service account `dive-deployer`, `portal` that of the portal's client.
 
-    `accounts`: client -> secret of the accounts that manage links: all of them at the hub, its own at a spoke.
     `keys`: realm -> the recorded keys; empty before they are recorded. No one declares them, so that they are left out
     of the fingerprint.
     """
@@ -114,7 +117,6 @@ class ConfigurationSpec:
     ca: str
     keycloak: str = _secret()
     portal: str = _secret()
-    accounts: Mapping[str, str] = _secret()
     keys: Mapping[str, tuple[RealmKey, ...]] = field(
         default_factory=dict[str, tuple[RealmKey, ...]], metadata={"observed": True}
     )

@@ -177,8 +177,7 @@ class _Person:
             except LoginFailed as error:
                 if not error.away:
                     self._refused.append(error)
-                home, here = whose.names.country, where.names.country
-                remedy = Remedy.refresh(home.code if here.is_hub else here.code)
+                remedy = Remedy.refresh(_answering(error.host, whose.names, where.names).country.code)
                 wanted = f"{person(whose.names).username} logged in at {where.names.url('frontend')}"
                 cause = "" if error.away else _cause(spec, whose)
                 raise CheckFailed(
@@ -225,6 +224,11 @@ def visit(here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
 def person(home: Names) -> users.User:
     """Return the test user of the country `home` who logs in."""
     return users.wanted(home)[_USER - 1]
+
+
+def _answering(host: str, home: Names, here: Names) -> Names:
+    """Return whose realm or portal stopped a login: each country declares its own side of a link."""
+    return home if host.endswith(f".{home.zone}") else here
 
 
 def _cause(spec: VerificationSpec, whose: Party) -> str:

@@ -93,10 +93,6 @@ def _show(inventory: Inventory) -> None:
         table.add_row(one.kind, one.name, decimal(one.size) if one.size is not None else "")
     for path in inventory.files:
         table.add_row("file", path.name, "")
-    for name in inventory.hub_data.realm:
-        table.add_row("at the hub", name, "")
-    if inventory.hub_data.people:
-        table.add_row("at the hub", "accounts of its people", str(inventory.hub_data.people))
     for name, count in inventory.hub_data.rows.items():
         if count:
             table.add_row("record", name, f"{count} row{'s' if count > 1 else ''}")

@@ -1,10 +1,9 @@
-"""The federation link between a spoke and the hub: both sides, owned by the spoke's stack."""
+"""A country's own side of its federation link with a partner: everything that its realm holds of the link."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-import pulumi_keycloak as keycloak
 
 from dive_infra.components.keycloak_objects import client, identity_provider, identity_provider_mapper
 from dive_infra.config.naming import Names
@@ -14,45 +13,38 @@ from dive_infra.identity import link_data as data
 
 @dataclass
 class LinkArgs:
-    """The two countries; `own` administers the spoke's server, `partner` is what the hub lends for this link.
+    """The country whose realm holds this side, and its partner.
 
-    `access`: the fields of `identity.keycloak_admin.KeycloakAccess` to the spoke's server; `inside`: the options of
-    what is stored there.
+    `access`: the fields of `identity.keycloak_admin.KeycloakAccess` to the country's server.
     """
 
-    spoke: Names
-    hub: Names
-    own: keycloak.Provider
-    partner: keycloak.Provider
+    own: Names
+    partner: Names
     access: pulumi.Input[dict[str, Any]]
-    inside: pulumi.ResourceOptions | None = None
 
 
 class FederationLink(pulumi.ComponentResource):
-    """`fra-idp` in the hub's realm, `usa-idp` in the spoke's, and the client that each broker uses at the other.
+    """`usa-idp` in France's realm, and the client that the broker of the USA uses there.
 
-    Each broker authenticates with its realm's key: the sides share no secret and need no order. Both realms must exist.
+    Each broker authenticates with its realm's key: the sides share no secret and need no order. `opts` has the
+    Keycloak provider; the realm must exist.
     """
 
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
-        child = pulumi.ResourceOptions.merge(args.inside, pulumi.ResourceOptions(parent=self))
-        idp = self._side(f"{name}-{args.spoke.country.lower}", args.spoke, args.hub, args.own, child)
-        PartnerPeople(
-            f"{name}-people", args.spoke.realm, idp.alias, args.access, child
-        )  # the hub's are in its `LinkAccess`
-        there = pulumi.ResourceOptions(parent=self)
-        self._side(f"{name}-{args.hub.country.lower}", args.hub, args.spoke, args.partner, there)
-        self.register_outputs({})
+        realm, partner = args.own.realm, args.partner
+        # Until each spoke was updated once: its side had the spoke's name.
+        earlier = f"link-{args.own.country.lower}" if partner.country.is_hub else ""
 
-    @staticmethod
-    def _side(
-        name: str, at: Names, of: Names, provider: keycloak.Provider, opts: pulumi.ResourceOptions
-    ) -> keycloak.oidc.IdentityProvider:
-        """Create what the realm of `at` holds of the link."""
-        child = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=provider))
-        idp = identity_provider(f"{name}-idp", at.realm, data.identity_provider(at, of), data.NO_SECRET, child)
-        for mapper in data.identity_provider_mappers(of):
-            identity_provider_mapper(f"{name}-idp", at.realm, idp.alias, mapper, child)
-        client(f"{name}-broker", at.realm, data.broker_client(at, of), child)
-        return idp
+        def child(end: str) -> pulumi.ResourceOptions:
+            aliases = [pulumi.Alias(name=f"{earlier}-{end}")] if earlier else None
+            return pulumi.ResourceOptions(parent=self, aliases=aliases)
+
+        provider = data.identity_provider(args.own, partner)
+        idp = identity_provider(f"{name}-idp", realm, provider, data.NO_SECRET, child("idp"))
+        for mapper in data.identity_provider_mappers(partner):
+            identity_provider_mapper(f"{name}-idp", realm, idp.alias, mapper, child(f"idp-{mapper.name}"))
+        client(f"{name}-broker", realm, data.broker_client(args.own, partner), child("broker"))
+        people = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(name="link-people")])
+        PartnerPeople(f"{name}-people", realm, idp.alias, args.access, people if earlier else child("people"))
+        self.register_outputs({})

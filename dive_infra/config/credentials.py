@@ -45,11 +45,7 @@ CREDENTIALS = (
     Credential("test-users", "password of the test users", kind="login", minimum=16),
     Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
     Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
-    Credential(
-        "link-gateway", "secret of the service account through which the hub's backend manages links", owner="hub"
-    ),
     Credential("opal-token", "a country's token at the hub's OPAL server and policy endpoints", "derived", "issued"),
-    Credential("link-admin", "secret of the service account that manages a country's link at the hub", owner="issued"),
     Credential("orchestration-deployer", "a country's role in the orchestration database", owner="issued"),
 )
 

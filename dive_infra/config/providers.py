@@ -36,14 +36,16 @@ PROVIDERS: Mapping[str, str] = {
     "Report": "dive_infra.dynamic.report:ReportProvider",
     "Secret": "dive_infra.dynamic.secret:SecretProvider",
     "Seed": "dive_infra.dynamic.seed:SeedProvider",
-    "ServiceAccountRoles": "dive_infra.dynamic.service_account_roles:ServiceAccountRolesProvider",
     "StackIdentity": "dive_infra.dynamic.stack_identity:StackIdentityProvider",
     "TestUsers": "dive_infra.dynamic.users:TestUsersProvider",
     "TrustFile": "dive_infra.dynamic.trust:TrustProvider",
     "Undeclared": "dive_infra.dynamic.undeclared:UndeclaredProvider",
     "Verification": "dive_infra.dynamic.verification:VerificationProvider",
 }
-FORMER: Mapping[str, tuple[str, ...]] = {}  # resource -> the paths that states of the previous release may hold
+# Resource -> the paths that states of the previous release may hold.
+FORMER: Mapping[str, tuple[str, ...]] = {
+    "ServiceAccountRoles": ("dive_infra.dynamic.service_account_roles:ServiceAccountRolesProvider",),
+}
 
 
 def paths(resource: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Removes from a realm what is not declared and no refresh can see (`identity.undeclared`).
 
 An undeclared part of a declared object is repaired by any update. A whole undeclared object is reported by the
-validator, and removed only when the environment of a run names it: it may have an owner.
+validator, and removed only when the environment of a run names it: it may have an owner. The link of a country that is
+no partner any more is ended at once: Pulumi deletes its objects last.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from dive_infra.config.environment import removals
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
+from dive_infra.identity.departure import end_link
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, NotFound
 from dive_infra.identity.undeclared import UndeclaredObject, undeclared_objects
 from dive_infra.plans import provider_messages
@@ -31,6 +33,14 @@ class UndeclaredProvider(Provider):
                 found.repair()
                 tell(provider_messages.undeclared_repaired(found.what))
         return f"{inputs['namespace']}/{inputs['country']}", {}
+
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
+        own = Names.of_plain(inputs)
+        with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
+            for code in before["partners"]:
+                if code not in inputs["partners"]:
+                    end_link(admin, own, own.of(parse(code)))
+        return super().update_resource(inputs, before)
 
     def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:

@@ -8,17 +8,16 @@ from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 
 # Judged after the client: `invalid_grant` is said to a client that was accepted. Unlike a code it leaves no event.
 _NO_GRANT = {"grant_type": "refresh_token", "refresh_token": "none"}
-_LOGIN = {"grant_type": "client_credentials"}
 _REFUSED = ("invalid_client", "unauthorized_client")
 
 
-def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, timeout: float = 5.0) -> str:
-    """Return the realm's words if it refuses the secret, else empty; an `account` logs in, another client only asks.
+def refusal(names: Names, client_id: str, secret: str, ca: str, timeout: float = 5.0) -> str:
+    """Return the realm's words if it refuses the secret, else empty.
 
     Raises `KeycloakUnreachable` without an answer, or with an answer that says neither.
     """
     url = f"{names.issuer}/protocol/openid-connect/token"
-    form = {**(_LOGIN if account else _NO_GRANT), "client_id": client_id, "client_secret": secret}
+    form = {**_NO_GRANT, "client_id": client_id, "client_secret": secret}
     try:
         with https.client(ca, timeout) as http:
             answer = http.post(url, data=form)
@@ -26,7 +25,7 @@ def refusal(names: Names, client_id: str, secret: str, ca: str, account: bool, t
     except (httpx.HTTPError, ValueError) as error:
         raise KeycloakUnreachable(f"{url}: {str(error) or type(error).__name__}") from None
     said = body.get("error", "")
-    if answer.status_code == 200 or (said == "invalid_grant" and not account):
+    if said == "invalid_grant":
         return ""
     if said in _REFUSED:
         return f"{said}: {body.get('error_description', '')}"

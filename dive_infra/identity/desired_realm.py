@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dive_infra.config.naming import Names
-from dive_infra.identity import link_data, link_policy, realm_data
-from dive_infra.identity.link_policy import GATEWAY, GATEWAY_ROLES, link_account
+from dive_infra.identity import link_data, realm_data
 from dive_infra.identity.pristine import MASTER, Pristine, pristine
-from dive_infra.identity.realm_data import OIDC, REALM_MANAGEMENT, Json, Mapper
+from dive_infra.identity.realm_data import OIDC, Json, Mapper
 from dive_infra.identity.realm_export import Tree, normal
 from dive_infra.identity.tree_diff import overlaid
 
@@ -40,11 +39,9 @@ _PROVIDERS_HEADERS = {"xXSSProtection": "1; mode=block"}
 
 
 def declared(names: Names, partners: Sequence[Names]) -> Tree:
-    """Return what the stacks of the country and of its partners declare in the country's realm."""
-    clients: list[Json] = [_portal(names), realm_data.backend_client(names)]
-    if names.country.is_hub:
-        clients += [link_policy.gateway(), *map(link_policy.account, partners)]
-    clients += [link_data.broker_client(names, partner) for partner in partners]
+    """Return what the country's stack declares in its realm."""
+    brokers = [link_data.broker_client(names, partner) for partner in partners]
+    clients: list[Json] = [_portal(names), realm_data.backend_client(names), *brokers]
     providers = [link_data.identity_provider(names, partner) for partner in partners]
     export: Json = {
         "realm": names.realm,
@@ -81,7 +78,8 @@ def expected(names: Names, partners: Sequence[Names]) -> Tree:
             name: _new(ships, kind, name, object_) for name, object_ in held.items() if name not in tree.get(kind, {})
         }
         tree[kind] = overlaid({**tree.get(kind, {}), **new}, held)
-    tree["service account"] = dict(_service_accounts(names, partners, ships))
+    account = {**ships.new["service account"], "serviceAccountClientId": realm_data.BACKEND_CLIENT}
+    tree["service account"] = {f"service-account-{realm_data.BACKEND_CLIENT}": account}
     return tree
 
 
@@ -114,17 +112,6 @@ def _portal(names: Names) -> Json:
 def _with(representation: Json, key: str, defaults: Mapping[str, str]) -> Json:
     own: Any = representation[key]
     return {**representation, key: {**defaults, **own}}
-
-
-def _service_accounts(names: Names, partners: Sequence[Names], ships: Pristine) -> Iterable[tuple[str, Tree]]:
-    roles: dict[str, Sequence[str]] = {realm_data.BACKEND_CLIENT: ()}
-    if names.country.is_hub:
-        roles |= {GATEWAY: GATEWAY_ROLES, **dict.fromkeys(map(link_account, partners), ())}
-    for client, held in roles.items():
-        account = {**ships.new["service account"], "serviceAccountClientId": client}
-        if held:
-            account["clientRoles"] = {REALM_MANAGEMENT: sorted(held)}
-        yield f"service-account-{client}", account
 
 
 def _scope(name: str, mappers: Sequence[Mapper]) -> Json:

@@ -3,7 +3,7 @@
 A link is symmetrical. `at` is the country whose realm holds the object, `of` the partner. The identity provider
 `<of>-idp` in at's realm logs users of `of` in. The client `dive-v3-broker-<of>` in at's realm is the one that of's
 broker uses here. The broker authenticates with its realm's own key (private_key_jwt), which the other side reads from
-its JWKS address: the two share no secret.
+its JWKS address: the two share no secret. Each country declares its own side.
 """
 
 from dive_infra.config.naming import Names

@@ -7,12 +7,10 @@ from typing import Any
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import Names
-from dive_infra.identity import desired_realm, key_providers
-from dive_infra.identity.comparison import Compared, Live, compare_all, compare_realm, live
-from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
-from dive_infra.identity.link_policy import link_account
+from dive_infra.identity import key_providers
+from dive_infra.identity.comparison import Compared, Live, compare_all, live
+from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.pristine import MASTER
-from dive_infra.identity.realm_export import Tree, normal
 from dive_infra.identity.realm_keys import Recorded, compare_keys
 from dive_infra.identity.restoration import restores
 from dive_infra.results.codes import Code
@@ -33,14 +31,12 @@ def compare(
 ) -> list[Finding]:
     """Return one finding for each object that must exist, and one for each that must not.
 
-    A spoke's `partners` is the hub, and the link must exist. The hub's are the countries it approves; their own stacks
-    write their links, so a difference there names the stack that repairs it, and is advisory. `beside`: the server's
-    other realms; `keys`: those that are recorded, if any are. Raises `KeycloakError`.
+    The country's side of its link with each of `partners` must exist. `beside`: the server's other realms; `keys`:
+    those that are recorded, if any are. Raises `KeycloakError`.
     """
     server = live(admin, names)
     compared = compare_all(server, names, partners, beside)
-    lent, departed = _lent(names, partners), _departed(names)
-    found = [_finding(c, names, lent.get(c.name), departed) for c in compared if not (c.missing and c.name in lent)]
+    found = [_finding(c, names) for c in compared]
     return [*found, *compare_recorded(admin, names, server, keys or {})]
 
 
@@ -54,30 +50,6 @@ def compare_recorded(admin: KeycloakAdmin, names: Names, server: Live, keys: Rec
     ]
 
 
-def compare_link(admin: KeycloakAdmin, hub: Names, spoke: Names) -> list[Finding]:
-    """Compare the hub's side of a spoke's link, as the spoke sees it through the hub. Raises `KeycloakError`."""
-    realm = f"/realms/{hub.realm}"
-    path = f"{realm}/identity-provider/instances/{spoke.idp_alias}"
-    export: dict[str, Any] = {"realm": hub.realm, "clients": admin.get(f"{realm}/clients", clientId=spoke.client)}
-    try:
-        export |= {"identityProviders": [admin.get(path)], "identityProviderMappers": admin.get(f"{path}/mappers")}
-    except NotFound:
-        export["identityProviders"] = []
-    parts = (("client", spoke.client), ("identity provider", spoke.idp_alias))
-    expected, declared = (
-        _only(tree, parts) for tree in (desired_realm.expected(hub, [spoke]), desired_realm.declared(hub, [spoke]))
-    )
-    found = _only(normal(export), parts)
-    place = f" of the link at {hub.country.code}"
-    compared = list(compare_realm("", expected, declared, found))
-    hubs = Remedy.update(hub.country.code)
-    return [_described(c, place, refresh(spoke) if c.declared else hubs) for c in compared]
-
-
-def _only(tree: Tree, parts: Sequence[tuple[str, str]]) -> Tree:
-    return {kind: {name: tree[kind][name]} for kind, name in parts if name in tree.get(kind, {})}
-
-
 def refresh(names: Names) -> Remedy:
     return Remedy.refresh(names.country.code)
 
@@ -88,49 +60,46 @@ def removal(compared: Compared) -> str:
     return f"{place}{compared.kind.replace(' ', '-')}/{compared.name}"
 
 
-def _lent(names: Names, partners: Sequence[Names]) -> dict[str, Names]:
-    """Return the objects of our realm that another country's stack owns, with that country."""
-    return {name: p for p in partners if names.country.is_hub for name in (p.client, p.idp_alias)}
+def _departed(compared: Compared, names: Names) -> bool:
+    """Return True for a part of a link that ended: its country is no partner any more, and it is disabled.
+
+    Pulumi deletes at the end of an update, so the proof of the phase still sees it.
+    """
+    others = [names.of(country) for country in COUNTRIES.values() if country != names.country]
+    parts = {"identity provider": {o.idp_alias for o in others}, "client": {o.client for o in others}}
+    named = compared.realm == names.realm and compared.name in parts.get(compared.kind, ())
+    return named and not compared.found.get("enabled")
 
 
-def _departed(names: Names) -> set[str]:
-    """Return, at the hub, the accounts of countries it does not approve; an update deletes dropped ones last."""
-    return {link_account(names.of(c)) for c in COUNTRIES.values()} if names.country.is_hub else set()
-
-
-def _finding(compared: Compared, names: Names, lender: Names | None, departed: set[str]) -> Finding:
+def _finding(compared: Compared, names: Names) -> Finding:
     place = f" of realm {MASTER}" if compared.realm == MASTER else ""
     if compared.extra:
-        return _extra(compared, place, names, departed)
-    if lender is not None and compared.declared:
-        return _described(compared, place, refresh(lender), advisory=True)
+        return _extra(compared, place, names)
     if compared.declared:
         return _described(compared, place, refresh(names))
     remedy = Remedy.update() if restores(compared) else Remedy.decide(_BY_HAND, country=names.country.code)
     return _described(compared, place, remedy)
 
 
-def _described(compared: Compared, place: str, remedy: Remedy, advisory: bool = False) -> Finding:
+def _described(compared: Compared, place: str, remedy: Remedy) -> Finding:
     kind, name = compared.kind, f"{compared.name}{place}"
     code, subject = _CODES.get(kind, Code.REALM), f"{kind} {name}"
     if compared.missing:
         found = "no such realm" if kind == "realm" else "missing"
-        return Finding(
-            f"{subject} exists", Verdict.INVALID, "", found, remedy, code=code, subject=subject, advisory=advisory
-        )
+        return Finding(f"{subject} exists", Verdict.INVALID, "", found, remedy, code=code, subject=subject)
     sentence = f"{subject} is as declared"
     if not compared.differences:
         return Finding(sentence, Verdict.VALID)
     expected = "; ".join(f"{'.'.join(d.path)}: {d.expected}" for d in compared.differences)
     found = "; ".join(f"{'.'.join(d.path)}: {d.found}" for d in compared.differences)
-    return Finding(sentence, Verdict.INVALID, expected, found, remedy, code=code, subject=subject, advisory=advisory)
+    return Finding(sentence, Verdict.INVALID, expected, found, remedy, code=code, subject=subject)
 
 
-def _extra(compared: Compared, place: str, names: Names, departed: set[str]) -> Finding:
+def _extra(compared: Compared, place: str, names: Names) -> Finding:
     subject, code = f"{compared.kind} {compared.name}{place}", names.country.code
-    if compared.name in departed:
+    if _departed(compared, names):
         remedy = Remedy.update(code, "removes it at its end")
-        found = "found, though its country is not approved"
+        found = "found, disabled"
         sentence = f"{subject} is gone with its country"
         return Finding(sentence, Verdict.INVALID, "", found, remedy, advisory=True, subject=subject)
     remedy = NO_REMEDY

@@ -6,6 +6,7 @@ import pulumi
 
 from dive_infra.catalog.databases import databases
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
+from dive_infra.catalog.policy import access, opa_tokens
 from dive_infra.catalog.spec import Material, ServiceSpec
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
@@ -153,7 +154,8 @@ class DeploymentPhase(PhaseComponent):
         context, names = self.context, self.context.names
 
         owned = databases(context.is_hub)
-        asked = {"mongodb", "redis", "opa-read", "keycloak-admin", *(d.credential for d in owned)}
+        tokens = opa_tokens(context.is_hub)
+        asked = {"mongodb", "redis", *tokens, "keycloak-admin", *(d.credential for d in owned)}
 
         def specification(found: dict[str, Any]) -> spec.DeploymentSpec:
             secrets = found["secrets"]
@@ -171,6 +173,7 @@ class DeploymentPhase(PhaseComponent):
                 keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
                 store=found["store"] if context.is_hub else None,
+                opa_guard=access({name: secrets[name] for name in tokens}),
             )
 
         containers = {

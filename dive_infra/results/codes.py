@@ -260,7 +260,7 @@ _ROWS = (
         "Federation link",
         "recoverable",
         "An identity provider or a partner's client is missing, or is not as declared, in a realm.",
-        "`./dive up FRA` refreshes by itself and configures both sides of the link again.",
+        "`./dive up FRA` refreshes by itself and configures the country's side of the link again.",
     ),
     CodeRow(
         Code.NOT_APPROVED,

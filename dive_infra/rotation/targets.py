@@ -27,7 +27,6 @@ from dive_infra.config.timeouts import ROTATION_REQUEST
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
-from dive_infra.identity.link_policy import GATEWAY
 from dive_infra.identity.login import login
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, Unreachable
@@ -263,10 +262,7 @@ def targets(is_hub: bool) -> dict[str, Target]:
         "test-users": PortalTarget(),
     }
     if is_hub:
-        found |= {
-            "link-gateway": KeycloakClient(GATEWAY),
-            "opal-master": Bearer("opal-server", "/token", {"type": "client"}),
-        }
+        found["opal-master"] = Bearer("opal-server", "/token", {"type": "client"})
     else:
         found["opa-feed"] = Bearer("opa", "/v1/query", {"query": "true"})
     return found

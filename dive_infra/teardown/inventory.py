@@ -7,10 +7,9 @@ from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.config.naming import Names
-from dive_infra.identity.keycloak_admin import KeycloakError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.teardown import owned_objects, state_purge
-from dive_infra.teardown.hub_side import HubData, HubSide, HubUnreadable
+from dive_infra.teardown.hub_side import HubData, HubSide
 from dive_infra.teardown.owned_objects import OwnedObject
 
 
@@ -81,5 +80,5 @@ def observe_hub(hub: HubSide | None) -> tuple[HubData, str]:
     """Return the country's data at the hub, and why it could not be read."""
     try:
         return (hub.observe() if hub else HubData()), ""
-    except (KeycloakError, RecordError, HubUnreadable) as error:
+    except RecordError as error:
         return HubData(), str(error)

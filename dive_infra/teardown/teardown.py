@@ -15,10 +15,9 @@ from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validatio
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.engine import Engine
-from dive_infra.identity.keycloak_admin import KeycloakError
 from dive_infra.orchestration.access import RecordError
 from dive_infra.teardown import owned_objects, state_purge
-from dive_infra.teardown.hub_side import HubData, HubSide
+from dive_infra.teardown.hub_side import HubSide
 from dive_infra.teardown.inventory import Inventory, observe_hub
 
 _SECONDS = 30.0  # for all proofs
@@ -31,7 +30,7 @@ def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None
         report(f"{program}, left by a killed run")
     problems = owned_objects.remove(engine, inventory.objects, report)
     if inventory.hub and not inventory.hub_error:
-        problems += _remove_at_hub(inventory, inventory.hub, lock, report)
+        problems += _remove_rows(inventory, lock, report)
     for path in inventory.files:
         path.unlink(missing_ok=True)
     if inventory.resources or inventory.pending:
@@ -43,20 +42,14 @@ def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None
     return problems
 
 
-def _remove_at_hub(inventory: Inventory, hub: HubSide, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
-    problems: list[str] = []
-    try:
-        hub.remove_link()
-        report("the hub's side of the link")
-    except KeycloakError as error:
-        problems.append(f"the hub's side of the link: {error}")
+def _remove_rows(inventory: Inventory, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
     try:
         if lock.store:
             lock.store.erase(inventory.names.country.code, "NUKE")
             report("the rows of the record")
     except RecordError as error:
-        problems.append(f"the rows of the record: {error}")
-    return problems
+        return [f"the rows of the record: {error}"]
+    return []
 
 
 def verify(inventory: Inventory) -> Validation:
@@ -72,10 +65,7 @@ def verify(inventory: Inventory) -> Validation:
     ]
     if inventory.hub:
         hub = inventory.hub
-        checks += [
-            Check(f"the hub's realm holds no object or user of {code}", "realm", lambda: _realm_is_empty(hub)),
-            Check(f"the record holds {code} as history only", "record", lambda: _record_is_empty(hub)),
-        ]
+        checks.append(Check(f"the record holds {code} as history only", "record", lambda: _record_is_empty(hub)))
     return run(checks, _SECONDS)
 
 
@@ -96,23 +86,12 @@ def _state_is_empty(name: str) -> str:
     return _expect_none(left, "no resource")
 
 
-def _realm_is_empty(hub: HubSide) -> str:
-    data = _hub_data(hub)
-    people = [f"{data.people} people"] if data.people else []
-    return _expect_none([*data.realm, *people], "no provider, client or person")
-
-
 def _record_is_empty(hub: HubSide) -> str:
-    data = _hub_data(hub)
-    left = [f"{count} in {table}" for table, count in data.rows.items() if count]
-    return _expect_none(left, f"{data.history} rows of history are kept")
-
-
-def _hub_data(hub: HubSide) -> HubData:
     data, error = observe_hub(hub)
     if error:
         raise CheckUnknown(error)
-    return data
+    left = [f"{count} in {table}" for table, count in data.rows.items() if count]
+    return _expect_none(left, f"{data.history} rows of history are kept")
 
 
 def _expect_none(left: Sequence[str], evidence: str) -> str:

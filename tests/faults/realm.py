@@ -1,4 +1,4 @@
-"""Faults inside Keycloak: the realm and both sides of the link."""
+"""Faults inside Keycloak: the realm, and each country's own side of the link."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,7 +8,6 @@ from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.link_data import identity_provider_mappers
-from dive_infra.identity.link_policy import GATEWAY, link_account
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, PORTAL_MAPPERS, SCOPES
 from dive_infra.orchestration.states import Phase
 from tests.coalition.live import keycloak
@@ -68,22 +67,20 @@ def _fault(
     damage: Callable[[Realm], object],
     heals: Iterable[str],
     also: Iterable[str] | None = (),
-    at: str = "FRA",
     by: str = "FRA",
     red: Phase = Phase.CONFIGURATION,
     command: Command = "pulumi up --refresh",
     **more: Any,
 ) -> Fault:
-    """`at`: in whose realm; `by`: whose stack mends it. What is in a realm touches no container."""
+    """`by`: in whose realm, and so whose stack mends it. What is in a realm touches no container."""
 
     def harm(scene: Scene) -> None:
-        country = {"USA": scene.usa, "FRA": scene.fra}[at]
+        country = {"USA": scene.usa, "FRA": scene.fra}[by]
         with keycloak(country) as admin:
             damage(Realm(admin, country.names))
 
-    place = f" at {at}" if at != by else ""
     kept = None if also is None else frozenset(also)
-    return Fault(f"{title}{place}", by, harm, red, command, frozenset(heals), kept, **more)
+    return Fault(title, by, harm, red, command, frozenset(heals), kept, **more)
 
 
 def _set(**values: Any) -> Callable[[Json], None]:
@@ -116,13 +113,6 @@ def _flow_lost(realm: Realm) -> None:
     realm.delete(realm.named("authentication/flows", FIRST_LOGIN_FLOW, "alias"))
 
 
-def _promoted(realm: Realm) -> None:
-    account = realm.get(f"{realm.client(GATEWAY)}/service-account-user")["id"]
-    management = realm.client("realm-management")
-    role = realm.get(f"{management}/roles/realm-admin")
-    realm.post(f"users/{account}/role-mappings/{management}", [role])
-
-
 def _password(realm: Realm) -> None:
     body = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
     realm.admin.put(f"{realm.path}/{realm.person(2)}/reset-password", body)
@@ -147,12 +137,12 @@ _CLAIM = {
     "protocolMapper": "oidc-hardcoded-claim-mapper",
     "config": {"claim.name": "clearance", "claim.value": "TOP_SECRET", "access.token.claim": "true"},
 }
-_LINK = ("link-fra-idp", *(f"link-fra-idp-{m.name}" for m in identity_provider_mappers(Names(HUB))))
-_AT_HUB = tuple(name.replace("link-fra", "link-usa") for name in _LINK)
+_LINK = ("link-to-usa-idp", *(f"link-to-usa-idp-{m.name}" for m in identity_provider_mappers(Names(HUB))))
+_AT_HUB = tuple(name.replace("link-to-usa", "link-to-fra") for name in _LINK)
 _PORTAL = ("realm-portal", *(f"realm-portal-{m.name}" for m in PORTAL_MAPPERS))
 _PERSON: dict[str, Any] = {"red": Phase.SEEDING, "command": "pulumi up", "heals": ("test-users",)}
 _LOOSE: dict[str, Any] = {"command": "pulumi up", "heals": ("undeclared",)}
-_AWAY, _HUB = {"at": "USA"}, {"at": "USA", "by": "USA"}
+_HUB: dict[str, Any] = {"by": "USA"}
 
 
 def mapper_deleted(scene: Scene) -> None:
@@ -175,9 +165,8 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "the realm is deleted",
         lambda r: r.admin.delete(r.path),
-        ("realm", *_PORTAL, "link-access-gateway", "link-access-fra", "test-users"),
+        ("realm", *_PORTAL, *_AT_HUB, "test-users"),
         None,
-        then=(("FRA", "pulumi up --refresh"),),
         **_HUB,
     ),
     _fault("a setting of the realm is changed", lambda r: r.change("", _set(accessTokenLifespan=36000)), ("realm",)),
@@ -277,10 +266,10 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "the login flow is deleted",
         _flow_lost,
-        ("realm-first-login", "realm-first-login-create", "link-fra-idp"),
+        ("realm-first-login", "realm-first-login-create", "link-to-usa-idp"),
     ),
     # This side of the link.
-    _fault("the identity provider is deleted", lambda r: r.delete(r.provider("USA")), _LINK, ("link-people",)),
+    _fault("the identity provider is deleted", lambda r: r.delete(r.provider("USA")), _LINK, ("link-to-usa-people",)),
     _fault("the identity provider is disabled", lambda r: r.change(r.provider("USA"), _set(enabled=False)), _LINK[:1]),
     _fault(
         "the identity provider trusts other keys",
@@ -290,7 +279,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a mapper of the identity provider is deleted",
         lambda r: r.delete(r.named(f"{r.provider('USA')}/mappers", "clearance")),
-        ("link-fra-idp-clearance",),
+        ("link-to-usa-idp-clearance",),
     ),
     _fault(
         "a mapper of the identity provider is changed",
@@ -298,7 +287,7 @@ FAULTS: tuple[Fault, ...] = (
             r.named(f"{r.provider('USA')}/mappers", "countryOfAffiliation"),
             _inside("config", **{"attribute.value": "FRA"}),
         ),
-        ("link-fra-idp-countryOfAffiliation",),
+        ("link-to-usa-idp-countryOfAffiliation",),
     ),
     _fault(
         "a mapper that makes administrators is added to the identity provider",
@@ -315,58 +304,31 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "the partner's broker has another key",
         lambda r: r.change(r.broker("USA"), _inside("attributes", **{"jwks.url": "https://evil.localhost/keys"})),
-        ("link-fra-broker",),
+        ("link-to-usa-broker",),
     ),
-    _fault("the partner's broker is deleted", lambda r: r.delete(r.broker("USA")), ("link-fra-broker",)),
+    _fault("the partner's broker is deleted", lambda r: r.delete(r.broker("USA")), ("link-to-usa-broker",)),
     # The other side of it.
-    _fault("the identity provider is deleted", lambda r: r.delete(r.provider("FRA")), _AT_HUB, **_AWAY),
+    _fault("the identity provider is deleted", lambda r: r.delete(r.provider("FRA")), _AT_HUB, **_HUB),
     _fault(
         "the identity provider is disabled",
         lambda r: r.change(r.provider("FRA"), _set(enabled=False)),
         _AT_HUB[:1],
         selected="realm objects",
-        **_AWAY,
+        **_HUB,
     ),
     _fault(
         "a mapper of the identity provider is deleted",
         lambda r: r.delete(r.named(f"{r.provider('FRA')}/mappers", "acpCOI")),
-        ("link-usa-idp-acpCOI",),
-        **_AWAY,
+        ("link-to-fra-idp-acpCOI",),
+        **_HUB,
     ),
     _fault(
         "the broker has another key",
         lambda r: r.change(r.broker("FRA"), _inside("attributes", **{"jwks.url": "https://evil.localhost/keys"})),
-        ("link-usa-broker",),
-        **_AWAY,
-    ),
-    _fault("the broker is deleted", lambda r: r.delete(r.broker("FRA")), ("link-usa-broker",), **_AWAY),
-    # What the hub lends.
-    _fault(
-        "the link gateway's secret is changed by hand",
-        lambda r: r.change(r.client(GATEWAY), _set(secret="by-hand")),
-        ("link-access-gateway",),
+        ("link-to-fra-broker",),
         **_HUB,
     ),
-    _fault(
-        "the secret of France's link account is changed by hand",
-        lambda r: r.change(r.client(link_account(r.names.of(parse("FRA")))), _set(secret="by-hand")),
-        ("link-access-fra",),
-        **_HUB,
-    ),
-    _fault(
-        "France's link account is deleted",
-        lambda r: r.delete(r.client(link_account(r.names.of(parse("FRA"))))),
-        ("link-access-fra",),
-        ("link-access-fra-roles",),
-        **_HUB,
-    ),
-    _fault(
-        "the link gateway administers the realm",
-        _promoted,
-        command="pulumi up",
-        heals=("link-access-gateway-roles",),
-        **_HUB,
-    ),
+    _fault("the broker is deleted", lambda r: r.delete(r.broker("FRA")), ("link-to-fra-broker",), **_HUB),
     # The people.
     _fault("a test user is deleted", lambda r: r.delete(r.person(1)), **_PERSON),
     _fault(

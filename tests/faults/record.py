@@ -153,7 +153,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _server("DROP DATABASE keycloak WITH (FORCE)"),
         Phase.DEPLOYMENT,
-        heals=_KEPT | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-fra-idp", "test-users"},
+        heals=_KEPT | {"keycloak-container", "keycloak-gate", "realm", "realm-portal", "link-to-usa-idp", "test-users"},
         touched=frozenset({"keycloak"}),
         refused="database keycloak of FRA is gone, its data is lost; nothing was created in its place",
     ),

@@ -31,7 +31,6 @@ TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 ELSEWHERE: Mapping[str, str] = {
     "create OrchestrationSchema": "the hub's",
     "create Admission": "the hub's",
-    "create ServiceAccountRoles": "the hub's",
     "migrate schema": "the hub's",
     "change rights": "the hub's",
     "delete documents": "of another declaration",

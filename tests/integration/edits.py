@@ -76,7 +76,7 @@ def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
 
 
 _PROVEN = _steps("update", "verification-proof")
-_LIVE = _steps("update", "backend-live", "frontend-live")
+_LIVE = _steps("update", "frontend-live")
 # Those that can be given after the first deployment.
 ROTATED = {
     name: f"canary-{name}-0123456789-0123456789" for name in ("redis", "opa-token", "portal-client", "portal-session")
@@ -113,7 +113,7 @@ EDITS = (
     Edit(
         "a new spoke at the hub",
         "USA",
-        _steps("create", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _LIVE | _PROVEN,
+        _steps("create", "admission-deu", "link-to-deu-idp", "link-to-deu-broker") | _LIVE | _PROVEN,
         settings=lambda _: {"spokes": ["FRA", "DEU"]},
         quiet=True,
         selected="hub",
@@ -158,7 +158,7 @@ EDITS = (
     Edit(
         "a spoke that leaves the hub",
         "USA",
-        _steps("delete", "approval-deu-link-admin", "admission-deu", "link-access-deu") | _LIVE | _PROVEN,
+        _steps("delete", "admission-deu", "link-to-deu-idp", "link-to-deu-broker") | _LIVE | _PROVEN,
         settings=lambda _: {"spokes": ["FRA"]},
         quiet=True,
     ),

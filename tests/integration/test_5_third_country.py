@@ -13,7 +13,7 @@ import pytest
 from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
 from tests.coalition.country import Country
-from tests.coalition.live import keycloak, record, remains, running, told
+from tests.coalition.live import record, remains, running, told
 
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.whole]
 
@@ -70,7 +70,7 @@ def test_a_hub_with_spokes_is_not_nuked(usa: Country, gbr: Country, docker_engin
     assert running(docker_engine) == before
 
 
-def test_a_broken_country_is_nuked_at_home_and_at_the_hub(
+def test_a_broken_country_is_nuked_at_home_and_in_the_record(
     usa: Country, gbr: Country, docker_engine: docker.DockerClient
 ) -> None:
     """Its Keycloak is down, a container is gone, a volume is protected; its history stays."""
@@ -85,11 +85,6 @@ def test_a_broken_country_is_nuked_at_home_and_at_the_hub(
         assert not any(store.rows("GBR").values())
         assert store.history("GBR")
         assert any(store.rows("FRA").values())
-    with keycloak(usa) as admin:
-        realm = f"/realms/{usa.names.realm}"
-        assert {i["alias"] for i in admin.get(f"{realm}/identity-provider/instances")} == {"fra-idp"}
-        assert not admin.get(f"{realm}/clients", clientId=gbr.names.client)
-        assert not [u for u in admin.get(f"{realm}/users", max=1000) if "-gbr-" in u["username"]]
     again = gbr.dive("nuke", "GBR", "--yes")
     assert again.returncode == 0
     assert "nothing to remove of GBR" in again.stderr

@@ -34,13 +34,8 @@ def state(usa: Country, fra: Country) -> dict[str, Any]:
 
 
 def begun(state: Mapping[str, Any], kind: str, **inputs: str) -> dict[str, Any]:
-    """A create of `kind` that has no end, as a recorded resource of that type but with these inputs.
-
-    Not like one at the hub: its gateway takes the names of the country's own links only.
-    """
-    recorded = state["deployment"]["resources"]
-    at_hub = {f"{r['urn']}::{r.get('id')}" for r in recorded if r.get("inputs", {}).get("basePath")}
-    like = next(r for r in recorded if r["type"] == kind and r.get("provider") not in at_hub)
+    """A create of `kind` that has no end, as a recorded resource of that type but with these inputs."""
+    like = next(r for r in state["deployment"]["resources"] if r["type"] == kind)
     return {**like, "urn": f"{like['urn']}-{NAME}", "inputs": {**like["inputs"], **inputs}}
 
 

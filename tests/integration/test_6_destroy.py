@@ -6,6 +6,7 @@ from signal import SIGKILL
 import docker
 import pytest
 
+from dive_infra.config.countries import parse
 from dive_infra.orchestration.states import Phase, State, Status
 from tests.coalition.country import Country
 from tests.coalition.live import keycloak, record, remains, running, secrets, told
@@ -67,11 +68,12 @@ def test_a_destroyed_country_leaves_nothing_but_clean_rows(
     assert current.state == State.UNKNOWN
     assert [step for step in steps if step.status != Status.PENDING] == []
     assert holder is None or not holder.live
+    assert "fra-idp" in _partners_of(usa), "the hub declares its own side, as long as it approves the country"
+
+
+def _partners_of(usa: Country) -> set[str]:
     with keycloak(usa) as admin:
-        realm = f"/realms/{usa.names.realm}"
-        assert not admin.get(f"{realm}/identity-provider/instances")
-        assert not admin.get(f"{realm}/clients", clientId=fra.names.client)
-        assert not [u for u in admin.get(f"{realm}/users", max=1000) if "-fra-" in u["username"]]
+        return {i["alias"] for i in admin.get(f"/realms/{usa.names.realm}/identity-provider/instances")}
 
 
 def test_a_half_deployed_country_is_nuked_to_nothing(
@@ -116,7 +118,12 @@ def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(
     run = usa.up(spokes=["DEU"], disposable=True)
     assert run.ok, told(run)
     assert running(docker_engine) == before
-    assert {"admission-fra", "databases-orchestration-fra", "approval-fra"} <= run.changed("delete")
+    assert {"admission-fra", "databases-orchestration-fra", "approval-fra", "link-to-fra-idp"} <= run.changed("delete")
+    assert _partners_of(usa) == {"deu-idp"}
+    with keycloak(usa) as admin:
+        realm = f"/realms/{usa.names.realm}"
+        assert not admin.get(f"{realm}/clients", clientId=usa.names.of(parse("FRA")).client)
+        assert not [u for u in admin.get(f"{realm}/users", max=1000) if "-fra-" in u["username"]]
     with record(usa) as store:
         roles = store.query(lambda live: live.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^orchestration_'"))
         assert [name for (name,) in roles] == ["orchestration_deu"]

@@ -974,7 +974,7 @@ def test_a_renamed_column_is_red(orchestration: Book) -> None:
 
 def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None:
     ca = record.lab.material.ca
-    spec = ConfigurationSpec(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x", {"dive-link-fra": "x"})
+    spec = ConfigurationSpec(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x")
     validation = validate(spec, 5)
     assert validation.verdict == "unknown"
     assert "is out of reach" in validation.findings[0].found

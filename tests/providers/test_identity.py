@@ -1,16 +1,14 @@
 """Realms, people, links and logins on a real Keycloak: two countries' realms on one server, each at its own public URL.
 
-What is declared is declared by Pulumi; the link's hub side goes through the gateway, as a spoke's stack does it.
+What is declared is declared by Pulumi, each country's side of the link too.
 """
 
-import copy
 import json
 import os
 import random
 import shlex
 import shutil
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,17 +16,12 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import psycopg
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
-from dive_backend.links import LinkGateway
-from dive_common import problems
 from dive_infra.catalog.datastores import postgres
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.spec import Material
@@ -48,9 +41,7 @@ from dive_infra.identity import (
     comparison,
     desired_realm,
     federated_users,
-    https,
     key_providers,
-    link_data,
     pristine,
     realm_export,
     realm_keys,
@@ -65,10 +56,9 @@ from dive_infra.identity.keycloak_admin import (
     KeycloakUnreachable,
     NotFound,
 )
-from dive_infra.identity.link_policy import BASE_PATH, GATEWAY, VERSION, link_account, policy
-from dive_infra.identity.pristine import MASTER
+from dive_infra.identity.pristine import MASTER, VERSION
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
-from dive_infra.identity.realm_diff import compare, compare_link
+from dive_infra.identity.realm_diff import compare
 from dive_infra.results.finding import Finding
 from tests.support import by_hand_at_keycloak as hand
 from tests.support import realm_mutations
@@ -89,13 +79,11 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Coalition:
-    """The two countries under test; `admin` administers the server, `fra` and `deu` hold what the hub lends them."""
+    """The two countries under test; `admin` administers the server that holds both realms."""
 
     home: Path
     ca: str
     admin: KeycloakAdmin
-    fra: KeycloakAdmin
-    deu: KeycloakAdmin
 
     def declare(self, *arguments: str, linked: bool = True) -> None:
         """`pulumi up` of the test's program; fails with Pulumi's own words."""
@@ -105,8 +93,6 @@ class Coalition:
             "ca": self.ca,
             "deployer": SECRETS["keycloak-admin"],
             "portal": SECRETS["portal-client"],
-            "link": SECRETS["link-admin"],
-            "gateway": SECRETS["link-gateway"],
             "users": PASSWORD,
             "linked": linked,
         }
@@ -131,9 +117,7 @@ class Coalition:
 
     def off(self, names: Names, partner: Names) -> list[str]:
         """What the inspection finds, without what is as it should be."""
-        # The other country of this server's hub, which has an account and no link.
-        partners = [partner, DEU] if names is USA else [partner]
-        return [f.headline for f in self.compare(names, partners) if f.verdict != "valid"]
+        return [f.headline for f in self.compare(names, [partner]) if f.verdict != "valid"]
 
     def compare(self, names: Names, partners: Sequence[Names]) -> list[Finding]:
         """The findings of one realm; the other country's realm is on the same server."""
@@ -145,27 +129,17 @@ def coalition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Coalition]:
     home = tmp_path_factory.mktemp("identity")
     prepare()
     root = pki.issue("test coalition", 1, authority=True)
-    hosts = [n.host(s) for n in (USA, FRA) for s in ("keycloak", "backend", "postgres")]
+    hosts = [n.host(s) for n in (USA, FRA) for s in ("keycloak", "postgres")]
     leaf = pki.issue("tident", 1, pki.Issuer(root.chain, root.key), [*hosts, "localhost", LOOPBACK])
     material = Material(SECRETS, leaf.chain, leaf.key, root.chain)
-    with closing(engine.client()) as client, _server(client, material), _gateway(home, material):
+    with closing(engine.client()) as client, _server(client, material):
         at_server = KeycloakAccess(USA.url("keycloak"), root.chain, SECRETS["keycloak-admin"])
-        fra, deu = (_lent(names, root.chain) for names in (FRA, DEU))
         shutil.copytree(PROGRAM, home / "program")  # Pulumi writes beside it
-        with (
-            KeycloakAdmin(at_server, PATIENCE) as admin,
-            KeycloakAdmin(fra, PATIENCE) as at_fra,
-            KeycloakAdmin(deu, PATIENCE) as at_deu,
-        ):
-            there = Coalition(home, root.chain, admin, at_fra, at_deu)
+        with KeycloakAdmin(at_server, PATIENCE) as admin:
+            there = Coalition(home, root.chain, admin)
             there.pulumi("stack", "init")
             there.declare()
             yield there
-
-
-def _lent(names: Names, ca: str) -> KeycloakAccess:
-    url = f"https://localhost:{USA.port('backend')}{BASE_PATH}"
-    return KeycloakAccess(url, ca, SECRETS["link-admin"], link_account(names), USA.realm)
 
 
 @contextmanager
@@ -192,31 +166,6 @@ def _server(client: Any, material: Material) -> Iterator[None]:
         there.close()
         for network in networks:
             network.remove()
-
-
-@contextmanager
-def _gateway(home: Path, material: Material) -> Iterator[None]:
-    """The hub backend's link routes, served over TLS."""
-    (home / "links.json").write_text(policy(USA, [FRA, DEU]))
-    (home / "tls.crt").write_text(material.certificate)
-    (home / "tls.key").write_text(material.key)
-    files = SimpleNamespace(
-        path=home.joinpath, secret=lambda _: SECRETS["link-gateway"], http=lambda: https.client(material.ca)
-    )
-    routes = LinkGateway(files).routes()  # type: ignore[arg-type]
-    app = Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
-    tls = {"ssl_certfile": str(home / "tls.crt"), "ssl_keyfile": str(home / "tls.key")}
-    server = uvicorn.Server(uvicorn.Config(app, LOOPBACK, USA.port("backend"), log_level="warning", **tls))  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def test_the_file_of_this_keycloak_says_what_it_ships(coalition: Coalition) -> None:
@@ -431,46 +380,59 @@ def test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state(co
 
 
 def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(coalition: Coalition) -> None:
-    ca = coalition.ca
-    rows = [
-        (USA.client, "portal-client", False),
-        (GATEWAY, "link-gateway", True),
-        (link_account(FRA), "link-admin", True),
-    ]
-    for client, secret, account in rows:
-        value = SECRETS[secret]
-        assert configuration.secret(USA, client, value, ca, account) == "accepted"
-        path = f"/realms/{USA.realm}/clients/{_client_id(coalition, client)}"
-        coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
-        with pytest.raises(CheckFailed, match=r"refused \((unauthorized|invalid)_client") as red:
-            configuration.secret(USA, client, value, ca, account)
-        assert str(red.value.remedy) == "pulumi up --refresh -s usa"
-        assert value not in f"{red.value.found}{red.value.expected}"
-        assert configuration.secret(USA, client, "by-hand", ca, account) == "accepted"
-    # The hub's stack is another one, which mends its accounts before a spoke asks through them.
-    coalition.declare("--refresh", "--target", "**LinkAccess**")
+    value, ca = SECRETS["portal-client"], coalition.ca
+    assert configuration.secret(USA, USA.client, value, ca) == "accepted"
+    path = f"/realms/{USA.realm}/clients/{_client_id(coalition, USA.client)}"
+    coalition.admin.put(path, {**coalition.admin.get(path), "secret": "by-hand"})
+    with pytest.raises(CheckFailed, match=r"refused \((unauthorized|invalid)_client") as red:
+        configuration.secret(USA, USA.client, value, ca)
+    assert str(red.value.remedy) == "pulumi up --refresh -s usa"
+    assert value not in f"{red.value.found}{red.value.expected}"
+    assert configuration.secret(USA, USA.client, "by-hand", ca) == "accepted"
     coalition.declare("--refresh")
-    for client, secret, account in rows:
-        assert configuration.secret(USA, client, SECRETS[secret], ca, account) == "accepted"
+    assert configuration.secret(USA, USA.client, value, ca) == "accepted"
 
 
-def test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub(coalition: Coalition) -> None:
-    def at_hub() -> list[tuple[str, bool]]:
-        found = coalition.compare(USA, [FRA, DEU])
-        return [(str(f.remedy), f.advisory) for f in found if f.verdict == "invalid"]
+@pytest.mark.parametrize(("own", "partner"), [(USA, FRA), (FRA, USA)])
+def test_each_country_sees_and_mends_its_own_side_of_a_link(coalition: Coalition, own: Names, partner: Names) -> None:
+    def off() -> list[tuple[str, str]]:
+        found = [f for f in coalition.compare(own, [partner]) if f.verdict != "valid"]
+        assert {str(f.remedy) for f in found} <= {f"pulumi up --refresh -s {own.country.lower}"}
+        assert not any(f.advisory for f in found)
+        return [(f.subject, f.found) for f in found]
 
-    def by_spoke() -> list[str]:
-        return [f.headline for f in compare_link(coalition.fra, USA, FRA) if f.verdict != "valid"]
-
-    assert (at_hub(), by_spoke()) == ([], [])
-    provider = coalition.admin.get(_instances("fra-idp"))
-    coalition.admin.put(_instances("fra-idp"), {**provider, "enabled": False})
-    assert by_spoke() == ["identity provider fra-idp of the link at USA: enabled: False"]
-    assert at_hub() == [("pulumi up --refresh -s fra", True)]
-    coalition.admin.delete(f"/realms/{USA.realm}/clients/{_client_id(coalition, FRA.client)}")
-    assert f"client {FRA.client} of the link at USA: missing" in by_spoke()
+    assert off() == []
+    alias, client = partner.idp_alias, f"client {partner.client}"
+    instance = f"/realms/{own.realm}/identity-provider/instances/{alias}"
+    coalition.admin.put(instance, {**coalition.admin.get(instance), "enabled": False})
+    assert off() == [(f"identity provider {alias}", "enabled: False")]
+    coalition.admin.delete(f"/realms/{own.realm}/clients/{_client_id(coalition, partner.client, own)}")
+    assert (client, "missing") in off()
     coalition.declare("--refresh")
-    assert (at_hub(), by_spoke()) == ([], [])
+    assert off() == []
+
+
+def test_a_link_ends_at_once_and_what_is_left_of_it_is_told_until_it_is_deleted(coalition: Coalition) -> None:
+    """Pulumi deletes last: until then its parts are disabled, and enabled ones would be red."""
+    assert coalition.login(USA, FRA, "testuser-fra-2").claims["countryOfAffiliation"] == "FRA"
+    before = _inputs(coalition)
+    provider, after = UndeclaredProvider(), {**before, "partners": []}
+    try:
+        provider.update_resource(after, before)
+        provider.update_resource(after, before)  # an interrupted run is repeated
+        with pytest.raises(LoginFailed):
+            coalition.login(USA, FRA, "testuser-fra-2")
+        assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias) == {}
+        found = [f for f in coalition.compare(USA, []) if f.verdict != "valid"]
+        assert {f.subject for f in found} == {f"identity provider {FRA.idp_alias}", f"client {FRA.client}"}
+        assert all(f.advisory and f.found == "found, disabled" for f in found)
+        instance = coalition.admin.get(_instances("fra-idp"))
+        coalition.admin.put(_instances("fra-idp"), {**instance, "enabled": True})
+        [red] = [f for f in coalition.compare(USA, []) if f.verdict != "valid" and not f.advisory]
+        assert (red.subject, red.found) == (f"identity provider {FRA.idp_alias}", "found but not declared")
+    finally:
+        coalition.declare("--refresh")
+    assert coalition.off(USA, FRA) == []
 
 
 def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
@@ -508,17 +470,6 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     provider.create_resource(inputs)
     assert coalition.off(USA, FRA) == []
     assert provider.drift_reason(inputs) is None
-
-
-def test_the_gateway_works_on_after_its_token_was_revoked_or_its_realm_made_anew(coalition: Coalition) -> None:
-    realm = f"/realms/{USA.realm}"
-    assert coalition.fra.get(_instances("fra-idp"))  # the gateway holds a token now
-    time.sleep(2)  # tokens tell the second in which they were made, and no more
-    coalition.admin.put(realm, {**coalition.admin.get(realm), "notBefore": int(time.time())})
-    try:
-        assert coalition.fra.get(_instances("fra-idp"))["alias"] == "fra-idp"
-    finally:
-        coalition.admin.put(realm, {**coalition.admin.get(realm), "notBefore": 0})
 
 
 def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coalition) -> None:
@@ -588,7 +539,7 @@ def test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names
         for row in rows:
             damage, removal = _BY_HAND[row]
             damage(here)
-            seen = [f for f in coalition.compare(USA, [FRA, DEU]) if f.verdict == "invalid"]
+            seen = [f for f in coalition.compare(USA, [FRA]) if f.verdict == "invalid"]
             red = [f for f in seen if (f.check, f.found) not in known]
             known |= {(f.check, f.found) for f in red}
             assert red, f"{row} is unseen"
@@ -665,14 +616,13 @@ def test_every_value_that_can_be_changed_turns_the_realm_red(
     """A sample of all values of realm and master, by the day; all of them with `--whole`."""
     admin, whole = coalition.admin, bool(pytestconfig.getoption("whole"))
     trees = {
-        USA.realm: (desired_realm.expected(USA, [FRA, DEU]), desired_realm.declared(USA, [FRA, DEU])),
+        USA.realm: (desired_realm.expected(USA, [FRA]), desired_realm.declared(USA, [FRA])),
         MASTER: (desired_realm.expected_master([USA.realm, FRA.realm]), {}),
     }
 
     def red(realm: str) -> list[str]:
         found = comparison.compare_realm(realm, *trees[realm], realm_export.normal(admin.export(realm)))
-        lent = {DEU.client, DEU.idp_alias}  # Germany's side of its link does not exist
-        return [f"{c.kind} {c.name}: {c.differences}" for c in found if c.differences and c.name not in lent]
+        return [f"{c.kind} {c.name}: {c.differences}" for c in found if c.differences]
 
     everything = [
         (realm, mutation)
@@ -714,7 +664,7 @@ def _inputs(coalition: Coalition) -> dict[str, Any]:
     return {
         "country": "USA",
         "namespace": NAMESPACE,
-        "partners": ["FRA", "DEU"],
+        "partners": ["FRA"],
         "access": {"url": admin.access.url, "ca": coalition.ca, "client_secret": admin.access.client_secret},
     }
 
@@ -723,79 +673,16 @@ def _instances(alias: str = "") -> str:
     return f"/realms/{USA.realm}/identity-provider/instances" + (f"/{alias}" if alias else "")
 
 
-def _client_id(coalition: Coalition, client_id: str) -> str:
-    return str(coalition.admin.get(f"/realms/{USA.realm}/clients", clientId=client_id)[0]["id"])
+def _client_id(coalition: Coalition, client_id: str, names: Names = USA) -> str:
+    return str(coalition.admin.get(f"/realms/{names.realm}/clients", clientId=client_id)[0]["id"])
 
 
-def _altered(representation: dict[str, Any], **config: str) -> dict[str, Any]:
-    changed = copy.deepcopy(representation)
-    changed["config"].update(config)
-    return changed
-
-
-_Attempt = Callable[[Coalition], object]
 _ROLE = {
     "name": "clearance",
     "identityProviderAlias": "fra-idp",
     "identityProviderMapper": "oidc-hardcoded-role-idp-mapper",
     "config": {"syncMode": "FORCE", "role": "realm-management.realm-admin"},
 }
-_PROVIDER: dict[str, Any] = link_data.identity_provider(USA, FRA)
-_CLIENT: dict[str, Any] = link_data.broker_client(USA, FRA)
-_ATTEMPTS: dict[str, _Attempt] = {
-    "point the own provider to other keys": lambda c: c.fra.put(
-        _instances("fra-idp"), _altered(_PROVIDER, jwksUrl="https://evil.localhost")
-    ),
-    "drop the country filter": lambda c: c.fra.put(_instances("fra-idp"), _altered(_PROVIDER, filteredByClaim="false")),
-    "add a setting": lambda c: c.fra.put(_instances("fra-idp"), _altered(_PROVIDER, allowClientIdAsAudience="true")),
-    "link by mail": lambda c: c.fra.put(
-        _instances("fra-idp"), {**_PROVIDER, "firstBrokerLoginFlowAlias": "first broker login"}
-    ),
-    "hand out the administrator's role": lambda c: c.fra.post(f"{_instances('fra-idp')}/mappers", _ROLE),
-    "list all providers": lambda c: c.fra.get(_instances()),
-    "make another country's provider": lambda c: c.fra.post(_instances(), link_data.identity_provider(USA, DEU)),
-    "read another country's provider": lambda c: c.deu.get(_instances("fra-idp")),
-    "remove another country's provider": lambda c: c.deu.delete(_instances("fra-idp")),
-    "reach another country's mapper by its id": lambda c: c.deu.delete(
-        f"{_instances('deu-idp')}/mappers/{c.fra.get(_instances('fra-idp') + '/mappers')[0]['id']}"
-    ),
-    "read the portal's client": lambda c: c.fra.get(f"/realms/{USA.realm}/clients/{_client_id(c, USA.client)}"),
-    "list clients": lambda c: c.fra.get(f"/realms/{USA.realm}/clients"),
-    "make a client": lambda c: c.fra.post(f"/realms/{USA.realm}/clients", {"clientId": "stranger"}),
-    "turn its client into an account": lambda c: c.fra.put(
-        f"/realms/{USA.realm}/clients/{_client_id(c, FRA.client)}", {**_CLIENT, "serviceAccountsEnabled": True}
-    ),
-    "mint claims with its client": lambda c: c.fra.post(
-        f"/realms/{USA.realm}/clients/{_client_id(c, FRA.client)}/protocol-mappers/models", {"name": "x"}
-    ),
-    "list people": lambda c: c.fra.get(f"/realms/{USA.realm}/users"),
-    "climb out of the path": lambda c: c.fra.get(f"{_instances('fra-idp')}/../../../users"),
-    "climb out of the path, encoded": lambda c: c.fra.get(f"{_instances('fra-idp%2F..%2F..%2Fusers')}"),
-    "read the realm": lambda c: c.fra.get(f"/realms/{USA.realm}"),
-    "read realm master": lambda c: c.fra.get("/realms/master"),
-    "be the gateway": lambda c: KeycloakAdmin(
-        KeycloakAccess(c.fra.access.url, c.ca, SECRETS["link-gateway"], GATEWAY, USA.realm)
-    ).get(_instances("fra-idp")),
-}
-
-
-@pytest.mark.parametrize("attempt", _ATTEMPTS)
-def test_a_countrys_credential_can_not(coalition: Coalition, attempt: str) -> None:
-    """That nothing came of them all is seen by the test after them."""
-    with pytest.raises(KeycloakError, match=r": (403|404|307|401|400) |refused service account"):
-        _ATTEMPTS[attempt](coalition)
-
-
-def test_no_attempt_has_changed_anything(coalition: Coalition) -> None:
-    assert coalition.off(USA, FRA) == []
-
-
-@pytest.mark.parametrize("path", [_instances(), f"/realms/{USA.realm}/clients", f"/realms/{USA.realm}/users"])
-def test_a_countrys_credential_can_do_nothing_at_keycloak_itself(coalition: Coalition, path: str) -> None:
-    lent = _lent(FRA, coalition.ca)
-    direct = KeycloakAccess(USA.url("keycloak"), coalition.ca, lent.client_secret, lent.client_id, lent.realm)
-    with KeycloakAdmin(direct) as admin, pytest.raises(Forbidden):
-        admin.get(path)
 
 
 def test_three_different_answers(coalition: Coalition) -> None:

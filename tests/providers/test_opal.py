@@ -36,6 +36,7 @@ from dive_infra.engines.docker import engine, files
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity.opal_token import mint_opal_token
+from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
@@ -349,9 +350,13 @@ def _change_a_policy(
 
 def off(coalition: Coalition, names: Names) -> list[tuple[str, str]]:
     """(what, how it differs) of all that OPA decides by and the hub does not distribute."""
+    return [(f.subject, f.found) for f in distributed(coalition, names) if f.verdict != "valid"]
+
+
+def distributed(coalition: Coalition, names: Names) -> list[Finding]:
     material = coalition.labs[names.country.code].material
-    found = policy_engine.distribution(names, material.secrets["opa-read"], material.ca)
-    return [(f.subject, f.found) for f in found if f.verdict != "valid"]
+    guard = policy.access({name: material.secrets[name] for name in policy.opa_tokens(names.country.is_hub)})
+    return policy_engine.distribution(names, material.secrets["opa-read"], guard, material.ca)
 
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
@@ -527,8 +532,7 @@ def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub
         _restart(hub_away, *services)
         print(f"\n{services}: decides again after {_await(lambda: _decides(hub_away), within=within):.1f} s")
         assert hub_away.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
-        material = hub_away.labs["FRA"].material
-        found = policy_engine.distribution(FRA, material.secrets["opa-read"], material.ca)
+        found = distributed(hub_away, FRA)
         assert [f.verdict for f in found] == ["valid", "valid"], found
         assert all("signed by the hub " in f.note and "the hub does not answer" in f.note for f in found)
 
@@ -562,8 +566,7 @@ def test_an_altered_copy_is_not_loaded(hub_away: Coalition) -> None:
 
 def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coalition) -> None:
     _await(lambda: off(coalition, FRA) == [], within=60)
-    material = coalition.labs["FRA"].material
-    found = policy_engine.distribution(FRA, material.secrets["opa-read"], material.ca)
+    found = distributed(coalition, FRA)
     assert [f.note for f in found] == ["", ""], "the hub answers"
     began = int(time.time())
     key = public_key(_key("opal-key"))

@@ -119,15 +119,14 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "fault: the login flow is deleted",
         "fault: the identity provider is deleted",
     ),
-    "the same on the hub's side": (
-        "fault: the identity provider is disabled at USA",
-        "fault: the broker is deleted at USA",
-        f"{IDENTITY}::test_the_hubs_side_of_a_link_is_red_where_it_can_be_mended_and_a_warning_at_the_hub",
+    "the same of the partner's side": (
+        "fault: the identity provider is disabled",
+        "fault: the broker is deleted",
+        f"{IDENTITY}::test_each_country_sees_and_mends_its_own_side_of_a_link",
+        "integration/test_4_status.py::test_the_doctor_names_a_link_that_was_cut_by_hand",
     ),
     "the secret of the portal": (
         "fault: the portal's secret is changed by hand",
-        "fault: the link gateway's secret is changed by hand",
-        "fault: the secret of France's link account is changed by hand",
         f"{IDENTITY}::test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back",
     ),
     "what no resource of Pulumi covers": (

@@ -26,7 +26,6 @@ TOKENS = {
     "dive:components:CountryCertificate",
     "dive:components:Databases",
     "dive:components:FederationLink",
-    "dive:components:LinkAccess",
     "dive:components:Network",
     "dive:components:Realm",
     "dive:components:Secrets",
@@ -60,7 +59,6 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Report",
     "pulumi-python:dynamic/dive:Secret",
     "pulumi-python:dynamic/dive:Seed",
-    "pulumi-python:dynamic/dive:ServiceAccountRoles",
     "pulumi-python:dynamic/dive:StackIdentity",
     "pulumi-python:dynamic/dive:TestUsers",
     "pulumi-python:dynamic/dive:TrustFile",
@@ -112,7 +110,7 @@ GRANTED: dict[str, Any] = {
         "FRA": {
             "issuerChain": CA.chain,
             "issuerKey": CA.key,
-            "secrets": dict.fromkeys(("opal-token", "link-admin", "orchestration-deployer", "test-users"), "y" * 32),
+            "secrets": dict.fromkeys(("opal-token", "orchestration-deployer", "test-users"), "y" * 32),
         }
     },
 }
@@ -288,14 +286,14 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
             assert after[name].object == resource.object, name
             assert after[name].replacement_trigger == resource.replacement_trigger, name
     live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
-    assert {name for name in live if live[name].object != then[name].object} == {"backend-live", "frontend-live"}
+    assert {name for name in live if live[name].object != then[name].object} == {"frontend-live"}
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_every_container_waits_for_its_live_files(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
     live = of_kind(resources, LIVE_FILES)
-    assert set(live) == ({"backend-live", "frontend-live"} if country == "usa" else {"frontend-live"})
+    assert set(live) == {"frontend-live"}
     for name, resource in live.items():
         service = name.removesuffix("-live")
         assert f"{service}-files" in waits(resource)
@@ -327,8 +325,7 @@ def test_every_resource_keeps_the_rules_of_the_policy_pack(country: str, request
         for rule in (rule for rule in RULES if resource.kind in rule.kinds):
             assert judge(rule, resource) == Judgement([]), f"{name}: {rule.name}"
             judged.add(rule.name)
-    not_here = {"judged-kinds", "partner-proven"} if country == "usa" else {"judged-kinds"}
-    assert judged == {rule.name for rule in RULES} - not_here
+    assert judged == {rule.name for rule in RULES} - {"judged-kinds"}
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
-from dive_infra.identity.link_policy import VERSION
 from dive_infra.identity.realm_export import Tree, normal
 from dive_infra.results.errors import DiveError
 
+VERSION = "26.7.4"  # of Keycloak, in the catalog
 FOLDER = Path(__file__).parent
 MASTER = "master"
 _PROBE = "pristine-probe"

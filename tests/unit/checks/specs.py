@@ -24,9 +24,7 @@ SECRET = "canary-of-a-secret"
 ACCESS = DatabaseAccess("postgres.usa", 5432, deployer("FRA"), SECRET, "CA")
 OPA = Declared("t-unit-fra-opa", "1:1", HealthCheck(("true",)), "sha256:1", ports=(9999,), labels={"dive.stack": "fra"})
 KEY = RealmKey("rsa-generated", "kid-1", "RS256", "SIG", "ab12")
-CONFIGURATION = ConfigurationSpec(
-    FRANCE, (USA,), "CA", SECRET, SECRET, {"dive-link-fra": SECRET}, {FRANCE.realm: (KEY,), "master": ()}
-)
+CONFIGURATION = ConfigurationSpec(FRANCE, (USA,), "CA", SECRET, SECRET, {FRANCE.realm: (KEY,), "master": ()})
 DEPLOYMENT = DeploymentSpec(
     FRANCE,
     (ContainerSpec("opa", "core", OPA, "f1"),),

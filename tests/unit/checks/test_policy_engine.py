@@ -14,7 +14,6 @@ from dive_backend import distribution
 from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import SIGNATURES
 from dive_infra.checks import objects, policy_engine
-from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import ContainerFailed
@@ -75,9 +74,6 @@ class World:
         self.copy = {"files": {**files, SIGNATURES: signed.decode()}, "tag": "t", "confirmed": time.time() - 14 * 60}
 
     def read_file(self, name: str, path: str) -> str:
-        if path == f"/{policy.ACCESS_MODULE}":
-            assert name == self.names.container("opa")
-            return GUARD
         if path in (policy.COPY, policy.HUB_KEY):
             assert name == FRANCE.container("opal-client"), "the hub keeps no copy"
             if not self.copy:
@@ -91,7 +87,7 @@ class World:
         return f"{self.held}\n"
 
     def found(self) -> list[Finding]:
-        return policy_engine.distribution(self.names, TOKEN, "CA")
+        return policy_engine.distribution(self.names, TOKEN, GUARD, "CA")
 
     def off(self) -> dict[str, Finding]:
         return {f.check: f for f in self.found() if f.verdict != "valid"}
@@ -165,15 +161,6 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
     world.policies |= policy.policies()
     assert set(world.off()) == {policy_engine.DATA}
-
-
-def test_opas_own_authorization_is_unknown_without_its_container(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(name: str, path: str) -> str:
-        raise ContainerFailed(f"{name} does not exist or has no {path}")
-
-    monkeypatch.setattr(world, "read_file", gone)
-    with pytest.raises(CheckUnknown, match=r"opa does not exist or has no /etc/dive/access\.rego"):
-        world.off()
 
 
 AGE = "signed by the hub 2026-11-24 12:00:00 UTC, confirmed 14 min ago; the hub does not answer"

@@ -9,7 +9,6 @@ import pytest
 from pulumi.runtime.mocks import MockMonitor
 
 from dive_infra.components.federation_link import FederationLink, LinkArgs
-from dive_infra.components.link_access import LinkAccess, LinkAccessArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
@@ -47,11 +46,10 @@ def requests(request: pytest.FixtureRequest) -> list[Any]:
 @pulumi.runtime.test
 def _declared() -> None:
     access = {"url": "https://127.0.0.1:1", "ca": "", "client_secret": "s"}
-    own, lent = (keycloak.Provider(name, url="https://127.0.0.1:1", client_id="c") for name in ("own", "lent"))
+    own = keycloak.Provider("own", url="https://127.0.0.1:1", client_id="c")
     on_own = pulumi.ResourceOptions(provider=own)
     Realm("realm", RealmArgs(USA, pulumi.Output.secret("s")), on_own)
-    LinkAccess("access", LinkAccessArgs(USA, {"FRA": "s"}, "s", access), on_own)
-    FederationLink("link", LinkArgs(FRA, USA, own, lent, access))
+    FederationLink("link", LinkArgs(FRA, USA, access), on_own)
 
 
 def test_components_have_their_types_names_parents_and_providers(requests: list[Any]) -> None:
@@ -59,7 +57,6 @@ def test_components_have_their_types_names_parents_and_providers(requests: list[
     components = {r.name: r.type for r in requests if not r.custom and r.type.startswith("dive:")}
     assert components == {
         "realm": "dive:components:Realm",
-        "access": "dive:components:LinkAccess",
         "link": "dive:components:FederationLink",
     }
     children = [r for r in requests if r.custom and not r.type.startswith("pulumi:providers:")]
@@ -68,8 +65,9 @@ def test_components_have_their_types_names_parents_and_providers(requests: list[
         assert prefix in components, child.name
         assert f"{components[prefix]}::" in child.parent, child.name
     links = [r for r in children if r.type == "keycloak:oidc/identityProvider:IdentityProvider"]
-    sides = {r.name: r.provider.split("::")[-2] for r in links}
-    assert sides == {"link-fra-idp": "own", "link-usa-idp": "lent"}
+    assert {r.name: r.provider.split("::")[-2] for r in links} == {"link-idp": "own"}, (
+        "the partner declares its own side"
+    )
 
 
 def test_dynamic_providers_are_pickled_by_reference(requests: list[Any]) -> None:

@@ -11,7 +11,7 @@ from tests.unit.exported_states import FRA, LOGIN, SECRET, checkpoint, exported
 
 
 def test_the_archive_hides_what_a_state_holds_as_a_secret() -> None:
-    spec = dump(ConfigurationSpec(FRA, (), "CA", keycloak=SECRET, portal=SECRET, accounts={}))
+    spec = dump(ConfigurationSpec(FRA, (), "CA", keycloak=SECRET, portal=SECRET))
     known = secrets(exported(checkpoint(Phase.CONFIGURATION, spec, LOGIN)))
     assert SECRET in known
     redact = Redactor(known)

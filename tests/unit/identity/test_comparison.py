@@ -10,7 +10,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.identity import administrators, comparison, desired_realm, pristine, realm_diff
 from dive_infra.identity.comparison import Compared, compare_realm
-from dive_infra.identity.link_policy import VERSION
+from dive_infra.identity.pristine import VERSION
 from dive_infra.identity.realm_export import Tree
 from dive_infra.identity.restoration import restores
 

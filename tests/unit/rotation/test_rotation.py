@@ -118,8 +118,8 @@ def test_a_weak_secret_is_refused_without_being_shown(value: str, why: str) -> N
 
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
     assert "keys of existing documents" in rotation.refusal("kas-key", is_hub=False)
-    assert "is not a secret of this country; expected one of" in rotation.refusal("link-gateway", is_hub=False)
-    assert rotation.refusal("link-gateway", is_hub=True) == ""
+    assert "is not a secret of this country; expected one of" in rotation.refusal("opal-master", is_hub=False)
+    assert rotation.refusal("opal-master", is_hub=True) == ""
 
 
 def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> None:

@@ -83,10 +83,10 @@ def _client(app: Starlette) -> Send:
 
 
 def test_each_service_reads_what_the_catalog_declares(container: Start, tmp_path: Path) -> None:
-    container(backend(FRA, USA, [USA]))
+    container(backend(FRA, USA))
     api = BackendSettings()
     assert (api.port, api.kas_url, api.is_hub) == (FRA.port("backend"), FRA.url("kas"), False)
-    container(backend(USA, USA, [FRA]))
+    container(backend(USA, USA))
     assert BackendSettings().is_hub
     container(kas(FRA, USA))
     access = KeyAccessSettings()
@@ -142,23 +142,23 @@ def test_the_portal_offers_a_country_that_joins_and_no_longer_one_that_left_whil
 def test_the_backend_answers_no_one_without_a_token(
     container: Start, path: str, headers: Mapping[str, str], reason: str
 ) -> None:
-    container(backend(FRA, USA, [USA]))
+    container(backend(FRA, USA))
     answer = _client(BackendApp(BackendSettings()).starlette())("GET", path, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "unauthorized")
     assert reason in answer.json()["reason"]
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/api/opal/data-sources", "/api/opal/trusted-issuers", "/api/link/admin/serverinfo"])
-def test_only_the_hub_distributes_policies_and_has_the_link_gateway(container: Start, path: str) -> None:
-    container(backend(FRA, USA, [USA]))
+@pytest.mark.parametrize("path", ["/api/opal/data-sources", "/api/opal/trusted-issuers"])
+def test_only_the_hub_distributes_policies(container: Start, path: str) -> None:
+    container(backend(FRA, USA))
     assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 404
-    container(backend(USA, USA, [FRA]))
+    container(backend(USA, USA))
     assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 401
 
 
 def test_the_hub_serves_its_policies_to_a_country(container: Start, key: str) -> None:
-    container(backend(USA, USA, [FRA]))
+    container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
     headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
     answer = client("GET", "/api/opal/policies/bundle.tar.gz", headers=headers)
@@ -183,7 +183,7 @@ def test_the_hub_signs_policies_and_data_once_per_revision(
 ) -> None:
     rows: list[dict[str, Any]] = [{"_id": 1, "name": "NATO"}]
     monkeypatch.setattr(distribution, "feed", lambda _, collection: {"success": True, collection: list(rows)})
-    container(backend(USA, USA, [FRA]))
+    container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
     headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
 
@@ -203,7 +203,7 @@ def test_the_hub_signs_policies_and_data_once_per_revision(
     rows.append({"_id": 2, "name": "FVEY"})
     other, second = signed_now(3000)
     assert (other != tag, second) == (True, 3000)
-    container(backend(USA, USA, [FRA]))
+    container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
     assert signed_now(4000) == (other, 4000), "a restarted backend signs again, and the revision is the same"
 

@@ -9,7 +9,6 @@ from dive_backend import decision_cache
 from dive_backend.decision_cache import DecisionCache
 from dive_backend.distribution import PolicyDistribution
 from dive_backend.key_access import KeyAccessClient
-from dive_backend.links import LinkGateway
 from dive_backend.resources import Resources
 from dive_backend.settings import BackendSettings
 from dive_common import health, problems
@@ -58,7 +57,7 @@ class BackendApp:
             Route("/api/resources/{id}", self.read),
         ]
         if self._settings.is_hub:
-            routes += PolicyDistribution(files, self._database).routes() + LinkGateway(files).routes()
+            routes += PolicyDistribution(files, self._database).routes()
         return Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
 
     def _probes(self) -> dict[str, health.Probe]:

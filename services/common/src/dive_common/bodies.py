@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dive_common import problems
 
-LARGEST_BODY = 64 * 1024  # bytes; the largest that our services send, a federation link's client, has less than 4 KB
+LARGEST_BODY = 64 * 1024  # bytes
 
 
 class LimitedBodies:

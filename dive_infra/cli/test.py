@@ -18,7 +18,7 @@ from dive_infra.cli.environment import prepare
 from dive_infra.cli.progress import console, step
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.paths import ROOT
-from dive_infra.toolchain import debian
+from dive_infra.toolchain import debian, toolchain
 
 PYTHON = ["dive_infra", "policy", "tests", "services", ".github", "__main__.py"]
 
@@ -51,6 +51,9 @@ def test(
     if not fast:
         prepare()
         images.ensure(chosen(images.DEFAULT))
+        with step("programs of the tests") as progress:  # no test waits for a compiler
+            for program in programs(toolchain.ensure(None, progress)):
+                toolchain.binary(program, progress)
         with step("browser") as progress:
             if missing := tuple(package for program, package in BROWSER.items() if not shutil.which(program)):
                 debian.install(missing, progress)
@@ -60,6 +63,11 @@ def test(
     if failed:
         console.print(f"[red]✗[/] failed: {', '.join(failed)}")
         raise typer.Exit(1)
+
+
+def programs(tools: toolchain.Toolchain) -> list[str]:
+    """Return the programs of the tests that are built from source; the plugins only where no release was to be had."""
+    return ["actionlint", *(f"pulumi-resource-{name}" for name in toolchain.PLUGINS if tools.source == "built")]
 
 
 def names_tests(arguments: Sequence[str]) -> bool:

@@ -4,12 +4,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from dive_infra.cli import lanes
 from dive_infra.cli.lanes import COALITION, Case, Finished, Lane
-from dive_infra.cli.test import covered, names_tests, report
+from dive_infra.cli.test import covered, names_tests, programs, report
+from dive_infra.toolchain import toolchain
 
 RESULTS = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
 <testcase classname="tests.unit.config.test_naming" name="test_ports" time="0.25" />
@@ -126,3 +128,12 @@ def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:
     told = covered(tmp_path)
     assert re.match(r"coverage of dive_infra: \d+ % of its lines\n", told), told
     assert re.search(r"by package: automation \d+, .*config [1-9]\d*, ", told), told
+
+
+@pytest.mark.parametrize(("source", "plugins"), [("built", set(toolchain.PLUGINS)), ("downloaded", set[str]())])
+def test_what_is_built_from_source_is_built_before_the_tests(
+    source: Literal["built", "downloaded"], plugins: set[str]
+) -> None:
+    wanted = programs(toolchain.Toolchain(Path("pulumi"), [], source))
+    assert {*wanted} == {"actionlint", *(f"pulumi-resource-{name}" for name in plugins)}
+    assert all(toolchain.key(program) for program in wanted), "each is in a bundle"

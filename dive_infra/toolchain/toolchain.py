@@ -124,7 +124,7 @@ def ensure_plugins(
 
 
 def binary(name: str, progress: Progress, cache: Path | None = None) -> Path:
-    """Return the path of a program that is built here (`opa`, `ferretdb`, `pulumi-resource-docker`, …), built if missing.
+    """Return the path of a program that is built here (`opa`, `pulumi-resource-docker`, …), built if missing.
 
     Raises `ToolchainError`, and `KeyError` for a name that no bundle has.
     """

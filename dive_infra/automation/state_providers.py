@@ -16,7 +16,7 @@ from dive_infra.results.text import printable
 from dive_infra.toolchain.toolchain import PLUGINS
 
 _PLUGIN = "pulumi:providers:"
-_PLUGINS = frozenset({*PLUGINS, "pulumi-python"})
+_PLUGINS = frozenset({*PLUGINS, "pulumi-python", "pulumi"})  # the last is in the engine: it reads other stacks
 # Settings of a plugin with which it is another program, or starts one; the first four Pulumi's, the last of docker's.
 _OTHER_PROGRAM = ("name", "parameterization", "pluginDownloadURL", "envVarMappings", "sshOpts")
 _SHOWN = 3

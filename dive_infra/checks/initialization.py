@@ -1,13 +1,13 @@
-"""INITIALIZATION: networks, volumes, images and the certificate exist and belong to this stack."""
+"""INITIALIZATION: networks, volumes, images and certificates exist and belong to this stack."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.countries import COUNTRIES
-from dive_infra.config.naming import NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
+from dive_infra.config.naming import LOOPBACK, NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
 from dive_infra.engines.engine import Engine, EngineObject
@@ -34,7 +34,15 @@ def checks(spec: InitializationSpec) -> list[Check]:
             lambda: volumes(spec),
         ),
         Check("the images are on the engine", "images", lambda: images(spec.images)),
-        Check("the certificate covers every name and is valid long enough", "certificate", lambda: certificate(spec)),
+        *(
+            Check(
+                f"the certificate of {service} is for its names and valid long enough",
+                "certificates",
+                partial(certificate, chain, {spec.names.host(service), LOOPBACK}, spec.days),
+                subject=f"certificate of {service}",
+            )
+            for service, chain in spec.certificates.items()
+        ),
         *(
             Check(
                 f"the issuer certificate of {code} is valid long enough",
@@ -141,17 +149,12 @@ def images(wanted: Sequence[str]) -> str:
     return f"{len(wanted)} images"
 
 
-def certificate(spec: InitializationSpec) -> str:
-    try:
-        left, covered = pki.days_left(spec.certificate), pki.covered(spec.certificate)
-    except ValueError as error:
-        raise CheckFailed(f"not a certificate: {error}", "a PEM chain", _UP, Code.CERTIFICATE) from None
-    missing = sorted(set(spec.covers) - covered)
-    if missing:
-        raise CheckFailed(f"{', '.join(missing)} not covered", f"{len(spec.covers)} names", _UP, Code.CERTIFICATE)
-    if left < spec.days:
-        raise CheckFailed(f"ends in {left:.1f} days", f"at least {spec.days} days", _RENEWED, Code.CERTIFICATE)
-    return f"{len(spec.covers)} names, {left:.0f} days left"
+def certificate(chain: str, names: Set[str], days: int) -> str:
+    left = issuer(chain, days)
+    if (covered := pki.covered(chain)) != names:
+        found = f"for {', '.join(sorted(covered)) or 'no name'}"
+        raise CheckFailed(found, f"for {', '.join(sorted(names))} alone", _UP, Code.CERTIFICATE)
+    return left
 
 
 def issuer(chain: str, days: int) -> str:

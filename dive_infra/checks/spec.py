@@ -49,7 +49,7 @@ class PreflightSpec:
 
 @dataclass(frozen=True)
 class InitializationSpec:
-    """`images` are ids; `certificate` is the PEM chain of the country, valid for every one of `covers`.
+    """`images` are ids; `certificates`: service -> the PEM chain of its certificate.
 
     `issuers`, at the hub: code of each approved country -> the PEM chain of its issuer.
     """
@@ -59,9 +59,8 @@ class InitializationSpec:
     networks: tuple[str, ...]
     volumes: tuple[str, ...]
     images: tuple[str, ...]
-    certificate: str
-    covers: tuple[str, ...]
     ca: str
+    certificates: Mapping[str, str] = field(default_factory=dict[str, str])  # none in the states of an earlier program
     days: int = 30
     issuers: Mapping[str, str] = field(default_factory=dict[str, str])
 

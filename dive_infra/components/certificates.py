@@ -1,10 +1,11 @@
-"""The coalition's certificates: a root at the hub; for each country an issuer limited to its names, and one leaf."""
+"""The coalition's certificates: a root at the hub; for each country an issuer limited to its names, and leaves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
 
-from dive_infra.config.naming import LOOPBACK, SERVICES, Names
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.dynamic.certificate import Certificate
 
 
@@ -45,22 +46,32 @@ class Authority(pulumi.ComponentResource):
 
 
 class CountryCertificate(pulumi.ComponentResource):
-    """The one certificate of a country, for all its services."""
+    """The certificates of a country: for each service one with a key of its own, for its host and loopback."""
 
-    def __init__(self, name: str, names: Names, issuer: IssuedBy, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        services: Iterable[str],
+        issuer: IssuedBy,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("dive:components:CountryCertificate", name, None, opts)
-        self.certificate = Certificate(
-            f"{name}-certificate",
-            names.zone,
-            names=covered_names(names),
-            issuer_chain=issuer.chain,
-            issuer_key=issuer.key,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.chain, self.key = self.certificate.chain, self.certificate.key
-        self.register_outputs({"chain": self.chain})
+        self.services = {
+            service: Certificate(
+                f"{name}-{service}",
+                names.host(service),
+                names=covered_names(names, service),
+                issuer_chain=issuer.chain,
+                issuer_key=issuer.key,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for service in services
+        }
+        self.chains = {service: certificate.chain for service, certificate in self.services.items()}
+        self.register_outputs({"chains": self.chains})
 
 
-def covered_names(names: Names) -> list[str]:
-    """Return the names that the certificate of a country must be valid for."""
-    return [*(names.host(service) for service in SERVICES), LOOPBACK]
+def covered_names(names: Names, service: str) -> list[str]:
+    """Return the names that the certificate of a service is valid for: Pulumi's providers connect to the address."""
+    return [names.host(service), LOOPBACK]

@@ -59,7 +59,8 @@ def issue(
     """Create a certificate for `name`, valid for `days`.
 
     A leaf is valid for `names` (DNS names and IP addresses), as server and as client. An authority below the root may
-    sign for `names` and what is below them, and for nothing else (RFC 5280 name constraints).
+    sign leaves for `names` and what is below them, and nothing else: no other name and no authority (RFC 5280, name
+    constraints and path length).
     """
     key = ec.generate_private_key(ec.SECP256R1())
     # Clients read the alternative names; the subject is for people, and X.509 limits it to 64 characters.
@@ -81,7 +82,7 @@ def issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _SKEW)
         .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(_constraints(authority, issuer), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
         .add_extension(_usage(authority), critical=True)
@@ -122,6 +123,11 @@ def days_left(chain: str) -> float:
 def _is_root(chain: str) -> bool:
     certificate = leaf(chain)
     return certificate.issuer == certificate.subject
+
+
+def _constraints(authority: bool, issuer: Issuer | None) -> x509.BasicConstraints:
+    """Return how many authorities may follow: one after the root, none after another."""
+    return x509.BasicConstraints(ca=authority, path_length=(0 if issuer else 1) if authority else None)
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -44,6 +44,7 @@ def _serves(spec: InitializationSpec, service: str) -> str:
         raise CheckUnknown(
             f"{host}:{port}: {error}", Remedy.update()
         ) from None  # its container reports that it is down
-    if found != pki.leaf(spec.certificate).public_bytes(Encoding.DER):
+    issued = spec.certificates[service]
+    if found != pki.leaf(issued).public_bytes(Encoding.DER):
         raise CheckFailed(f"{host}:{port} serves another certificate", "the issued one", remedy, Code.CERTIFICATE)
-    return f"{pki.days_left(spec.certificate):.0f} days left"
+    return f"{pki.days_left(issued):.0f} days left"

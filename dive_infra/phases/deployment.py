@@ -104,7 +104,7 @@ class DeploymentPhase(PhaseComponent):
     @staticmethod
     def _material(service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
         """Return what its files are written from: its own secrets only, as a change of another must not change it."""
-        certificate = after.certificate
+        certificate = after.certificates.services[service.name]
         secrets = {name: after.secrets[name] for name in service.secrets}
         return secret(
             pulumi.Output.all(

@@ -4,7 +4,7 @@ import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.components.approval import Approval, Grant
-from dive_infra.components.certificates import Authority, CountryCertificate, covered_names
+from dive_infra.components.certificates import Authority, CountryCertificate
 from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
@@ -19,7 +19,7 @@ from dive_infra.phases.preflight import PreflightPhase
 
 
 class InitializationPhase(PhaseComponent):
-    """`secrets` (own and granted), `certificate`, `networks`, `storage` and `images` of the country.
+    """`secrets` (own and granted), `certificates`, `networks`, `storage` and `images` of the country.
 
     A spoke also has the `hub_key` of its grant. The hub has no grant: it creates the coalition's authority, and the
     `grants` of the countries that it approves.
@@ -47,21 +47,21 @@ class InitializationPhase(PhaseComponent):
         if context.is_hub:
             self.networks.append(Network("shared-network", names.shared_network, names, stack, self.child()))
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
-        self.certificate = CountryCertificate("tls", names, issuer, self.child())
+        self.certificates = CountryCertificate("tls", names, [s.name for s in context.specs], issuer, self.child())
         self.images = {
             s.name: Image(f"image-{s.name}", s.name, locked(s.image), recipe_hash(s.name), self.child())
             for s in context.specs
         }
         password = self.secrets["orchestration-db" if context.is_hub else "orchestration-deployer"]
         self.store = context.store(password, self.ca)
-        made = [*self.networks, self.storage, self.certificate, *self.images.values()]
+        made = [*self.networks, self.storage, self.certificates, *self.images.values()]
         self.checkpoint = Checkpoint(
             "initialization-checkpoint",
             Phase.INITIALIZATION,
             names,
             pulumi.Output.all(
                 images=[image.image_id for image in self.images.values()],
-                certificate=self.certificate.chain,
+                certificates=self.certificates.chains,
                 ca=self.ca,
                 stack=stack,
                 # A newly approved country changes the declaration, so the phase is proven again.
@@ -73,8 +73,7 @@ class InitializationPhase(PhaseComponent):
                     networks=tuple(sorted({names.network, names.shared_network})),
                     volumes=tuple(names.data_volume(s.name) for s in context.specs if s.data),
                     images=tuple(found["images"]),
-                    certificate=found["certificate"],
-                    covers=tuple(covered_names(names)),
+                    certificates=found["certificates"],
                     ca=found["ca"],
                     issuers=found["issuers"],
                 )

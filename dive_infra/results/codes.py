@@ -159,7 +159,7 @@ _ROWS = (
         Code.CERTIFICATE,
         "Certificate",
         "recoverable",
-        "The country's certificate does not cover every name, or is valid for fewer than 30 days.",
+        "A service's certificate is not for its own names alone, or a certificate is valid for fewer than 30 days.",
         "`./dive up FRA` issues it again; services use it after their next start.",
     ),
     CodeRow(

@@ -54,11 +54,7 @@ class Place:
 
 
 def declared(record: Record) -> InitializationSpec:
-    material = record.lab.material
-    hosts = (HUB_NAMES.host("postgres"), "127.0.0.1")
-    return InitializationSpec(
-        FRANCE, "fra", (FRANCE.network,), (), (), material.certificate, hosts, material.ca, days=0
-    )
+    return InitializationSpec(FRANCE, "fra", (FRANCE.network,), (), (), record.lab.material.ca, days=0)
 
 
 @pytest.fixture
@@ -102,7 +98,7 @@ def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
     assert changes(outs, given) is False
     said = capsys.readouterr().out
     assert said.startswith("✓ INITIALIZATION phase complete and validated, skipping (networks, network users, ")
-    assert "volumes, images, certificate, record;" in said
+    assert "volumes, images, record;" in said
     assert orchestration.sql("SELECT count(*) FROM audit_log") == written  # a preview writes nothing
     assert orchestration.sql("SELECT status, fingerprint FROM deployment_steps") == [
         ("COMPLETED", fingerprint(place.spec))
@@ -160,7 +156,7 @@ def test_a_record_that_does_not_say_completed_is_proven_anew(
 def test_another_declaration_runs_the_phase_again(place: Place, orchestration: Book, capsys: Said) -> None:
     outs = made(inputs(place.spec, orchestration.spoke("FRA")))
     capsys.readouterr()
-    assert changes(outs, inputs(replace(place.spec, covers=("127.0.0.1",)), orchestration.spoke("FRA"))) is True
+    assert changes(outs, inputs(replace(place.spec, days=1), orchestration.spoke("FRA"))) is True
     assert "INITIALIZATION phase runs again: changed: declaration" in capsys.readouterr().out
 
 
@@ -238,7 +234,7 @@ def test_the_hub_records_its_first_phases_once_its_database_is_there(
     assert first["recorded"] is False
     assert changes(first, early) is False
     preflight = {**first["proof"], "phase": "PREFLIGHT"}
-    later = replace(place.spec, covers=("127.0.0.1",))
+    later = replace(place.spec, days=1)
     outs = made(inputs(later, orchestration.owner, earlier=[preflight]))
     assert orchestration.sql("SELECT step_name, status FROM deployment_steps ORDER BY step_name") == [
         ("INITIALIZATION", "COMPLETED"),

@@ -1,6 +1,7 @@
 """The program as the engine sees it: types, parents, dependencies and protection of every resource of both stacks."""
 
 import json
+import re
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any
@@ -12,6 +13,9 @@ from pulumi.runtime import mocks
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
+from dive_infra.components.certificates import covered_names
+from dive_infra.config.countries import parse
+from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
 from dive_infra.stacks.program import deploy
@@ -68,6 +72,7 @@ TOKENS = {
 
 CA = pki.issue("root", 30, authority=True)
 KEY = pki.rsa_key()
+MARK = "# of"  # what a certificate and its key end with, before their name
 PUBLIC_KEY = pki.public_key(KEY)  # once: it is asked for at every resource
 
 
@@ -81,7 +86,7 @@ class Mocks(mocks.Mocks):
         kind = args.typ.rsplit(":", 1)[-1]
         computed: dict[str, Any] = {
             "Secret": {"value": KEY if args.inputs.get("kind") == "rsa" else "x" * 32, "public": PUBLIC_KEY},
-            "Certificate": {"chain": CA.chain, "key": CA.key},
+            "Certificate": {"chain": f"{CA.chain}{MARK} {args.name}\n", "key": f"{CA.key}{MARK} {args.name}\n"},
             "Image": {"image_id": f"sha256:{sha256(args.name.encode()).hexdigest()}", "source": "present"},
             "Probe": {"generation": 0},
             "NetworkProbe": {"generation": 0},
@@ -298,6 +303,28 @@ def test_every_container_waits_for_its_live_files(country: str, request: pytest.
         service = name.removesuffix("-live")
         assert f"{service}-files" in waits(resource)
         assert name in waits(of_kind(resources, CONTAINER)[f"{service}-container"])
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_a_service_has_a_certificate_of_its_own_and_no_key_of_another(
+    country: str, request: pytest.FixtureRequest
+) -> None:
+    resources = request.getfixturevalue(country)
+    names = Names(parse(country.upper()))
+    files = of_kind(resources, "pulumi-python:dynamic/dive:Files")
+    issued = {
+        name: dict(r.object)
+        for name, r in of_kind(resources, "pulumi-python:dynamic/dive:Certificate").items()
+        if not r.object["authority"]
+    }
+    assert issued.keys() == {f"tls-{name.removesuffix('-files')}" for name in files}
+    for name, resource in files.items():
+        service = name.removesuffix("-files")
+        assert list(issued[f"tls-{service}"]["names"]) == covered_names(names, service)
+        written = "".join(map(str, MessageToDict(resource.object["contents"])["value"].values()))
+        found = re.findall(f"{MARK} (.+)", written)
+        assert found.count("authority-root") <= 1, "its certificate, not its key"
+        assert [name for name in found if name != "authority-root"] == [f"tls-{service}"] * 2, "certificate and key"
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

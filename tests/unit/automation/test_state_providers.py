@@ -93,8 +93,9 @@ def test_what_pulumi_writes_of_itself_and_of_plugins_passes() -> None:
         resource(f"pulumi:providers:{name}", settings, settings) for name in ("docker", "keycloak", "postgresql")
     ]
     dynamic = resource("pulumi:providers:pulumi-python", {"dive:country": "FRA"})
+    references = resource("pulumi:providers:pulumi")  # of a spoke: it reads the hub's outputs
     container = resource("docker:index/container:Container", {"name": "dive-fra-redis"}, {"name": "dive-fra-redis"})
-    refuse_foreign("fra", exported(resource("pulumi:pulumi:Stack"), *plugins, dynamic, container))
+    refuse_foreign("fra", exported(resource("pulumi:pulumi:Stack"), *plugins, dynamic, references, container))
 
 
 def test_all_that_the_program_registers_at_the_hub_and_at_a_spoke_passes() -> None:

@@ -37,7 +37,7 @@ DEPLOYMENT = DeploymentSpec(
 )
 SPECS: tuple[Spec, ...] = (
     PreflightSpec(FRANCE, "fra", ("opa",), "CA", USA, ACCESS, disk=5),
-    InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "PEM", ("a.fra",), "CA"),
+    InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "CA", {"opa": "PEM"}),
     DEPLOYMENT,
     CONFIGURATION,
     SeedingSpec(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),

@@ -1,19 +1,16 @@
 """INITIALIZATION, without an engine."""
 
-from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
 
-from dive_infra.checks import initialization, objects
+from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import (
-    InitializationSpec,
-)
+from dive_infra.checks.spec import InitializationSpec
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import EngineObject, NetworkState
 from dive_infra.results.finding import Verdict
-from tests.unit.checks.specs import FRANCE, SPECS, USA
+from tests.unit.checks.specs import FRANCE, USA
 
 
 def test_a_foreign_container_on_a_network_is_named_and_one_of_ours_never(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,7 +26,7 @@ def test_a_foreign_container_on_a_network_is_named_and_one_of_ours_never(monkeyp
     engine.network_users.side_effect = lambda network: users[network]
     engine.disconnect_command.side_effect = lambda network, name: f"off {network} {name}"
     monkeypatch.setattr(objects, "connect", lambda: engine)
-    spec = InitializationSpec(FRANCE, "fra", (*users,), (), (), "", (), "")
+    spec = InitializationSpec(FRANCE, "fra", (*users,), (), (), "")
     found = initialization.network_users(spec)
     assert [f.remedy.detail for f in found] == [f"off {FRANCE.network} {name}" for name in ("t-unit-usa-x", "stranger")]
     assert all(f.undeclared and f.verdict == Verdict.INVALID for f in found)
@@ -38,20 +35,31 @@ def test_a_foreign_container_on_a_network_is_named_and_one_of_ours_never(monkeyp
     assert (valid.verdict, valid.found) == (Verdict.VALID, "5 containers")
 
 
-def _certified(days: int, *names: str) -> InitializationSpec:
+def _issued(days: int, *names: str) -> str:
     issuer = pki.issue("test", 100, authority=True)
-    made = pki.issue("leaf", days, pki.Issuer(issuer.chain, issuer.key), names)
-    return InitializationSpec(FRANCE, "fra", (), (), (), made.chain, ("a.fra", "127.0.0.1"), issuer.chain)
+    return pki.issue("leaf", days, pki.Issuer(issuer.chain, issuer.key), names).chain
 
 
-def test_a_certificate_is_proven_by_its_names_and_days() -> None:
-    assert initialization.certificate(_certified(90, "a.fra", "127.0.0.1")).startswith("2 names")
-    with pytest.raises(CheckFailed, match=r"127.0.0.1 not covered"):
-        initialization.certificate(_certified(90, "a.fra"))
+def test_a_certificate_is_proven_by_its_name_and_days() -> None:
+    wanted = {"a.fra", "127.0.0.1"}
+    assert initialization.certificate(_issued(90, *wanted), wanted, 30).endswith("days left")
+    for names, found in (((), "for no name"), (("b.fra",), "for b.fra"), (("a.fra", "b.fra"), "for a.fra, b.fra")):
+        with pytest.raises(CheckFailed, match=found) as failed:
+            initialization.certificate(_issued(90, *names), wanted, 30)
+        assert failed.value.expected == "for 127.0.0.1, a.fra alone"
     with pytest.raises(CheckFailed, match=r"ends in (9|10)\.\d days"):
-        initialization.certificate(_certified(10, "a.fra", "127.0.0.1"))
+        initialization.certificate(_issued(10, *wanted), wanted, 30)
     with pytest.raises(CheckFailed, match="not a certificate"):
-        initialization.certificate(replace(SPECS[1], certificate="nonsense"))  # type: ignore[type-var]
+        initialization.certificate("nonsense", wanted, 30)
+
+
+def test_every_service_has_a_check_of_its_own_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "connect", Mock())
+    issued = {s: _issued(90, FRANCE.host("opa"), "127.0.0.1") for s in ("opa", "redis")}
+    spec = InitializationSpec(FRANCE, "fra", (), (), (), "CA", issued)
+    checks = [check for check in initialization.checks(spec) if check.topic == "certificates"]
+    found = {f.subject: f.verdict for f in runner.run(checks, 5).findings}
+    assert found == {"certificate of opa": Verdict.VALID, "certificate of redis": Verdict.INVALID}
 
 
 def test_an_issuer_is_proven_by_its_days() -> None:

@@ -111,8 +111,8 @@ def launched(tmp_path: Path, **variables: str) -> "subprocess.CompletedProcess[s
     binaries.mkdir(parents=True)
     (binaries / "python").symlink_to(sys.executable)
     contents = (
-        'cd "$0"; echo "requirements.txt $(cat requirements-uv.txt requirements.txt | sha256sum | cut -d" " -f1)'
-        ' $(python3 --version)" > .venv/.contents'
+        'cd "$0"; wanted=requirements.txt python=python3; eval "$(grep -E "^(hook|contents)=" dive)"; '
+        'echo "$contents" > .venv/.contents'
     )
     subprocess.run(["bash", "-c", contents, str(folder)], check=True)
     given_ = {"PATH": os.environ["PATH"], **variables}

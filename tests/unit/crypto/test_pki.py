@@ -21,11 +21,25 @@ def _verify(leaf: pki.Issued, name: str) -> None:
     PolicyBuilder().store(store).build_server_verifier(x509.DNSName(name)).verify(chain[0], chain[1:])
 
 
-def test_a_certificate_covers_every_host_of_its_country() -> None:
-    leaf = pki.issue("fra", 10, pki.Issuer(ISSUER.chain, ISSUER.key), covered_names(FRA))
-    assert pki.covered(leaf.chain) == set(covered_names(FRA))
+def test_a_certificate_is_for_the_host_of_its_service_alone() -> None:
+    leaf = pki.issue("fra", 10, pki.Issuer(ISSUER.chain, ISSUER.key), covered_names(FRA, "keycloak"))
+    assert pki.covered(leaf.chain) == {FRA.host("keycloak"), "127.0.0.1"}
     assert 9 < pki.days_left(leaf.chain) <= 10
     _verify(leaf, FRA.host("keycloak"))
+    with pytest.raises(VerificationError):
+        _verify(leaf, FRA.host("opa"))
+
+
+def test_a_country_cannot_let_another_authority_sign() -> None:
+    below = pki.issue("more", 10, pki.Issuer(ISSUER.chain, ISSUER.key), [FRA.zone], authority=True)
+    leaf = pki.issue("leaf", 10, pki.Issuer(below.chain, below.key), [FRA.host("keycloak")])
+    with pytest.raises(VerificationError):
+        _verify(leaf, FRA.host("keycloak"))
+    lengths = [
+        pki.leaf(chain).extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
+        for chain in (ROOT.chain, ISSUER.chain, leaf.chain)
+    ]
+    assert lengths == [1, 0, None]
 
 
 def test_a_country_cannot_sign_for_another() -> None:
@@ -40,7 +54,7 @@ def test_a_long_name_is_in_the_alternative_names_alone(length: int) -> None:
     zone = names.zone
     root = pki.issue("root", 30, authority=True)
     issuer = pki.issue("FRA", 20, pki.Issuer(root.chain, root.key), [zone, "127.0.0.1/32"], authority=True)
-    leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), covered_names(names))
-    assert pki.covered(leaf.chain) == set(covered_names(names))
+    leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), covered_names(names, "opa"))
+    assert pki.covered(leaf.chain) == set(covered_names(names, "opa"))
     common = pki.leaf(leaf.chain).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     assert [c.value for c in common] == ([zone] if len(zone) <= 64 else [])

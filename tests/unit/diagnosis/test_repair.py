@@ -369,7 +369,7 @@ def test_every_symptom_is_either_repaired_or_left(before: Snapshot, after: Snaps
 
 def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) -> None:
     names = Names(parse("FRA"), "t")
-    spec = InitializationSpec(names, "fra-1", (), (names.data_volume("redis"),), (), "", (), "")
+    spec = InitializationSpec(names, "fra-1", (), (names.data_volume("redis"),), (), "")
     monkeypatch.setattr(objects, "connect", lambda: EMPTY)
     volumes = next(check for check in initialization.checks(spec) if check.topic == "volumes")
     (lost,) = runner.run([volumes], 5).findings

@@ -31,6 +31,7 @@ TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 ELSEWHERE: Mapping[str, str] = {
     "create OrchestrationSchema": "the hub's",
     "create Admission": "the hub's",
+    "create ServiceAccountRoles": "of no country any more",
     "migrate schema": "the hub's",
     "change rights": "the hub's",
     "delete documents": "of another declaration",

@@ -124,7 +124,7 @@ def coalition() -> Iterator[Coalition]:
         for batch in batches(USA, USA, [FRA], public_key(_key("kas-key")), 10):
             Loader(database).load(batch)
         usa.start(policy.opa(USA, USA))
-        usa.start(applications.backend(USA, USA, [FRA]))
+        usa.start(applications.backend(USA, USA))
         usa.start(policy.opal_server(USA, USA))
         fra.start(policy.opa(FRA, USA))
         fra.start(policy.opal_client(FRA, USA))
@@ -328,7 +328,7 @@ def _change_a_policy(
     """Return the seconds after which a new policy decides everywhere, and after which the old one does again."""
     lab = coalition.labs["USA"]
     image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
-    spec = applications.backend(USA, USA, [FRA])
+    spec = applications.backend(USA, USA)
 
     def edited(material: Material) -> dict[str, str]:
         return {path: text.replace("Not a member", "Not one") for path, text in spec.files(material).items()}

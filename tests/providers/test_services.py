@@ -89,7 +89,7 @@ def _issuer_spec(image: str) -> ServiceSpec:
         }
 
     port = FRA.port("opal-server")
-    base = backend(FRA, USA, [USA])
+    base = backend(FRA, USA)
     probe = tuple(part.replace(str(FRA.port("backend")), str(port)) for part in base.health.test)
     path = f"/realms/{FRA.realm}/.well-known/openid-configuration"
     health = replace(base.health, test=tuple(part.replace("/api/health", path) for part in probe), interval=1)
@@ -114,7 +114,7 @@ def country() -> Iterator[Lab]:
         _seed(there)
         _teach_opa(there)
         there.start(_issuer_spec(resolve(client, "backend", "dive/backend").id))
-        for spec in (kas(FRA, USA), backend(FRA, USA, [USA]), frontend(FRA, USA, [USA])):
+        for spec in (kas(FRA, USA), backend(FRA, USA), frontend(FRA, USA, [USA])):
             there.start(_by_issuer(spec))
         print(f"\nseconds to healthy: {there.seconds}")
         yield there

@@ -94,10 +94,11 @@ def _compared(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
         else:
             unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
+    own = live.policies.get(policy.ACCESS_MODULE, "")  # the state of an earlier program has no guard to compare with
     policies = _finding(
         POLICIES,
         "OPA's policies",
-        list(_differing({**wanted.policies, policy.ACCESS_MODULE: guard}, live.policies)),
+        list(_differing({**wanted.policies, policy.ACCESS_MODULE: guard or own}, live.policies)),
         f"the {len(wanted.policies)} policies of {found.source}, unchanged",
         f"{len(wanted.policies)} policies as distributed",
         remedy,

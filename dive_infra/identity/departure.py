@@ -5,9 +5,23 @@ The link's objects are disabled, not deleted: Pulumi, which created them, delete
 
 from contextlib import suppress
 
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
+
+
+def retired_accounts(own: Names) -> set[str]:
+    """Return the hub's clients with which spokes managed their links, until each hub was updated once."""
+    codes = [country.lower for country in COUNTRIES.values()] if own.country.is_hub else []
+    return {f"dive-link-{which}" for which in ("gateway", *codes)} if codes else set()
+
+
+def disable_client(admin: KeycloakAdmin, own: Names, client_id: str) -> None:
+    """Disable a client of the realm, if it exists; raises `KeycloakError`."""
+    realm = f"/realms/{own.realm}"
+    for client in admin.get(f"{realm}/clients", clientId=client_id):
+        admin.put(f"{realm}/clients/{client['id']}", {**client, "enabled": False})
 
 
 def end_link(admin: KeycloakAdmin, own: Names, partner: Names) -> None:
@@ -20,6 +34,5 @@ def end_link(admin: KeycloakAdmin, own: Names, partner: Names) -> None:
     with suppress(NotFound):  # first, so that no login creates another account
         admin.put(provider, {**admin.get(provider), "enabled": False})
     with suppress(NotFound):
-        for client in admin.get(f"{realm}/clients", clientId=partner.client):
-            admin.put(f"{realm}/clients/{client['id']}", {**client, "enabled": False})
+        disable_client(admin, own, partner.client)
         federated_users.forget(admin, own.realm, federated_users.known(admin, own.realm, partner.idp_alias))

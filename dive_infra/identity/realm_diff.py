@@ -9,6 +9,7 @@ from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import Names
 from dive_infra.identity import key_providers
 from dive_infra.identity.comparison import Compared, Live, compare_all, live
+from dive_infra.identity.departure import retired_accounts
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.pristine import MASTER
 from dive_infra.identity.realm_keys import Recorded, compare_keys
@@ -66,7 +67,8 @@ def _departed(compared: Compared, names: Names) -> bool:
     Pulumi deletes at the end of an update, so the proof of the phase still sees it.
     """
     others = [names.of(country) for country in COUNTRIES.values() if country != names.country]
-    parts = {"identity provider": {o.idp_alias for o in others}, "client": {o.client for o in others}}
+    clients = {o.client for o in others} | retired_accounts(names)
+    parts = {"identity provider": {o.idp_alias for o in others}, "client": clients}
     named = compared.realm == names.realm and compared.name in parts.get(compared.kind, ())
     return named and not compared.found.get("enabled")
 

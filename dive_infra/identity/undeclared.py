@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from dive_infra.config.naming import Names
-from dive_infra.identity.comparison import compare_all, live
+from dive_infra.identity.comparison import Compared, compare_all, live
+from dive_infra.identity.departure import disable_client, retired_accounts
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.realm_diff import removal
 from dive_infra.identity.restoration import Restoration, restores
@@ -34,7 +35,11 @@ def undeclared_objects(
         realm = compared.realm or compared.name
         restoration = Restoration(admin, realm, server.exports.get(realm, {}))
         where = f"{compared.kind} {compared.name}" + (" of realm master" if compared.realm == "master" else "")
-        if compared.extra and compared.loose:
+        if _retired(compared, names):
+            if compared.found.get("enabled"):  # Pulumi deletes it at the end of its update
+                repair = partial(disable_client, admin, names, compared.name)
+                restored.append(UndeclaredObject(f"{where} of an earlier version", repair))
+        elif compared.extra and compared.loose:
             repair = partial(restoration.remove, compared)
             removed.append(UndeclaredObject(where, repair, removal(compared)))
         elif restores(compared):
@@ -42,3 +47,8 @@ def undeclared_objects(
             what = f"{parts} of {where}" if parts else f"missing {where}"
             restored.append(UndeclaredObject(what, partial(restoration.restore, compared)))
     return restored + removed
+
+
+def _retired(compared: Compared, names: Names) -> bool:
+    ours = compared.extra and compared.realm == names.realm and compared.kind == "client"
+    return ours and compared.name in retired_accounts(names)

@@ -435,6 +435,23 @@ def test_a_link_ends_at_once_and_what_is_left_of_it_is_told_until_it_is_deleted(
     assert coalition.off(USA, FRA) == []
 
 
+def test_an_account_of_an_earlier_version_is_disabled_and_told_until_it_is_deleted(coalition: Coalition) -> None:
+    """The hub's clients through which spokes managed their links: Pulumi deletes them at the end of an update."""
+    provider, inputs = UndeclaredProvider(), _inputs(coalition)
+    retired = {"clientId": "dive-link-fra", "serviceAccountsEnabled": True, "publicClient": False}
+    client = coalition.admin.post(f"/realms/{USA.realm}/clients", retired)
+    try:
+        assert coalition.off(USA, FRA) == ["client dive-link-fra: found but not declared"]
+        assert provider.drift_reason(inputs) == "client dive-link-fra of an earlier version: not as declared"
+        provider.update_resource(inputs, inputs)
+        [left] = [f for f in coalition.compare(USA, [FRA]) if f.verdict != "valid"]
+        assert (left.subject, left.found, left.advisory) == ("client dive-link-fra", "found, disabled", True)
+        assert provider.drift_reason(inputs) is None
+    finally:
+        coalition.admin.delete(f"/realms/{USA.realm}/clients/{client}")
+    assert coalition.off(USA, FRA) == []
+
+
 def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     coalition: Coalition, monkeypatch: pytest.MonkeyPatch
 ) -> None:

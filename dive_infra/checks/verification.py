@@ -23,6 +23,7 @@ from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 
+_TURNS = defaultdict[str, Lock](Lock)  # issuer -> whose user logs in: countries are checked side by side
 _USER, _CLEARANCE = 3, "CONFIDENTIAL"  # testuser-<c>-3 has no community of interest
 _REFUSALS = 3
 
@@ -165,11 +166,10 @@ class _Person:
     """
 
     def __init__(self) -> None:
-        self._turn = Lock()
         self._refused: list[LoginFailed] = []
 
     def visit(self, spec: VerificationSpec, where: Party, whose: Party) -> list[Finding]:
-        with self._turn:
+        with _TURNS[whose.names.issuer]:
             try:
                 if self._given_up:
                     raise self._refused[-1]

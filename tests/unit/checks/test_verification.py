@@ -32,6 +32,25 @@ def test_the_seeds_hold_a_case_for_every_pair_of_countries(where: Names, home: s
     assert kinds == ["", "clearance", "country"]
 
 
+def test_a_person_logs_in_once_at_a_time_though_two_countries_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The doctor checks countries side by side, and each logs in the partner's user."""
+    alone = threading.Lock()
+
+    def visit(_: Names, whose: Party, *__: object) -> list[Finding]:
+        if whose.names == USA:
+            assert alone.acquire(blocking=False), "two logins of one person at a time"
+            time.sleep(0.01)
+            alone.release()
+        return found("valid")
+
+    monkeypatch.setattr(verification, "visit", visit)
+    france = SPECS[5]
+    assert isinstance(france, VerificationSpec)
+    usa = replace(france, own=france.partners[0], partners=())
+    both = [*verification.logins(france), *verification.logins(usa)]
+    assert runner.run(both * 5, 60).verdict == Verdict.VALID
+
+
 @pytest.mark.parametrize(("away", "tried"), [(False, 3), (True, 11)], ids=["refused", "not reachable"])
 def test_a_persons_logins_take_turns_and_end_before_the_person_is_locked_out(
     monkeypatch: pytest.MonkeyPatch, away: bool, tried: int

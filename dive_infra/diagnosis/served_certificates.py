@@ -44,7 +44,9 @@ def _serves(spec: InitializationSpec, service: str) -> str:
         raise CheckUnknown(
             f"{host}:{port}: {error}", Remedy.update()
         ) from None  # its container reports that it is down
-    issued = spec.certificates[service]
+    issued = spec.certificates.get(service)
+    if issued is None:
+        raise CheckUnknown("an earlier version issued it", Remedy.update(names.country.code))
     if found != pki.leaf(issued).public_bytes(Encoding.DER):
         raise CheckFailed(f"{host}:{port} serves another certificate", "the issued one", remedy, Code.CERTIFICATE)
     return f"{pki.days_left(issued):.0f} days left"

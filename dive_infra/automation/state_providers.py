@@ -69,7 +69,7 @@ def _foreign(state: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _foreign_provider(resource: str, value: Any) -> str:
-    """Return what stands in the place of the provider of a resource; empty if it is ours."""
+    """Return what a resource has instead of our provider, in words; empty if it is ours."""
     if isinstance(value, Mapping) and isinstance(value.get("plaintext"), str):  # a secret; JSON adds quotes alone
         value = value["plaintext"].removeprefix('"').removesuffix('"')
     if not isinstance(value, str):

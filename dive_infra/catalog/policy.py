@@ -108,7 +108,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
 
 
 def opa_tokens(is_hub: bool) -> tuple[str, ...]:
-    """Return the secrets whose holders OPA knows; nobody writes to the hub's."""
+    """Return the secrets whose holders OPA knows; no one writes to the hub's."""
     return ("opa-token", "opa-read") if is_hub else ("opa-token", "opa-read", "opa-feed")
 
 

@@ -7,7 +7,7 @@ from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.config.countries import COUNTRIES
-from dive_infra.config.naming import LOOPBACK, NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
+from dive_infra.config.naming import NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
 from dive_infra.engines.engine import Engine, EngineObject
@@ -38,7 +38,7 @@ def checks(spec: InitializationSpec) -> list[Check]:
             Check(
                 f"the certificate of {service} is for its names and valid long enough",
                 "certificates",
-                partial(certificate, chain, {spec.names.host(service), LOOPBACK}, spec.days),
+                partial(certificate, chain, {*spec.names.certified(service)}, spec.days),
                 subject=f"certificate of {service}",
             )
             for service, chain in spec.certificates.items()

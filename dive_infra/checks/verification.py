@@ -23,7 +23,7 @@ from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.documents import CORNERSTONES
 from dive_infra.seeds.documents import documents as seeded
 
-_TURNS = defaultdict[str, Lock](Lock)  # issuer -> whose user logs in: countries are checked side by side
+_TURNS = defaultdict[str, Lock](Lock)  # issuer -> held while its user logs in: countries are checked side by side
 _USER, _CLEARANCE = 3, "CONFIDENTIAL"  # testuser-<c>-3 has no community of interest
 _REFUSALS = 3
 

@@ -61,7 +61,7 @@ class CountryCertificate(pulumi.ComponentResource):
             service: Certificate(
                 f"{name}-{service}",
                 names.host(service),
-                names=covered_names(names, service),
+                names=names.certified(service),
                 issuer_chain=issuer.chain,
                 issuer_key=issuer.key,
                 opts=pulumi.ResourceOptions(parent=self),
@@ -70,8 +70,3 @@ class CountryCertificate(pulumi.ComponentResource):
         }
         self.chains = {service: certificate.chain for service, certificate in self.services.items()}
         self.register_outputs({"chains": self.chains})
-
-
-def covered_names(names: Names, service: str) -> list[str]:
-    """Return the names that the certificate of a service is valid for: Pulumi's providers connect to the address."""
-    return [names.host(service), LOOPBACK]

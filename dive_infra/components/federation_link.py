@@ -33,11 +33,11 @@ class FederationLink(pulumi.ComponentResource):
     def __init__(self, name: str, args: LinkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dive:components:FederationLink", name, None, opts)
         realm, partner = args.own.realm, args.partner
-        # Until each spoke was updated once: its side had the spoke's name.
-        earlier = f"link-{args.own.country.lower}" if partner.country.is_hub else ""
 
         def child(end: str) -> pulumi.ResourceOptions:
-            aliases = [pulumi.Alias(name=f"{earlier}-{end}")] if earlier else None
+            # Until each spoke was updated once: its side had the spoke's name.
+            earlier = "link-people" if end == "people" else f"link-{args.own.country.lower}-{end}"
+            aliases = [pulumi.Alias(name=earlier)] if partner.country.is_hub else None
             return pulumi.ResourceOptions(parent=self, aliases=aliases)
 
         provider = data.identity_provider(args.own, partner)
@@ -45,6 +45,5 @@ class FederationLink(pulumi.ComponentResource):
         for mapper in data.identity_provider_mappers(partner):
             identity_provider_mapper(f"{name}-idp", realm, idp.alias, mapper, child(f"idp-{mapper.name}"))
         client(f"{name}-broker", realm, data.broker_client(args.own, partner), child("broker"))
-        people = pulumi.ResourceOptions(parent=self, aliases=[pulumi.Alias(name="link-people")])
-        PartnerPeople(f"{name}-people", realm, idp.alias, args.access, people if earlier else child("people"))
+        PartnerPeople(f"{name}-people", realm, idp.alias, args.access, child("people"))
         self.register_outputs({})

@@ -129,6 +129,10 @@ class Names:
     def url(self, service: str) -> str:
         return f"https://{self.host(service)}:{self.port(service)}"
 
+    def certified(self, service: str) -> tuple[str, ...]:
+        """Return what the certificate of a service is valid for: Pulumi's providers connect to the address."""
+        return self.host(service), LOOPBACK
+
     @property
     def realm(self) -> str:
         return f"dive-v3-broker-{self.country.lower}"

@@ -1,4 +1,4 @@
-"""The end of a federation link in a country's own realm: nobody logs in through it from this moment.
+"""The end of a federation link in a country's own realm: no one logs in through it from this moment.
 
 The link's objects are disabled, not deleted: Pulumi, which created them, deletes them at the end of its update.
 """
@@ -13,8 +13,9 @@ from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 
 def retired_accounts(own: Names) -> set[str]:
     """Return the hub's clients with which spokes managed their links, until each hub was updated once."""
-    codes = [country.lower for country in COUNTRIES.values()] if own.country.is_hub else []
-    return {f"dive-link-{which}" for which in ("gateway", *codes)} if codes else set()
+    if not own.country.is_hub:
+        return set()
+    return {f"dive-link-{which}" for which in ("gateway", *(country.lower for country in COUNTRIES.values()))}
 
 
 def disable_client(admin: KeycloakAdmin, own: Names, client_id: str) -> None:

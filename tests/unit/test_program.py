@@ -13,7 +13,6 @@ from pulumi.runtime import mocks
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
-from dive_infra.components.certificates import covered_names
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
@@ -320,11 +319,24 @@ def test_a_service_has_a_certificate_of_its_own_and_no_key_of_another(
     assert issued.keys() == {f"tls-{name.removesuffix('-files')}" for name in files}
     for name, resource in files.items():
         service = name.removesuffix("-files")
-        assert list(issued[f"tls-{service}"]["names"]) == covered_names(names, service)
+        assert list(issued[f"tls-{service}"]["names"]) == [names.host(service), "127.0.0.1"]
         written = "".join(map(str, MessageToDict(resource.object["contents"])["value"].values()))
         found = re.findall(f"{MARK} (.+)", written)
         assert found.count("authority-root") <= 1, "its certificate, not its key"
         assert [name for name in found if name != "authority-root"] == [f"tls-{service}"] * 2, "certificate and key"
+
+
+def test_a_spokes_side_of_its_link_is_that_of_the_earlier_version(fra: dict[str, Any], usa: dict[str, Any]) -> None:
+    """Under other names it would be created beside what exists, which Keycloak refuses."""
+    found = {
+        name: [alias.spec.name for alias in r.aliases]
+        for name, r in ((short(urn), r) for urn, r in fra.items())
+        if name.startswith("link-to-usa-")
+    }
+    ends = {name: name.removeprefix("link-to-usa-") for name in found}
+    assert {"idp", "idp-acpCOI", "broker", "people"} <= {*ends.values()}
+    assert found == {name: ["link-people" if end == "people" else f"link-fra-{end}"] for name, end in ends.items()}
+    assert not [r for urn, r in usa.items() if short(urn).startswith("link-to-") and r.aliases]
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

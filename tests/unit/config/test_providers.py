@@ -14,7 +14,7 @@ def test_the_pickle_of_a_provider_is_what_the_sdk_writes(kind: type[ResourceProv
     known = {**providers.PROVIDERS, **providers.FORMER}
     resource = next((r for r in known if f"{kind.__module__}:{kind.__name__}" in providers.paths(r)), "")
     written = dill.dumps(kind(), protocol=protocol, recurse=True)  # as `serialize_provider` does
-    assert (written in providers.pickles(resource)) is bool(resource)  # a base class is nobody's provider
+    assert (written in providers.pickles(resource)) is bool(resource)  # a base class is no resource's provider
     assert (written in providers.all_pickles()) is bool(resource)
 
 

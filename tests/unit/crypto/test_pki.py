@@ -5,7 +5,6 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from dive_infra.components.certificates import covered_names
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
@@ -22,7 +21,7 @@ def _verify(leaf: pki.Issued, name: str) -> None:
 
 
 def test_a_certificate_is_for_the_host_of_its_service_alone() -> None:
-    leaf = pki.issue("fra", 10, pki.Issuer(ISSUER.chain, ISSUER.key), covered_names(FRA, "keycloak"))
+    leaf = pki.issue("fra", 10, pki.Issuer(ISSUER.chain, ISSUER.key), FRA.certified("keycloak"))
     assert pki.covered(leaf.chain) == {FRA.host("keycloak"), "127.0.0.1"}
     assert 9 < pki.days_left(leaf.chain) <= 10
     _verify(leaf, FRA.host("keycloak"))
@@ -54,7 +53,7 @@ def test_a_long_name_is_in_the_alternative_names_alone(length: int) -> None:
     zone = names.zone
     root = pki.issue("root", 30, authority=True)
     issuer = pki.issue("FRA", 20, pki.Issuer(root.chain, root.key), [zone, "127.0.0.1/32"], authority=True)
-    leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), covered_names(names, "opa"))
-    assert pki.covered(leaf.chain) == set(covered_names(names, "opa"))
+    leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), names.certified("opa"))
+    assert pki.covered(leaf.chain) == set(names.certified("opa"))
     common = pki.leaf(leaf.chain).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     assert [c.value for c in common] == ([zone] if len(zone) <= 64 else [])

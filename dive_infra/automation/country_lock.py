@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 from dive_infra.automation.backend_lock import backend_locks
 from dive_infra.automation.failures import CountryLocked
-from dive_infra.orchestration.access import DatabaseAccess, Locked, RecordError, Unreachable
+from dive_infra.orchestration.access import DatabaseAccess, Locked, RecordError
 from dive_infra.orchestration.store import Store
 
 
@@ -28,23 +28,18 @@ class CountryLock:
         """Return the session that holds the lock; None if the record cannot be reached."""
         return self._store
 
-    def acquire(self, beside: Sequence[str] = ()) -> None:
-        """Take the lock; raises `CountryLocked` if it is held or one of the countries `beside` is being deployed."""
+    def acquire(self) -> None:
+        """Take the lock; raises `CountryLocked` if it is held."""
         if self._access is None:
             self.unavailable = f"{self.code} has no login at the record"
             return
         try:
             self._store = Store(self._access)
-            for other in beside:
-                _refuse_while_held(self._store, other)
             self._store.hold(self.code, self._verb)
             self.unavailable = ""
         except Locked as locked:
             self.release()
             raise CountryLocked(locked.cause) from None
-        except CountryLocked:
-            self.release()
-            raise
         except RecordError as error:
             self.release()
             self.unavailable = str(error)
@@ -58,34 +53,25 @@ class CountryLock:
         self._store = None
 
     @contextmanager
-    def paused(self, beside: Sequence[str] = ()) -> Iterator[None]:
+    def paused(self) -> Iterator[None]:
         """Release the lock around a step that ends the record's own connections, and take it again afterwards.
 
         Raises `CountryLocked` if another process has taken it meanwhile.
         """
         self.release()
         yield
-        self.acquire(beside)
+        self.acquire()
 
 
 @contextmanager
-def hold_country(
-    access: DatabaseAccess | None, code: str, verb: str, beside: Sequence[str] = ()
-) -> Iterator[CountryLock]:
+def hold_country(access: DatabaseAccess | None, code: str, verb: str) -> Iterator[CountryLock]:
     """Hold the lock of `code` within the context; see `CountryLock.acquire`."""
     lock = CountryLock(access, code, verb)
-    lock.acquire(beside)
+    lock.acquire()
     try:
         yield lock
     finally:
         lock.release()
-
-
-def _refuse_while_held(store: Store, code: str) -> None:
-    with suppress(Unreachable):
-        holder = store.holder(code)
-        if holder and holder.live:
-            raise CountryLocked(f"{code} is being deployed by {holder}")
 
 
 def refuse_while_updating(codes: Sequence[str]) -> None:

@@ -30,9 +30,8 @@ def restart(
     """
     stack = settings.country.lower()
     found = stack_state.read_stack(stack, export_state(stack))
-    spokes = settings.spokes  # of the hub: their deployments need its services
-    refuse_while_updating([settings.country, *spokes])
-    with hold_country(found.store, settings.country, "RESTART", spokes) as lock:
+    refuse_while_updating([settings.country, *settings.spokes])  # which need the hub's services
+    with hold_country(found.store, settings.country, "RESTART") as lock:
         if lock.unavailable:
             without_lock(lock)
         return Restart(
@@ -42,7 +41,7 @@ def restart(
             catalog(settings.names, settings.hub_names, settings.partners, settings.images),
             services,
             tell,
-            lambda service: _around(service, settings, lock),
+            lambda service: _around(service, lock),
         ).run()
 
 
@@ -53,6 +52,6 @@ def restart_or_fail(settings: Settings, services: Sequence[str]) -> None:
         raise RestartFailed("; ".join(problems), Remedy.deploy(settings.country))
 
 
-def _around(service: str, settings: Settings, lock: CountryLock) -> AbstractContextManager[None]:
-    """Pause the lock while the hub's Postgres restarts, because the lock is kept there."""
-    return lock.paused(settings.spokes) if settings.is_hub and service == "postgres" else nullcontext()
+def _around(service: str, lock: CountryLock) -> AbstractContextManager[None]:
+    """Pause the lock while Postgres restarts, because the lock is kept there."""
+    return lock.paused() if service == "postgres" else nullcontext()

@@ -17,18 +17,13 @@ class Database:
     role: str
     credential: str
     service: str = ""
-    hub_only: bool = False
     remade: bool = False
 
 
-ORCHESTRATION = Database("orchestration", "orchestration", "orchestration-db", hub_only=True, remade=True)
+ORCHESTRATION = Database("orchestration", "orchestration", "orchestration-db", remade=True)
 
 DATABASES = (
     Database(KEYCLOAK, KEYCLOAK_ROLE, "keycloak-db", service="keycloak"),
     Database("portal", "portal", "portal-db", service="frontend", remade=True),
     ORCHESTRATION,
 )
-
-
-def databases(is_hub: bool) -> list[Database]:
-    return [d for d in DATABASES if is_hub or not d.hub_only]

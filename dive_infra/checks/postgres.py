@@ -20,7 +20,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import ContainerFailed, Engine
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import DATABASE, OWNER, DatabaseAccess, LoginRefused, Unreachable, deployer
+from dive_infra.orchestration.access import DATABASE, OWNER, DatabaseAccess, LoginRefused, Unreachable
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
@@ -134,6 +134,7 @@ def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
     add("database", SUPERUSER, {**_DATABASE, "owner": SUPERUSER})
     for database in databases:
         add("database", database.name, {**_DATABASE, "owner": database.user})
+    wanted["database", DATABASE, "grants"] = f"{OWNER}=CONNECT,CREATE,TEMPORARY"  # its schema takes it from everyone
     for name in _MEMBERS:
         wanted["membership", f"pg_monitor in {name}", ""] = "granted"
     for rule in POSTGRES_RULES.splitlines():
@@ -223,8 +224,7 @@ def _keyed(rows: Sequence[tuple[str, str, str, str]]) -> dict[Key, str]:
 def _differences(
     wanted: dict[Key, str], live: Mapping[Key, str], engine: Engine, container: str, names: Names
 ) -> Iterator[_Difference]:
-    for key, value in _admitted(live, names.country.is_hub).items():
-        wanted[key] = value
+    wanted |= _former_deployers(live)
     for role in {name for kind, name, _ in live if kind == "role" and _predefined(name)}:
         wanted |= {("role", role, attribute): value for attribute, value in _PREDEFINED.items()}
     port = names.port("postgres")
@@ -241,18 +241,13 @@ def _predefined(role: str) -> bool:
     return role.startswith("pg_")  # Postgres refuses to create one
 
 
-def _admitted(live: Mapping[Key, str], is_hub: bool) -> dict[Key, str]:
-    """Return what each country that the hub admits adds: an ordinary role that may connect to the record."""
-    if not is_hub:
-        return {}
-    there = [role for role in map(deployer, COUNTRIES) if ("role", role, "login") in live]
-    wanted = {("role", role, attribute): value for role in there for attribute, value in _ORDINARY.items()}
-    found = live.get(("database", DATABASE, "grants"))
-    if found is not None:
-        members = [role for role in sorted(there, reverse=True) if f"{role}=" in found]
-        grants = [*(f"{role}=CONNECT" for role in members), f"{OWNER}=CONNECT,CREATE,TEMPORARY"]
-        wanted["database", DATABASE, "grants"] = " ".join(grants)
-    return wanted
+def _former_deployers(live: Mapping[Key, str]) -> dict[Key, str]:
+    """Return the roles with which countries wrote to the hub's record before each had its own.
+
+    They have no right any more, and go with the end of the update that proves this phase; accepted for one release.
+    """
+    there = [role for code in COUNTRIES if ("role", role := f"{OWNER}_{code.lower()}", "login") in live]
+    return {("role", role, attribute): value for role in there for attribute, value in _ORDINARY.items()}
 
 
 def _remedy(key: Key, expected: str, found: str, engine: Engine, container: str, port: int) -> Remedy:

@@ -12,13 +12,10 @@ from dive_infra import engines
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import LOOPBACK, ORPHANS, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use, renamed
 from dive_infra.identity import https
-from dive_infra.orchestration.access import DatabaseAccess, LoginRefused, SchemaMismatch
-from dive_infra.orchestration.store import Store, session
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import UP, Remedy
 
@@ -58,21 +55,6 @@ def checks(spec: PreflightSpec) -> list[Check]:
     if spec.hub:
         hub = spec.hub
         found.append(Check("the hub is healthy", "hub", lambda: hub_healthy(hub, spec.ca)))
-    if spec.store:
-        store = spec.store
-        found.append(
-            Check(
-                f"the hub approves {names.country.code}",
-                "approval",
-                lambda: approved(store, names),
-                subject=f"approval of {names.country.code}",
-            )
-        )
-        found.append(
-            Check(
-                "no other run is deploying this country", "lock", lambda: unlocked(store, names), subject="country lock"
-            )
-        )
     return found
 
 
@@ -288,36 +270,6 @@ def hub_healthy(hub: Names, ca: str) -> str:
             if status != 200:
                 raise CheckFailed(f"{url} answers {status}", "200", remedy, Code.HUB_UNHEALTHY)
     return f"{len(urls)} answers"
-
-
-def approved(access: DatabaseAccess, names: Names) -> str:
-    code = names.country.code
-    remedy = Remedy.update(HUB_CODE, f"add {code} to dive:spokes of the hub, then: {UP}")
-    try:
-        store = session(access)
-        store.compare()
-        admitted = store.whose()
-    except LoginRefused as error:
-        raise CheckFailed(error.cause, "a role that the hub has created", remedy, Code.NOT_APPROVED) from None
-    except SchemaMismatch as error:
-        raise CheckFailed(
-            error.cause, "the schema and the rights of this program", Remedy.update(HUB_CODE), Code.DATABASE
-        ) from None
-    if admitted != code.lower():
-        raise CheckFailed(
-            f"role {access.user} is admitted for {admitted or 'no country'}", code, remedy, Code.NOT_APPROVED
-        )
-    return f"as {access.user}"
-
-
-def unlocked(access: DatabaseAccess, names: Names) -> str:
-    store: Store = session(access)
-    holder = store.holder(names.country.code)
-    if holder and holder.live and not store.holds(names.country.code):
-        raise CheckFailed(
-            f"{holder} is deploying it", "no other run", Remedy.wait(f"wait for it to end, then: {UP}"), Code.CONFLICT
-        )
-    return "free" if not holder or not holder.live else "held by this run"
 
 
 def _listening() -> dict[int, str]:

@@ -33,8 +33,7 @@ def _secret() -> Any:
 class PreflightSpec:
     """`services` need their ports. Sizes are in GiB.
 
-    A spoke has `hub` and `store`: the hub must be healthy, and the login at the store proves the approval. The hub
-    has neither before its Postgres exists.
+    A spoke has a `hub`, which must be healthy.
     """
 
     names: Names
@@ -42,7 +41,6 @@ class PreflightSpec:
     services: tuple[str, ...]
     ca: str = ""
     hub: Names | None = None
-    store: DatabaseAccess | None = None
     disk: float = 5
     memory: float = 4
 
@@ -88,7 +86,7 @@ class DatabaseSpec:
 class DeploymentSpec:
     """`opa` is the token that reads, `opa_guard` OPA's own authorization, `keycloak` the secret of `dive-deployer`.
 
-    The hub has a `store`: its schema must match.
+    `store` is the login at the record, whose schema must match.
     """
 
     names: Names

@@ -53,7 +53,7 @@ VERBS = (
     ),
     Verb("rotate-keys", rotate_keys.rotate_keys, ("./dive rotate-keys FRA",)),
     Verb("new", new.new, ("./dive new GBR", "./dive new GBR --no-preview")),
-    Verb("nuke", nuke.nuke, ("./dive nuke FRA", "./dive nuke FRA --yes", "./dive nuke FRA --local-only")),
+    Verb("nuke", nuke.nuke, ("./dive nuke FRA", "./dive nuke FRA --yes")),
     Verb("preview", preview.preview, ("./dive preview FRA", "./dive preview --markdown comment.md")),
     Verb("history", history.history, ("./dive history", "./dive history FRA", "./dive history FRA 12")),
     Verb("explain", explain.explain, ("./dive explain", "./dive explain 1301")),

@@ -16,7 +16,7 @@ from dive_infra.automation.pulumi_cli import PulumiFailed, resource_counts
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, fail_with, refuse, warn_without_lock
+from dive_infra.cli.progress import console, fail, fail_with, refuse
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.settings import Settings
 from dive_infra.engines.engine import EngineError
@@ -29,9 +29,6 @@ from dive_infra.teardown.inventory import Inventory, take_inventory
 def nuke(
     country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the code.")] = False,
-    local_only: Annotated[
-        bool, typer.Option("--local-only", help="Continue if the hub is unreachable; its data of the country remains.")
-    ] = False,
 ) -> None:
     """Remove a country with all its data.
 
@@ -45,7 +42,7 @@ def nuke(
     try:
         if settings.is_hub:
             _refuse_while_spokes_exist(settings)
-        inventory = take_inventory(settings.names, settings.hub)
+        inventory = take_inventory(settings.names)
         refuse_while_updating([code])
     except (EngineError, PulumiFailed) as error:
         fail_with(error, "nothing was removed", Exit.UNKNOWN)
@@ -55,21 +52,10 @@ def nuke(
         console.print(f"[green]✓[/] nothing to remove of {code}")
         return
     _show(inventory)
-    if inventory.hub_error and not local_only:
-        fail(
-            f"the hub is unreachable, so its data of {code} cannot be removed: {inventory.hub_error}\n"
-            "nothing was removed",
-            remedy=Remedy.decide(
-                f"./dive up {settings.hub_names.country.code}, then ./dive nuke {code}; "
-                f"or, leaving that data: ./dive nuke {code} --local-only"
-            ),
-        )
     _confirm(inventory, yes)
     try:
-        with hold_country(inventory.record, code, "NUKE") as lock:
-            if lock.unavailable and inventory.hub:
-                warn_without_lock(lock)
-            problems = teardown.remove(inventory, lock, lambda removed: console.print(f"  removed: {escape(removed)}"))
+        with hold_country(inventory.record, code, "NUKE"):  # or without: its record may be what is broken
+            problems = teardown.remove(inventory, lambda removed: console.print(f"  removed: {escape(removed)}"))
     except CountryLocked as locked:
         refuse(locked, "nothing was removed", f"./dive nuke {code}")
     _prove(inventory, problems)
@@ -93,18 +79,10 @@ def _show(inventory: Inventory) -> None:
         table.add_row(one.kind, one.name, decimal(one.size) if one.size is not None else "")
     for path in inventory.files:
         table.add_row("file", path.name, "")
-    for name, count in inventory.hub_data.rows.items():
-        if count:
-            table.add_row("record", name, f"{count} row{'s' if count > 1 else ''}")
     if inventory.resources or inventory.pending:
         pending = f", {inventory.pending} pending operations" if inventory.pending else ""
         table.add_row("state", f"stack {inventory.stack}", f"{inventory.resources} resources{pending}")
     console.print(table)
-    if inventory.hub and inventory.hub_data.history:
-        console.print(
-            f"kept: {inventory.hub_data.history} rows of history in the record; the hub's approval of {code}",
-            soft_wrap=True,
-        )
     for mark in inventory.foreign:
         console.print(
             f"[yellow]‼[/] some of this belongs to stack {mark}, not to this checkout's {inventory.mark or '(none)'}",
@@ -133,9 +111,7 @@ def _prove(inventory: Inventory, problems: list[str]) -> None:
         console.print(escape(str(finding)), soft_wrap=True)
     for problem in problems:
         console.print(f"[red]✗[/] {escape(problem)}", soft_wrap=True)
-    if inventory.hub_error:
-        console.print(f"[red]✗[/] the data of {code} at the hub remains: {escape(inventory.hub_error)}", soft_wrap=True)
-    if problems or inventory.hub_error or found.verdict != Verdict.VALID:
+    if problems or found.verdict != Verdict.VALID:
         again = Remedy.decide(f"fix that, then run ./dive nuke {code}")
         fail(f"{code} was removed in part, see above", Exit.PARTIAL, again)
     console.print(f"{code} was removed; to deploy it again: ./dive up {code}")

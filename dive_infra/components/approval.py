@@ -127,13 +127,12 @@ class Approval(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("dive:components:Approval", name, None, opts)
-        made = Secrets(name, [c for c in issued() if c.kind != "derived"], {}, pulumi.ResourceOptions(parent=self))
         code = names.country.code
         opal_token = hub_secrets.values["opal-key"].apply(lambda key: mint_opal_token(key, code))
         self.grant = Grant(
             authority.certificate,
             authority.issuer_of(names),
-            made.values | {"opal-token": secret(opal_token)} | {name: hub_secrets.values[name] for name in PROOF},
+            {"opal-token": secret(opal_token)} | {name: hub_secrets.values[name] for name in PROOF},
             names.url("keycloak"),
             hub_secrets.public["opal-key"],
         )

@@ -32,7 +32,7 @@ CREDENTIALS = (
     Credential("postgres-superuser", "administers the Postgres server"),
     Credential("keycloak-db", "Keycloak's role in Postgres"),
     Credential("portal-db", "the portal's role in Postgres"),
-    Credential("orchestration-db", "owner of the orchestration database", owner="hub"),
+    Credential("orchestration-db", "owner of the orchestration database"),
     Credential("mongodb", "root user of MongoDB"),
     Credential("redis", "default user of Redis"),
     Credential("keycloak-admin", "secret of the service account `dive-deployer` that configures Keycloak"),
@@ -46,7 +46,6 @@ CREDENTIALS = (
     Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
     Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
     Credential("opal-token", "a country's token at the hub's OPAL server and policy endpoints", "derived", "issued"),
-    Credential("orchestration-deployer", "a country's role in the orchestration database", owner="issued"),
 )
 
 

@@ -14,7 +14,6 @@ from functools import cache
 PROTOCOLS = (4, 5)  # of pickle: Python 3.11 to 3.13 write the first, later ones the second
 
 PROVIDERS: Mapping[str, str] = {
-    "Admission": "dive_infra.dynamic.orchestration:AdmissionProvider",
     "Certificate": "dive_infra.dynamic.certificate:CertificateProvider",
     "Checkpoint": "dive_infra.dynamic.checkpoint:CheckpointProvider",
     "Contents": "dive_infra.dynamic.data_volume:ContentsProvider",
@@ -44,6 +43,7 @@ PROVIDERS: Mapping[str, str] = {
 }
 # Resource -> the paths that states of the previous release may hold.
 FORMER: Mapping[str, tuple[str, ...]] = {
+    "Admission": ("dive_infra.dynamic.orchestration:AdmissionProvider",),
     "ServiceAccountRoles": ("dive_infra.dynamic.service_account_roles:ServiceAccountRolesProvider",),
 }
 

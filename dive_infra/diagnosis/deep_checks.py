@@ -19,7 +19,6 @@ from dive_infra.checks import connectivity, deployed_names, preflight, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.config import json_file
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.json_file import BrokenFile
 from dive_infra.config.paths import ROOT
 from dive_infra.config.settings import Settings
@@ -66,7 +65,7 @@ class _Known:
         try:
             return self.record.result()
         except RecordError as error:
-            raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+            raise CheckUnknown(error.cause, error.remedy or Remedy.update()) from None
 
 
 def run_checks(export: Export, declared: Declared, deadline: float = DEADLINE) -> dict[str, list[CheckRun]]:
@@ -286,7 +285,7 @@ def _clock(known: _Known) -> str:
     try:
         database = read_overview(known.stack.store, known.stack.name).now.timestamp()
     except RecordError as error:
-        raise CheckUnknown(error.cause, Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, Remedy.update()) from None
     after = time.time()
     off = max(before - database, database - after, 0.0)
     if off > _SKEW:

@@ -30,7 +30,7 @@ def deployment_state(country: Snapshot) -> DeploymentStatus:
             state="INTERRUPTED", detail=detail, age=_since(country), holder=", ".join(left), phase=phase, **known
         )
     if record is None:
-        first = not stack.store  # the hub, before its database
+        first = not stack.store  # before its database
         detail = "it ended before the record existed" if first else "the record did not answer"
         return DeploymentStatus(state="INTERRUPTED" if first else "UNKNOWN", detail=detail, **known)
     if record.current is None:

@@ -68,7 +68,7 @@ class Diagnosis:
         """Return True if the hub must fix a symptom of the country, or is broken while the country needs an update."""
         if self.hub is None or not self.own.in_reach:
             return False
-        named = any(s.by == HUB_CODE or s.where == "record" for s in self.own.symptoms)
+        named = any(s.by == HUB_CODE for s in self.own.symptoms)
         broken = any(p.severity == "error" for p in self.hub.status.problems)
         return named or (broken and any(s.by == self.code for s in self.own.symptoms))
 

@@ -20,7 +20,6 @@ from dive_infra.automation.state_export import Export, NotDeployed
 from dive_infra.checks import connectivity, objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import DeploymentSpec, Spec, VerificationSpec
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
@@ -190,7 +189,7 @@ def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> O
     try:
         return read_overview(access, code)
     except RecordError as error:
-        failed.append(Failed("record", error.cause, error.remedy or Remedy.update(HUB_CODE)))
+        failed.append(Failed("record", error.cause, error.remedy or Remedy.update()))
         return None
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from dive_infra.automation.stack_state import CheckpointState
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import VerificationSpec
-from dive_infra.config.countries import COUNTRIES, HUB_CODE
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.diagnosis.deployment_state import deployment_state
 from dive_infra.diagnosis.snapshot import ContainerState, Snapshot
 from dive_infra.diagnosis.status_report import (
@@ -97,7 +97,7 @@ def _note(country: Snapshot, phase: Phase, checkpoint: CheckpointState | None, a
     if isinstance(spec, VerificationSpec):
         old = age is not None and age > spec.max_age
         return f"older than {spec.max_age:g} s; the next ./dive up proves it again" if old else ""
-    if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None and country.code == HUB_CODE:
+    if phase in (Phase.PREFLIGHT, Phase.INITIALIZATION) and country.record is None:
         return "according to the state"
     return ""
 

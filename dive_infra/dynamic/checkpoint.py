@@ -27,7 +27,6 @@ from dive_infra.checks.spec import (
     phase_of,
 )
 from dive_infra.config import timeouts
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.dynamic.orchestration import access_of, plain
@@ -91,14 +90,12 @@ class CheckpointProvider(Provider):
         return f"{country.lower()}/{phase}", outputs
 
     def store(self, inputs: Inputs) -> Store | None:
-        """Return the record; None in the first phases of the hub, which end before their database exists."""
+        """Return the record; None in the first phases, which end before its database exists."""
         if not inputs.get("store"):
             return None
         try:
             return session(access_of(inputs["store"]))
         except (Unreachable, LoginRefused, OlderSchema) as error:
-            if inputs["bootstrap"]:
-                return None
             raise ProviderError(
                 f"{inputs['phase']} of {inputs['country']} can't be recorded, so not continuing: {error.cause}",
                 error.remedy,
@@ -127,12 +124,12 @@ class CheckpointProvider(Provider):
         """Act after the checkpoint was recorded."""
 
     def delete_resource(self, before: Inputs) -> None:
-        """Remove the checkpoint from the record, if the hub that keeps it still exists."""
+        """Remove the checkpoint from the record, if that still exists."""
         if not before["recorded"]:
             return
         country, phase = before["country"], Phase(before["phase"])
         try:
-            # Closed at the end: the hub's database is dropped soon after, which an open session would prevent.
+            # Closed at the end: the database is dropped soon after, which an open session would prevent.
             with session(access_of(before["store"])) as store:
                 store.hold(country, phase)
                 store.forget(country, phase)
@@ -196,7 +193,7 @@ class CheckpointProvider(Provider):
 
     def _record(self, spec: Spec, before: Inputs) -> list[Check]:
         if not before.get("store"):
-            return []  # DEPLOYMENT of the hub records it, and checks its record
+            return []  # DEPLOYMENT records it, and checks its record
         return [Check("the record says COMPLETED for this declaration", "record", lambda: _recorded(spec, before))]
 
     def _again(self, before: Inputs, why: str) -> None:
@@ -219,8 +216,8 @@ class CheckpointProvider(Provider):
 class Checkpoint(Resource, module="dive", name="Checkpoint"):
     """The end of `phase` in the country of `names`.
 
-    `store` is the login at the record. `bootstrap`: one of the hub's first phases, which end before the record exists;
-    a later phase gets their `proof` as `earlier` and records it with its own.
+    `store` is the login at the record. The first phases end before the record exists and have none; a later phase gets
+    their `proof` as `earlier` and records it with its own.
 
     `completed` (ISO 8601) changes whenever the phase runs; `evidence` is what was proven, in one line.
     """
@@ -236,13 +233,12 @@ class Checkpoint(Resource, module="dive", name="Checkpoint"):
         phase: Phase,
         names: Names,
         spec: pulumi.Input[Any],
-        store: pulumi.Input[Any] | None,
+        store: pulumi.Input[Any] | None = None,
         earlier: Sequence[pulumi.Input[dict[str, Any]]] = (),
-        bootstrap: bool = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = properties(phase, names, spec, store)
-        props |= {"earlier": list(earlier), "bootstrap": bootstrap}
+        props |= {"earlier": list(earlier)}
         super().__init__(CheckpointProvider(), name, props, opts)
 
 
@@ -295,9 +291,7 @@ def _recorded(spec: Spec, before: Inputs) -> str:
     try:
         store = session(access_of(before["store"]))
     except (Unreachable, LoginRefused, OlderSchema) as error:
-        if before["bootstrap"] and not before["recorded"]:
-            return "awaits the database"
-        raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, error.remedy or Remedy.update()) from None
     except RecordError as error:
         raise CheckFailed(
             error.cause, "a record that this program can read", error.remedy, Code.RECORD_MISMATCH

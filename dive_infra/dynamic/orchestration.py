@@ -1,4 +1,4 @@
-"""The schema of the orchestration database, and the rights of the countries that the hub approves."""
+"""The schema of the orchestration database."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,8 +10,7 @@ from pulumi.dynamic import Resource
 from dive_infra.config.environment import accepted_losses
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import DATABASE, DatabaseAccess, NewerSchema, OlderSchema, SchemaMismatch, deployer
-from dive_infra.orchestration.store import Store
+from dive_infra.orchestration.access import DATABASE, DatabaseAccess, NewerSchema, OlderSchema, SchemaMismatch
 from dive_infra.plans import provider_messages
 
 
@@ -73,35 +72,7 @@ class OrchestrationSchema(Resource, module="dive", name="OrchestrationSchema"):
 
 
 class AdmissionProvider(Provider):
-    replaces = ("country",)
+    """Retired: a country's rights in the hub's record, which the schema has revoked.
 
-    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        country = inputs["country"].lower()
-        with connection.connect(access_of(inputs["access"]), "dive admission") as live, connection.translated_errors():
-            schema.admit(live, country, deployer(country))
-        return country, {"role": deployer(country)}
-
-    def drift_reason(self, before: Inputs) -> str | None:
-        country = before["country"].lower()
-        with Store(access_of(before["access"])) as store:
-            if store.admitted(country) != deployer(country):
-                return "the country's role is not admitted"
-        with connection.connect(access_of(before["access"]), "dive check") as live, connection.translated_errors():
-            lost = schema.lost_rights(live, deployer(country))
-        return f"{deployer(country)} has no right to {', '.join(lost)}" if lost else None
-
-    def delete_resource(self, before: Inputs) -> None:
-        with connection.connect(access_of(before["access"]), "dive admission") as live, connection.translated_errors():
-            schema.dismiss(live, before["country"].lower())
-
-
-class Admission(Resource, module="dive", name="Admission"):
-    """Grants the role `deployer(country)` the rows of its country; `role` is its name, and must exist."""
-
-    role: pulumi.Output[str]
-
-    def __init__(
-        self, name: str, country: str, access: pulumi.Input[DatabaseAccess], opts: pulumi.ResourceOptions | None = None
-    ) -> None:
-        props = {"country": country, "access": plain(access), "role": None}
-        super().__init__(AdmissionProvider(), name, props, opts)
+    The states of the previous release name it. Deletes nothing; no program declares the resource.
+    """

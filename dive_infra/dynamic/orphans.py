@@ -1,7 +1,7 @@
 """Removes Docker objects that an abandoned deployment of this country left, once the operator names its mark.
 
 PREFLIGHT reports them and does not pass beside them. Only objects with our labels and the named mark are removed; a
-data volume only if its loss is accepted by name. A deployment that is COMPLETE in the record is in use, and is kept.
+data volume only if its loss is accepted by name.
 """
 
 from typing import Any
@@ -13,29 +13,21 @@ from dive_infra.checks import objects
 from dive_infra.checks.objects import owned_by_stack
 from dive_infra.config.environment import accepted_losses, removals
 from dive_infra.config.naming import ORPHANS, SERVICE_LABEL, Names
-from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
-from dive_infra.dynamic.orchestration import access_of, plain
+from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineObject
-from dive_infra.orchestration.access import DatabaseAccess
-from dive_infra.orchestration.states import State
-from dive_infra.orchestration.store import session
 from dive_infra.plans import provider_messages
-from dive_infra.results.remedy import Remedy
 
 
 class OrphansProvider(Provider):
-    """Inputs: country, namespace, `mark` (this stack's own), `store` (the login at the record; at a spoke)."""
+    """Inputs: country, namespace, `mark` (this stack's own)."""
 
     replaces = ("country",)
-    ignores = ("namespace", "store")  # PREFLIGHT's checkpoint refuses another namespace
+    ignores = ("namespace",)  # PREFLIGHT's checkpoint refuses another namespace
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         names = Names.of_plain(inputs)
         for mark in _named(inputs):
-            found = owned_by_stack(names, mark)
-            if found:
-                _refuse_if_complete(inputs, mark)
-            for one in sorted(found, key=lambda o: REMOVAL_ORDER.index(o.kind)):
+            for one in sorted(owned_by_stack(names, mark), key=lambda o: REMOVAL_ORDER.index(o.kind)):
                 _remove(objects.connect(), names, one)
         return names.prefix, {}
 
@@ -52,14 +44,12 @@ class Orphans(Resource, module="dive", name="Orphans"):
         name: str,
         names: Names,
         mark: pulumi.Input[str],
-        store: pulumi.Input[DatabaseAccess] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, Any] = {
             "country": names.country.code,
             "namespace": names.namespace,
             "mark": mark,
-            "store": plain(store),
         }
         super().__init__(OrphansProvider(), name, props, opts)
 
@@ -68,18 +58,6 @@ def _named(inputs: Inputs) -> list[str]:
     """Return the marks whose objects this run may remove; never our own."""
     marks = sorted(name.removeprefix(ORPHANS) for name in removals() if name.startswith(ORPHANS))
     return [mark for mark in marks if mark != inputs["mark"]]
-
-
-def _refuse_if_complete(inputs: Inputs, mark: str) -> None:
-    if not inputs.get("store"):
-        return  # the hub's record is lost with its containers
-    current = session(access_of(inputs["store"])).current(inputs["country"])
-    if current and current.state == State.COMPLETE:
-        raise ProviderError(
-            f"the record says that {inputs['country']} is {current.state} (run {current.run_id}), so the objects "
-            f"of {mark} are kept; nothing was removed",
-            Remedy.decide("pulumi destroy with the state that created them"),
-        )
 
 
 def _remove(engine: Engine, names: Names, found: EngineObject) -> None:

@@ -12,7 +12,6 @@ from dive_infra.checks import report, runner
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config import timeouts
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.dynamic.base import Inputs, Outputs, tell
 from dive_infra.dynamic.checkpoint import DUE, CheckpointProvider, properties
@@ -34,8 +33,6 @@ _PROVES = Remedy.update(detail="proves it again")
 
 
 class VerificationProvider(CheckpointProvider):
-    ignores = ("bootstrap",)
-
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         name, outputs = super().create_resource(inputs)
         text = Path(inputs["path"]).read_text()
@@ -101,7 +98,7 @@ class VerificationCheckpoint(Resource, module="dive", name="Verification"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = properties(Phase.VERIFICATION, names, spec, store)
-        props |= {"after": list(after), "bootstrap": False, "path": path, "report": None, "status": None}
+        props |= {"after": list(after), "path": path, "report": None, "status": None}
         super().__init__(VerificationProvider(), name, props, opts)
 
 
@@ -132,7 +129,7 @@ def _ask(before: Inputs, question: Callable[[Store], Answered]) -> Answered:
     try:
         return question(session(access_of(before["store"])))
     except RecordError as error:
-        raise CheckUnknown(error.cause, error.remedy or Remedy.update(HUB_CODE)) from None
+        raise CheckUnknown(error.cause, error.remedy or Remedy.update()) from None
 
 
 def _age(spec: VerificationSpec, before: Inputs) -> str:

@@ -9,11 +9,6 @@ DATABASE = "orchestration"
 OWNER = "orchestration"
 
 
-def deployer(code: str) -> str:
-    """Return the role of a country in the orchestration database: `orchestration_fra`."""
-    return f"{OWNER}_{code.lower()}"
-
-
 @dataclass(frozen=True)
 class DatabaseAccess:
     """A login at the database. The certificate must name `host`; the connection goes to `address`."""

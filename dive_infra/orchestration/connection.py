@@ -8,7 +8,6 @@ import psycopg
 from psycopg import Connection
 
 from dive_infra.clients import postgres
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.orchestration.access import (
     OWNER,
     DatabaseAccess,
@@ -19,7 +18,7 @@ from dive_infra.orchestration.access import (
 )
 from dive_infra.results.remedy import UP, Remedy
 
-_START = Remedy.update(HUB_CODE, "starts it")
+_START = Remedy.update(detail="starts it")
 _LOST = ("08", "57P01", "57P02", "57P05")  # the session ended
 # By SQLSTATE, or its class; nothing that an update declares is wrong.
 _LACKS = {
@@ -61,8 +60,8 @@ def connect(access: DatabaseAccess, application: str = "dive", timeout: int = 2)
             ) from None
         raise LoginRefused(
             f"{which} refused {access}: {said}",
-            Remedy.update(HUB_CODE, f"{UP}, then this stack"),
-            "a role that the hub has admitted",
+            Remedy.update(),
+            "the role that DEPLOYMENT declares",
             error.state,
         ) from None
 

@@ -2,13 +2,11 @@
 
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, LiteralString
+from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from dive_infra.clients import postgres
-from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.orchestration.access import NewerSchema, OlderSchema, SchemaMismatch
 from dive_infra.process.crash_points import crash_point
@@ -141,7 +139,7 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 
-# What a deployer does with each table; a lost right is reported before a query needs it.
+# What a deployment does with each table; a lost right is reported before a query needs it.
 _WRITTEN = ("deployment_states", "deployment_steps", "deployment_locks", "federation_links", "orchestration_errors")
 _APPENDED = ("state_transitions", "checkpoints", "orchestration_metrics")
 RIGHTS: dict[str, tuple[str, ...]] = {
@@ -155,13 +153,15 @@ _MIGRATIONS = sorted(
     key=lambda f: f.name,
 )
 VERSION = len(_MIGRATIONS)
-# Advisory lock of migrations and grants: programs that run side by side must use the same.
+# Advisory lock of migrations: programs that run side by side must use the same.
 _SCHEMA_LOCK = 1_234_567_890
-_REMEDY = Remedy.update(HUB_CODE)
+_REMEDY = Remedy.update()
 
 
 def migrate(connection: Connection[TupleRow]) -> int:
     """Migrate the schema to this program's version in one transaction; return the number of migrations applied.
+
+    A right that the owner has lost is granted again.
 
     Raise `NewerSchema` if the database is ahead, and `SchemaMismatch` if an applied migration had another text.
     """
@@ -191,6 +191,8 @@ def migrate(connection: Connection[TupleRow]) -> int:
                 "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
                 [version, file.name, sha256(text.encode()).hexdigest()],
             )
+        if _lost(connection, RIGHTS):
+            connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO CURRENT_USER")
     return len(pending)
 
 
@@ -217,7 +219,6 @@ def compare(connection: Connection[TupleRow]) -> None:
             Remedy.decide(
                 "restore the named columns, or give up the record in this one run, after which all checkpoints are "
                 f"proven again: {ACCEPT_LOSS}=orchestration {UP}",
-                country=HUB_CODE,
             ),
         )
     _rights(connection, RIGHTS)
@@ -239,59 +240,19 @@ def _differences(table: str, wanted: dict[str, str], found: dict[str, str] | Non
 
 
 def _rights(connection: Connection[TupleRow], wanted: dict[str, tuple[str, ...]]) -> None:
+    if lost := _lost(connection, wanted):
+        role, missing = lost[0][2], ", ".join(f"{right} on {table}" for table, right, _ in lost)
+        raise SchemaMismatch(f"role {role} has no right to {missing}: expected of its owner", _REMEDY)
+
+
+def _lost(connection: Connection[TupleRow], wanted: dict[str, tuple[str, ...]]) -> list[tuple[str, str, str]]:
+    """Return the rights that this session lacks: table, right, role."""
     pairs = [(table, right) for table, rights in wanted.items() for right in rights]
-    answers = connection.execute(
+    return connection.execute(
         "SELECT t, r, current_user FROM unnest(%s::text[], %s::text[]) AS w(t, r)"
         " WHERE NOT has_table_privilege(to_regclass('public.' || t), r)",
         [[t for t, _ in pairs], [r for _, r in pairs]],
     ).fetchall()
-    if answers:
-        missing = ", ".join(f"{right} on {table}" for table, right, _ in answers)
-        raise SchemaMismatch(f"role {answers[0][2]} has no right to {missing}: expected by admission", _REMEDY)
-
-
-def lost_rights(connection: Connection[TupleRow], role: str) -> list[str]:
-    """Return the rights that an admitted role has lost: `INSERT on checkpoints`. The role must exist."""
-    pairs = [(table, right) for table, rights in RIGHTS.items() for right in rights]
-    tables = connection.execute(
-        "SELECT t, r FROM unnest(%s::text[], %s::text[]) AS w(t, r)"
-        " WHERE NOT has_table_privilege(%s, 'public.' || t, r)",
-        [[t for t, _ in pairs], [r for _, r in pairs], role],
-    ).fetchall()
-    around = connection.execute(
-        "SELECT * FROM (VALUES"
-        " ('CONNECT on the database', has_database_privilege(%(role)s, current_database(), 'CONNECT')),"
-        " ('USAGE on the schema', has_schema_privilege(%(role)s, 'public', 'USAGE')),"
-        " ('EXECUTE on own_country', has_function_privilege(%(role)s, 'public.own_country()', 'EXECUTE'))) AS w(r, has)"
-        " WHERE NOT has",
-        {"role": role},
-    ).fetchall()
-    return [f"{right} on {table}" for table, right in tables] + [str(right) for right, _ in around]
-
-
-def admit(connection: Connection[TupleRow], country: str, role: str) -> None:
-    """Let the role, which exists, work on the rows of its country."""
-    _one_at_a_time(connection, "SELECT admit(%s, %s)", [country, role])
-
-
-def dismiss(connection: Connection[TupleRow], country: str) -> None:
-    """Take all rights from the role of the country."""
-    _one_at_a_time(connection, "SELECT dismiss(%s)", [country])
-
-
-def _one_at_a_time(connection: Connection[TupleRow], statement: LiteralString, values: list[str]) -> None:
-    """Change the rights of a country while no one else changes any.
-
-    All rights to a database are one row of its catalog, and Postgres does not wait for a row of a catalog: of two who
-    write it, one fails. Repeating alone would not do for many, as they meet again.
-    """
-
-    def change() -> None:
-        with crash_point("change rights"), connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_SCHEMA_LOCK])
-            connection.execute(statement, values)
-
-    postgres.repeated(change)
 
 
 def drop(connection: Connection[TupleRow]) -> None:

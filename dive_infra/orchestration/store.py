@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from dive_infra.orchestration import connection, lock, purge, schema
+from dive_infra.orchestration import connection, lock, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import DatabaseAccess, Unreachable
 from dive_infra.orchestration.records import Current, Holder, PhaseRecord, Proof, Run, this_run
@@ -79,19 +79,6 @@ class Store:
         schema.compare(self._connection)
 
     # What is known.
-
-    @_one_at_a_time
-    def whose(self) -> str | None:
-        """Return the country whose rows this login may read and write (`fra`); None for the owner, who sees all."""
-        row = self._connection.execute("SELECT own_country()").fetchone()
-        return str(row[0]) if row and row[0] else None
-
-    @_one_at_a_time
-    def admitted(self, country: str) -> str | None:
-        """Return the role of a country; None if the hub has not admitted it."""
-        row = self._connection.execute("SELECT role_name FROM countries WHERE instance_code = %s", [country.lower()])
-        found = row.fetchone()
-        return str(found[0]) if found else None
 
     @_one_at_a_time
     def current(self, country: str) -> Current | None:
@@ -242,23 +229,6 @@ class Store:
             )
             ends = [State.CLEANUP, State.UNKNOWN] if phase == Phase.PREFLIGHT else [State.CLEANUP]
             self._take_back(code, ends, f"{phase} was removed")
-
-    @_one_at_a_time
-    def erase(self, country: str, verb: str) -> None:
-        """Remove the current rows of a country, in any state; its history is kept."""
-        code = country.lower()
-        with self._writing(code, verb):
-            self._take_back(code, [State.CLEANUP, State.UNKNOWN], f"{verb} by {self.run.actor}")
-            purge.erase(self._connection, code)
-
-    @_one_at_a_time
-    def rows(self, country: str) -> dict[str, int]:
-        """Return table -> number of the country's current rows, without its history."""
-        return purge.rows(self._connection, country)
-
-    @_one_at_a_time
-    def history(self, country: str) -> int:
-        return purge.history(self._connection, country)
 
     @_one_at_a_time
     def measure(self, country: str, name: str, value: float, unit: str, **labels: str) -> None:

@@ -15,7 +15,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import VerificationCheckpoint
-from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
+from dive_infra.orchestration.access import OWNER, DatabaseAccess
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,11 @@ class Context:
         return services(self.names, self.hub, self.settings.partners, self.settings.images)
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
-        """Return this country's login at the orchestration database, which the hub runs."""
-        hub = self.hub
-        user = OWNER if self.is_hub else deployer(self.names.country.code)
+        """Return the login at the orchestration database of this country."""
+        names = self.names
         return secret(
             pulumi.Output.all(password, ca).apply(
-                lambda found: DatabaseAccess(hub.host("postgres"), hub.port("postgres"), user, found[0], found[1])
+                lambda found: DatabaseAccess(names.host("postgres"), names.port("postgres"), OWNER, found[0], found[1])
             )
         )
 

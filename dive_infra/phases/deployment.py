@@ -4,7 +4,7 @@ from typing import Any
 
 import pulumi
 
-from dive_infra.catalog.databases import databases
+from dive_infra.catalog.databases import DATABASES
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
 from dive_infra.catalog.policy import access, opa_tokens
 from dive_infra.catalog.spec import Material, ServiceSpec
@@ -14,10 +14,9 @@ from dive_infra.components.service import Service, ServiceArgs
 from dive_infra.components.storage import contents
 from dive_infra.components.values import secret
 from dive_infra.dynamic.checkpoint import Checkpoint
-from dive_infra.dynamic.orchestration import Admission, OrchestrationSchema
+from dive_infra.dynamic.orchestration import OrchestrationSchema
 from dive_infra.dynamic.trust import TrustFile
 from dive_infra.engines import declaration
-from dive_infra.orchestration.access import deployer
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.initialization import InitializationPhase
@@ -35,7 +34,6 @@ class DeploymentPhase(PhaseComponent):
     def __init__(self, context: Context, after: InitializationPhase, before: PreflightPhase) -> None:
         super().__init__(context, "deployment", after)
         self._base, self._mark = after, before.mark
-        self._owned = databases(context.is_hub)
         trust = TrustFile("trust", context.trust_file, after.ca, self.child())
         self.services: dict[str, Service] = {}
         for row in context.specs:
@@ -43,9 +41,7 @@ class DeploymentPhase(PhaseComponent):
             if row.name == "postgres":  # the services after it start only with their databases
                 self.databases = self._databases(self.services[row.name], trust)
         self.in_keycloak = self._keycloak_data()
-        made: list[pulumi.Resource] = [service.gate for service in self.services.values()]
-        if context.is_hub:
-            made += self._orchestration(after)
+        schema = OrchestrationSchema("orchestration", after.store, self.inside(after, self.databases.kept))
         self.specification = self._specification(after)
         self.checkpoint = Checkpoint(
             "deployment-checkpoint",
@@ -53,14 +49,16 @@ class DeploymentPhase(PhaseComponent):
             context.names,
             self.specification,
             after.store,
-            earlier=[before.checkpoint.proof, after.checkpoint.proof] if context.is_hub else (),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
+            earlier=[before.checkpoint.proof, after.checkpoint.proof],
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*(service.gate for service in self.services.values()), schema]
+            ),
         )
 
     def _service(self, row: ServiceSpec) -> Service:
         """Create a service whose container waits for its databases, and starts again with its data if that is lost."""
         base, volumes = self._base, self._base.storage.volumes
-        own = [d.name for d in self._owned if d.service == row.name]
+        own = [d.name for d in DATABASES if d.service == row.name]
         stored_in = [row.name, "postgres"] if own else [row.name]
         lost = [volumes[name].incarnation for name in stored_in if name in volumes]
         needs = [self.services[need].gate for need in row.needs]
@@ -87,8 +85,8 @@ class DeploymentPhase(PhaseComponent):
             trust_file=trust.path,
             superuser_password=secrets["postgres-superuser"],
             ca=self._base.ca,
-            owners={d.name: (d.role, secrets[d.credential]) for d in self._owned},
-            remade=[d.name for d in self._owned if d.remade],
+            owners={d.name: (d.role, secrets[d.credential]) for d in DATABASES},
+            remade=[d.name for d in DATABASES if d.remade],
         )
         options = pulumi.ResourceOptions.merge(self.child(), self._base.storage.inside("postgres"))
         return Databases("databases", args, options)
@@ -117,34 +115,6 @@ class DeploymentPhase(PhaseComponent):
         found: pulumi.Output[int] = self.databases.kept.incarnations.apply(lambda all_: int(all_[database]))
         return found
 
-    def _orchestration(self, after: InitializationPhase) -> list[pulumi.Resource]:
-        """Create the schema of the orchestration database, and a login for each country that the hub approves."""
-        schema = OrchestrationSchema(
-            "orchestration",
-            after.store,
-            self.inside(after, self.databases.kept),
-        )
-        made: list[pulumi.Resource] = [schema]
-        roles = {
-            code: self.databases.login(
-                f"orchestration-{code.lower()}", deployer(code), grant.secrets["orchestration-deployer"]
-            )
-            for code, grant in after.grants.items()
-        }
-        passwords = {deployer(code): grant.secrets["orchestration-deployer"] for code, grant in after.grants.items()}
-        logins = self.databases.keep("orchestration-logins", [*roles.values()], passwords)
-        for code, role in roles.items():
-            made.append(
-                Admission(
-                    f"admission-{code.lower()}",
-                    code,
-                    after.store,
-                    # Also on the role: `logins` stays when a country leaves; its rights are revoked before its role.
-                    self.inside(after, schema, logins, role),
-                )
-            )
-        return made
-
     def inside(self, after: InitializationPhase, *depends_on: pulumi.Resource) -> pulumi.ResourceOptions:
         """Return the options of what is stored in this country's Postgres, which is deleted with the volume."""
         options = pulumi.ResourceOptions(parent=self, depends_on=list(depends_on))
@@ -153,9 +123,8 @@ class DeploymentPhase(PhaseComponent):
     def _specification(self, after: InitializationPhase) -> pulumi.Output[spec.DeploymentSpec]:
         context, names = self.context, self.context.names
 
-        owned = databases(context.is_hub)
         tokens = opa_tokens(context.is_hub)
-        asked = {"mongodb", "redis", *tokens, "keycloak-admin", *(d.credential for d in owned)}
+        asked = {"mongodb", "redis", *tokens, "keycloak-admin", *(d.credential for d in DATABASES)}
 
         def specification(found: dict[str, Any]) -> spec.DeploymentSpec:
             secrets = found["secrets"]
@@ -166,13 +135,13 @@ class DeploymentPhase(PhaseComponent):
                     for s in context.specs
                     for declared, files in [found["containers"][s.name]]
                 ),
-                tuple(spec.DatabaseSpec(d.name, d.role, secrets[d.credential]) for d in owned),
+                tuple(spec.DatabaseSpec(d.name, d.role, secrets[d.credential]) for d in DATABASES),
                 mongodb=secrets["mongodb"],
                 redis=secrets["redis"],
                 opa=secrets["opa-read"],
                 keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
-                store=found["store"] if context.is_hub else None,
+                store=found["store"],
                 opa_guard=access({name: secrets[name] for name in tokens}),
             )
 

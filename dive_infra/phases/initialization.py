@@ -52,8 +52,7 @@ class InitializationPhase(PhaseComponent):
             s.name: Image(f"image-{s.name}", s.name, locked(s.image), recipe_hash(s.name), self.child())
             for s in context.specs
         }
-        password = self.secrets["orchestration-db" if context.is_hub else "orchestration-deployer"]
-        self.store = context.store(password, self.ca)
+        self.store = context.store(self.secrets["orchestration-db"], self.ca)
         made = [*self.networks, self.storage, self.certificates, *self.images.values()]
         self.checkpoint = Checkpoint(
             "initialization-checkpoint",
@@ -78,7 +77,5 @@ class InitializationPhase(PhaseComponent):
                     issuers=found["issuers"],
                 )
             ),
-            None if context.is_hub else self.store,
-            bootstrap=context.is_hub,
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )

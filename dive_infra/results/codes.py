@@ -266,7 +266,7 @@ _ROWS = (
         Code.NOT_APPROVED,
         "Not approved by the hub",
         "permanent",
-        "The hub has not admitted the country: it is not in `dive:spokes`, or its role was removed.",
+        "The hub has not approved the country: it is not in `dive:spokes`.",
         "Add FRA to `dive:spokes` in Pulumi.usa.yaml, then run `./dive up USA FRA`.",
     ),
     CodeRow(

@@ -16,7 +16,7 @@ import redis
 from psycopg.sql import SQL, Identifier, Literal
 
 from dive_infra.catalog import policy
-from dive_infra.catalog.databases import databases
+from dive_infra.catalog.databases import DATABASES
 from dive_infra.catalog.datastores import ROOT_USER, SUPERUSER
 from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckUnknown
@@ -250,7 +250,7 @@ class PortalTarget(Target):
 
 def targets(is_hub: bool) -> dict[str, Target]:
     """Return credential -> its server; a credential that no server verifies has none."""
-    found: dict[str, Target] = {d.credential: PostgresRole(d.role, d.name) for d in databases(is_hub)}
+    found: dict[str, Target] = {d.credential: PostgresRole(d.role, d.name) for d in DATABASES}
     found |= {
         "postgres-superuser": PostgresRole(SUPERUSER, SUPERUSER),
         "mongodb": MongoRoot(),

@@ -8,29 +8,24 @@ from collections.abc import Callable, Sequence
 
 from dive_infra import engines
 from dive_infra.automation import leftover_processes
-from dive_infra.automation.country_lock import CountryLock
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.state_export import NotDeployed, export_state
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.engine import Engine
-from dive_infra.orchestration.access import RecordError
 from dive_infra.teardown import owned_objects, state_purge
-from dive_infra.teardown.hub_side import HubSide
-from dive_infra.teardown.inventory import Inventory, observe_hub
+from dive_infra.teardown.inventory import Inventory
 
 _SECONDS = 30.0  # for all proofs
 
 
-def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
+def remove(inventory: Inventory, report: Callable[[str], None]) -> list[str]:
     """Remove everything of the inventory; return a line for each part that was not removed."""
     engine = engines.connect()
     for program in leftover_processes.end_in_folder(ROOT):  # it would recreate what is removed here
         report(f"{program}, left by a killed run")
     problems = owned_objects.remove(engine, inventory.objects, report)
-    if inventory.hub and not inventory.hub_error:
-        problems += _remove_rows(inventory, lock, report)
     for path in inventory.files:
         path.unlink(missing_ok=True)
     if inventory.resources or inventory.pending:
@@ -40,16 +35,6 @@ def remove(inventory: Inventory, lock: CountryLock, report: Callable[[str], None
         except (PulumiFailed, NotDeployed) as error:
             problems.append(str(error))
     return problems
-
-
-def _remove_rows(inventory: Inventory, lock: CountryLock, report: Callable[[str], None]) -> list[str]:
-    try:
-        if lock.store:
-            lock.store.erase(inventory.names.country.code, "NUKE")
-            report("the rows of the record")
-    except RecordError as error:
-        return [f"the rows of the record: {error}"]
-    return []
 
 
 def verify(inventory: Inventory) -> Validation:
@@ -63,9 +48,6 @@ def verify(inventory: Inventory) -> Validation:
             lambda: _state_is_empty(inventory.stack),
         ),
     ]
-    if inventory.hub:
-        hub = inventory.hub
-        checks.append(Check(f"the record holds {code} as history only", "record", lambda: _record_is_empty(hub)))
     return run(checks, _SECONDS)
 
 
@@ -84,14 +66,6 @@ def _state_is_empty(name: str) -> str:
         raise CheckUnknown(str(error)) from None
     left = [f"{found} resources, {pending} pending operations"] if found or pending else []
     return _expect_none(left, "no resource")
-
-
-def _record_is_empty(hub: HubSide) -> str:
-    data, error = observe_hub(hub)
-    if error:
-        raise CheckUnknown(error)
-    left = [f"{count} in {table}" for table, count in data.rows.items() if count]
-    return _expect_none(left, f"{data.history} rows of history are kept")
 
 
 def _expect_none(left: Sequence[str], evidence: str) -> str:

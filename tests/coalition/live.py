@@ -85,14 +85,14 @@ def specification(country: Country, phase: Phase) -> Any:
     return declared_specs(country.state())[phase]
 
 
-def record(hub: Country) -> Store:
-    """Return the orchestration database, as its owner sees it; a context manager."""
-    return Store(specification(hub, Phase.DEPLOYMENT).store)
+def record(country: Country) -> Store:
+    """Return the country's orchestration database; a context manager."""
+    return Store(specification(country, Phase.DEPLOYMENT).store)
 
 
-def runs(hub: Country, country: Country) -> dict[Phase, str]:
+def runs(country: Country) -> dict[Phase, str]:
     """Return the run that proved each completed phase."""
-    with record(hub) as store:
+    with record(country) as store:
         steps = [store.step(country.code, phase) for phase in Phase]
     return {step.phase: step.run_id for step in steps if step and step.status == Status.COMPLETED}
 

@@ -13,9 +13,8 @@ class Case:
     It must end with everything valid; where a person must decide, with `exit` and the words `by_hand` among its next
     steps (`{prefix}` stands for that of the names of France), and with everything valid once the person has done so
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
-    first call. `touched` are services of the coalition whose containers may be restarted or recreated; `then` are
-    countries that have lost a part and are repaired after it. Without `damages` nothing is broken:
-    the call is refused.
+    first call. `touched` are services of the coalition whose containers may be restarted or recreated. Without
+    `damages` nothing is broken: the call is refused.
     """
 
     title: str
@@ -27,7 +26,6 @@ class Case:
     undo: Callable[[Scene], object] | None = None
     environment: Callable[[Scene], Mapping[str, str]] | None = None
     touched: frozenset[str] = frozenset()
-    then: tuple[str, ...] = ()
     selected: bool = False
     damages: bool = True
 
@@ -36,21 +34,13 @@ class Case:
         return named(self.at, self.title)
 
 
-# The record of a spoke is the hub's; what is wrong with the spoke's login there, the spoke sees.
-_SEEN_BY = {
-    "the role of France in the record is dropped": "FRA",
-    "a right of France in the record is revoked": "FRA",
-}
-
-
 def of(fault: Fault) -> Case:
     """Return the case of a row of the heal table."""
     return Case(
         fault.title,
         fault.damage,
         at=fault.country,
-        call=_SEEN_BY.get(fault.title, fault.country),
+        call=fault.country,
         by_hand="DIVE_" if fault.refused else "",
         touched=fault.touched,
-        then=tuple(code for code, _ in fault.then),
     )

@@ -10,7 +10,7 @@ import psycopg
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.paths import ROOT
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import DATABASE, DatabaseAccess, deployer
+from dive_infra.orchestration.access import DATABASE, DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.loader import MANIFESTS
 from dive_infra.seeds.store import connect
@@ -44,7 +44,7 @@ def _record(statement: str) -> Callable[[Scene], None]:
     """Execute a statement in the orchestration database."""
 
     def harm(scene: Scene) -> None:
-        with superuser(scene.usa, DATABASE) as live:
+        with superuser(scene.hurt, DATABASE) as live:
             live.execute(statement.encode())
 
     return harm
@@ -109,7 +109,7 @@ def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = ()
     )
 
 
-_KEPT, _ALL = frozenset({"databases-kept"}), (("FRA", "pulumi up"),)
+_KEPT = frozenset({"databases-kept"})
 
 FAULTS: tuple[Fault, ...] = (
     # Logins and databases.
@@ -157,41 +157,32 @@ FAULTS: tuple[Fault, ...] = (
         touched=frozenset({"keycloak"}),
         refused="database keycloak of FRA is gone, its data is lost; nothing was created in its place",
     ),
-    Fault(
-        "the role of France in the record is dropped",
-        "USA",
-        _server(f"DROP OWNED BY {deployer('FRA')}", f"DROP ROLE {deployer('FRA')}", database=DATABASE),
-        None,
-        heals=frozenset({"orchestration-logins", "admission-fra"}),
-        also=frozenset({"deployment-checkpoint", "verification-proof"}),
-    ),
-    Fault(
-        "a right of France in the record is revoked",
-        "USA",
-        _record(f"REVOKE INSERT ON checkpoints FROM {deployer('FRA')}"),
-        None,
-        heals=frozenset({"admission-fra"}),
-        also=frozenset({"deployment-checkpoint", "verification-proof"}),
-        says=("orchestration_fra has no right to INSERT on checkpoints",),
-    ),
     # The record.
     Fault(
+        "a right in the record is revoked",
+        "FRA",
+        _record("REVOKE INSERT ON checkpoints FROM orchestration"),
+        Phase.DEPLOYMENT,
+        heals=frozenset({"orchestration"}),
+        also=frozenset(),
+        says=("role orchestration has no right to INSERT on checkpoints",),
+        selected="small things",
+    ),
+    Fault(
         "the orchestration database is dropped",
-        "USA",
+        "FRA",
         _server(f"DROP DATABASE {DATABASE} WITH (FORCE)"),
         Phase.DEPLOYMENT,
-        heals=_KEPT | {"orchestration", "admission-fra"},
-        then=_ALL,
+        heals=_KEPT | {"orchestration"},
         selected="record",
     ),
     Fault(
         "a column of the record is renamed",
-        "USA",
+        "FRA",
         _record("ALTER TABLE checkpoints RENAME evidence TO proof"),
         Phase.DEPLOYMENT,
-        heals=frozenset({"orchestration", "admission-fra"}),
+        heals=frozenset({"orchestration"}),
         refused="column checkpoints.evidence (text): expected, found only proof beside",
-        then=_ALL,
     ),
     _adopted(
         "a phase is not in the record",

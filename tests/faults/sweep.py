@@ -29,11 +29,7 @@ TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 
 # Steps that the first deployment of a spoke never takes, and why.
 ELSEWHERE: Mapping[str, str] = {
-    "create OrchestrationSchema": "the hub's",
-    "create Admission": "the hub's",
     "create ServiceAccountRoles": "of no country any more",
-    "migrate schema": "the hub's",
-    "change rights": "the hub's",
     "delete documents": "of another declaration",
     "replace documents": "of altered ones",
     "connect container": "of a network that was lost",
@@ -43,7 +39,7 @@ ELSEWHERE: Mapping[str, str] = {
     "remove network": "of one that was made otherwise",
     "DELETE at Keycloak": "of what is not declared",
     "PUT at Keycloak": "of people who are not as declared",
-    "drop schema": "the hub's",
+    "drop schema": "of one that was altered",
     "create StackIdentity": "of a run before, which PREFLIGHT refused",
     "repair state": "the command's, of a state that was cut off",
     "give back lock": "of a process that stood still and was overtaken",

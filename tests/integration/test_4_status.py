@@ -174,10 +174,8 @@ def test_a_login_form_that_the_realm_refuses_is_shown_without_a_login(fra: Count
     assert "redirect_uri" in login["found"]
 
 
-def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(
-    usa: Country, fra: Country, dive: Dive
-) -> None:
-    with record(usa) as store:
+def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(fra: Country, dive: Dive) -> None:
+    with record(fra) as store:
         store.hold("FRA", "SEEDING")
         result = dive("status", "FRA", "--json", *PATIENT)
         store.release("FRA")
@@ -189,11 +187,11 @@ def test_a_deployment_that_runs_is_shown_with_its_holder_and_is_no_finding(
     assert country["problems"] == []
 
 
-def test_a_deployment_that_died_is_shown_as_interrupted(usa: Country, fra: Country, dive: Dive) -> None:
-    with record(usa) as store:
+def test_a_deployment_that_died_is_shown_as_interrupted(fra: Country, dive: Dive) -> None:
+    with record(fra) as store:
         store.hold("FRA", "SEEDING")
     result = dive("status", "FRA", "--json", *PATIENT)
-    with record(usa) as store:  # takes over from the dead one, and ends in good order
+    with record(fra) as store:  # takes over from the dead one, and ends in good order
         store.hold("FRA", "SEEDING")
         store.release("FRA")
     assert result.exit_code == 1

@@ -99,10 +99,10 @@ def pulumi(running: "subprocess.Popen[str]") -> psutil.Process:
     return next(p for p in psutil.Process(running.pid).children() if p.name() == "pulumi")
 
 
-def is_complete(usa: Country, fra: Country, number: int) -> None:
+def is_complete(fra: Country, number: int) -> None:
     with connect(documents(fra)) as database:
         assert database["resources"].count_documents({}) == number
-    with record(usa) as store:
+    with record(fra) as store:
         current, holder = store.current("FRA"), store.holder("FRA")
     assert current
     assert current.state == State.COMPLETE
@@ -173,7 +173,7 @@ def test_a_second_deployment_is_refused_and_shown_the_first_and_continues_it_onc
     code, said = end(begin(fra.runner))
     assert code == 0, said
     assert f"cleared the lock of {first}" in said
-    is_complete(usa, fra, wanted)
+    is_complete(fra, wanted)
 
 
 @pytest.mark.whole
@@ -195,4 +195,4 @@ def test_a_record_that_goes_away_stops_the_run_and_the_next_goes_on(
 
     code, said = end(begin(fra.runner))
     assert code == 0, said
-    is_complete(usa, fra, wanted)
+    is_complete(fra, wanted)

@@ -40,7 +40,7 @@ def test_one_invalid_phase_runs_again_among_valid_ones_and_the_list_of_processes
     usa: Country, fra: Country, known: set[str], logging: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_HOME", str(logging))
-    proven = runs(usa, fra)
+    proven = runs(fra)
     with connect(documents(fra)) as database:
         database["resources"].delete_one({"_id": min(d["_id"] for d in database["resources"].find({}, {"_id": True}))})
     with command_lines() as lines:
@@ -48,7 +48,7 @@ def test_one_invalid_phase_runs_again_among_valid_ones_and_the_list_of_processes
     assert run.ok, told(run)
     again = {Phase.SEEDING, Phase.VERIFICATION}  # the latter depends on all others
     assert skipped(run) == [phase for phase in Phase if phase not in again], told(run)
-    after = runs(usa, fra)
+    after = runs(fra)
     assert {phase for phase in Phase if after[phase] != proven[phase]} == again
     assert any("pulumi up" in line for line in lines), "else nothing was seen"
     assert shown(known, "\n".join(lines)) == []

@@ -22,7 +22,7 @@ def record() -> Iterator[Record]:
 
 @pytest.fixture
 def orchestration(record: Record) -> Iterator[Book]:
-    """A migrated orchestration database of its own, France and Germany admitted."""
+    """A migrated orchestration database of its own."""
     with book(record) as found:
         yield found
 

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,17 @@ from dive_infra.checks.spec import (
     phase_of,
 )
 from dive_infra.config import timeouts
-from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.checkpoint import CheckpointProvider
-from dive_infra.dynamic.orchestration import AdmissionProvider, OrchestrationSchemaProvider
+from dive_infra.dynamic.orchestration import OrchestrationSchemaProvider
 from dive_infra.dynamic.verification import VerificationProvider, _age
-from dive_infra.orchestration.access import DatabaseAccess, deployer
+from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.records import Proof
 from dive_infra.orchestration.states import Phase, State
 from dive_infra.orchestration.store import Store, session
-from tests.support.record import HUB_NAMES, SECRETS, SPOKES, Book, Record, book
+from tests.support.record import HUB_NAMES, Book, Record, book
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 PROVIDER = CheckpointProvider()
@@ -70,7 +69,7 @@ def inputs(spec: Spec, store: DatabaseAccess | None, **more: Any) -> dict[str, A
     """As the engine hands them over: numbers are floats, and there is a provider."""
     plain = {**asdict(store), "port": float(store.port)} if store else None
     found = {"phase": str(phase_of(spec)), "country": "FRA", "spec": dump(spec), "declaration": fingerprint(spec)}
-    rest = {"earlier": [], "bootstrap": False, "__provider": "by reference", **more}
+    rest = {"earlier": [], "__provider": "by reference", **more}
     return {**found, **({"store": plain} if plain else {}), **rest}
 
 
@@ -90,7 +89,7 @@ def changes(outs: dict[str, Any], now: dict[str, Any]) -> bool | None:
 def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
     place: Place, orchestration: Book, capsys: Said
 ) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     assert outs["recorded"] is True
     written = orchestration.sql("SELECT count(*) FROM audit_log")
@@ -108,7 +107,7 @@ def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
 def test_an_invalid_phase_is_refused_with_the_remedy_and_recorded_as_failed(place: Place, orchestration: Book) -> None:
     place.vanish()
     with pytest.raises(ProviderError) as caught:
-        made(inputs(place.spec, orchestration.spoke("FRA")))
+        made(inputs(place.spec, orchestration.owner))
     told = str(caught.value)
     assert told.startswith("INITIALIZATION of FRA is not valid, so it is not completed:")
     assert "✗ networks: t-record-fra missing; expected 1 of stack fra; next: pulumi up" in told
@@ -118,7 +117,7 @@ def test_an_invalid_phase_is_refused_with_the_remedy_and_recorded_as_failed(plac
 
 
 def test_damage_makes_the_phase_run_again_and_says_why(place: Place, orchestration: Book, capsys: Said) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     place.vanish()
     capsys.readouterr()
@@ -142,7 +141,7 @@ def test_damage_makes_the_phase_run_again_and_says_why(place: Place, orchestrati
 def test_a_record_that_does_not_say_completed_is_proven_anew(
     place: Place, orchestration: Book, capsys: Said, damage: str, told: str
 ) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     orchestration.sql(damage)
     capsys.readouterr()
@@ -154,26 +153,26 @@ def test_a_record_that_does_not_say_completed_is_proven_anew(
 
 
 def test_another_declaration_runs_the_phase_again(place: Place, orchestration: Book, capsys: Said) -> None:
-    outs = made(inputs(place.spec, orchestration.spoke("FRA")))
+    outs = made(inputs(place.spec, orchestration.owner))
     capsys.readouterr()
-    assert changes(outs, inputs(replace(place.spec, days=1), orchestration.spoke("FRA"))) is True
+    assert changes(outs, inputs(replace(place.spec, days=1), orchestration.owner)) is True
     assert "INITIALIZATION phase runs again: changed: declaration" in capsys.readouterr().out
 
 
 def test_another_schema_stops_the_deployment_and_never_reads_as_a_missing_row(
     place: Place, orchestration: Book
 ) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
     assert changes(outs, given) is True
     with pytest.raises(ProviderError, match=r"deployment_steps.step_name \(phase\): expected, found only phase"):
         PROVIDER.update("fra/INITIALIZATION", outs, given)
 
 
 def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestration: Book, capsys: Said) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")  # under the open session
     capsys.readouterr()
@@ -186,7 +185,7 @@ def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestr
 def test_what_cannot_be_told_is_kept(
     place: Place, orchestration: Book, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     unreachable = {**outs, "store": {**outs["store"], "port": 1.0}}
     capsys.readouterr()
@@ -200,7 +199,7 @@ def test_what_cannot_be_told_is_kept(
 def test_a_specification_of_an_older_program_runs_the_phase_again_and_leaks_nothing(
     place: Place, orchestration: Book, capsys: Said
 ) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     capsys.readouterr()
     old = '{"names": {"country": "canary"}, "password": "canary"}'
@@ -223,13 +222,13 @@ def test_a_verification_of_an_older_program_is_removed_with_its_report(tmp_path:
 
 def test_what_cannot_be_recorded_does_not_continue(place: Place, orchestration: Book) -> None:
     with pytest.raises(ProviderError, match=r"can't be recorded, so not continuing: .*does not answer"):
-        made(inputs(place.spec, replace(orchestration.spoke("FRA"), port=1)))
+        made(inputs(place.spec, replace(orchestration.owner, port=1)))
 
 
 def test_the_hub_records_its_first_phases_once_its_database_is_there(
     place: Place, orchestration: Book, capsys: Said
 ) -> None:
-    early = inputs(place.spec, None, bootstrap=True)
+    early = inputs(place.spec, None)
     first = made(early)
     assert first["recorded"] is False
     assert changes(first, early) is False
@@ -248,26 +247,16 @@ def test_the_hub_records_its_first_phases_once_its_database_is_there(
     assert "no record of PREFLIGHT" in capsys.readouterr().out
 
 
-def test_a_bootstrap_with_a_database_that_is_not_there_yet(place: Place, record: Record, orchestration: Book) -> None:
-    for access in (replace(orchestration.owner, port=1), replace(orchestration.owner, database="not_yet")):
-        given = inputs(place.spec, access, bootstrap=True)
-        outs = made(given)
-        assert outs["recorded"] is False
-        assert changes(outs, given) is False
-    with book(record, migrated=False) as blank:
-        assert made(inputs(place.spec, blank.owner, bootstrap=True))["recorded"] is False
-
-
 def test_a_second_deployment_is_refused(place: Place, orchestration: Book) -> None:
     with Store(orchestration.owner) as other:
         other.hold("FRA", "SEEDING")
         with pytest.raises(ProviderError, match=r"FRA is being deployed by .*phase SEEDING"):
-            made(inputs(place.spec, orchestration.spoke("FRA")))
+            made(inputs(place.spec, orchestration.owner))
     assert orchestration.sql("SELECT count(*) FROM deployment_steps") == [(0,)]
 
 
 def test_a_destroyed_phase_is_to_be_done_again(place: Place, orchestration: Book) -> None:
-    given = inputs(place.spec, orchestration.spoke("FRA"))
+    given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     PROVIDER.delete("fra/INITIALIZATION", outs)
     assert orchestration.sql("SELECT status FROM deployment_steps") == [("PENDING",)]
@@ -279,10 +268,10 @@ def test_verification_is_too_old_by_the_database_clock(place: Place, orchestrati
     party = Party(FRANCE, "")
     deployment = DeploymentSpec(FRANCE, (), (), "", "", "")
     spec = VerificationSpec(party, (), deployment, "", 10, max_age=60)
-    before = inputs(spec, orchestration.spoke("FRA"))
+    before = inputs(spec, orchestration.owner)
     with pytest.raises(CheckFailed, match="no proof is recorded; a proof counts for 60 s"):
         _age(spec, before)
-    store = session(orchestration.spoke("FRA"))
+    store = session(orchestration.owner)
     store.hold("FRA", "VERIFICATION")
     store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
     assert _age(spec, before).endswith("s ago")
@@ -293,51 +282,13 @@ def test_verification_is_too_old_by_the_database_clock(place: Place, orchestrati
     assert current.state == State.COMPLETE
 
 
-def test_the_hub_migrates_and_admits(record: Record) -> None:
-    schema, admission = OrchestrationSchemaProvider(), AdmissionProvider()
+def test_the_schema_is_migrated(record: Record) -> None:
+    schema = OrchestrationSchemaProvider()
     with book(record, migrated=False) as blank:
         access = {**asdict(blank.owner), "port": float(blank.owner.port)}
         assert schema.drift_reason({"access": access})
         schema.create({"access": access, "version": 2.0, "__provider": ""})
         assert schema.drift_reason({"access": access}) is None
-        given = {"country": "DEU", "access": access, "__provider": ""}
-        assert admission.drift_reason(given) == "the country's role is not admitted"
-        outs = admission.create(given).outs
-        assert outs
-        assert outs["role"] == deployer("DEU")
-        assert admission.drift_reason(outs) is None
-        with Store(blank.spoke("DEU")) as germany:
-            assert germany.whose() == "deu"
-        blank.sql("REVOKE INSERT ON checkpoints FROM orchestration_deu")
-        assert admission.drift_reason(outs) == "orchestration_deu has no right to INSERT on checkpoints"
-        admission.update("deu", outs, given)
-        assert admission.drift_reason(outs) is None
-        admission.delete("deu", outs)
-        assert admission.drift_reason(outs)
-
-
-def test_31_countries_are_admitted_and_dismissed_at_once(record: Record) -> None:
-    """All rights to a database are one row of its catalog, which side by side only one may write."""
-    codes = sorted(COUNTRIES.keys() - {HUB.code})[:31]
-    made = [deployer(code) for code in codes if code not in SPOKES]
-    admission = AdmissionProvider()
-    with record.superuser() as root, book(record, migrated=False) as blank:
-        for role in made:
-            root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
-        try:
-            access = {**asdict(blank.owner), "port": float(blank.owner.port)}
-            OrchestrationSchemaProvider().create_resource({"access": access})
-            given = [{"country": code, "access": access} for code in codes]
-            with ThreadPoolExecutor(len(codes)) as side_by_side:
-                list(side_by_side.map(admission.create_resource, given))
-                assert [one["country"] for one in given if admission.drift_reason(one)] == []
-                list(side_by_side.map(admission.delete_resource, given))
-            assert blank.sql("SELECT count(*) FROM countries") == [(0,)]
-        finally:
-            with record.superuser(blank.owner.database) as there:
-                for role in made:
-                    there.execute(f"DROP OWNED BY {role}".encode())
-                    there.execute(f"DROP ROLE {role}".encode())
 
 
 def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
@@ -346,7 +297,7 @@ def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
     provider = OrchestrationSchemaProvider()
     given = {"access": {**asdict(orchestration.owner), "port": float(orchestration.owner.port)}, "__provider": ""}
     orchestration.sql("ALTER TABLE checkpoints RENAME evidence TO proof")
-    told = r"checkpoints.evidence \(text\): expected, found only proof.*DIVE_ACCEPT_LOSS=orchestration pulumi up -s usa"
+    told = r"checkpoints.evidence \(text\): expected, found only proof.*DIVE_ACCEPT_LOSS=orchestration pulumi up"
     assert re.search(told, str(provider.drift_reason(given)))
     with pytest.raises(ProviderError, match=told):
         provider.update("orchestration", given, given)
@@ -357,8 +308,6 @@ def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
     assert orchestration.sql("SELECT count(*) FROM countries") == [(0,)]
 
 
-@pytest.mark.parametrize(
-    "provider", [CheckpointProvider, VerificationProvider, OrchestrationSchemaProvider, AdmissionProvider]
-)
+@pytest.mark.parametrize("provider", [CheckpointProvider, VerificationProvider, OrchestrationSchemaProvider])
 def test_providers_travel_by_reference(provider: Callable[[], Any]) -> None:
     assert len(serialize_provider(provider())) < 140

@@ -55,9 +55,8 @@ from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import await_healthy, observe
-from dive_infra.orchestration import connection, lock
+from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
-from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
@@ -243,35 +242,6 @@ def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
         preflight.hub_healthy(HUB_NAMES, record.lab.material.ca)
     assert HUB_NAMES.url("backend") in caught.value.found
     assert str(caught.value.remedy) == "pulumi up -s usa"
-
-
-def test_approval_is_a_login_that_the_hub_has_made(orchestration: Book) -> None:
-    assert preflight.approved(orchestration.spoke("FRA"), FRANCE) == "as orchestration_fra"
-    with pytest.raises(CheckFailed, match="is admitted for fra"):
-        preflight.approved(orchestration.spoke("FRA"), HUB_NAMES.of(COUNTRIES["DEU"]))
-    with pytest.raises(CheckFailed, match="refused") as caught:
-        preflight.approved(orchestration.spoke("ITA"), HUB_NAMES.of(COUNTRIES["ITA"]))
-    assert "add ITA to dive:spokes" in str(caught.value.remedy)
-
-
-def test_a_right_that_was_taken_is_told_with_the_hubs_command(orchestration: Book) -> None:
-    orchestration.sql("REVOKE INSERT ON checkpoints FROM orchestration_fra")
-    session_of_france = orchestration.spoke("FRA")
-    with pytest.raises(CheckFailed, match="no right to INSERT on checkpoints") as caught:
-        preflight.approved(session_of_france, FRANCE)
-    assert str(caught.value.remedy) == "pulumi up -s usa"
-
-
-def test_a_deployment_of_somebody_else_is_told(orchestration: Book) -> None:
-    mine = orchestration.spoke("FRA")
-    assert preflight.unlocked(mine, FRANCE) == "free"
-    with Store(orchestration.owner) as other:
-        other.hold("FRA", "SEEDING")
-        with pytest.raises(CheckFailed, match=r"phase SEEDING.* is deploying it"):
-            preflight.unlocked(mine, FRANCE)
-    with Store(orchestration.owner) as after:  # the server takes a moment to notice that the session has ended
-        after.query(lambda live: lock.await_end(live, "FRA"))
-    assert preflight.unlocked(mine, FRANCE) == "free"
 
 
 # INITIALIZATION
@@ -1010,7 +980,7 @@ def test_a_country_whose_realm_is_not_served_is_told_with_the_command(record: Re
 
 def test_a_server_without_a_free_connection_refuses_no_one_and_says_who_holds_them(orchestration: Book) -> None:
     """Ninety-seven sessions hold the server: a role, a password and an approval are as they were."""
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with ExitStack() as held:
         while live := _session(access):
             held.enter_context(live)

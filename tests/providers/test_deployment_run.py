@@ -47,7 +47,7 @@ def state(book: Book) -> Any:
 
 
 def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book, run: DeploymentRun) -> None:
-    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.owner)
     Light().diff("light", {"a": 1}, {"a": 2})
     with Store(orchestration.owner) as store:
         assert store.holder("FRA") is None
@@ -55,7 +55,7 @@ def test_looking_takes_no_lock_and_writes_nothing(orchestration: Book, run: Depl
 
 
 def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: Book, run: DeploymentRun) -> None:
-    run.pass_checkpoint("FRA", Phase.INITIALIZATION, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.INITIALIZATION, orchestration.owner)
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
     with Store(orchestration.owner) as store:
@@ -63,11 +63,11 @@ def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: 
     assert holder
     assert holder.live
     assert holder.phase == Phase.DEPLOYMENT, "what changes after a checkpoint is of the next phase"
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
 
 
 def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestration: Book, run: DeploymentRun) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
         run.pass_checkpoint("FRA", Phase.PREFLIGHT, access)
@@ -79,45 +79,45 @@ def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestratio
 def test_a_failed_change_is_a_failed_deployment_and_the_next_one_goes_on(
     orchestration: Book, run: DeploymentRun
 ) -> None:
-    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.owner)
     with pytest.raises(ProviderError, match="no bulb"):
         Light().create({"broken": True})
     assert state(orchestration) == State.FAILED
     assert orchestration.sql("SELECT component, message FROM orchestration_errors") == [("Light", "no bulb")]
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
     Light().create({})
     assert state(orchestration) == State.INITIALIZING
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
 
 
 def test_a_failed_change_is_recorded_with_its_remedy_and_without_a_log(orchestration: Book, run: DeploymentRun) -> None:
-    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, orchestration.owner)
     with pytest.raises(ProviderError, match="accept the loss: ACCEPT=light pulumi up -s fra"):
         Light().create({"lost": True})
     assert orchestration.sql("SELECT message, remediation FROM orchestration_errors") == [
         ("the light is lost; its last log lines:", "restore it, or accept the loss: ACCEPT=light ./dive up FRA")
     ]
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
 
 
 def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book, run: DeploymentRun) -> None:
-    run.pass_checkpoint("FRA", Phase.PREFLIGHT, replace(orchestration.spoke("FRA"), port=9))
+    run.pass_checkpoint("FRA", Phase.PREFLIGHT, replace(orchestration.owner, port=9))
     Light().create({})
     assert Light.done == ["made"]
 
 
 def test_what_is_changed_makes_its_phase_run_again(orchestration: Book, run: DeploymentRun) -> None:
-    run.pass_checkpoint("FRA", Phase.CONFIGURATION, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.CONFIGURATION, orchestration.owner)
     assert not run.has_changed(Phase.SEEDING)
     Light().create({})
     assert run.has_changed(Phase.SEEDING)
     assert not run.has_changed(Phase.CONFIGURATION)
-    session(orchestration.spoke("FRA")).close()
+    session(orchestration.owner).close()
 
 
 def test_what_is_to_be_made_makes_its_phase_run_again_in_a_preview_too(orchestration: Book, run: DeploymentRun) -> None:
     """A preview asks a provider nothing else of what is new."""
-    run.pass_checkpoint("FRA", Phase.DEPLOYMENT, orchestration.spoke("FRA"))
+    run.pass_checkpoint("FRA", Phase.DEPLOYMENT, orchestration.owner)
     Light().check({"a": 1}, {"a": 2})
     assert not run.has_changed(Phase.CONFIGURATION), "what is there already is diffed"
     assert Light().check({}, {"a": 2}).inputs == {"a": 2}
@@ -151,7 +151,7 @@ def deployer(orchestration: Book) -> Iterator["subprocess.Popen[str]"]:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
-        say(process, json.dumps(asdict(orchestration.spoke("FRA"))))
+        say(process, json.dumps(asdict(orchestration.owner)))
         yield process
         process.kill()
 
@@ -180,7 +180,7 @@ def test_a_process_that_stood_still_changes_nothing_after_another_took_over(
     assert change(deployer) == "made\n"
     deployer.send_signal(signal.SIGSTOP)
     disconnect(orchestration)
-    with Store(orchestration.spoke("FRA"), Run("other", "somebody@else", "else", 7)) as other:
+    with Store(orchestration.owner, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
         if ended:
             other.release("FRA")

@@ -1,4 +1,4 @@
-"""The orchestration database: its schema, its rows, its lock and who may see what, on a real Postgres."""
+"""The orchestration database: its schema, its rows and its lock, on a real Postgres."""
 
 import subprocess
 import sys
@@ -13,6 +13,7 @@ from dive_infra.automation import failed_update
 from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
+    OWNER,
     DatabaseAccess,
     Fenced,
     Locked,
@@ -23,13 +24,12 @@ from dive_infra.orchestration.access import (
     SchemaMismatch,
     TransitionRefused,
     Unreachable,
-    deployer,
 )
 from dive_infra.orchestration.records import Proof, Run, this_run
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.orchestration.store import Store
 from dive_infra.plans.events import UpdateError
-from tests.support.record import Book, Record, book
+from tests.support.record import SECRETS, Book, Record, book
 
 
 def run(name: str = "run-1") -> Run:
@@ -89,7 +89,7 @@ def test_another_schema_is_an_error_of_its_own(orchestration: Book, damage: str,
 
 def test_an_older_program_refuses_a_newer_database(orchestration: Book) -> None:
     orchestration.sql("INSERT INTO schema_migrations VALUES (99, '0099_future.sql', 'x')")
-    with pytest.raises(NewerSchema, match=r"version 99, this program knows 2"):
+    with pytest.raises(NewerSchema, match=r"version 99, this program knows 3"):
         Store(orchestration.owner)
     with connection.connect(orchestration.owner) as live, pytest.raises(NewerSchema):
         schema.migrate(live)
@@ -101,22 +101,46 @@ def test_an_edited_migration_is_refused(orchestration: Book) -> None:
         schema.migrate(live)
 
 
-def test_a_lost_right_is_told_by_name(orchestration: Book) -> None:
-    orchestration.sql(f"REVOKE INSERT ON checkpoints FROM {deployer('FRA')}")
+def test_a_lost_right_is_told_by_name_and_granted_again(orchestration: Book) -> None:
+    orchestration.sql(f"REVOKE INSERT ON checkpoints FROM {OWNER}")
     with pytest.raises(SchemaMismatch, match="no right to INSERT on checkpoints"):
-        Store(orchestration.spoke("FRA"))
+        Store(orchestration.owner)
+    with connection.connect(orchestration.owner) as live:
+        assert schema.migrate(live) == 0
+    with Store(orchestration.owner):
+        pass
+
+
+def test_what_a_hub_admitted_before_has_no_right_any_more(record: Record) -> None:
+    """The last release had a role for each country in the hub's record."""
+    with record.superuser() as root, book(record, migrated=False) as hub:
+        root.execute(f"CREATE ROLE orchestration_fra LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
+        try:
+            with connection.connect(hub.owner) as live, pytest.MonkeyPatch.context() as before:
+                before.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:2])
+                before.setattr(schema, "VERSION", 2)
+                schema.migrate(live)
+                live.execute("SELECT admit('fra', 'orchestration_fra')")
+            with connection.connect(replace(hub.owner, user="orchestration_fra")) as france:
+                assert france.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
+            with connection.connect(hub.owner) as live:
+                assert schema.migrate(live) == 1
+            with pytest.raises(LoginRefused, match="permission denied for database"):
+                connection.connect(replace(hub.owner, user="orchestration_fra"))
+        finally:
+            root.execute(b"DROP ROLE orchestration_fra")
 
 
 def test_a_failing_migration_leaves_nothing(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
-        name = "0003_broken.sql"
+        name = "0004_broken.sql"
 
         def read_text(self) -> str:
             return "CREATE TABLE half (); SELECT nonsense"
 
     with book(record, migrated=False) as blank:
         monkeypatch.setattr(schema, "_MIGRATIONS", [*schema._MIGRATIONS, Broken()])
-        monkeypatch.setattr(schema, "VERSION", 3)
+        monkeypatch.setattr(schema, "VERSION", 4)
         with (
             connection.connect(blank.owner) as live,
             pytest.raises(QueryFailed, match="nonsense"),
@@ -169,7 +193,7 @@ def test_a_wrong_password_and_an_unknown_server_are_told_apart(orchestration: Bo
 
 
 def test_a_country_walks_from_unknown_to_complete(orchestration: Book) -> None:
-    with held(orchestration.spoke("FRA")) as store:
+    with held(orchestration.owner) as store:
         for phase in Phase:
             store.complete("FRA", proof(phase))
             step = store.step("FRA", phase)
@@ -249,7 +273,7 @@ def test_values_are_parameters(orchestration: Book) -> None:
 
 
 def test_a_second_deployment_is_refused_and_told_who_holds_it(orchestration: Book) -> None:
-    with held(orchestration.owner), Store(orchestration.spoke("FRA"), run("run-2")) as second:
+    with held(orchestration.owner), Store(orchestration.owner, run("run-2")) as second:
         with pytest.raises(Locked, match=r"somebody@somewhere \(pid 4711 on somewhere, since .*, phase PREFLIGHT\)"):
             second.hold("FRA", "PREFLIGHT")
         holder = second.holder("FRA")
@@ -283,10 +307,10 @@ def test_a_killed_owner_is_taken_over_at_once_and_found_interrupted(orchestratio
     try:
         assert owner.stdin
         assert owner.stdout
-        owner.stdin.write(json.dumps(asdict(orchestration.spoke("FRA"))))
+        owner.stdin.write(json.dumps(asdict(orchestration.owner)))
         owner.stdin.close()
         assert owner.stdout.readline() == "held\n"
-        with Store(orchestration.spoke("FRA"), run("run-2")) as store:
+        with Store(orchestration.owner, run("run-2")) as store:
             with pytest.raises(Locked, match=f"pid {owner.pid}"):
                 store.hold("FRA", "PREFLIGHT")
             owner.kill()
@@ -331,7 +355,7 @@ BROKEN = UpdateError(Phase.DEPLOYMENT, "no such image")
 
 
 def test_a_failed_update_leaves_the_record_failed_with_its_phase_and_without_a_holder(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with held(access) as store:
         store.complete("FRA", *(proof(phase) for phase in Phase))
         store.release("FRA")
@@ -351,7 +375,7 @@ def test_a_failed_update_leaves_the_record_failed_with_its_phase_and_without_a_h
 
 
 def test_what_the_failed_run_recorded_itself_is_kept(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with held(access, name="run-2") as store:
         store.record_failure("FRA", Phase.DEPLOYMENT, "Gate", OSError("no bulb"))
     failed_update.record(access, run("run-2"), "FRA", BROKEN)
@@ -365,7 +389,7 @@ def test_what_the_failed_run_recorded_itself_is_kept(orchestration: Book) -> Non
 
 
 def test_a_failure_without_a_phase_is_of_the_first_phase_that_is_not_completed(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with held(access) as store:
         store.complete("FRA", proof(Phase.PREFLIGHT))
     failed_update.record(access, run(), "FRA", None)
@@ -374,7 +398,7 @@ def test_a_failure_without_a_phase_is_of_the_first_phase_that_is_not_completed(o
 
 
 def test_the_process_of_our_providers_records_that_its_run_failed(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     deployment = DeploymentRun()
     deployment.pass_checkpoint("FRA", Phase.PREFLIGHT, access)
     deployment.end()
@@ -390,57 +414,28 @@ def test_the_process_of_our_providers_records_that_its_run_failed(orchestration:
 
 
 def test_an_update_that_failed_before_it_reached_a_phase_leaves_no_trace(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     failed_update.record(access, run(), "FRA", UpdateError(None, "incorrect passphrase"))
     assert orchestration.sql("SELECT count(*) FROM deployment_states") == [(0,)]
 
 
 def test_nothing_is_recorded_while_another_run_deploys_the_country(orchestration: Book) -> None:
-    access = orchestration.spoke("FRA")
+    access = orchestration.owner
     with held(access), pytest.raises(Locked, match="somebody@somewhere"):
         failed_update.record(access, run("run-2"), "FRA", BROKEN)
     assert orchestration.sql("SELECT count(*) FROM orchestration_errors") == [(0,)]
 
 
-# Who may see what
-
-
-def test_a_country_sees_and_writes_its_own_rows_alone(orchestration: Book) -> None:
-    with held(orchestration.spoke("FRA")) as france, held(orchestration.spoke("DEU"), "DEU") as germany:
-        france.complete("FRA", proof(Phase.PREFLIGHT))
-        assert (france.whose(), germany.whose()) == ("fra", "deu")
-        assert france.step("FRA", Phase.PREFLIGHT)
-        assert germany.step("FRA", Phase.PREFLIGHT) is None
-        assert germany.current("FRA") is None
-        with pytest.raises(QueryFailed, match="row-level security"):
-            germany.measure("FRA", "x", 1, "s")
-        assert germany._connection.execute("UPDATE deployment_states SET reason = 'x'").rowcount == 0
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            germany._connection.execute("SET SESSION AUTHORIZATION orchestration_fra")
-        for statement in ("SELECT admit('fra', 'orchestration_deu')", "DELETE FROM checkpoints", "TRUNCATE audit_log"):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                germany._connection.execute(statement.encode())
-    with Store(orchestration.owner) as owner:
-        assert owner.whose() is None
-        assert owner.step("FRA", Phase.PREFLIGHT)
-
-
-def test_a_country_that_is_dismissed_can_no_longer_log_in(orchestration: Book) -> None:
-    with connection.connect(orchestration.owner) as live:
-        live.execute("SELECT dismiss('fra')")
-    with pytest.raises(LoginRefused, match="permission denied for database"):
-        Store(orchestration.spoke("FRA"))
-    with Store(orchestration.spoke("DEU")):
-        pass
+# Who changed what
 
 
 def test_changes_are_audited_by_name_and_the_audit_cannot_be_changed(orchestration: Book) -> None:
-    with held(orchestration.spoke("FRA")) as store:
+    with held(orchestration.owner) as store:
         store.fail("FRA", Phase.SEEDING, "f1", "a value that stays out of the audit")
     found = orchestration.sql(
         "SELECT db_role, operation, row_key, columns FROM audit_log WHERE table_name = 'deployment_steps'"
     )
-    assert [(row[0], row[1], row[2]) for row in found] == [("orchestration_fra", "INSERT", "SEEDING")]
+    assert [(row[0], row[1], row[2]) for row in found] == [("orchestration", "INSERT", "SEEDING")]
     assert "error_message" in str(found[0][3])
     assert "stays out" not in str(orchestration.sql("SELECT * FROM audit_log"))
     with connection.connect(orchestration.owner) as live, pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any
 
 import docker
@@ -13,12 +12,8 @@ from dive_infra.checks import preflight
 from dive_infra.checks.runner import CheckFailed
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import ACCEPT_LOSS, REMOVE
-from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.orphans import OrphansProvider
-from dive_infra.orchestration.records import Proof
-from dive_infra.orchestration.states import Phase
-from dive_infra.orchestration.store import session
-from tests.support.record import HUB_NAMES, Book, Record
+from tests.support.record import HUB_NAMES, Record
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 DATA, FILES = FRANCE.data_volume("redis"), FRANCE.files_volume("redis")
@@ -55,12 +50,8 @@ def names(client: docker.DockerClient) -> set[str]:
     return {str(c.name) for c in client.containers.list(all=True, filters=filters)} | volumes | networks
 
 
-def inputs(book: Book | None = None, mark: str = "fra-new") -> dict[str, Any]:
-    found: dict[str, Any] = {"country": "FRA", "namespace": FRANCE.namespace, "mark": mark}
-    if book:
-        access = book.spoke("FRA")
-        found["store"] = {**asdict(access), "port": float(access.port)}
-    return found
+def inputs(mark: str = "fra-new") -> dict[str, Any]:
+    return {"country": "FRA", "namespace": FRANCE.namespace, "mark": mark}
 
 
 def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.DockerClient) -> None:
@@ -88,19 +79,8 @@ def test_named_orphans_go_and_data_only_with_a_word(
     assert preflight.owners(FRANCE, "fra-new", ("redis",))
 
 
-def test_what_is_ours_or_complete_is_kept(
-    left: docker.DockerClient, orchestration: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_ours_is_kept(left: docker.DockerClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(REMOVE, "orphans/fra-dead")
     before = names(left)
     PROVIDER.create_resource(inputs(mark="fra-dead"))
     assert names(left) == before
-    store = session(orchestration.spoke("FRA"))
-    store.hold("FRA", "VERIFICATION")
-    store.complete("FRA", Proof(Phase.VERIFICATION, "f", "e", "2026-01-01T00:00:00+00:00", 1, "r"))
-    with pytest.raises(ProviderError, match="the record says that FRA is COMPLETE"):
-        PROVIDER.create_resource(inputs(orchestration))
-    assert names(left) == before
-    store.forget("FRA", Phase.PREFLIGHT)
-    PROVIDER.create_resource(inputs(orchestration))
-    assert names(left) == {DATA}, "an UNKNOWN country's containers are orphans"

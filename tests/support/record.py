@@ -1,9 +1,9 @@
-"""A hub's Postgres with the orchestration roles, and a new, migrated orchestration database for each test."""
+"""A country's Postgres with the owner of the record, and a new, migrated orchestration database for each test."""
 
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psycopg
 from docker.models.containers import Container
@@ -14,17 +14,16 @@ from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.crypto.pki import rsa_key
 from dive_infra.orchestration import connection, schema
-from dive_infra.orchestration.access import OWNER, DatabaseAccess, deployer
+from dive_infra.orchestration.access import OWNER, DatabaseAccess
 from tests.support.lab import Lab
 
 HUB_NAMES = Names(HUB, "t-record")
 SECRETS = {row.name: rsa_key() if row.kind == "rsa" else f"Secret-of-{row.name}" for row in CREDENTIALS}
-SPOKES = ("FRA", "DEU")
 
 
 @dataclass
 class Record:
-    """The server; `owner` and `spoke` make logins at the database of one test."""
+    """The server; `login` makes a login at the database of one test."""
 
     lab: Lab
     container: Container
@@ -54,9 +53,6 @@ class Book:
     record: Record
     owner: DatabaseAccess
 
-    def spoke(self, code: str) -> DatabaseAccess:
-        return replace(self.owner, user=deployer(code))
-
     def sql(self, statement: str) -> "list[tuple[object, ...]]":
         """As the superuser, whom no policy holds."""
         with self.record.superuser(self.owner.database) as root:
@@ -67,8 +63,7 @@ class Book:
 def start(lab: Lab) -> Record:
     record = Record(lab, lab.start(datastores.postgres(HUB_NAMES, HUB_NAMES), within=60))
     with record.superuser() as root:
-        for role in (OWNER, *map(deployer, SPOKES)):
-            root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
+        root.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
     return record
 
 
@@ -82,8 +77,6 @@ def book(record: Record, migrated: bool = True) -> Iterator[Book]:
         if migrated:
             with connection.connect(found.owner) as live:
                 schema.migrate(live)
-                for code in SPOKES:
-                    live.execute("SELECT admit(%s, %s)", [code.lower(), deployer(code)])
         yield found
     finally:
         with record.superuser() as root:

@@ -100,8 +100,8 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "providers/test_checkpoint.py::test_a_schema_that_is_not_ours_is_given_up_only_with_a_word",
     ),
     "a right in the record": (
-        "fault: a right of France in the record is revoked",
-        f"{CHECKS}::test_a_right_that_was_taken_is_told_with_the_hubs_command",
+        "fault: a right in the record is revoked",
+        "providers/test_orchestration.py::test_a_lost_right_is_told_by_name_and_granted_again",
     ),
     "a row of the record": (
         "fault: a phase is not in the record",

@@ -40,7 +40,6 @@ TOKENS = {
     "dive:phases:Preflight",
     "dive:phases:Seeding",
     "dive:phases:Verification",
-    "pulumi-python:dynamic/dive:Admission",
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
     "pulumi-python:dynamic/dive:Contents",
@@ -114,7 +113,7 @@ GRANTED: dict[str, Any] = {
         "FRA": {
             "issuerChain": CA.chain,
             "issuerKey": CA.key,
-            "secrets": dict.fromkeys(("opal-token", "orchestration-deployer", "test-users"), "y" * 32),
+            "secrets": dict.fromkeys(("opal-token", "test-users"), "y" * 32),
         }
     },
 }

@@ -56,7 +56,7 @@ def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
     assert done.read_text() == "1", "Pulumi is told once"
 
 
-STORE = {"host": "h", "port": 5432.0, "user": "orchestration_fra", "password": "p", "ca": "c"}
+STORE = {"host": "h", "port": 5432.0, "user": "orchestration", "password": "p", "ca": "c"}
 CHECKPOINT = {"phase": "PREFLIGHT", "spec": "", "completed": "", "evidence": ""}
 STATE: dict[str, Any] = {
     "deployment": {

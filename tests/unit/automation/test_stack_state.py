@@ -16,7 +16,7 @@ def test_a_stack_tells_what_its_phases_declared() -> None:
     assert stack.spec(Phase.SEEDING) is None
     assert stack.names == FRA
     assert stack.store
-    assert (stack.store.user, stack.store.port, stack.store.password) == ("orchestration_fra", 5432, SECRET)
+    assert (stack.store.user, stack.store.port, stack.store.password) == ("orchestration", 5432, SECRET)
     assert stack.updated == datetime(2026, 11, 24, 12, 0, 0, 123456, UTC)
     assert SECRET not in repr(stack)
 

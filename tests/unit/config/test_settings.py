@@ -86,7 +86,7 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
     ("stack", "name", "value", "told"),
     [
         ("fra", "opal-key", RSA_KEY, "secrets.opal-key is not known"),  # the hub's alone
-        ("fra", "orchestration-deployer", WORD * 2, "secrets.orchestration-deployer is not known"),  # the hub issues it
+        ("fra", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # the hub issues it
         ("usa", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # made from another
         ("fra", "kas-key", WORD * 2, "secrets.kas-key is not an RSA private key; expected 2048 bits or more"),
         ("fra", "kas-key", EC_KEY, "secrets.kas-key is not an RSA private key; expected 2048 bits"),

@@ -34,7 +34,7 @@ GOLDENS = ROOT / "tests" / "unit" / "goldens"
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 LATER = NOON + timedelta(seconds=130)
 FRA, USA = Names(parse("FRA")), Names(parse("USA"))
-STORE = DatabaseAccess("postgres.usa.dive.localhost", 5432, "orchestration_fra", "Geheim-0815-Geheim", "CA")
+STORE = DatabaseAccess("postgres.fra.dive.localhost", 5432, "orchestration", "Geheim-0815-Geheim", "CA")
 SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "kas", "opal-client", "backend", "frontend")
 
 _DEPLOYMENT = DeploymentSpec(FRA, (), (), "m", "r", "o")
@@ -134,8 +134,8 @@ def holder(live: bool) -> Holder:
 
 LOST = Failed(
     "record",
-    "the orchestration database does not answer at orchestration_fra@postgres.usa",
-    Remedy.update("USA", "starts it"),
+    "the orchestration database does not answer at orchestration@postgres.fra",
+    Remedy.update(detail="starts it"),
 )
 
 _CAUSE = STOPPED.statement

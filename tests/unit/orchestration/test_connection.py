@@ -56,7 +56,7 @@ def test_a_server_that_does_not_answer_has_no_state() -> None:
     with closing(socket.create_server((LOOPBACK, 0))) as server:
         port = server.getsockname()[1]
     with pytest.raises(Unreachable) as caught:
-        connection.connect(DatabaseAccess(HOST, port, "orchestration_fra", "not-checked", "no certificate"))
+        connection.connect(DatabaseAccess(HOST, port, "orchestration", "not-checked", "no certificate"))
     assert not isinstance(caught.value, NotAdmitting)
     assert "does not answer" in caught.value.cause
 

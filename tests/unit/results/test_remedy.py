@@ -35,8 +35,8 @@ def test_a_remedy_is_rendered_for_pulumi_and_for_dive(remedy: Remedy, pulumi: st
 
 
 def test_an_error_renders_cause_expectation_and_next_step_and_keeps_each_as_a_field() -> None:
-    error = DiveError("refused", Remedy.update(), Code.NOT_APPROVED, expected="a role that the hub has admitted")
-    assert str(error) == "refused; expected a role that the hub has admitted; next: pulumi up"
+    error = DiveError("refused", Remedy.update(), Code.NOT_APPROVED, expected="a role that is declared")
+    assert str(error) == "refused; expected a role that is declared; next: pulumi up"
     assert (error.cause, error.remedy, error.code) == ("refused", Remedy.update(), Code.NOT_APPROVED)
     assert str(DiveError("gone")) == "gone"
 

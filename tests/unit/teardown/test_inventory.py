@@ -7,7 +7,6 @@ import pytest
 
 from dive_infra import engines
 from dive_infra.automation.stack_state import CheckpointState, StackState
-from dive_infra.automation.state_export import NotDeployed
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
@@ -49,14 +48,9 @@ def test_a_country_is_removed_by_the_names_that_it_is_deployed_with(
     checkpoint = CheckpointState(Phase.PREFLIGHT, "", "", PreflightSpec(FRA, "fra-1", ("redis",)))
     stack = StackState("fra", 180, None, {Phase.PREFLIGHT: checkpoint} if deployed else {}, mark="fra-1")
 
-    def export(name: str) -> dict[str, object]:
-        if name == "fra":
-            return {}
-        raise NotDeployed("no hub")
-
     redis = [EngineObject("container", f"{names.prefix}-redis", {}) for names in (FRA, edited)]
     monkeypatch.setattr(engines, "connect", lambda: Mock(everything=lambda: redis, volume_sizes=dict))
-    monkeypatch.setattr(inventory, "export_state", export)
+    monkeypatch.setattr(inventory, "export_state", lambda _: {})
     monkeypatch.setattr(inventory.stack_state, "read_stack", lambda *_: stack)
-    found = inventory.take_inventory(edited, "organization/dive/usa")
+    found = inventory.take_inventory(edited)
     assert [o.name for o in found.objects] == ["dive-fra-redis" if deployed else "edited-fra-redis"]

@@ -43,17 +43,18 @@ def held(names: Names, keys: Mapping[str, str], ca: str) -> list[Check]:
 
 
 def ready(names: Names, ca: str) -> str:
-    health = _asked(names, ca, "GET", "/health", _ASKED)
-    reported = _body(health).get("dependencies", {})
-    down = [service for service in _ASKED if reported.get(service) != "up"]
-    if down:
-        found = ", ".join(
-            f"{service} {reported.get(service, f'unknown (status {health.status_code})')}" for service in down
-        )
-        wanted = ", ".join(f"{service} up" for service in down)
-        raise objects.caused_by(names, down, _failed(names, found, wanted))
-    token = {"authorization": f"Bearer {unsigned(names)}"}
-    refused = _asked(names, ca, "POST", "/rewrap", _REALM, headers=token, json={})
+    with https.client(ca, CHECK_REQUEST) as http:
+        health = _asked(http, names, "GET", "/health", _ASKED)
+        reported = _body(health).get("dependencies", {})
+        down = [service for service in _ASKED if reported.get(service) != "up"]
+        if down:
+            found = ", ".join(
+                f"{service} {reported.get(service, f'unknown (status {health.status_code})')}" for service in down
+            )
+            wanted = ", ".join(f"{service} up" for service in down)
+            raise objects.caused_by(names, down, _failed(names, found, wanted))
+        token = {"authorization": f"Bearer {unsigned(names)}"}
+        refused = _asked(http, names, "POST", "/rewrap", _REALM, headers=token, json={})
     reason = _body(refused).get("reason", "")
     if (refused.status_code, reason) != (httpx.codes.UNAUTHORIZED, REFUSAL):
         failed = _failed(names, f"{refused.status_code} {reason}".rstrip(), f"401 {REFUSAL}")
@@ -64,7 +65,8 @@ def ready(names: Names, ca: str) -> str:
 
 def key(names: Names, keys: Mapping[str, str], ca: str) -> str:
     wanted = _kid(names, keys[names.country.code])
-    answer = _asked(names, ca, "GET", "/public-key", ())
+    with https.client(ca, CHECK_REQUEST) as http:
+        answer = _asked(http, names, "GET", "/public-key", ())
     if answer.status_code == httpx.codes.NOT_FOUND:  # a service of an earlier version
         raise CheckFailed("publishes no key", wanted, Remedy.update(names.country.code), Code.DECISION_OR_API)
     served = _body(answer).get("publicKey")
@@ -84,12 +86,13 @@ def unsigned(names: Names) -> str:
     return ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in (*map(canonical, parts), b"none"))
 
 
-def _asked(names: Names, ca: str, method: str, path: str, needs: Sequence[str], **how: Any) -> httpx.Response:
+def _asked(
+    http: httpx.Client, names: Names, method: str, path: str, needs: Sequence[str], **how: Any
+) -> httpx.Response:
     """Return the service's answer; it `needs` these other services, and may answer late without them."""
     url = f"{names.url('kas')}{path}"
     try:
-        with https.client(ca, CHECK_REQUEST) as http:
-            return http.request(method, url, **how)
+        return http.request(method, url, **how)
     except httpx.HTTPError as error:
         update = Remedy.update(names.country.code)
         silent = objects.unanswered(f"{url}: {first_line(error)}", "an answer", update, Code.DECISION_OR_API)

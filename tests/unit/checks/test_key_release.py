@@ -27,6 +27,11 @@ class World(Containers):
         self.refusal = (401, REFUSAL)
         self.key: tuple[int, str] = (200, KEY)
         self.silent: httpx.HTTPError | None = None
+        self.connections = 0
+
+    def client(self, *_: object) -> httpx.Client:
+        self.connections += 1
+        return httpx.Client(transport=httpx.MockTransport(self.answer))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         assert request.url.host == FRANCE.host("kas")
@@ -49,13 +54,14 @@ class World(Containers):
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
-    monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=httpx.MockTransport(made.answer)))
+    monkeypatch.setattr(https, "client", made.client)
     monkeypatch.setattr(objects, "connect", lambda: made)
     return made
 
 
 def test_a_service_that_refuses_for_the_right_reason_is_ready(world: World) -> None:
     assert [f.verdict for f in world.found()] == ["valid", "valid"]
+    assert world.connections == 2, "one for each check: a TLS handshake costs more than a request"
 
 
 CHANGES: list[tuple[str, Callable[[World], Any], int, str, str]] = [

@@ -177,6 +177,7 @@ def keycloak(names: Names, secret: str, ca: str) -> str:
     access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
     try:
         with keycloak_admin.KeycloakAdmin(access, REALM_REQUEST) as admin:
+            admin.log_in()
             admin.get("/realms/master")
     except keycloak_admin.SecretRefused as error:
         engine = objects.connect()

@@ -1,12 +1,18 @@
 """Keycloak's admin REST API for a service account: small, with typed errors, no state except a token.
 
+All sessions of a process with the same access share the token until the run's next change: a login costs a server that
+may be busy more than most requests. The roles of our account are not in it; Keycloak looks them up for each request.
+
 Answers that must not be confused are exceptions of their own: `NotFound` (the object is missing), `Forbidden` (the
 account may not see or do it), `KeycloakUnreachable` (no answer, or the server is broken). `RequestRefused` is the rest:
 the server understood and refused, in its own words.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +21,7 @@ import httpx
 from dive_infra.config.naming import DEPLOYER
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
+from dive_infra.process.probe_cache import PROBES
 from dive_infra.results.errors import DiveError
 
 _AT_PRESENT = (408, 425, 429)  # a request that took too long, came too early, or too many of them
@@ -55,20 +62,44 @@ class KeycloakAccess:
     realm: str = "master"
 
 
+@dataclass(frozen=True)
+class _Token:
+    """What a login returned; `expires` is by this process's monotonic clock."""
+
+    value: str = field(default="", repr=False)
+    expires: float = 0.0
+
+
+class _Login:
+    """The token that sessions share; one holds `turn` while it asks for the next."""
+
+    def __init__(self) -> None:
+        self.turn = Lock()
+        self.token = _Token()
+
+
+_LOGINS: dict[tuple[KeycloakAccess, int], _Login] = {}  # by access and change of the run
+
+
 class KeycloakAdmin:
     """A session at one Keycloak; usable as a context manager. `timeout` is in seconds, for each request."""
 
     def __init__(self, access: KeycloakAccess, timeout: float = 10.0) -> None:
         self.access = access
+        self._timeout = timeout
         self._http = https.client(access.ca, timeout)
-        self._token = ""
-        self._expires = 0.0
+        self._shared = _LOGINS.setdefault((access, PROBES.changes), _Login())
 
     def __enter__(self) -> "KeycloakAdmin":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+
+    def log_in(self) -> None:
+        """Log in now, with a valid token too: only this proves that the secret is accepted."""
+        with self._turn():
+            self._login()
 
     def get(self, path: str, **params: str | int | bool) -> Any:
         """Return the JSON at `/admin{path}`."""
@@ -96,17 +127,35 @@ class KeycloakAdmin:
 
     def _send(self, method: str, path: str, **how: Any) -> httpx.Response:
         url = f"{self.access.url}/admin{quote(path, safe='/')}"
-        response = self._request(method, url, headers=self._bearer(), **how)
+        token = self._token()
+        response = self._request(method, url, headers=_bearer(token), **how)
         if response.status_code == 401:  # the server may have restarted with other keys, or the session was ended
-            self._token = ""
-            response = self._request(method, url, headers=self._bearer(), **how)
+            response = self._request(method, url, headers=_bearer(self._token(refused=token)), **how)
         self._raise(response, f"{method} {path}")
         return response
 
-    def _bearer(self) -> dict[str, str]:
-        if not self._token or time.monotonic() >= self._expires:
-            self._login()
-        return {"authorization": f"Bearer {self._token}"}
+    def _token(self, refused: _Token | None = None) -> _Token:
+        """Return the shared token; log in if it has expired or is `refused`, unless another session does."""
+        if self._usable(refused):
+            return self._shared.token
+        with self._turn():
+            if not self._usable(refused):
+                self._login()
+            return self._shared.token
+
+    def _usable(self, refused: _Token | None) -> bool:
+        token = self._shared.token
+        return token is not refused and time.monotonic() < token.expires
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the login of another session, but no longer than for an answer; then go on without it."""
+        ours = self._shared.turn.acquire(timeout=self._timeout)
+        try:
+            yield
+        finally:
+            if ours:
+                self._shared.turn.release()
 
     def _login(self) -> None:
         a = self.access
@@ -118,8 +167,7 @@ class KeycloakAdmin:
             raise refused(f"{a.url} refused service account {a.client_id!r} of realm {a.realm!r}: {_words(response)}")
         self._raise(response, f"log in as {a.client_id!r} of realm {a.realm!r}")
         answer = response.json()
-        self._token = answer["access_token"]
-        self._expires = time.monotonic() + answer["expires_in"] * 0.8
+        self._shared.token = _Token(answer["access_token"], time.monotonic() + answer["expires_in"] * 0.8)
 
     def _request(self, method: str, url: str, **how: Any) -> httpx.Response:
         try:
@@ -135,6 +183,10 @@ class KeycloakAdmin:
             status, KeycloakUnreachable if status >= 500 or status in _AT_PRESENT else RequestRefused
         )
         raise kind(f"{what} at {self.access.url}: {status} {_words(response)}")
+
+
+def _bearer(token: _Token) -> dict[str, str]:
+    return {"authorization": f"Bearer {token.value}"}
 
 
 def _words(response: httpx.Response) -> str:

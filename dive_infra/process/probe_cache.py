@@ -9,13 +9,17 @@ Found = TypeVar("Found")
 
 
 class ProbeCache:
-    """Keeps what a probe found for `ttl` seconds; with a `ttl` of 0 every probe runs each time."""
+    """Keeps what a probe found for `ttl` seconds; with a `ttl` of 0 every probe runs each time.
+
+    `changes` is how often a change of the run has cleared it.
+    """
 
     def __init__(self, ttl: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._ttl = ttl
         self._clock = clock
         self._guard = Lock()
         self._found: dict[Hashable, tuple[float, Any]] = {}
+        self.changes = 0
 
     def enable(self, ttl: float) -> None:
         """Keep results for `ttl` seconds from now on."""
@@ -27,6 +31,7 @@ class ProbeCache:
         with self._guard:
             self._ttl = 0.0
             self._found.clear()
+            self.changes += 1
 
     def get(self, key: Hashable, probe: Callable[[], Found]) -> Found:
         """Return what `probe` finds now, or found for `key` within the last `ttl` seconds. Errors are not kept."""

@@ -175,6 +175,18 @@ def test_the_file_of_this_keycloak_says_what_it_ships(coalition: Coalition) -> N
     assert pristine.file(VERSION).read_text() == ships
 
 
+def test_a_token_from_before_a_realm_shows_the_whole_realm(coalition: Coalition) -> None:
+    """Sessions share a token: one that held the roles of its login would hide what was created since."""
+    admin = coalition.admin
+    admin.log_in()
+    admin.post("/realms", {"realm": "later", "enabled": True})
+    try:
+        assert "later" in {realm["realm"] for realm in admin.get("/realms", briefRepresentation=True)}
+        assert admin.get("/realms/later")["enabled"] is True
+    finally:
+        admin.delete("/realms/later")
+
+
 def test_live_realms_are_what_is_declared_and_a_refresh_changes_nothing(coalition: Coalition) -> None:
     assert coalition.off(USA, FRA) == []
     assert coalition.off(FRA, USA) == []
@@ -365,7 +377,8 @@ def test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state(co
     """The account is the one with which everything else is restored, so the command goes through the database."""
     secret = SECRETS["keycloak-admin"]
     access = KeycloakAccess(USA.url("keycloak"), coalition.ca, secret)
-    with KeycloakAdmin(access) as admin:  # its session outlives the secret
+    with KeycloakAdmin(access) as admin:
+        admin.log_in()  # this token outlives the secret
         [account] = admin.get("/realms/master/clients", clientId=access.client_id)
         admin.put(f"/realms/master/clients/{account['id']}", {**account, "secret": "of-before-the-change"})
         with pytest.raises(CheckFailed, match="holds another secret than the state") as red:

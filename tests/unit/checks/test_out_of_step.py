@@ -82,18 +82,21 @@ def test_the_container_that_lacks_the_states_secret_gets_it_first(engine: Mock) 
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("request_", "error", "expected"),
     [
-        (SecretRefused("refused"), CheckFailed),
-        (Forbidden("lacks a role"), CheckUnknown),
-        (KeycloakUnreachable("away"), CheckUnknown),
+        ("log_in", SecretRefused("refused"), CheckFailed),
+        ("log_in", KeycloakUnreachable("away"), CheckUnknown),
+        ("get", Forbidden("lacks a role"), CheckUnknown),
+        ("get", KeycloakUnreachable("away"), CheckUnknown),
     ],
 )
 def test_keycloaks_account_is_wrong_only_if_its_login_is_refused(
-    engine: Mock, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[Exception]
+    engine: Mock, monkeypatch: pytest.MonkeyPatch, request_: str, error: Exception, expected: type[Exception]
 ) -> None:
     engine.command_in.return_value = "in"
-    monkeypatch.setattr("dive_infra.identity.keycloak_admin.KeycloakAdmin.get", Mock(side_effect=error))
+    for name in ("log_in", "get"):
+        answer = Mock(side_effect=error if name == request_ else None)
+        monkeypatch.setattr(f"dive_infra.identity.keycloak_admin.KeycloakAdmin.{name}", answer)
     monkeypatch.setattr("dive_infra.identity.https.client", Mock())
     with pytest.raises(expected):
         deployment.keycloak(FRANCE, SECRET, "CA")

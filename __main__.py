@@ -2,6 +2,7 @@
 
 import pulumi
 
+from dive_infra.config.plain_secrets import refuse_plain_secrets
 from dive_infra.config.settings import SettingsError, load
 from dive_infra.dynamic.runtime.patches import silence_debug_log
 from dive_infra.process import gc_tuning
@@ -12,6 +13,7 @@ silence_debug_log()
 stack = pulumi.get_stack()
 try:
     settings = load(stack, pulumi.runtime.get_config_env())
+    refuse_plain_secrets(stack)
 except SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 if settings.secrets and not pulumi.runtime.is_config_secret("dive:secrets"):

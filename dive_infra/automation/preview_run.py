@@ -110,12 +110,10 @@ def _temporary(stack: str, tools: Mapping[str, str], folder: Path, why: str) -> 
         "PULUMI_BACKEND_URL": backend.as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
         "PULUMI_CONFIG_PASSPHRASE_FILE": "",
-        environment.ASSUME_GRANT: "yes",
+        environment.ASSUME_PLACE: "yes",
     }
-    notes = [why]
-    if stack != HUB_CODE.lower():
-        notes.append("the hub's grant is assumed; an update checks it")
-    source = PreviewSource({**tools, **given}, notes=tuple(notes))
+    notes = (why, "the keys of the country and where its partners are is assumed; an update reads it")
+    source = PreviewSource({**tools, **given}, notes=notes)
     home = folder / "stack"
     home.mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", home)
@@ -149,7 +147,7 @@ def _refresh(source: PreviewSource, from_state: bool) -> list[str]:
 def approval_errors(settings: Settings) -> list[str]:
     """Return an error for a spoke that this checkout's hub does not approve: an update would refuse it."""
     hub = paths.stack_file(HUB_CODE.lower())
-    if settings.is_hub or settings.hub != Settings.model_fields["hub"].default or not hub.exists():
+    if settings.is_hub or not hub.exists():
         return []
     if settings.country in read_settings(HUB_CODE).spokes:
         return []

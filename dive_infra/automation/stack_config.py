@@ -56,22 +56,19 @@ def read_settings(code: str) -> Settings:
     return load(code.lower(), {key: value for key, value in configuration.items() if key != _SECRETS})
 
 
-def spoke_file_text(hub: Settings, country: Country) -> str:
-    """Return the text of a new `Pulumi.<code>.yaml`: the hub's stack, and the settings shared by the coalition.
+def file_text(hub: Settings | None, country: Country) -> str:
+    """Return the text of a new `Pulumi.<code>.yaml`, with the settings shared by the coalition if its hub is known.
 
     Raises `SettingsError` if the country cannot be added with these settings.
     """
-    names = hub.names.of(country)
-    settings: dict[str, Any] = {f"{PROJECT}:hub": f"organization/{PROJECT}/{hub.country.lower()}"}
-    if hub.namespace != DEFAULT_NAMESPACE:
+    settings: dict[str, Any] = {}
+    if hub and hub.test_users:
+        settings[f"{PROJECT}:testUsers"] = True
+    if hub and hub.namespace != DEFAULT_NAMESPACE:
         settings[f"{PROJECT}:namespace"] = hub.namespace
-    if hub.domain:
+    if hub and hub.domain:
         settings[f"{PROJECT}:domain"] = hub.domain
-    if own := hub.partner_ports.get(country.code):  # known to the hub already
-        settings[f"{PROJECT}:ports"] = own
-    if hub.ports:
-        settings[f"{PROJECT}:partnerPorts"] = {hub.country: hub.ports}
-    load(country.lower, settings)
+    names = load(country.lower, settings).names
     title = f"# {country.name} ({country.code}): {names.url('frontend')}\n"
     return title + _dump({"config": settings}, _yaml())
 

@@ -65,7 +65,8 @@ def backend(names: Names, hub: Names) -> ServiceSpec:
         image="dive/backend",
         uid=UID,
         files=files,
-        secrets=("mongodb", "redis", "opa-token", *(("opal-key",) if names.country.is_hub else ())),
+        live=(policy.MEMBERS, policy.COALITION) if names.country.is_hub else (),
+        secrets=("mongodb", "redis", "opa-token", *(("policy-key",) if names.country.is_hub else ())),
         environment={
             **_identity(names),
             **_mongodb(names),

@@ -31,13 +31,15 @@ _ACCESS = f"{FILES}/access.rego"
 _OPA_CONFIG = f"{FILES}/opa.yaml"
 _OPA_FEED = f"{FILES}/opa-feed"
 _HUB_TOKEN = f"{FILES}/hub-token"
-_OPAL_KEY, _OPAL_PUBLIC_KEY = f"{FILES}/opal.key", f"{FILES}/opal.pub"
+_POLICY_KEY, _POLICY_PUBLIC_KEY = f"{FILES}/policy.key", f"{FILES}/policy.pub"
+COALITION = f"{FILES}/coalition.json"  # the coalition document, which the hub's backend answers
+MEMBERS = f"{FILES}/members.json"  # whose tokens the hub takes: a member joins or leaves, and nothing restarts
 _OPAL_MASTER = f"{FILES}/opal-master"
 _OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
 _COPIES = "/opal/backup"  # where OPAL's image has a place for them
 COPY = f"{_COPIES}/hub.json"  # the hub's bundle, at a spoke: `files`, `tag`, and when the hub `confirmed` it last
-HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it; absent if the hub's stack does not export it
+HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it
 _SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
 ACCESS_MODULE = _ACCESS.lstrip("/")
 
@@ -65,8 +67,7 @@ def module_path(module: str) -> str:
 
 def distribution_files(material: Material) -> dict[str, str]:
     """Return what the hub's backend needs to distribute policies, beside its own files."""
-    key = material.secrets["opal-key"]
-    own = {_OPAL_KEY: key, _OPAL_PUBLIC_KEY: pki.public_key(key)}
+    own = {_POLICY_KEY: material.secrets["policy-key"], MEMBERS: _members(material), COALITION: material.coalition}
     return own | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
@@ -82,7 +83,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
             _OPA_CONFIG: "{}",
         }
         if is_hub:
-            key = material.secrets["opal-key"]
+            key = material.secrets["policy-key"]
             made[_OPA_CONFIG] = json.dumps(_bundles(hub, pki.public_key(key)))
             made[_HUB_TOKEN] = opal_token.mint_opal_token(key, hub.country.code)
         return made
@@ -95,7 +96,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
         image=OPA_IMAGE,
         uid=UID,
         files=files,
-        secrets=(*tokens, *(("opal-key",) if is_hub else ())),
+        secrets=(*tokens, *(("policy-key",) if is_hub else ())),
         command=(
             *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
             *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
@@ -190,11 +191,12 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
     backend = f"{hub.url('backend')}/api/opal"
 
     def files(material: Material) -> dict[str, str]:
-        key = material.secrets["opal-key"]
+        key = material.secrets["policy-key"]
         return material.tls() | {
             _GUNICORN: _configuration("server"),
-            _OPAL_KEY: key,
-            _OPAL_PUBLIC_KEY: pki.public_key(key),
+            MEMBERS: _members(material),
+            _POLICY_KEY: key,
+            _POLICY_PUBLIC_KEY: pki.public_key(key),
             _OPAL_MASTER: material.secrets["opal-master"],
             _HUB_TOKEN: opal_token.mint_opal_token(key, hub.country.code),
             # OPAL does not see that a module was removed: with other modules it starts afresh.
@@ -206,7 +208,8 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
         image=OPAL_SERVER_IMAGE,
         uid=UID,
         files=files,
-        secrets=("opal-key", "opal-master"),
+        live=(MEMBERS,),
+        secrets=("policy-key", "opal-master"),
         service_class="stretch",
         environment=_opal(port)
         | {
@@ -217,11 +220,11 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_AUTH_JWKS_STATIC_DIR": "/tmp/jwks",
             "OPAL_DATA_CONFIG_SOURCES": json.dumps({"external_source_url": f"{backend}/data-sources"}),
             "OPAL_AUTH_PRIVATE_KEY_FORMAT": "pem",
-            "OPAL_AUTH_PRIVATE_KEY": _OPAL_KEY,
+            "OPAL_AUTH_PRIVATE_KEY": _POLICY_KEY,
             "OPAL_AUTH_PUBLIC_KEY_FORMAT": "pem",
-            "OPAL_AUTH_PUBLIC_KEY": _OPAL_PUBLIC_KEY,
+            "OPAL_AUTH_PUBLIC_KEY": _POLICY_PUBLIC_KEY,
             "OPAL_AUTH_JWT_AUDIENCE": opal_token.OPAL_AUDIENCE,
-            "OPAL_AUTH_JWT_ISSUER": opal_token.ISSUER,
+            "OPAL_AUTH_JWT_ISSUER": hub.country.code,
         },
         health=_python_health(port, "/healthcheck"),
         memory_mb=384,
@@ -231,24 +234,24 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
 
 
 def opal_client(names: Names, hub: Names) -> ServiceSpec:
-    """Return the OPAL client of a spoke, with the secret `opal-token` that the hub has issued."""
+    """Return the OPAL client of a spoke, with a token that the spoke has signed."""
     port = names.port("opal-client")
 
     def files(material: Material) -> dict[str, str]:
         own = {
             _GUNICORN: _configuration("client"),
             f"{FILES}/signature.py": _configuration("signature"),
-            _OPAL_TOKEN: material.secrets["opal-token"],
+            _OPAL_TOKEN: opal_token.mint_opal_token(material.secrets["policy-key"], names.country.code),
             _OPA_FEED: material.secrets["opa-feed"],
         }
-        return material.tls() | own | ({HUB_KEY: material.hub_key} if material.hub_key else {})
+        return material.tls() | own | {HUB_KEY: material.policy_keys[hub.country.code]}
 
     return ServiceSpec(
         name="opal-client",
         image=OPAL_CLIENT_IMAGE,
         uid=UID,
         files=files,
-        secrets=("opal-token", "opa-feed"),
+        secrets=("policy-key", "opa-feed"),
         service_class="optional",
         environment=_opal(port)
         | {
@@ -272,6 +275,10 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         needs=("opa",),
         shared=True,
     )
+
+
+def _members(material: Material) -> str:
+    return json.dumps(material.policy_keys, indent=1)
 
 
 def _opal(port: int) -> dict[str, str]:

@@ -16,14 +16,16 @@ CA = f"{FILES}/ca.pem"
 class Material:
     """The input of a service's files. `secrets`: those that the service names (`dive_infra.config.credentials`).
 
-    `hub_key`, at a spoke, verifies what the hub signs; empty if the hub's stack does not export it.
+    `policy_keys`: country -> public key (PEM) that verifies what the country signs: at the hub those of all members,
+    which ask for policies; at a spoke that of the hub, which signs them. `coalition`: at the hub, the signed document.
     """
 
     secrets: Mapping[str, str]
     certificate: str  # PEM chain
     key: str  # PEM
     ca: str  # PEM
-    hub_key: str = ""  # PEM
+    policy_keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    coalition: str = ""
 
     def tls(self) -> dict[str, str]:
         """Return the three files that every TLS server and client here needs."""

@@ -16,6 +16,7 @@ from dive_infra.checks import postgres as postgres_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
 from dive_infra.clients.postgres import WRONG_PASSWORD
+from dive_infra.config.countries import HUB
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST, REALM_REQUEST
 from dive_infra.engines.engine import Engine
@@ -51,7 +52,13 @@ def checks(spec: DeploymentSpec) -> list[Check]:
             lambda: redis.holds(names, spec.redis, spec.ca),
             subject="Redis",
         ),
-        Check(_OPA, "opa", lambda: opa(names, spec.opa, spec.opa_guard, spec.ca), subject="OPA", settles=True),
+        Check(
+            _OPA,
+            "opa",
+            lambda: opa(names, spec.hub or names.of(HUB), spec.opa, spec.opa_guard, spec.ca),
+            subject="OPA",
+            settles=True,
+        ),
     ]
     found.append(
         Check(
@@ -155,7 +162,7 @@ def _sessions(names: Names, state: str) -> str:
     return "; sessions: " + (", ".join(f"{count} of {who}" for who, count in held.most_common(_SHOWN)) or "none")
 
 
-def opa(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
+def opa(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
     """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
     url = f"{names.url('opa')}{policy.DECISION}"
     try:
@@ -169,7 +176,7 @@ def opa(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
             f"{bearer} with the token, {anonymous} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
         )
     answered = Finding(_OPA, Verdict.VALID, found="denies by default, requires the token", topic="opa")
-    return [answered, *policy_engine.distribution(names, token, guard, ca)]
+    return [answered, *policy_engine.distribution(names, hub, token, guard, ca)]
 
 
 def keycloak(names: Names, secret: str, ca: str) -> str:

@@ -29,7 +29,7 @@ SENTENCE = "MongoDB holds the declared user, database and collections, and no ot
 # What SEEDING loads, its ledgers, and what the backend and the key service write.
 COLLECTIONS = frozenset({
     "clearance_equivalency", "coi_definitions", "federation_matrix", "kas_registry", "resources", "tenant_configs",
-    "trusted_issuers", "seed_manifests", "decisions", "key_releases",
+    "trusted_issuers", "seed_manifests", "decisions", "key_releases", "published",
 })  # fmt: skip
 
 _UP = Remedy.update()

@@ -19,7 +19,7 @@ from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import NotSigned, signed_at
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
-from dive_infra.config.countries import HUB, HUB_CODE
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import ContainerFailed
@@ -68,7 +68,7 @@ def restart(names: Names) -> Remedy:
     return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
 
 
-def distribution(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
+def distribution(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
     """Return a finding on the policies in force and one on the data. `guard` is OPA's own authorization, as declared.
 
     A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
@@ -76,16 +76,16 @@ def distribution(names: Names, token: str, guard: str, ca: str) -> list[Finding]
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
-        found = _compared(names, token, guard, ca)
+        found = _compared(names, hub, token, guard, ca)
         if all(f.verdict != Verdict.INVALID for f in found) or time.monotonic() > ends:
             return found
         time.sleep(_POLL)
 
 
-def _compared(names: Names, token: str, guard: str, ca: str) -> list[Finding]:
+def _compared(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST) as http:
         modules = _answer(http, names, token, "policies")
-        found = _wanted(http, names)
+        found = _wanted(http, names, hub)
         wanted, silent = found.content, found.silent
         try:
             live = _in_force(modules, _answer(http, names, token, "data"))
@@ -200,9 +200,9 @@ def _base(live: Content, wanted: Content) -> dict[Path, Any]:
     return found
 
 
-def _wanted(http: httpx.Client, names: Names) -> Wanted:
+def _wanted(http: httpx.Client, names: Names, hub: Names) -> Wanted:
     try:
-        return Wanted(_distributed(http, names))
+        return Wanted(_distributed(http, names, hub))
     except CheckUnknown as error:
         checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found)
         if not isinstance(error, _Silent) or names.country.is_hub:
@@ -232,9 +232,9 @@ def _copy(names: Names) -> Wanted:
     return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
 
 
-def _distributed(http: httpx.Client, names: Names) -> Content:
+def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
     """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
-    url = f"{names.of(HUB).url('backend')}{policy.BUNDLE}"
+    url = f"{hub.url('backend')}{policy.BUNDLE}"
     service, file = policy.hub_token(names.country.is_hub)
     remedy = Remedy.update(HUB_CODE)
     try:

@@ -134,7 +134,8 @@ def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
     add("database", SUPERUSER, {**_DATABASE, "owner": SUPERUSER})
     for database in databases:
         add("database", database.name, {**_DATABASE, "owner": database.user})
-    wanted["database", DATABASE, "grants"] = f"{OWNER}=CONNECT,CREATE,TEMPORARY"  # its schema takes it from everyone
+        if database.name == DATABASE:  # its schema takes it from everyone
+            wanted["database", DATABASE, "grants"] = f"{OWNER}=CONNECT,CREATE,TEMPORARY"
     for name in _MEMBERS:
         wanted["membership", f"pg_monitor in {name}", ""] = "granted"
     for rule in POSTGRES_RULES.splitlines():

@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,14 +13,17 @@ from dive_infra import engines
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import LOOPBACK, ORPHANS, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use, renamed
 from dive_infra.identity import https
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import UP, Remedy
+from dive_infra.results.text import now
 
 _GIB = 1 << 30
+_WARNED = timedelta(days=30)
 _OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 
 
@@ -54,7 +58,12 @@ def checks(spec: PreflightSpec) -> list[Check]:
     ]
     if spec.hub:
         hub = spec.hub
-        found.append(Check("the hub is healthy", "hub", lambda: hub_healthy(hub, spec.ca)))
+        # A country works alone: what needs the hub waits for it.
+        found.append(Check("the hub is healthy", "hub", lambda: hub_healthy(hub, spec.ca), advisory=True))
+    if spec.expires:
+        found.append(
+            Check("the coalition document is valid", "membership", lambda: valid(spec.expires), subject="document")
+        )
     return found
 
 
@@ -254,6 +263,18 @@ def orphaned(names: Names, stack: str, services: Iterable[str]) -> str:
             Code.ORPHANED,
         )
     return "none"
+
+
+def valid(expires: str) -> str:
+    """Check that the coalition document has not ended, and warn before it does."""
+    left = datetime.fromisoformat(expires) - now()
+    renewed = Remedy.update(HUB_CODE, f"issues another; then copy it here, and: {UP}")
+    if left < timedelta(0):
+        raise CheckFailed(f"expired at {expires}", "one that is valid now", renewed, Code.NOT_APPROVED)
+    if left < _WARNED:
+        days = f"{left.days} days left"
+        raise CheckFailed(days, f"{_WARNED.days} days", renewed, Code.NOT_APPROVED, advisory=True)
+    return f"{left.days} days left"
 
 
 def hub_healthy(hub: Names, ca: str) -> str:

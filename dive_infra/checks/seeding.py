@@ -10,7 +10,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
-from dive_infra.identity.users import compare_users
+from dive_infra.identity.users import compare_users, probe, wanted
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
@@ -36,7 +36,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
     names = spec.names
     return [
         Check("the seed batches are complete and unaltered", "seed batches", lambda: probe(spec)),
-        Check(f"the test users of {names.country.code} are as declared", "test users", lambda: users(spec)),
+        Check(f"the declared people of {names.country.code} are as declared", "people", lambda: people(spec)),
         *key_release.held(names, spec.kas_keys, spec.ca),
         Check(_PARTNERS, "accounts of partners", lambda: partners(spec), advisory=True),
     ]
@@ -85,8 +85,12 @@ def _read(batch: Batch, state: BatchState) -> str:
     return "" if state.read is None else f", {state.read} of {len(batch.documents)} documents read"
 
 
-def users(spec: SeedingSpec) -> Sequence[Finding]:
-    return _asked(spec, lambda admin: compare_users(admin, spec.names))
+def people(spec: SeedingSpec) -> Sequence[Finding]:
+    """Return a finding on each test user and each probe person."""
+    names = spec.names
+    probes = [probe(names, n.country) for n in (names, *spec.partners)]
+    declared = [*wanted(names), *probes] if spec.test_users else probes
+    return _asked(spec, lambda admin: compare_users(admin, names, declared))
 
 
 def partners(spec: SeedingSpec) -> Sequence[Finding]:

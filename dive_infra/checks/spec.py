@@ -33,7 +33,7 @@ def _secret() -> Any:
 class PreflightSpec:
     """`services` need their ports. Sizes are in GiB.
 
-    A spoke has a `hub`, which must be healthy.
+    A spoke has a `hub`, and relies on a coalition document that `expires` (ISO 8601).
     """
 
     names: Names
@@ -43,6 +43,7 @@ class PreflightSpec:
     hub: Names | None = None
     disk: float = 5
     memory: float = 4
+    expires: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class DeploymentSpec:
     store: DatabaseAccess | None = None
     keycloak: str = field(default="", repr=False, metadata={"secret": True})
     opa_guard: str = field(default="", repr=False, metadata={"secret": True})  # hashes of tokens
+    hub: Names | None = None  # where policies come from; none in the states of an earlier program
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,10 @@ class ConfigurationSpec:
 
 @dataclass(frozen=True)
 class SeedingSpec:
-    """`kas_keys`: country code -> public key (PEM) that document keys are wrapped to."""
+    """`kas_keys`: country code -> public key (PEM) that document keys are wrapped to.
+
+    `test_users`: whether the six exist.
+    """
 
     names: Names
     hub: Names
@@ -131,30 +136,42 @@ class SeedingSpec:
     ca: str
     mongodb: str = _secret()
     keycloak: str = _secret()
+    test_users: bool = True
 
 
 @dataclass(frozen=True)
 class Party:
-    """A country whose users log in, and the password of its test users."""
+    """A country whose people log in, and the password of the probe person who does."""
 
     names: Names
     password: str = _secret()
 
 
 @dataclass(frozen=True)
-class VerificationSpec:
-    """`deployment` is checked again; users of `own` log in at home and, both ways, at each of `partners`.
+class Partner:
+    """A country at the other end of a link; `deployer_key` (base64) verifies its status."""
 
-    `report` is the path of the report, relative to the program; `max_age` is in seconds.
+    names: Names
+    deployer_key: str = ""  # none in the states of an earlier program
+
+
+@dataclass(frozen=True)
+class VerificationSpec:
+    """`deployment` is checked again; the probe person of `own` logs in at home and at each of `partners`.
+
+    A partner's person logs in here, whose password the partner has sealed to `sealing_key`; `deployer_key` signs what
+    this country publishes. `report` is the path of the report, relative to the program; `max_age` is in seconds.
     """
 
     own: Party
-    partners: tuple[Party, ...]
+    partners: tuple[Partner, ...]
     deployment: DeploymentSpec
     ca: str
     documents: int
     report: str = "verification-report.json"
     max_age: float = 300
+    sealing_key: str = field(default="", repr=False, metadata={"secret": True})
+    deployer_key: str = field(default="", repr=False, metadata={"secret": True})
 
 
 Spec = PreflightSpec | InitializationSpec | DeploymentSpec | ConfigurationSpec | SeedingSpec | VerificationSpec

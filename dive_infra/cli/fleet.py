@@ -16,9 +16,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from dive_infra.cli import images
+from dive_infra.cli import images, links
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
+from dive_infra.cli.new import enrol_all
 from dive_infra.cli.progress import FAILURE, console
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
@@ -27,7 +28,12 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
 
 _POLL = 0.3  # seconds between two reads of a deployment's output
-_OUTCOMES = {int(Exit.OK): "verified", int(Exit.LOCKED): "locked", int(Exit.INTERRUPTED): "interrupted"}
+_OUTCOMES = {
+    int(Exit.OK): "verified",
+    int(Exit.LOCKED): "locked",
+    int(Exit.PARTIAL): "in part",
+    int(Exit.INTERRUPTED): "interrupted",
+}
 
 
 @dataclass
@@ -95,6 +101,7 @@ def up(parallel: int) -> None:
     countries = chosen([HUB_CODE, *hub.spokes])
     prepare()
     images.ensure(countries)
+    enrol_all(countries)
     logs = HOME / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     fleet = [CountryRun(s.country, logs / f"up-{s.country.lower()}.log") for s in countries]
@@ -125,6 +132,8 @@ def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
             if side_by_side.submit(hub.run).result().code == Exit.OK:
                 for end in [side_by_side.submit(spoke.run) for spoke in spokes]:
                     end.result()
+                if links.pending_of(hub.country):  # the spokes have declared their sides since
+                    side_by_side.submit(hub.run).result()
         except KeyboardInterrupt:
             side_by_side.shutdown(wait=True, cancel_futures=True)
             return True

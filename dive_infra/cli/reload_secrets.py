@@ -34,8 +34,6 @@ from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation
 from dive_infra.rotation.sources import SourceError
 from dive_infra.rotation.targets import CountryServers
 
-_SHARED = ("opal-key", "test-users")  # of the hub: spokes get them with their next update
-
 
 class SourceKind(StrEnum):
     CONFIG = "config"
@@ -237,7 +235,5 @@ def _report(run: Rotation, settings: Settings, before: dict[str, str], seconds: 
         f"replaced containers: {', '.join(replaced) or 'none'}",
         soft_wrap=True,
     )
-    if settings.is_hub and any(c.name in _SHARED for c in run.changes):
-        console.print("spokes get the secrets they share with the hub with their next update; next: ./dive up --all")
     if proven.findings and proven.verdict != Verdict.VALID:
         fail("not every change is proven, see above", remedy=Remedy.run(_command(code)))

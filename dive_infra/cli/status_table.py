@@ -74,6 +74,9 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
         yield Padding(
             grid((_link(country, i, console) for i in range(len(country.links))), None, None, 1), (0, 0, 0, 2)
         )
+    for member in country.members:
+        said = signs(f"{member.code} says of itself: {member.state.replace('_', ' ')}, {ago(member.age)}", console)
+        yield Text(f"    {said}", style="dim")
     yield from _problems(country, console)
     if country.collecting:
         yield Text("  without an answer")

@@ -10,12 +10,16 @@ from rich.table import Table
 from dive_infra import engines
 from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.cli import fleet, images
+from dive_infra.automation.stack_state import StackState
+from dive_infra.cli import fleet, images, links
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.history import leave_report
+from dive_infra.cli.new import enrol_all
 from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail
 from dive_infra.cli.stacks import chosen
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.results.remedy import UP, Remedy
 
 
 def up(
@@ -36,19 +40,38 @@ def up(
     wanted = chosen(countries or images.DEFAULT)
     prepare()
     images.ensure(wanted)
-    shown: list[Table] = []
-    for settings in wanted:
-        started = time.monotonic()
-        try:
-            with ends_on_failure():
-                deploy(Runner.of(settings.country.lower()), REPORTER)
-        finally:
-            stack = leave_report(settings.country)
-        if stack:
-            shown.append(summary(settings.country, time.monotonic() - started, stack.outputs))
-    for table in shown:
+    enrol_all(wanted)
+    shown: dict[str, Table] = {}
+    pending: dict[str, list[str]] = {}
+    for code in [s.country for s in wanted]:
+        shown[code], pending[code] = _deployed(code)
+    if len(wanted) > 1 and pending.get(HUB_CODE):  # the others have declared their sides since
+        shown[HUB_CODE], pending[HUB_CODE] = _deployed(HUB_CODE)
+    for table in shown.values():
         console.print(table)
     console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
+    late = {code: partners for code, partners in pending.items() if partners and code != HUB_CODE}
+    for code, partners in late.items():
+        again = Remedy.deploy(code, f"once {', '.join(partners)} is deployed and answers, run {UP}")
+        console.print(
+            f"[yellow]‼[/] {code}: the link to {', '.join(partners)} is pending; next: {again}", soft_wrap=True
+        )
+    if late:
+        raise typer.Exit(Exit.PARTIAL)
+
+
+def _deployed(code: str) -> tuple[Table, list[str]]:
+    """Deploy a country; return what it shows, and the partners whose links are pending."""
+    started = time.monotonic()
+    stack: StackState | None = None
+    try:
+        with ends_on_failure():
+            deploy(Runner.of(code.lower()), REPORTER)
+    finally:
+        stack = leave_report(code)
+    if stack is None:
+        return Table(), []
+    return summary(code, time.monotonic() - started, stack.outputs), links.pending(stack)
 
 
 def summary(country: str, seconds: float, found: Mapping[str, Any]) -> Table:
@@ -63,6 +86,7 @@ def summary(country: str, seconds: float, found: Mapping[str, Any]) -> Table:
         table.add_row(name, url)
     table.add_row("containers", f"{healthy} of {len(found['containers'])} healthy")
     table.add_row("verified", f"{proof['proven']}, at {proof['at']}")
-    table.add_row("log in as", ", ".join(found["test_users"]))
-    table.add_row("password", f"pulumi stack output test_user_password --show-secrets -s {country.lower()}")
+    if found["test_users"]:
+        table.add_row("log in as", ", ".join(found["test_users"]))
+        table.add_row("password", f"pulumi stack output test_user_password --show-secrets -s {country.lower()}")
     return table

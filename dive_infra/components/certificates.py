@@ -1,11 +1,11 @@
-"""The coalition's certificates: a root at the hub; for each country an issuer limited to its names, and leaves."""
+"""The coalition's root, at the hub, and the certificates that a country's own CA issues for its services."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
 
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.dynamic.certificate import Certificate
 
 
@@ -31,22 +31,9 @@ class Authority(pulumi.ComponentResource):
         self.certificate = self.root.chain
         self.register_outputs({"certificate": self.certificate})
 
-    def issuer_of(self, names: Names) -> IssuedBy:
-        """Create the authority of one country, limited to its hosts and loopback."""
-        issuer = Certificate(
-            f"{self._name}-issuer-{names.country.lower}",
-            f"DIVE {names.country.code}",
-            names=[names.zone, f"{LOOPBACK}/32"],
-            authority=True,
-            issuer_chain=self.root.chain,
-            issuer_key=self.root.key,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        return IssuedBy(issuer.chain, issuer.key)
-
 
 class CountryCertificate(pulumi.ComponentResource):
-    """The certificates of a country: for each service one with a key of its own, for its host and loopback."""
+    """The certificates of a country: for each service one with a key of its own, for its host."""
 
     def __init__(
         self,

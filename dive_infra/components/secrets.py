@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pulumi
 from pydantic import SecretStr
 
+from dive_infra.components.values import unknown
 from dive_infra.config.credentials import Credential
 from dive_infra.crypto import pki
 from dive_infra.dynamic.secret import GeneratedSecret
@@ -29,6 +30,9 @@ class Secrets(pulumi.ComponentResource):
                 self.values[credential.name] = pulumi.Output.secret(value)
                 if credential.kind == "rsa":
                     self.public[credential.name] = pulumi.Output.from_input(pki.public_key(value))
+                continue
+            if credential.enrolled:  # a preview that may not read it
+                self.values[credential.name] = self.public[credential.name] = pulumi.Output.secret(unknown())
                 continue
             made = GeneratedSecret(f"{name}-{credential.name}", credential.kind, pulumi.ResourceOptions(parent=self))
             self.values[credential.name] = made.value

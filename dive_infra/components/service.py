@@ -9,7 +9,7 @@ runs and is healthy. A plain `pulumi up` thereby repairs a removed, edited or st
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +31,7 @@ class ServiceArgs:
     """What a service consists of; `needs` are the resources that its container waits for.
 
     `stack` is the mark of the owning stack, a label of every object, so that a second stack of the country is noticed.
+    `coalition`: the document that a live file holds; a preview may not know it, and no container depends on it.
     `begins_with`: incarnations of its data; the container is replaced when lost data was accepted as lost.
     """
 
@@ -40,6 +41,7 @@ class ServiceArgs:
     material: pulumi.Input[Material]
     image: Image
     networks: Sequence[pulumi.Resource]
+    coalition: pulumi.Input[str] = ""
     begins_with: Sequence[pulumi.Output[int]] = ()
     needs: Sequence[pulumi.Resource] = ()
 
@@ -54,8 +56,8 @@ class Service(pulumi.ComponentResource):
         self.image = args.image
         shape = declare(spec, names)
 
-        contents = pulumi.Output.from_input(args.material).apply(lambda material: dict(spec.files(material)))
-        fixed = contents.apply(lambda found: found | dict.fromkeys(spec.live, LIVE))
+        material = pulumi.Output.from_input(args.material)
+        fixed = material.apply(lambda found: {**spec.files(found), **dict.fromkeys(spec.live, LIVE)})
         fingerprint = pulumi.Output.unsecret(fixed.apply(_fingerprint))
         volume = fingerprint.apply(lambda digest: f"{names.files_volume(spec.name)}-{digest[:8]}")
         self.declared = pulumi.Output.all(self.image.image_id, volume, args.stack).apply(
@@ -64,6 +66,9 @@ class Service(pulumi.ComponentResource):
         self.files = ServiceFiles(f"{name}-files", volume, spec.uid, pulumi.Output.secret(fixed), self.declared, child)
         self.files_digest, written = self.files.digest, list[pulumi.Resource]([self.files])
         if spec.live:
+            contents = pulumi.Output.all(material, args.coalition).apply(
+                lambda found: dict(spec.files(replace(found[0], coalition=found[1])))
+            )
             live = LiveFiles(
                 f"{name}-live", self.files, spec.uid, pulumi.Output.secret(contents), spec.live, self.declared, child
             )

@@ -1,10 +1,16 @@
 """Typed helpers for Pulumi outputs."""
 
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pulumi
+from pulumi.output import UNKNOWN
 
 T = TypeVar("T")
+
+
+def unknown() -> pulumi.Output[str]:
+    """Return a value that a preview does not know."""
+    return pulumi.Output.from_input(cast(str, UNKNOWN))
 
 
 def secret(value: pulumi.Output[T]) -> pulumi.Output[T]:

@@ -107,4 +107,4 @@ def parse(code: str) -> Country:
         return COUNTRIES[code]
     near = get_close_matches(code.upper(), COUNTRIES, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise UnknownCountry(f"country {code!r} is not known: expected three capital letters such as FRA{hint}")
+    raise UnknownCountry(f"country {code!a} is not known: expected three capital letters such as FRA{hint}")

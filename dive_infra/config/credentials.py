@@ -1,17 +1,18 @@
 """The secrets of a country: one table says what each is for, how strong it is, and who creates it.
 
 A secret is given by `pulumi config set --secret dive:secrets...`, or generated once and kept in the stack's encrypted
-state. The catalog says how it reaches a container: as a file wherever the image reads one.
+state. The keys that a country's request to join is made of are created before its stack, by `./dive new`, and are in
+its encrypted stack file. The catalog says how a secret reaches a container: as a file wherever the image reads one.
 """
 
 import secrets
 from dataclasses import dataclass
 from typing import Literal
 
-# 32 URL-safe characters; the same with one of every class that a realm's password policy asks for;
-# a 2048-bit key (PEM); made from another secret
-Kind = Literal["password", "login", "rsa", "derived"]
-Owner = Literal["country", "hub", "spoke", "issued"]  # each country; one kind; the hub for each country it approves
+# 32 URL-safe characters; the same with one of every class that a realm's password policy asks for; private keys (PEM):
+# RSA of 2048 bits, EC on P-256, Ed25519, X25519
+Kind = Literal["password", "login", "rsa", "ec", "ed25519", "x25519"]
+Owner = Literal["country", "hub", "spoke"]  # each country, or one kind
 
 
 _EVERY_CLASS = "-Aa1!"  # a character of each class that a realm's password policy asks for
@@ -19,16 +20,30 @@ _EVERY_CLASS = "-Aa1!"  # a character of each class that a realm's password poli
 
 @dataclass(frozen=True)
 class Credential:
-    """A row of the table; `minimum` is the least length accepted from the configuration, in characters."""
+    """A row of the table; `minimum` is the least length accepted from the configuration, in characters.
+
+    `enrolled`: a key that `./dive new` creates, because others know its public half before the country is deployed.
+    """
 
     name: str
     purpose: str
     kind: Kind = "password"
     owner: Owner = "country"
     minimum: int = 16
+    enrolled: bool = False
 
 
 CREDENTIALS = (
+    Credential("ca-key", "key of the country's CA, which signs the certificates of its services", "ec", enrolled=True),
+    Credential("deployer-key", "signs the country's request to join and its status", "ed25519", enrolled=True),
+    Credential("sealing-key", "opens what partners have sealed to the country", "x25519", enrolled=True),
+    Credential(
+        "policy-key",
+        "signs the token with which the country asks the hub for policies; at the hub, the policies",
+        "rsa",
+        enrolled=True,
+    ),
+    Credential("coalition-key", "signs the coalition document", "ed25519", "hub", enrolled=True),
     Credential("postgres-superuser", "administers the Postgres server"),
     Credential("keycloak-db", "Keycloak's role in Postgres"),
     Credential("portal-db", "the portal's role in Postgres"),
@@ -43,20 +58,18 @@ CREDENTIALS = (
     Credential("opa-feed", "lets the OPAL client write the policies and data of OPA", owner="spoke"),
     Credential("kas-key", "unwraps document keys", kind="rsa"),
     Credential("test-users", "password of the test users", kind="login", minimum=16),
-    Credential("opal-key", "signs the tokens of OPAL's clients", kind="rsa", owner="hub"),
     Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
-    Credential("opal-token", "a country's token at the hub's OPAL server and policy endpoints", "derived", "issued"),
 )
 
 
 def own(is_hub: bool) -> list[Credential]:
-    """Return the credentials that a country's own stack creates."""
+    """Return the credentials of a country."""
     return [c for c in CREDENTIALS if c.owner in ("country", "hub" if is_hub else "spoke")]
 
 
-def issued() -> list[Credential]:
-    """Return the credentials that the hub creates for a country it approves."""
-    return [c for c in CREDENTIALS if c.owner == "issued"]
+def enrolled(is_hub: bool) -> list[Credential]:
+    """Return those of them that `./dive new` creates."""
+    return [c for c in own(is_hub) if c.enrolled]
 
 
 def generate_password(kind: str) -> str:

@@ -25,7 +25,7 @@ class Variable(NamedTuple):
 ACCEPT_LOSS = "DIVE_ACCEPT_LOSS"
 REMOVE = "DIVE_REMOVE"
 ACCEPT_KEYS = "DIVE_ACCEPT_KEYS"
-ASSUME_GRANT = "DIVE_ASSUME_GRANT"
+ASSUME_PLACE = "DIVE_ASSUME_PLACE"
 STACKS = "DIVE_STACKS"
 CACHE = "DIVE_CACHE"
 FILES = "DIVE_FILES"
@@ -53,9 +53,9 @@ VARIABLES = (
         "provider `RealmKeys`; `./dive rotate-keys` sets it",
     ),
     Variable(
-        ASSUME_GRANT,
-        "in a preview, takes a grant that the hub has not made yet for unknown; an update never reads it",
-        "the program of a spoke; `./dive preview` sets it",
+        ASSUME_PLACE,
+        "in a preview without keys, assumes partners at their computed addresses; an update never reads it",
+        "the program; `./dive preview` sets it",
     ),
     Variable(STACKS, "holds the stack files of a coalition, and its state and passphrase in `.dive`", "every command"),
     Variable(CACHE, "keeps what was downloaded or built, by content", "`./dive` when it prepares a machine"),
@@ -193,9 +193,9 @@ def accepted_keys() -> set[str]:
     return _names(ACCEPT_KEYS)
 
 
-def assumes_grant() -> bool:
-    """Return True if a preview takes a missing grant for unknown."""
-    return _is_set(ASSUME_GRANT)
+def assumes_place() -> bool:
+    """Return True if a preview without keys assumes the country's place in the coalition."""
+    return _is_set(ASSUME_PLACE)
 
 
 def stacks_folder() -> Path | None:

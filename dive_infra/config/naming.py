@@ -53,6 +53,20 @@ def default_port(service: str, country: Country, namespace: str = DEFAULT_NAMESP
     return block + SERVICES.index(service) * _BLOCK_RANGE + _PLACE[country.code]
 
 
+def signable(zone: str) -> tuple[str, ...]:
+    """Return what a country's CA may sign certificates for: the zone, names below it and, on loopback, the address."""
+    return zone, *(f"{address}/32" for address in _addresses(zone))
+
+
+def _addresses(zone: str) -> tuple[str, ...]:
+    """Return the IP addresses that certificates in a zone name.
+
+    Names below `.localhost` are loopback (RFC 6761). Pulumi's published plugins do not resolve them and connect to the
+    address.
+    """
+    return (LOOPBACK,) if zone.endswith(".localhost") else ()
+
+
 @dataclass(frozen=True)
 class Names:
     """The names of one country in one namespace; `ports` overrides single ports: code -> service -> port."""
@@ -130,8 +144,8 @@ class Names:
         return f"https://{self.host(service)}:{self.port(service)}"
 
     def certified(self, service: str) -> tuple[str, ...]:
-        """Return what the certificate of a service is valid for: Pulumi's providers connect to the address."""
-        return self.host(service), LOOPBACK
+        """Return what the certificate of a service is valid for."""
+        return self.host(service), *_addresses(self.zone)
 
     @property
     def realm(self) -> str:

@@ -27,6 +27,12 @@ PROJECT = "dive"
 _ACCEPTED = re.compile(r"[!#-&(-\[\]-~]*")
 _WEAK = ("admin", "changeme", "password", "secret", "test", "default", "letmein", "123456")
 
+# Settings of earlier versions -> what has taken their place.
+_RETIRED = {
+    "hub": f"the hub is known from the coalition document; remove the key, and name that in {PROJECT}:coalition",
+    "partnerPorts": "where partners are, the coalition document says; remove the key",
+}
+
 
 class SettingsError(DiveError, ValueError):
     """A setting is wrong; the message lists every wrong key with its value and what was expected."""
@@ -54,11 +60,12 @@ class Settings(_Section):
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
     domain: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$", max_length=200)] = ""
     spokes: tuple[str, ...] = ()
-    hub: Annotated[str, Field(pattern=r"^[^/\s]+/[^/\s]+/[^/\s]+$")] = f"organization/{PROJECT}/usa"
+    coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
+    coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
     images: dict[str, str] = {}
     ports: dict[str, Port] = {}
-    partner_ports: dict[str, dict[str, Port]] = {}
     disposable: bool = False
+    test_users: bool = False
     documents: Annotated[int, Field(ge=10, le=5000)] = 200
     verification: VerificationSettings = VerificationSettings()
     secrets: dict[str, SecretStr] = {}
@@ -69,17 +76,12 @@ class Settings(_Section):
         for code in self.spokes:
             if parse(code).is_hub:
                 raise ValueError(f"spokes: {code} is the hub, it can't be its own spoke")
-        if self.is_hub and "hub" in self.model_fields_set:
-            raise ValueError(f"hub: {HUB_CODE} is the hub and can't be deployed as a spoke; expected no such key")
         if self.spokes and self.country != HUB_CODE:
             raise ValueError(f"spokes: only the hub ({HUB_CODE}) approves countries, this is {self.country}")
         if repeated := sorted(code for code, times in Counter(self.spokes).items() if times > 1):
             raise ValueError(f"spokes: listed more than once: {', '.join(repeated)}")
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
-        for code, ports in self.partner_ports.items():
-            parse(code)
-            _known(f"partnerPorts.{code}", ports, SERVICES)
         credentials = {c.name: c for c in own(self.is_hub)}
         _known("secrets", self.secrets, list(credentials))
         taken: dict[int, str] = {}
@@ -103,7 +105,7 @@ class Settings(_Section):
 
     @property
     def names(self) -> Names:
-        return Names(self.place, self.namespace, self.domain, {**self.partner_ports, self.country: self.ports})
+        return Names(self.place, self.namespace, self.domain, {self.country: self.ports})
 
     @property
     def hub_names(self) -> Names:
@@ -111,7 +113,10 @@ class Settings(_Section):
 
     @property
     def partners(self) -> list[Names]:
-        """Return the countries this one is linked to: at the hub every approved one, at a spoke the hub."""
+        """Return the countries this one is linked to: at the hub every approved one, at a spoke the hub.
+
+        At their computed addresses; where they are, the coalition document says (`membership.place`).
+        """
         return [self.names.of(parse(c)) for c in self.spokes] if self.is_hub else [self.hub_names]
 
 
@@ -130,9 +135,8 @@ def _nearest(name: str, known: list[str]) -> str:
 
 def flaw_of(credential: Credential, value: str) -> str | None:
     """Return why a given secret is refused and what is expected, without the value; None if it is accepted."""
-    if credential.kind == "rsa":
-        is_one = pki.is_rsa_key(value)
-        return None if is_one else "is not an RSA private key; expected 2048 bits or more (PEM, no passphrase)"
+    if wanted := pki.KEYS.get(credential.kind):
+        return None if pki.is_key(value, credential.kind) else f"is not {wanted} (PEM, no passphrase)"
     if not _ACCEPTED.fullmatch(value):
         return "has a character that is not accepted, expected printable ASCII without space, quotes and backslash"
     if len(value) < credential.minimum:
@@ -180,6 +184,8 @@ def _line(error: Any) -> str:
     cause = error.get("ctx", {}).get("error")
     if isinstance(cause, UnknownCountry):
         return f"{PROJECT}:{key or 'country'}: {cause}"
+    if key in _RETIRED:
+        return f"{PROJECT}:{key}: is not a setting any more: {_RETIRED[key]}"
     if error["type"] == "extra_forbidden":
         known = [to_camel(name) for name in Settings.model_fields]
         return f"{PROJECT}:{key}: is not a setting{_nearest(key, known)}; expected one of {', '.join(known)}"

@@ -9,11 +9,22 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LONGEST_COMMON_NAME = 64  # characters (RFC 5280, ub-common-name)
+_RSA_BITS = 2048  # at least
+# Kind of a private key -> what it is not if it is another, and what is expected.
+KEYS = {
+    "rsa": "an RSA private key; expected 2048 bits or more",
+    "ec": "an EC private key; expected P-256",
+    "ed25519": "an Ed25519 private key; expected one",
+    "x25519": "an X25519 private key; expected one",
+}
 _SKEW = timedelta(minutes=5)  # clocks of the coalition's hosts may differ a little
+_ANY_ADDRESS = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
 
 
 @dataclass(frozen=True)
@@ -32,73 +43,105 @@ class Issuer:
     key: str
 
 
+@dataclass(frozen=True)
+class _Subject:
+    """Whom a certificate is for: `names` are what a leaf is valid for, or what an authority may sign for."""
+
+    name: str
+    key: ec.EllipticCurvePublicKey
+    names: Sequence[str]
+    authority: bool
+
+
 def rsa_key(bits: int = 2048) -> str:
     """Return a new RSA private key, PEM (PKCS #8)."""
-    return _pem(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+    return pem(rsa.generate_private_key(public_exponent=65537, key_size=bits))
+
+
+def pem(key: PrivateKeyTypes) -> str:
+    """Return a private key as PEM (PKCS #8, without a passphrase)."""
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
 
 
 def public_key(private: str) -> str:
     """Return the public half of a private key, both PEM."""
-    key = serialization.load_pem_private_key(private.encode(), None)
-    found = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return found.decode()
+    return _public_pem(serialization.load_pem_private_key(private.encode(), None).public_key())
 
 
-def is_rsa_key(private: str, bits: int = 2048) -> bool:
-    """Return True for an RSA private key (PEM, without a passphrase) of at least `bits` bits."""
+def is_key(private: str, kind: str) -> bool:
+    """Return True for a private key (PEM, without a passphrase) of this kind of `KEYS`."""
     try:
         key = serialization.load_pem_private_key(private.encode(), None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
-    return isinstance(key, rsa.RSAPrivateKey) and key.key_size >= bits
+    if isinstance(key, rsa.RSAPrivateKey):
+        return kind == "rsa" and key.key_size >= _RSA_BITS
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return kind == "ec" and isinstance(key.curve, ec.SECP256R1)
+    return isinstance(key, {"ed25519": Ed25519PrivateKey, "x25519": X25519PrivateKey}.get(kind, ()))
+
+
+def is_rsa_public_key(public: str, bits: int = 2048) -> bool:
+    """Return True for an RSA public key of at least `bits` bits, exactly as `public_key` writes it."""
+    try:
+        key = serialization.load_pem_public_key(public.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return isinstance(key, rsa.RSAPublicKey) and key.key_size >= bits and _public_pem(key) == public
 
 
 def issue(
     name: str, days: int, issuer: Issuer | None = None, names: Sequence[str] = (), authority: bool = False
 ) -> Issued:
-    """Create a certificate for `name`, valid for `days`.
+    """Create a certificate for `name` with a new key, valid for `days`.
 
     A leaf is valid for `names` (DNS names and IP addresses), as server and as client. An authority below the root may
     sign leaves for `names` and what is below them, and nothing else: no other name and no authority (RFC 5280, name
     constraints and path length).
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    # Clients read the alternative names; the subject is for people, and X.509 limits it to 64 characters.
-    common = [x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) <= _LONGEST_COMMON_NAME else []
-    subject = x509.Name([*common, x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")])
-    signer: CertificateIssuerPrivateKeyTypes = key
-    issued_by = subject
-    if issuer:
-        loaded = serialization.load_pem_private_key(issuer.key.encode(), None)
-        assert isinstance(loaded, ec.EllipticCurvePrivateKey)  # made above
-        signer = loaded
-        issued_by = leaf(issuer.chain).subject
-    now = datetime.now(UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issued_by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(_constraints(authority, issuer), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        .add_extension(_usage(authority), critical=True)
-    )
-    alternatives = [_general_name(n) for n in names]
-    if authority and alternatives:
-        builder = builder.add_extension(x509.NameConstraints(alternatives, None), critical=True)
-    if not authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-        builder = builder.add_extension(both, critical=False)
-    certificate = builder.sign(signer, hashes.SHA256())
-    chain = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    chain = _signed(_Subject(name, key.public_key(), names, authority), days, issuer or Issuer("", pem(key)))
     if issuer and not _is_root(issuer.chain):
         chain += issuer.chain
-    return Issued(chain, _pem(key))
+    return Issued(chain, pem(key))
+
+
+def issue_for(request: str, name: str, names: Sequence[str], days: int, root: Issuer) -> str:
+    """Create the certificate of the authority `name` for the key in its signing request; return it as PEM.
+
+    The signer decides everything else: what the authority may sign is as in `issue`. `request` is PEM, checked before.
+    """
+    key = x509.load_pem_x509_csr(request.encode()).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)  # the caller has checked it
+    return _signed(_Subject(name, key, names, authority=True), days, root)
+
+
+def limits(names: Sequence[str]) -> x509.NameConstraints:
+    """Return the constraints of an authority for `names`: DNS names and what is below them, addresses and networks.
+
+    It may sign for no other address. Permitted addresses exclude all others; permitted DNS names exclude none.
+    """
+    permitted = [_subtree(name) for name in names]
+    addresses = any(isinstance(name, x509.IPAddress) for name in permitted)
+    # With both, Java 17 fails at a permitted address of IPv4: IPAddressName.constrains compares it with `::/0`.
+    return x509.NameConstraints(permitted, None if addresses else _ANY_ADDRESS)
+
+
+def signing_request(name: str, private: str) -> str:
+    """Return a request (PEM) for a certificate of `name` with this key (PEM, EC), signed with it."""
+    key = serialization.load_pem_private_key(private.encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject_of(name)).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def subject_of(name: str) -> x509.Name:
+    """Return the subject of a certificate for `name`."""
+    # Clients read the alternative names; the subject is for people, and X.509 limits it to 64 characters.
+    common = [x509.NameAttribute(NameOID.COMMON_NAME, name)] if len(name) <= _LONGEST_COMMON_NAME else []
+    return x509.Name([*common, x509.NameAttribute(NameOID.ORGANIZATION_NAME, "DIVE")])
 
 
 def leaf(chain: str) -> x509.Certificate:
@@ -125,15 +168,49 @@ def _is_root(chain: str) -> bool:
     return certificate.issuer == certificate.subject
 
 
-def _constraints(authority: bool, issuer: Issuer | None) -> x509.BasicConstraints:
+def _constraints(authority: bool, root: bool) -> x509.BasicConstraints:
     """Return how many authorities may follow: one after the root, none after another."""
-    return x509.BasicConstraints(ca=authority, path_length=(0 if issuer else 1) if authority else None)
+    return x509.BasicConstraints(ca=authority, path_length=int(root) if authority else None)
+
+
+def _signed(subject: _Subject, days: int, issuer: Issuer) -> str:
+    """Return the certificate (PEM); an issuer without a chain signs itself."""
+    signer = serialization.load_pem_private_key(issuer.key.encode(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)  # made by `issue`
+    named = subject_of(subject.name)
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(named)
+        .issuer_name(leaf(issuer.chain).subject if issuer.chain else named)
+        .public_key(subject.key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _SKEW)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(_constraints(subject.authority, root=not issuer.chain), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(subject.key), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(_usage(subject.authority), critical=True)
+    )
+    if subject.authority and subject.names:
+        builder = builder.add_extension(limits(subject.names), critical=True)
+    if not subject.authority:
+        alternatives = x509.SubjectAlternativeName([_general_name(name) for name in subject.names])
+        both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+        builder = builder.add_extension(alternatives, critical=False).add_extension(both, critical=False)
+    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _general_name(name: str) -> x509.GeneralName:
     try:
-        # As a constraint an address must be a network.
-        return x509.IPAddress(ipaddress.ip_network(name) if "/" in name else ipaddress.ip_address(name))
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _subtree(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_network(name))  # of an address, the network of it alone
     except ValueError:
         return x509.DNSName(name)
 
@@ -152,7 +229,6 @@ def _usage(authority: bool) -> x509.KeyUsage:
     )
 
 
-def _pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
+def _public_pem(key: PublicKeyTypes) -> str:
+    found = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return found.decode()

@@ -15,6 +15,7 @@ from dive_infra.diagnosis.status_report import (
     CountryStatus,
     Health,
     LinkStatus,
+    MemberStatus,
     PhaseStatus,
     Problem,
 )
@@ -37,6 +38,10 @@ def judge(country: Snapshot, found: Sequence[Symptom] | None = None) -> CountryS
         phases=[_phase(country, phase) for phase in Phase] if country.stack and country.deployed else [],
         containers=[_container(c) for c in country.containers],
         links=[_link(link) for link in (country.record.links if country.record else ())],
+        members=[
+            MemberStatus(code=m.code, state=m.state, age=m.age)
+            for m in (country.record.members if country.record else ())
+        ],
         problems=problems,
         collecting=[CollectingError(source=s.where, cause=s.found, next=s.next) for s in found if s.source],
         seconds=round(country.seconds, 3),

@@ -77,6 +77,14 @@ class LinkStatus(Part):
     error: str = ""
 
 
+class MemberStatus(Part):
+    """What a partner last said about itself in its signed status, `age` seconds ago."""
+
+    code: str = Field(pattern="^[A-Z]{3}$")
+    state: str
+    age: float
+
+
 class Problem(Part):
     """Something that is not as it should be: `check` is what should be so, `next` the command that fixes it.
 
@@ -109,6 +117,7 @@ class CountryStatus(Part):
     phases: list[PhaseStatus]
     containers: list[ContainerStatus]
     links: list[LinkStatus]
+    members: list[MemberStatus] = []
     problems: list[Problem]
     collecting: list[CollectingError]
     seconds: float = Field(ge=0)

@@ -6,7 +6,6 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.config.countries import parse
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
@@ -62,7 +61,7 @@ class Seed(Resource, module="dive", name="Seed"):
     ) -> None:
         props: dict[str, Any] = {
             **names.plain(),
-            "partners": [p.country.code for p in partners],
+            "partners": [p.plain() for p in partners],
             "documents": documents,
             "kas_key": kas_key,
             "password": pulumi.Output.secret(password),
@@ -74,7 +73,7 @@ class Seed(Resource, module="dive", name="Seed"):
 
 def _batches(inputs: Inputs) -> list[Batch]:
     names = Names.of_plain(inputs)
-    partners = [names.of(parse(code)) for code in inputs["partners"]]
+    partners = [Names.of_plain(partner) for partner in inputs["partners"]]
     hub = names if names.country.is_hub else partners[0]
     return batches(names, hub, partners, inputs["kas_key"], int(inputs["documents"]))
 

@@ -1,54 +1,93 @@
-"""The test users of a country: created with fixed ids, compared in each diff, repaired where they differ."""
+"""The people that a country declares: created with fixed ids, compared in each diff, repaired where they differ."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 from pulumi import dynamic
 
+from dive_infra.config.countries import parse
 from dive_infra.config.credentials import strong
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError, tell
 from dive_infra.identity import users
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.identity.users import User
 from dive_infra.plans import provider_messages
 from dive_infra.results.finding import Verdict
 from dive_infra.results.remedy import Remedy
 
 
-class TestUsersProvider(Provider):
-    """Inputs: country, namespace, domain; `access` (`keycloak_admin.KeycloakAccess`); `password` of all six."""
+class PeopleProvider(Provider):
+    """Inputs: country, namespace, domain; `access` (`keycloak_admin.KeycloakAccess`); who, and their passwords."""
 
     replaces = ("country", "namespace", "domain")
 
+    def passwords(self, inputs: Inputs) -> dict[User, str]:
+        """Return the people with their passwords."""
+        raise NotImplementedError
+
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
-        return f"{inputs['namespace']}/{inputs['country']}", self._repair(inputs, reset=True)
+        return f"{inputs['namespace']}/{inputs['country']}", self._repair(inputs, {})
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
-        return self._repair(inputs, reset=inputs["password"] != before.get("password"))
+        known = self.passwords(before)
+        if left := known.keys() - self.passwords(inputs).keys():
+            with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
+                users.remove(admin, Names.of_plain(inputs), left)
+        return self._repair(inputs, known)
 
     def delete_resource(self, before: Inputs) -> None:
         with KeycloakAdmin(KeycloakAccess(**before["access"])) as admin:
-            users.remove(admin, Names.of_plain(before))
+            users.remove(admin, Names.of_plain(before), self.passwords(before))
 
     def drift_reason(self, before: Inputs) -> str | None:
         with KeycloakAdmin(KeycloakAccess(**before["access"]), DIFF_REQUEST) as admin:
-            off = [f for f in users.compare_users(admin, Names.of_plain(before)) if f.verdict != Verdict.VALID]
-        return "; ".join(f"{f.check}: found {f.found}" for f in off) or None
+            found = users.compare_users(admin, Names.of_plain(before), list(self.passwords(before)))
+        return "; ".join(f"{f.check}: found {f.found}" for f in found if f.verdict != Verdict.VALID) or None
 
-    def _repair(self, inputs: Inputs, reset: bool) -> Outputs:
-        names = Names.of_plain(inputs)
-        if not strong(inputs["password"]):
-            raise ProviderError(
-                "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
-                "upper and lower case, a digit and a special one",
-                Remedy.run("pulumi config set --secret --path dive:secrets.test-users"),
-            )
+    def _repair(self, inputs: Inputs, known: Mapping[User, str]) -> Outputs:
+        wanted = self.passwords(inputs)
+        changed = [user for user, password in wanted.items() if password != known.get(user)]
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
-            for username, properties in users.repair(admin, names, inputs["password"], reset).items():
-                tell(provider_messages.user_repaired(username, properties))
-        wanted = users.wanted(names)
+            repaired = users.repair(admin, Names.of_plain(inputs), wanted, changed)
+        for username, properties in repaired.items():
+            tell(provider_messages.user_repaired(username, properties))
         return {"usernames": [u.username for u in wanted], "ids": {u.username: u.id for u in wanted}}
+
+
+class TestUsersProvider(PeopleProvider):
+    """Input: `password` of all six."""
+
+    def passwords(self, inputs: Inputs) -> dict[User, str]:
+        password: str = inputs["password"]
+        return dict.fromkeys(users.wanted(Names.of_plain(inputs)), password)
+
+    def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
+        _require_strong(inputs["password"])
+        return super().create_resource(inputs)
+
+    def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
+        _require_strong(inputs["password"])
+        return super().update_resource(inputs, before)
+
+
+class ProbePersonsProvider(PeopleProvider):
+    """Input: `given`: country code -> password of the person for it."""
+
+    def passwords(self, inputs: Inputs) -> dict[User, str]:
+        names = Names.of_plain(inputs)
+        return {users.probe(names, parse(code)): password for code, password in sorted(inputs["given"].items())}
+
+
+def _require_strong(password: str) -> None:
+    if not strong(password):
+        raise ProviderError(
+            "secret test-users does not meet the realm's password policy; expected at least 16 characters with "
+            "upper and lower case, a digit and a special one",
+            Remedy.run("pulumi config set --secret --path dive:secrets.test-users"),
+        )
 
 
 class TestUsers(dynamic.Resource, module="dive", name="TestUsers"):
@@ -65,17 +104,35 @@ class TestUsers(dynamic.Resource, module="dive", name="TestUsers"):
         password: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__(
-            TestUsersProvider(),
-            name,
-            {
-                "country": names.country.code,
-                "namespace": names.namespace,
-                "domain": names.domain,
-                "access": pulumi.Output.secret(access),
-                "password": pulumi.Output.secret(password),
-                "usernames": None,
-                "ids": None,
-            },
-            opts,
-        )
+        props = _properties(names, access) | {"password": pulumi.Output.secret(password)}
+        super().__init__(TestUsersProvider(), name, props, opts)
+
+
+class ProbePersons(dynamic.Resource, module="dive", name="ProbePersons"):
+    """The probe persons of `names`, one for each country in `given` (code -> password). Outputs as of `TestUsers`."""
+
+    usernames: pulumi.Output[list[str]]
+    ids: pulumi.Output[dict[str, str]]
+
+    def __init__(
+        self,
+        name: str,
+        names: Names,
+        access: pulumi.Input[dict[str, Any]],
+        given: Mapping[str, pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        passwords: pulumi.Input[Mapping[str, str]] = pulumi.Output.all(**given)
+        props = _properties(names, access) | {"given": pulumi.Output.secret(passwords)}
+        super().__init__(ProbePersonsProvider(), name, props, opts)
+
+
+def _properties(names: Names, access: pulumi.Input[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "country": names.country.code,
+        "namespace": names.namespace,
+        "domain": names.domain,
+        "access": pulumi.Output.secret(access),
+        "usernames": None,
+        "ids": None,
+    }

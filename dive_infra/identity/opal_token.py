@@ -5,7 +5,6 @@ from uuid import NAMESPACE_URL, uuid5
 import jwt
 
 OPAL_AUDIENCE = "dive-policy"
-ISSUER = "dive-hub"
 
 
 def data_topic(country: str) -> str:
@@ -14,18 +13,11 @@ def data_topic(country: str) -> str:
 
 
 def mint_opal_token(private_key_pem: str, country: str) -> str:
-    """Return a JWT for the OPAL client of `country` (code), signed with the hub's `opal-key`.
+    """Return a JWT for the OPAL client of `country` (code), signed with its own `policy-key`.
 
-    Equal input gives an equal token. It does not expire; a new `opal-key` revokes all. OPAL lets a client publish to
-    the topics it may subscribe to. Therefore these are only the announcement of new policies, which every client then
-    fetches from the hub, and a topic of its own.
+    Equal input gives an equal token. It does not expire: the hub takes it as long as the country's public key is that
+    of a member. What its holder may do, the hub decides, not the token.
     """
-    claims = {
-        "iss": ISSUER,
-        "aud": OPAL_AUDIENCE,
-        "sub": uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex,
-        "peer_type": "client",
-        "country": country,
-        "permitted_topics": ["policy:.", data_topic(country)],
-    }
+    subject = uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex
+    claims = {"iss": country, "aud": OPAL_AUDIENCE, "sub": subject, "country": country}
     return jwt.encode(claims, private_key_pem, algorithm="RS256")

@@ -1,12 +1,14 @@
-"""The six test users of a country: who they are, whether they exist and may log in, and how to restore them.
+"""People that a country declares: six test users, and a probe person for each partner; compared and restored.
 
 Their ids derive from country and name. Therefore a recreated realm has the same users, and no partner's link to them
 is orphaned. Keycloak keeps a given id only in a partial import.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from dive_infra.config.countries import Country
 from dive_infra.config.naming import Names
 from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
@@ -27,7 +29,7 @@ _COI: dict[int, tuple[str, ...]] = {4: ("NATO",), 5: ("NATO", "FVEY")}
 
 @dataclass(frozen=True)
 class User:
-    """A test user; `group` carries the role, `coi` the communities of interest."""
+    """A declared person; `group` carries the role, `coi` the communities of interest, `kind` is for messages."""
 
     username: str
     country: str
@@ -37,6 +39,7 @@ class User:
     organization: str
     coi: tuple[str, ...] = ()
     group: str = "users"
+    kind: str = "test user"
 
     @property
     def id(self) -> str:
@@ -88,6 +91,23 @@ def wanted(names: Names) -> list[User]:
     return [*ordinary, user(f"admin-{lower}", 6, LEVELS[-1], ("NATO", "FVEY"), "super_admins")]
 
 
+def probe(names: Names, partner: Country) -> User:
+    """Return the person whom the country issues to a partner, to prove their link; for the own country, its own.
+
+    It stands for no one, and has the lowest clearance and no community.
+    """
+    username = f"probe-{names.country.lower}-{partner.lower}"
+    return User(
+        username,
+        names.country.code,
+        LEVELS[0],
+        "Link Probe",
+        f"{username}@{names.zone}",
+        f"{names.country.name} Armed Forces",
+        kind="probe person",
+    )
+
+
 def differences(admin: KeycloakAdmin, realm: str, user: User) -> dict[str, tuple[object, object]]:
     """Return field -> (wanted, found) of what differs. A missing user is `{"user": ...}`."""
     path = f"/realms/{realm}/users/{user.id}"
@@ -133,34 +153,36 @@ def _guesses(names: Names, user: User) -> str:
     return f"/realms/{names.realm}/attack-detection/brute-force/users/{user.id}"
 
 
-def compare_users(admin: KeycloakAdmin, names: Names) -> list[Finding]:
-    """Return one finding for each test user."""
+def compare_users(admin: KeycloakAdmin, names: Names, people: Sequence[User]) -> list[Finding]:
+    """Return one finding for each person."""
     return PROBES.get(
-        ("users", names.realm),
-        lambda: [_finding(user, differences(admin, names.realm, user)) for user in wanted(names)],
+        ("users", names.realm, *(user.username for user in people)),
+        lambda: [_finding(user, differences(admin, names.realm, user)) for user in people],
     )
 
 
 def _finding(user: User, off: dict[str, tuple[object, object]]) -> Finding:
-    check = f"test user {user.username} is as seeded"
+    check = f"{user.kind} {user.username} is as seeded"
     if not off:
         return Finding(check, Verdict.VALID)
     expected = "; ".join(f"{k}: {a}" for k, (a, _) in off.items())
     found = "; ".join(f"{k}: {b}" for k, (_, b) in off.items())
-    remedy, subject = Remedy.update(), f"test user {user.username}"
+    remedy, subject = Remedy.update(), f"{user.kind} {user.username}"
     return Finding(check, Verdict.INVALID, expected, found, remedy, code=Code.REALM, subject=subject)
 
 
-def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = False) -> dict[str, list[str]]:
-    """Restore what differs and touch nothing else; return user name -> repaired properties, none if it was created.
+def repair(
+    admin: KeycloakAdmin, names: Names, passwords: Mapping[User, str], reset: Collection[User] = ()
+) -> dict[str, list[str]]:
+    """Restore what differs and touch nothing else; return user name -> repaired properties (none: it was created).
 
-    `reset` gives all users `password`. To set a password, the user is recreated under the same id: the password history
-    of the policy refuses the present and earlier passwords.
+    Those in `reset` get their password anew. To set a password, the user is recreated under the same id: the password
+    history of the policy refuses the present and earlier passwords.
     """
     done: dict[str, list[str]] = {}
-    for user in wanted(names):
+    for user, password in passwords.items():
         off = differences(admin, names.realm, user)
-        if reset or off.keys() & {"user", "password"}:
+        if user in reset or off.keys() & {"user", "password"}:
             _import(admin, names.realm, user, password)
             done[user.username] = []
             continue
@@ -174,9 +196,9 @@ def repair(admin: KeycloakAdmin, names: Names, password: str, reset: bool = Fals
     return done
 
 
-def remove(admin: KeycloakAdmin, names: Names) -> None:
-    """Delete the test users; a missing one is no error."""
-    for user in wanted(names):
+def remove(admin: KeycloakAdmin, names: Names, people: Collection[User]) -> None:
+    """Delete these people; a missing one is no error."""
+    for user in people:
         _delete(admin, f"/realms/{names.realm}/users/{user.id}")
 
 

@@ -29,8 +29,12 @@ FROM deployment_steps s LEFT JOIN checkpoints c USING (checkpoint_id) WHERE s.in
 """
 _LINKS = """
 SELECT source_code, target_code, idp_alias, status, error_message, login_seconds,
-    extract(epoch FROM clock_timestamp() - last_verified_at)
+    extract(epoch FROM clock_timestamp() - last_verified_at), last_verified_at
 FROM federation_links WHERE %s IN (source_code, target_code) ORDER BY source_code, target_code
+"""
+_MEMBERS = """
+SELECT instance_code, state, extract(epoch FROM clock_timestamp() - issued_at) FROM member_reports
+ORDER BY instance_code
 """
 # Errors since the country was last complete.
 _FAILURES = """
@@ -61,7 +65,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Link:
-    """The login of users from `source` at `target`; `age` since the last proof, `seconds` it took."""
+    """The login of users from `source` at `target`; `age` since the last proof, which was `at`; `seconds` it took."""
 
     source: str
     target: str
@@ -70,6 +74,16 @@ class Link:
     error: str
     seconds: float | None
     age: float | None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class MemberReport:
+    """What a partner last said about itself: its state, `age` seconds ago."""
+
+    code: str
+    state: str
+    age: float
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,7 @@ class Overview:
     steps: dict[Phase, Recorded]
     links: tuple[Link, ...]
     failures: tuple[Failure, ...]
+    members: tuple[MemberReport, ...] = ()
 
 
 def read_overview(access: DatabaseAccess, country: str) -> Overview:
@@ -113,6 +128,7 @@ def overview(connection: Connection[Any], country: str) -> Overview:
     steps = [_recorded(row) for row in connection.execute(_STEPS, [code]).fetchall()]
     links = connection.execute(_LINKS, [code]).fetchall()
     failures = connection.execute(_FAILURES, {"code": code, "limit": _ERRORS}).fetchall()
+    members = connection.execute(_MEMBERS).fetchall()
     holder = lock.holder(connection, code)
     return Overview(
         clock[0],
@@ -120,8 +136,12 @@ def overview(connection: Connection[Any], country: str) -> Overview:
         float(current[5]) if current else None,
         holder,
         {step.phase: step for step in sorted(steps, key=lambda s: [*Phase].index(s.phase))},
-        tuple(Link(s.upper(), t.upper(), a, status, e, took, _float(age)) for s, t, a, status, e, took, age in links),
+        tuple(
+            Link(s.upper(), t.upper(), a, status, e, took, _float(age), at)
+            for s, t, a, status, e, took, age, at in links
+        ),
         tuple(Failure(c, where, what, at, run, float(age), r) for c, where, what, at, run, age, r in failures),
+        tuple(MemberReport(code.upper(), state, float(age)) for code, state, age in members),
     )
 
 

@@ -119,6 +119,14 @@ TABLES: dict[str, dict[str, str]] = {
         "last_verified_at": _TIME,
     },
     "countries": {"instance_code": _CODE, "role_name": "name", "admitted_at": _TIME, "admitted_by": "name"},
+    "member_reports": {
+        "instance_code": _CODE,
+        "issued_at": _TIME,
+        "state": "text",
+        "phases": "jsonb",
+        "links": "jsonb",
+        "noted_at": _TIME,
+    },
     "audit_log": {
         "id": "bigint",
         "occurred_at": _TIME,
@@ -144,6 +152,7 @@ _WRITTEN = ("deployment_states", "deployment_steps", "deployment_locks", "federa
 _APPENDED = ("state_transitions", "checkpoints", "orchestration_metrics")
 RIGHTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_WRITTEN, ("SELECT", "INSERT", "UPDATE")),
+    "member_reports": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     **dict.fromkeys(_APPENDED, ("SELECT", "INSERT")),
     "schema_migrations": ("SELECT",),
 }

@@ -49,6 +49,22 @@ ON CONFLICT (source_code, target_code) DO UPDATE SET instance_code = EXCLUDED.in
     login_seconds = EXCLUDED.login_seconds, last_verified_at = EXCLUDED.last_verified_at
 """
 
+# A link that was proven once stays so, and its age tells since when.
+PENDING_LINK = """
+INSERT INTO federation_links (instance_code, source_code, target_code, idp_alias, client_id, status, error_message)
+VALUES (%(code)s, %(source)s, %(target)s, %(alias)s, %(client)s, 'PENDING', %(why)s)
+ON CONFLICT (source_code, target_code) DO UPDATE SET instance_code = EXCLUDED.instance_code,
+    idp_alias = EXCLUDED.idp_alias, client_id = EXCLUDED.client_id, error_message = EXCLUDED.error_message
+"""
+
+MEMBER = """
+INSERT INTO member_reports (instance_code, issued_at, state, phases, links)
+VALUES (%(code)s, %(issued)s, %(state)s, %(phases)s, %(links)s)
+ON CONFLICT (instance_code) DO UPDATE SET issued_at = EXCLUDED.issued_at, state = EXCLUDED.state,
+    phases = EXCLUDED.phases, links = EXCLUDED.links, noted_at = clock_timestamp()
+WHERE member_reports.issued_at <= EXCLUDED.issued_at
+"""
+
 STEP = """
 SELECT s.status, s.fingerprint, s.completed_at, coalesce(c.evidence, ''), s.run_id, s.retry_count
 FROM deployment_steps s LEFT JOIN checkpoints c USING (checkpoint_id)

@@ -5,7 +5,7 @@ out of reach (`Unreachable`), refuses us (`LoginRefused`), has another schema (`
 (`QueryFailed`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from threading import RLock
@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from dive_infra.membership.status import Status as PublishedStatus
 from dive_infra.orchestration import connection, lock, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import DatabaseAccess, Unreachable
@@ -243,6 +244,29 @@ class Store:
         """Record that a user from `source` just logged in at `target`; `country` owns the link."""
         values = {"source": source.lower(), "target": target.lower(), "alias": alias, "client": client}
         self._connection.execute(sql.LINK, {"code": country.lower(), "seconds": seconds, **values})
+
+    @_one_at_a_time
+    def link_pending(self, country: str, source: str, target: str, alias: str, client: str, why: str) -> None:
+        """Record that the other side of a link does not answer or does not exist yet."""
+        values = {"source": source.lower(), "target": target.lower(), "alias": alias, "client": client}
+        self._connection.execute(sql.PENDING_LINK, {"code": country.lower(), "why": why, **values})
+
+    @_one_at_a_time
+    def unlink(self, country: str, partners: Collection[str]) -> None:
+        """Forget the links of a country with all others than these partners, and what others have reported."""
+        kept = [code.lower() for code in (country, *partners)]
+        self._connection.execute(
+            "DELETE FROM federation_links WHERE NOT (source_code = ANY(%s) AND target_code = ANY(%s))", [kept, kept]
+        )
+        self._connection.execute("DELETE FROM member_reports WHERE instance_code <> ALL(%s)", [kept])
+
+    @_one_at_a_time
+    def note(self, status: PublishedStatus) -> None:
+        """Record what a partner publishes about itself, unless a later one is known."""
+        published = status.plain()
+        values: dict[str, Any] = {name: Jsonb(published[name]) for name in ("phases", "links")}
+        values |= {"code": status.country.lower(), "issued": status.issued, "state": status.state}
+        self._connection.execute(sql.MEMBER, values)
 
     # Inside a transaction that holds the fence.
 

@@ -9,30 +9,37 @@ import pulumi
 
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
-from dive_infra.components.approval import Grant
 from dive_infra.components.values import secret
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import VerificationCheckpoint
+from dive_infra.membership.place import Place
 from dive_infra.orchestration.access import OWNER, DatabaseAccess
 
 
 @dataclass(frozen=True)
 class Context:
-    """The country that a stack deploys. `stack` is the stack's name, part of the label of everything that it owns."""
+    """The country that a stack deploys, and its place in the coalition.
+
+    `stack` is the stack's name, part of the label of everything that it owns.
+    """
 
     settings: Settings
     stack: str
-    grant: Grant | None = None  # of a spoke, from the hub
+    place: Place
 
     @cached_property
     def names(self) -> Names:
-        return self.settings.names
+        return self.place.names
 
     @cached_property
     def hub(self) -> Names:
-        return self.settings.hub_names
+        return self.place.hub
+
+    @property
+    def partners(self) -> Sequence[Names]:
+        return self.place.partner_names
 
     @property
     def is_hub(self) -> bool:
@@ -40,7 +47,7 @@ class Context:
 
     @cached_property
     def specs(self) -> Sequence[ServiceSpec]:
-        return services(self.names, self.hub, self.settings.partners, self.settings.images)
+        return services(self.names, self.hub, self.partners, self.settings.images)
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
         """Return the login at the orchestration database of this country."""

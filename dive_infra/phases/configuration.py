@@ -43,7 +43,7 @@ class ConfigurationPhase(PhaseComponent):
         inside = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, provider=own), kept)
         specification = secret(
             pulumi.Output.all(base.ca, base.secrets["keycloak-admin"], base.secrets["portal-client"]).apply(
-                lambda found: spec.ConfigurationSpec(names, tuple(context.settings.partners), *found)
+                lambda found: spec.ConfigurationSpec(names, tuple(context.partners), *found)
             )
         )
         # The probe knows no keys: they are recorded after the realm, which waits for it.
@@ -63,10 +63,10 @@ class ConfigurationPhase(PhaseComponent):
                 LinkArgs(names, partner, administrator),
                 pulumi.ResourceOptions.merge(inside, after_realm),
             )
-            for partner in context.settings.partners
+            for partner in context.partners
         ]
         held = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(parent=self, depends_on=made), kept)
-        undeclared = Undeclared("undeclared", names, context.settings.partners, administrator, held)
+        undeclared = Undeclared("undeclared", names, context.partners, administrator, held)
         after_repair = pulumi.ResourceOptions.merge(held, pulumi.ResourceOptions(depends_on=[undeclared]))
         keys = RealmKeys("realm-keys", names, administrator, after_repair)
         self.checkpoint = Checkpoint(

@@ -4,6 +4,7 @@ from typing import Any
 
 import pulumi
 
+from dive_infra.catalog import policy
 from dive_infra.catalog.databases import DATABASES
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
 from dive_infra.catalog.policy import access, opa_tokens
@@ -71,6 +72,7 @@ class DeploymentPhase(PhaseComponent):
                 self._material(row, base),
                 image=base.images[row.name],
                 networks=[network.network for network in base.networks],
+                coalition=base.coalition if policy.COALITION in row.live else "",
                 begins_with=[*lost, *map(self._incarnation, own)],
                 needs=[*needs, self.databases.kept] if own else needs,
             ),
@@ -99,14 +101,17 @@ class DeploymentPhase(PhaseComponent):
         )
         return contents("keycloak-data", KEYCLOAK, lifetime, self.child())
 
-    @staticmethod
-    def _material(service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
+    def _material(self, service: ServiceSpec, after: InitializationPhase) -> pulumi.Output[Material]:
         """Return what its files are written from: its own secrets only, as a change of another must not change it."""
         certificate = after.certificates.services[service.name]
         secrets = {name: after.secrets[name] for name in service.secrets}
         return secret(
             pulumi.Output.all(
-                secrets=secrets, certificate=certificate.chain, key=certificate.key, ca=after.ca, hub_key=after.hub_key
+                secrets=secrets,
+                certificate=certificate.chain,
+                key=certificate.key,
+                ca=after.ca,
+                policy_keys=dict(self.context.place.policy_keys),
             ).apply(lambda found: Material(**found))
         )
 
@@ -143,6 +148,7 @@ class DeploymentPhase(PhaseComponent):
                 ca=found["ca"],
                 store=found["store"],
                 opa_guard=access({name: secrets[name] for name in tokens}),
+                hub=context.hub,
             )
 
         containers = {

@@ -1,53 +1,74 @@
 """INITIALIZATION: networks, data volumes, secrets, certificates and images, which services need."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from dive_infra.checks import spec
-from dive_infra.components.approval import Approval, Grant
-from dive_infra.components.certificates import Authority, CountryCertificate
+from dive_infra.components.certificates import Authority, CountryCertificate, IssuedBy
 from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
+from dive_infra.components.values import unknown
 from dive_infra.config.credentials import own
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.coalition import CoalitionDocument, MemberAuthority
 from dive_infra.dynamic.image import Image
+from dive_infra.dynamic.secret import GeneratedSecret
 from dive_infra.images.recipes import recipe_hash
 from dive_infra.images.registry import locked
+from dive_infra.membership.files import text
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.preflight import PreflightPhase
 
 
 class InitializationPhase(PhaseComponent):
-    """`secrets` (own and granted), `certificates`, `networks`, `storage` and `images` of the country.
+    """`secrets`, `certificates`, `networks`, `storage` and `images` of the country; `ca` is the coalition's (PEM).
 
-    A spoke also has the `hub_key` of its grant. The hub has no grant: it creates the coalition's authority, and the
-    `grants` of the countries that it approves.
+    The hub also has the coalition's root, and issues the `coalition` document.
     """
 
     def __init__(self, context: Context, after: PreflightPhase) -> None:
         super().__init__(context, "initialization", after)
-        names, stack, grant = context.names, after.mark, context.grant
+        names, stack, place = context.names, after.mark, context.place
         secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
-        self.public_keys = secrets.public
-        self.grants: dict[str, Grant] = {}
-        if grant is None:
+        self.public_keys, self.secrets = secrets.public, secrets.values
+        self.probes = {
+            country.code: GeneratedSecret(f"probe-{country.lower}", "login", self.child()).value
+            for country in (names.country, *(partner.country for partner in context.partners))
+        }
+        self.coalition: pulumi.Input[str] = ""
+        issuers: Mapping[str, pulumi.Input[str]] = {}
+        if context.is_hub:
             authority = Authority("authority", names, self.child())
+            root = authority.root.chain, authority.root.key
+            issuers = {
+                code: MemberAuthority(f"ca-{code.lower()}", asked, root, self.child()).certificate
+                for code, asked in place.requests.items()
+            }
+            document = CoalitionDocument(
+                "coalition",
+                names.namespace,
+                {code: text(code) for code in place.requests},
+                issuers,
+                authority.certificate,
+                self.secrets["coalition-key"],
+                self.child(),
+            )
             self.ca: pulumi.Input[str] = authority.certificate
-            self.hub_key: pulumi.Input[str] = ""
-            self.secrets = secrets.values
-            issuer = authority.issuer_of(names)
-            for partner in context.settings.partners:
-                approval = Approval(f"approval-{partner.country.lower}", partner, authority, secrets, self.child())
-                self.grants[partner.country.code] = approval.grant
+            self.coalition = document.text
+            issuer: pulumi.Input[str] = issuers[names.country.code]
+        elif place.coalition and place.member:
+            self.ca, issuer = "".join(place.coalition.authorities), place.member.certificate
         else:
-            self.ca, issuer, self.hub_key = grant.ca, grant.issuer, grant.hub_key
-            self.secrets = {**grant.secrets, **secrets.values}
+            self.ca = issuer = unknown()
+        signer = IssuedBy(issuer, self.secrets["ca-key"])
         self.networks = [Network("network", names.network, names, stack, self.child())]
         if context.is_hub:
             self.networks.append(Network("shared-network", names.shared_network, names, stack, self.child()))
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
-        self.certificates = CountryCertificate("tls", names, [s.name for s in context.specs], issuer, self.child())
+        self.certificates = CountryCertificate("tls", names, [s.name for s in context.specs], signer, self.child())
         self.images = {
             s.name: Image(f"image-{s.name}", s.name, locked(s.image), recipe_hash(s.name), self.child())
             for s in context.specs
@@ -64,7 +85,7 @@ class InitializationPhase(PhaseComponent):
                 ca=self.ca,
                 stack=stack,
                 # A newly approved country changes the declaration, so the phase is proven again.
-                issuers={code: made.issuer.chain for code, made in self.grants.items()},
+                issuers=issuers,
             ).apply(
                 lambda found: spec.InitializationSpec(
                     names,

@@ -4,8 +4,10 @@ import pulumi
 
 from dive_infra.checks import spec
 from dive_infra.dynamic.checkpoint import Checkpoint
+from dive_infra.dynamic.coalition import Membership
 from dive_infra.dynamic.orphans import Orphans
 from dive_infra.dynamic.stack_identity import StackIdentity
+from dive_infra.membership.fields import moment_text
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 
@@ -17,18 +19,21 @@ class PreflightPhase(PhaseComponent):
         super().__init__(context, "preflight", None)
         # The label of everything that this stack owns, in every phase.
         self.mark = StackIdentity("identity", context.stack, self.child()).mark
+        names, coalition = context.names, context.place.coalition
+        made: list[pulumi.Resource] = [Orphans("orphans", names, self.mark, self.child())]
+        if coalition:
+            made.append(Membership("membership", names.country.code, coalition, self.child()))
+        ca = "".join(coalition.authorities) if coalition else ""
+        expires = moment_text(coalition.expires) if coalition else ""
 
-        granted = [context.grant.ca] if context.grant else []
-
-        def specification(mark: str, ca: str = "") -> spec.PreflightSpec:
+        def specification(mark: str) -> spec.PreflightSpec:
             services = tuple(s.name for s in context.specs)
-            return spec.PreflightSpec(context.names, mark, services, ca, None if context.is_hub else context.hub)
+            return spec.PreflightSpec(names, mark, services, ca, context.hub if coalition else None, expires=expires)
 
-        orphans = Orphans("orphans", context.names, self.mark, self.child())
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",
             Phase.PREFLIGHT,
-            context.names,
-            pulumi.Output.all(self.mark, *granted).apply(lambda found: specification(*found)),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[orphans]),
+            names,
+            self.mark.apply(specification),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )

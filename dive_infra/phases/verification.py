@@ -12,7 +12,7 @@ from dive_infra.phases.initialization import InitializationPhase
 
 
 class VerificationPhase(PhaseComponent):
-    """`proof.report` is what was proven. The hub proves itself; a spoke proves itself and its link, both ways."""
+    """`proof.report` is what was proven: the country itself, and each of its links, both ways."""
 
     def __init__(
         self,
@@ -23,25 +23,26 @@ class VerificationPhase(PhaseComponent):
         before: list[pulumi.Output[str]],
     ) -> None:
         super().__init__(context, "verification", after)
-        names, settings, grant = context.names, context.settings, context.grant
+        names, settings = context.names, context.settings
         report = f"verification-report-{names.prefix}.json"
-        own = base.secrets["test-users"].apply(lambda password: spec.Party(names, password))
-        partners: list[pulumi.Output[spec.Party]] = []
-        if grant:
-            partners.append(grant.secrets["test-users"].apply(lambda password: spec.Party(context.hub, password)))
+        partners = tuple(spec.Partner(p.names, p.deployer_key) for p in context.place.partners)
+        secrets = {"own": base.probes[names.country.code]}
+        secrets |= {name: base.secrets[name] for name in ("sealing-key", "deployer-key")}
         self.proof = Proof(
             "verification-proof",
             names,
             secret(
-                pulumi.Output.all(own=own, partners=partners, deployment=deployed.specification, ca=base.ca).apply(
+                pulumi.Output.all(secrets=secrets, deployment=deployed.specification, ca=base.ca).apply(
                     lambda found: spec.VerificationSpec(
-                        found["own"],
-                        tuple(found["partners"]),
+                        spec.Party(names, found["secrets"]["own"]),
+                        partners,
                         found["deployment"],
                         found["ca"],
                         settings.documents,
                         report=report,
                         max_age=settings.verification.max_age,
+                        sealing_key=found["secrets"]["sealing-key"],
+                        deployer_key=found["secrets"]["deployer-key"],
                     )
                 )
             ),

@@ -61,6 +61,7 @@ class Code(IntEnum):
     CLIENT_SECRET = 1306
     SCOPES = 1307
     POLICY_DISTRIBUTION = 1308
+    LINK_PENDING = 1309
     KEYCLOAK = 1401
     SEED_DATA = 1402
     LOGIN_REFUSED = 1403
@@ -104,8 +105,8 @@ _ROWS = (
         Code.HUB_NOT_FOUND,
         "Hub not found",
         "permanent",
-        "The stack of the hub is not deployed, or `dive:hub` names another stack.",
-        "Deploy the hub: `./dive up USA`; or correct `dive:hub` in Pulumi.fra.yaml.",
+        "The coalition document cannot be read, or this stack has no keys or pins no coalition key.",
+        "`./dive new FRA`, then the hub's document (`./dive up USA` writes it) and its key in `dive:coalitionKey`.",
     ),
     CodeRow(
         Code.HUB_UNHEALTHY,
@@ -313,6 +314,13 @@ _ROWS = (
         "OPA decides by other policies or data than the hub distributes: they were written to it by hand, or its "
         "source does not run or is refused.",
         "`./dive restart FRA opa opal-client` (at the hub: `opa`) loads them again; `./dive up` starts their source.",
+    ),
+    CodeRow(
+        Code.LINK_PENDING,
+        "Link pending",
+        "recoverable",
+        "The partner does not answer, or has not declared its side of the link yet. Neither country has failed.",
+        "`./dive up FRA` proves the link once the partner is deployed and answers.",
     ),
     CodeRow(
         Code.KEYCLOAK,

@@ -3,6 +3,11 @@
 from datetime import UTC, datetime
 
 
+def now() -> datetime:
+    """Return the time by this machine's clock, in UTC."""
+    return datetime.now(UTC)
+
+
 def first_line(message: str | BaseException) -> str:
     """Return the first line of a text or of an error's message; the type's name of an error without a message."""
     words = str(message).strip()

@@ -13,14 +13,16 @@ from typing import Any
 
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run, settle
-from dive_infra.config.credentials import Credential, own
+from dive_infra.config.credentials import CREDENTIALS, Credential, own
 from dive_infra.config.settings import flaw_of
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Verdict
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
 
 _CHECK, _PROOF = 20.0, 60.0  # seconds
-_PERMANENT = {"kas-key": "it unwraps the keys of existing documents"}
+_PERMANENT = {"kas-key": "it unwraps the keys of existing documents"} | {
+    c.name: "it is part of the country's request to join" for c in CREDENTIALS if c.enrolled
+}
 # An account that changes the others goes last: until then its old value is needed.
 _LAST = ("postgres-superuser", "keycloak-admin")
 

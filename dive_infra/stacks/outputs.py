@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from dive_infra.membership import keys
 from dive_infra.phases.base import Context
 
 if TYPE_CHECKING:  # loaded late, by `stacks.program`
@@ -22,7 +23,7 @@ def export(
     seeding: "SeedingPhase",
     verification: "VerificationPhase",
 ) -> None:
-    """Export the outputs; the hub's `grants` hold what each approved country starts from."""
+    """Export the outputs; the hub's name its coalition, for those who pin its key."""
     names = context.names
     pulumi.export("instance", names.country.code)
     pulumi.export("realm", names.realm)
@@ -31,9 +32,11 @@ def export(
     pulumi.export("containers", containers)
     pulumi.export("ca_certificate", initialization.ca)
     pulumi.export("test_users", seeding.test_users)
-    pulumi.export("test_user_password", pulumi.Output.secret(initialization.secrets["test-users"]))
+    if context.settings.test_users:
+        pulumi.export("test_user_password", pulumi.Output.secret(initialization.secrets["test-users"]))
     proof = verification.proof
     pulumi.export("verification", {"status": proof.status, "proven": proof.evidence, "at": proof.completed})
     if context.is_hub:
-        grants = {code: grant.export() for code, grant in initialization.grants.items()}
-        pulumi.export("grants", pulumi.Output.secret(grants))
+        pulumi.export("coalition", pulumi.Output.from_input(initialization.coalition))
+        key = initialization.secrets["coalition-key"].apply(keys.public_text)
+        pulumi.export("coalition_key", pulumi.Output.unsecret(key))

@@ -5,11 +5,14 @@ from importlib import import_module
 
 import pulumi
 
-from dive_infra.components.approval import Grant, assumed, received
+from dive_infra.config import environment
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.runtime.patches import send_registrations
+from dive_infra.membership.place import Place, assumed, place_of
+from dive_infra.membership.refusals import MembershipError
 from dive_infra.phases.base import Context
 from dive_infra.phases.preflight import PreflightPhase
+from dive_infra.results.text import now
 from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 
@@ -17,10 +20,10 @@ from dive_infra.stacks.outputs import export
 async def deploy(settings: Settings, stack: str) -> None:
     """Declare the country of `settings`: its phases in their order, its guard and its outputs.
 
-    The hub grants each country that it approves its place in the coalition. A spoke starts from that grant, and owns
-    both sides of its link to the hub.
+    The hub issues the coalition document from the requests of the countries that it approves; a spoke starts from that
+    document. Each declares its own side of each of its links.
     """
-    context = Context(settings, stack, None if settings.is_hub else assumed() or _granted(settings))
+    context = Context(settings, stack, _place(settings))
     preflight = PreflightPhase(context)
     await asyncio.to_thread(load_phases)
     from dive_infra.phases.configuration import ConfigurationPhase
@@ -53,6 +56,11 @@ def load_phases() -> None:
         import_module(f"dive_infra.phases.{phase}")
 
 
-def _granted(settings: Settings) -> Grant:
-    hub = pulumi.StackReference("hub", stack_name=settings.hub)
-    return received(hub, settings.names, settings.hub)
+def _place(settings: Settings) -> Place:
+    """Return the country's place in the coalition; a preview that may not read its keys assumes one."""
+    if environment.assumes_place() and pulumi.runtime.is_dry_run() and not settings.secrets:
+        return assumed(settings)
+    try:
+        return place_of(settings, now())
+    except MembershipError as error:
+        raise pulumi.RunError(str(error)) from None  # which Pulumi shows without a traceback

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from dive_infra.automation import enrolment
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
@@ -67,7 +68,12 @@ class Country:
         return self.settings.names
 
     def _all(self) -> dict[str, Any]:
-        always = {"dive:namespace": NAMESPACE, "dive:disposable": True, "dive:verification": {"maxAge": 86400}}
+        always = {
+            "dive:namespace": NAMESPACE,
+            "dive:disposable": True,
+            "dive:testUsers": True,
+            "dive:verification": {"maxAge": 86400},
+        }
         own = {"dive:spokes": ["FRA"]} if self.code == HUB_CODE else {}
         return {**always, **own, **self.configuration}
 
@@ -77,6 +83,7 @@ class Country:
             "PULUMI_BACKEND_URL": (self.home / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
+            "DIVE_STACKS": str(self.home),
             # The other form of a preview's JSON cannot tell a secret that is not known yet: it panics.
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         }
@@ -94,7 +101,7 @@ class Country:
     def stack_file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
         kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
-        given = {k: v for k, v in (kept.get("config") or {}).items() if k == "dive:secrets"}
+        given = {k: v for k, v in (kept.get("config") or {}).items() if k in ("dive:secrets", "dive:coalitionKey")}
         path.write_text(yaml.safe_dump({**kept, "config": {**self._all(), **given}}))
         return path
 
@@ -143,18 +150,23 @@ class Country:
     def dive(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `./dive` on this coalition, without a terminal."""
         command = [sys.executable, "-m", "dive_infra.cli", *arguments]
-        environment = self.environment | {"DIVE_STACKS": str(self.home), "NO_COLOR": "1", "COLUMNS": "200"}
+        environment = self.environment | {"NO_COLOR": "1", "COLUMNS": "200"}
         return subprocess.run(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
 
-    def init(self) -> None:
-        """Create the stack; its salt goes into a stack file of the test, not of the checkout."""
+    def create(self) -> None:
+        """Create the stack in the folder of the test, not in the checkout."""
         (self.home / "state").mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / "Pulumi.yaml", self.home)
         self.stack_file()
         command = ["pulumi", "stack", "init", self.stack, "--no-select"]
         subprocess.run(command, cwd=self.home, env=self.environment, check=True, capture_output=True)
+
+    def init(self) -> None:
+        """Create the stack with its keys and its request."""
+        self.create()
+        enrolment.enrol(self.runner, self.home)
 
     def run(self, *command: str, **configuration: Any) -> Run:
         """Run `up`, `preview` or `destroy` and read its events; later runs keep `configuration`."""

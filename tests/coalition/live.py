@@ -1,5 +1,6 @@
 """What can be seen of the coalition under test: engine, state, databases, realms."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,6 +105,34 @@ def secrets(country: Country) -> set[str]:
     found = {plaintext(r["outputs"]["value"]) for r in made} | {*secrets_in_force(state).values()}
     assert len(found) > 5, "else nothing would be looked for"
     return found
+
+
+def hidden(state: Mapping[str, Any]) -> set[str]:
+    """Return every text inside a secret of a state, also those of JSON in it, that stands nowhere in it openly."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+
+    def look(value: Any, inside: bool) -> None:
+        if isinstance(value, Mapping):
+            if "plaintext" in value:
+                look(json.loads(value["plaintext"]), True)
+            else:
+                for below in value.values():
+                    look(below, inside)
+        elif isinstance(value, list):
+            for below in value:
+                look(below, inside)
+        elif isinstance(value, str):
+            try:
+                whole = json.loads(value)
+            except ValueError:
+                whole = None
+            if isinstance(whole, dict | list):
+                look(whole, inside)
+            else:
+                found[inside].add(value)
+
+    look(state, False)
+    return found[True] - found[False]
 
 
 def keycloak(country: Country) -> KeycloakAdmin:

@@ -30,6 +30,12 @@ TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 # Steps that the first deployment of a spoke never takes, and why.
 ELSEWHERE: Mapping[str, str] = {
     "create ServiceAccountRoles": "of no country any more",
+    "create Admission": "of no country any more",
+    "create CoalitionDocument": "the hub's",
+    "create People": "of its two kinds, ProbePersons and TestUsers",
+    "record PREFLIGHT": "with DEPLOYMENT, whose Postgres holds the record",
+    "record INITIALIZATION": "with DEPLOYMENT, whose Postgres holds the record",
+    "create MemberAuthority": "the hub's",
     "delete documents": "of another declaration",
     "replace documents": "of altered ones",
     "connect container": "of a network that was lost",

@@ -7,9 +7,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from dive_infra.config.countries import COUNTRIES
 from tests.coalition import checkout
 from tests.faults.fault import Scene
 from tests.faults.realm import mapper_deleted
+from tests.support import members
 
 
 def _nothing(_scene: Scene) -> dict[str, Any]:
@@ -68,7 +70,13 @@ def _another_image(scene: Scene) -> dict[str, Any]:
 
 
 def _another_port(scene: Scene) -> dict[str, Any]:
-    return {"ports": {"frontend": scene.hurt.names.port("frontend") + 7}}
+    """One that no partner uses: another of those needs a new request."""
+    return {"ports": {"redis": scene.hurt.names.port("redis") + 7}}
+
+
+def _with_germany(scene: Scene) -> dict[str, Any]:
+    members.write_request(scene.hurt.home, scene.hurt.names.of(COUNTRIES["DEU"]))
+    return {"spokes": ["FRA", "DEU"]}
 
 
 def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
@@ -76,7 +84,9 @@ def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
 
 
 _PROVEN = _steps("update", "verification-proof")
-_LIVE = _steps("update", "frontend-live")
+_JOINED = _steps(
+    "update", "coalition", "frontend-live", "backend-live", "opal-server-live", "probe-persons", "publication"
+)
 # Those that can be given after the first deployment.
 ROTATED = {
     name: f"canary-{name}-0123456789-0123456789" for name in ("redis", "opa-token", "portal-client", "portal-session")
@@ -113,8 +123,8 @@ EDITS = (
     Edit(
         "a new spoke at the hub",
         "USA",
-        _steps("create", "admission-deu", "link-to-deu-idp", "link-to-deu-broker") | _LIVE | _PROVEN,
-        settings=lambda _: {"spokes": ["FRA", "DEU"]},
+        _steps("create", "ca-deu", "probe-deu", "link-to-deu-idp", "link-to-deu-broker") | _JOINED | _PROVEN,
+        settings=_with_germany,
         quiet=True,
         selected="hub",
     ),
@@ -125,7 +135,7 @@ EDITS = (
         harm=mapper_deleted,
         flags=("--refresh",),
     ),
-    Edit("another port", "FRA", _steps("replace", "frontend-container") | _PROVEN, settings=_another_port),
+    Edit("another port", "FRA", _steps("replace", "redis-container") | _PROVEN, settings=_another_port),
     Edit(
         "an attribute of the users",
         "FRA",
@@ -158,7 +168,7 @@ EDITS = (
     Edit(
         "a spoke that leaves the hub",
         "USA",
-        _steps("delete", "admission-deu", "link-to-deu-idp", "link-to-deu-broker") | _LIVE | _PROVEN,
+        _steps("delete", "ca-deu", "probe-deu", "link-to-deu-idp", "link-to-deu-broker") | _JOINED | _PROVEN,
         settings=lambda _: {"spokes": ["FRA"]},
         quiet=True,
     ),

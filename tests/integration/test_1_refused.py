@@ -2,11 +2,12 @@
 
 import socket
 from contextlib import ExitStack
+from pathlib import Path
 
 import docker
 import pytest
 
-from dive_infra.config.environment import ASSUME_GRANT
+from dive_infra.config.environment import ASSUME_PLACE
 from dive_infra.config.naming import LOOPBACK, SERVICES
 from tests.coalition.country import Country
 from tests.coalition.live import remains, running, told
@@ -14,24 +15,28 @@ from tests.coalition.live import remains, running, told
 pytestmark = pytest.mark.timeout(1500)
 
 
-def test_a_spoke_without_its_hub_says_which_hub_it_misses(fra: Country) -> None:
+def test_a_spoke_without_a_coalition_document_says_where_it_would_come_from(fra: Country) -> None:
     run = fra.preview()
     assert not run.ok
-    assert "the hub (organization/dive/usa) is not deployed" in run.messages
+    assert "the coalition document members/coalition.json cannot be read: No such file" in run.messages
     assert "Traceback" not in run.messages
 
 
-def test_a_grant_is_assumed_in_previews_alone(
-    fra: Country, docker_engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+def test_a_place_is_assumed_in_previews_without_keys_alone(
+    tmp_path: Path, docker_engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ASSUME_GRANT, "yes")
-    seen = fra.preview()
+    monkeypatch.setenv(ASSUME_PLACE, "yes")
+    keyless = Country("DEU", tmp_path)
+    keyless.create()
+    seen = keyless.preview()
     assert seen.ok, told(seen)
     assert "preflight-checkpoint" in seen.changed("create")
-    run = fra.up()
+    run = keyless.up()
+    keyless.stack_file().unlink()
     assert not run.ok
-    assert "the hub (organization/dive/usa) is not deployed" in run.messages
-    assert not remains(docker_engine)
+    assert "has no ca-key, deployer-key, sealing-key, policy-key" in run.messages
+    assert "next: ./dive new DEU" in run.messages
+    assert not remains(docker_engine, "dive.country=DEU")
 
 
 def test_a_wrong_setting_stops_before_anything_is_touched(fra: Country, docker_engine: docker.DockerClient) -> None:

@@ -13,9 +13,12 @@ from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import observe
 from dive_infra.identity import https
 from dive_infra.identity.login import login
+from dive_infra.membership import status
+from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.states import Phase, State
+from dive_infra.results.text import now
 from tests.coalition.country import Country
-from tests.coalition.live import OUTPUTS, keycloak, record, resource, running, runs, secrets
+from tests.coalition.live import OUTPUTS, hidden, keycloak, record, running, runs, secrets, skipped, told
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -25,6 +28,8 @@ def test_all_countries_are_found_deployed_and_left_alone(
 ) -> None:
     before, proven = running(docker_engine), runs(fra)
     assert list(proven) == list(Phase)
+    proves = usa.up()  # the hub's side of the link, which was pending before France was there
+    assert skipped(proves) == [phase for phase in Phase if phase != Phase.VERIFICATION], told(proves)
     done = fra.dive("up", "--all")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 of 2 countries deployed and verified" in done.stderr
@@ -104,9 +109,29 @@ def test_a_person_of_one_country_signs_in_at_the_other(
         assert session.claims["acpCOI"] == ["NATO"]
 
 
-def test_a_spoke_never_holds_the_secret_of_the_hubs_portal(usa: Country, fra: Country) -> None:
-    secret = resource(usa, "secret-portal-client")["outputs"]["value"]
-    assert secret not in fra.pulumi("stack", "export", "--show-secrets").stdout
+def test_two_countries_have_no_secret_in_common(usa: Country, fra: Country) -> None:
+    """Nor does one hold the passphrase, or a key that the other relies on; what they share, anyone may read."""
+    held = {country.code: hidden(country.state()) for country in (usa, fra)}
+    for country in (usa, fra):
+        assert secrets(country) <= held[country.code], "else not all of its secrets were looked for"
+    common = held["USA"] & held["FRA"]
+    assert [value for value in common if re.fullmatch(r"[\w+/=.:!-]{20,}", value) or "PRIVATE" in value] == []
+
+
+def test_each_country_publishes_what_the_other_may_know(usa: Country, fra: Country) -> None:
+    """A status that its deployer has signed: state, proven links, and a person for each partner, sealed to it."""
+    coalition = json.loads((usa.home / "members" / "coalition.json").read_text())["payload"]
+    for country, partner in ((usa, "FRA"), (fra, "USA")):
+        with https.client(country.outputs()["ca_certificate"], 10) as http:
+            content = http.get(f"{country.names.url('backend')}/.well-known/dive-status").raise_for_status().content
+        key = coalition["members"][country.code]["deployer_key"]
+        known = status.read(content, key, country.code, country.names.namespace, now())
+        assert (known.state, {*known.phases}) == (State.COMPLETE, {*map(str, Phase)})
+        assert known.links[partner]
+        assert known.probes.keys() == {partner}
+    with record(usa) as store:
+        noted = store.query(lambda live: overview(live, "USA")).members
+    assert [(member.code, member.state) for member in noted] == [("FRA", State.COMPLETE)], "the hub's overview"
 
 
 @pytest.mark.parametrize("who", ["USA", "FRA"])

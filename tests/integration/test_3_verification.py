@@ -21,14 +21,15 @@ def red(fra: Country) -> list[Finding]:
 
 def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Country) -> None:
     assert red(fra) == []
-    person, names = users.wanted(fra.names)[2], fra.names
+    names = fra.names
+    person = verification.person(names)
     with keycloak(fra) as admin:
         other = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
         admin.put(f"/realms/{names.realm}/users/{person.id}/reset-password", other)
         try:
             found = red(fra)
         finally:
-            users.repair(admin, names, specification(fra, Phase.VERIFICATION).own.password)
+            users.repair(admin, names, {person: specification(fra, Phase.VERIFICATION).own.password})
     assert {(f.check, f.code) for f in found} == {
         ("a user from FRA can log in at FRA", 1403),
         ("a user from FRA can log in at USA", 1403),

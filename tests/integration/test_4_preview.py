@@ -38,6 +38,7 @@ def tree(usa: Country, fra: Country, tmp_path_factory: pytest.TempPathFactory) -
     place = checkout.copy(tmp_path_factory.mktemp("tree") / "dive")
     for country in (usa, fra):
         (place / f"Pulumi.{country.stack}.yaml").write_bytes(country.stack_file().read_bytes())
+    shutil.copytree(usa.home / "members", place / "members")
     for report in ROOT.glob(f"verification-report-{NAMESPACE}-*.json"):
         shutil.copy(report, place)
     return place
@@ -107,7 +108,8 @@ def test_with_the_live_system_it_shows_what_heals_and_no_secret_at_any_log_level
     try:
         before = written(tree, usa, docker_engine)
         files = ["--json", str(tmp_path / "plan.json"), "--markdown", str(tmp_path / "plan.md")]
-        done = checkout.dive(tree, "preview", "FRA", *files, environment=fra.environment | LOUD)
+        environment = fra.environment | LOUD | {"DIVE_STACKS": str(tree)}
+        done = checkout.dive(tree, "preview", "FRA", *files, environment=environment)
         plans = planned(done, tmp_path / "plan.json")
         after = written(tree, usa, docker_engine)
     finally:
@@ -136,7 +138,7 @@ def test_with_the_state_alone_each_phase_says_in_one_line_what_it_could_not_look
 ) -> None:
     """Nothing on this machine's ports can be reached, and no engine answers."""
     file = tmp_path / "plan.json"
-    nowhere = fra.environment | {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    nowhere = fra.environment | {"DOCKER_HOST": "unix:///nowhere/docker.sock", "DIVE_STACKS": str(tree)}
     done = checkout.dive(tree, "preview", "FRA", "--json", str(file), environment=nowhere, alone=True)
     for plan in planned(done, file).values():
         assert plan["situation"] == "state"

@@ -6,9 +6,11 @@ from zlib import decompressobj
 import docker
 import pytest
 
-from dive_infra.config.credentials import own
+from dive_infra.config.countries import parse
+from dive_infra.config.credentials import Credential, own
 from dive_infra.config.paths import ROOT
 from dive_infra.crypto import pki
+from dive_infra.membership.enrolment import new_keys
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.store import connect
 from tests.coalition import checkout
@@ -16,7 +18,7 @@ from tests.coalition.country import NAMESPACE, Country
 from tests.coalition.live import documents, runs, secrets, skipped, told
 from tests.integration.edits import ROTATED
 from tests.integration.seen import command_lines, on_the_engine, shown
-from tests.support import pulumi_folder
+from tests.support import members, pulumi_folder
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -89,8 +91,10 @@ def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(
             assert shown(known, text.decode(errors="replace")) == [], name
 
 
-def canary(kind: str, name: str) -> str:
-    return pki.rsa_key() if kind == "rsa" else f"Canary-{name}-0123456789-0123456789!"
+def canary(credential: Credential) -> str:
+    if credential.kind in pki.KEYS:
+        return new_keys([credential])[credential.name]
+    return f"Canary-{credential.name}-0123456789-0123456789!"
 
 
 @pytest.mark.parametrize(("code", "form"), [("USA", "--diff"), ("FRA", "--json")])
@@ -98,11 +102,13 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
     code: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     country = Country(code, tmp_path, {**ALONE})
-    country.init()
-    planted = {c.name: canary(c.kind, c.name) for c in own(country.settings.is_hub)}
+    country.create()
+    planted = {c.name: canary(c) for c in own(country.settings.is_hub)}
     for name, value in planted.items():
         country.give(name, value)
-    monkeypatch.setenv("DIVE_ASSUME_GRANT", "yes")
+    country.configuration |= {} if code == "USA" else {"dive:coalitionKey": members.coalition_key()}
+    countries = [country.names.of(parse(c)) for c in ("USA", "FRA")]
+    members.write(tmp_path, *countries, given={code: planted})
     done = country.pulumi("preview", form, "--color", "never")
     assert "redis-files" in done.stdout
     assert not [name for name in planted if f"::secret-{name}" in done.stdout], "given ones are not generated"

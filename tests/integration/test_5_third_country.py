@@ -21,9 +21,9 @@ pytestmark = [pytest.mark.timeout(1500), pytest.mark.whole]
 @pytest.fixture(scope="module")
 def gbr(usa: Country, fra: Country, home: Path) -> Iterator[Country]:
     country = Country("GBR", home)
+    country.init()
     approved = usa.up(spokes=["FRA", "GBR"])
     assert approved.ok, told(approved)
-    country.init()
     yield country
     usa.configuration.pop("dive:spokes", None)
     left = usa.up()

@@ -13,7 +13,9 @@ import docker
 import pytest
 import yaml
 
+from dive_infra.config.credentials import enrolled
 from dive_infra.crypto import pki
+from dive_infra.membership import request
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase, State, Status
@@ -53,16 +55,21 @@ def test_a_new_country_is_written_from_the_table_and_entered_at_the_hub(usa: Cou
     approved = yaml.safe_load(usa.stack_file().read_text())["config"]["dive:spokes"]
     done = gbr.dive("new", "gbr")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "approval-gbr" in done.stdout, "the hub's preview"
     assert "next: ./dive up USA GBR" in done.stderr
+    [told] = re.findall(r"fingerprint of GBR: (.+)", done.stderr)
+    asked = request.read((home / "members" / "gbr.json").read_bytes(), "gbr.json")
+    assert told == request.fingerprint(asked), "what two people compare"
     hub = yaml.safe_load((usa.home / "Pulumi.usa.yaml").read_text())["config"]
     assert hub["dive:spokes"] == [*approved, "GBR"]
     assert hub["dive:disposable"] is True, "all else is kept"
     spoke = yaml.safe_load((usa.home / "Pulumi.gbr.yaml").read_text())["config"]
-    assert spoke == {"dive:hub": "organization/dive/usa", "dive:namespace": usa.names.namespace}
+    assert spoke["dive:namespace"] == usa.names.namespace
+    assert spoke["dive:coalitionKey"] == usa.outputs()["coalition_key"]
+    assert {*spoke["dive:secrets"]} == {c.name for c in enrolled(is_hub=False)}
+    assert all("secure" in key for key in spoke["dive:secrets"].values())
     again = gbr.dive("new", "GBR")
-    assert again.returncode == 2
-    assert "is a country of this coalition already" in again.stderr
+    assert again.returncode == 0
+    assert "GBR is as before" in again.stderr
     (home / "Pulumi.gbr.yaml").unlink()
     usa.stack_file()
 

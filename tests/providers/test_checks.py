@@ -63,7 +63,7 @@ from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import Target, connect
 from tests.support import postgres_mutations
 from tests.support.by_hand import create
-from tests.support.record import HUB_NAMES, SECRETS, Book, Record
+from tests.support.record import FORMER, HUB_NAMES, SECRETS, Book, Record
 
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 MEGABYTE = 1024 * 1024
@@ -425,8 +425,9 @@ def test_a_superuser_or_a_stranger_is_no_ordinary_role(services: Record, orchest
     name = orchestration.owner.database
     with pytest.raises(CheckFailed, match="superuser True"):
         deployment.postgres(HUB_NAMES, DatabaseSpec(name, "postgres", SECRETS["postgres-superuser"]), ca)
+    orchestration.sql(f"GRANT CONNECT ON DATABASE {name} TO {FORMER}")
     with pytest.raises(CheckFailed, match="owner orchestration"):
-        deployment.postgres(HUB_NAMES, DatabaseSpec(name, "orchestration_fra", SECRETS["orchestration-db"]), ca)
+        deployment.postgres(HUB_NAMES, DatabaseSpec(name, FORMER, SECRETS["orchestration-db"]), ca)
 
 
 HELD = (DatabaseSpec("held", "orchestration", SECRETS["orchestration-db"]),)

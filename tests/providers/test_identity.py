@@ -270,7 +270,9 @@ def test_a_token_that_claims_another_country_is_refused(coalition: Coalition) ->
         coalition.login(USA, FRA, user.username)
     assert failed.value.host == USA.host("keycloak")
     assert f"fra-idp.{user.username}.{user.id}" not in federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)
-    assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: ["countryOfAffiliation"]}
+    assert users.repair(coalition.admin, FRA, dict.fromkeys(users.wanted(FRA), PASSWORD)) == {
+        user.username: ["countryOfAffiliation"]
+    }
     assert coalition.login(USA, FRA, user.username).claims["countryOfAffiliation"] == "FRA"
 
 
@@ -335,10 +337,10 @@ def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coa
     coalition.admin.put(f"{path}/{second.id}", changed)
     group = coalition.admin.get(f"{path}/{third.id}/groups")[0]
     coalition.admin.delete(f"{path}/{third.id}/groups/{group['id']}")
-    wrong = [f for f in users.compare_users(coalition.admin, USA) if f.verdict == "invalid"]
+    wrong = [f for f in users.compare_users(coalition.admin, USA, users.wanted(USA)) if f.verdict == "invalid"]
     assert [f.found for f in wrong] == ["user: missing", "clearance: ['TOP_SECRET']", "groups: []"]
     coalition.declare()  # without a refresh: the resource looks for itself
-    assert all(f.verdict == "valid" for f in users.compare_users(coalition.admin, USA))
+    assert all(f.verdict == "valid" for f in users.compare_users(coalition.admin, USA, users.wanted(USA)))
     assert {u["id"] for u in coalition.admin.get(path) if u["username"] in {first.username, rest[0].username}} == {
         first.id,
         rest[0].id,
@@ -509,9 +511,9 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     time.sleep(max(0.0, made / 1000 + 6 - time.time()))
     other = {"type": "password", "value": "Another-Passphrase-of-somebody-1", "temporary": False}
     coalition.admin.put(f"{path}/reset-password", other)
-    (red,) = [f for f in users.compare_users(coalition.admin, FRA) if f.verdict != "valid"]
+    (red,) = [f for f in users.compare_users(coalition.admin, FRA, users.wanted(FRA)) if f.verdict != "valid"]
     assert "after the user was created" in red.found
-    assert users.repair(coalition.admin, FRA, PASSWORD) == {user.username: []}
+    assert users.repair(coalition.admin, FRA, dict.fromkeys(users.wanted(FRA), PASSWORD)) == {user.username: []}
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
 
 

@@ -15,6 +15,7 @@ from io import BytesIO
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -66,11 +67,18 @@ def _key(_: str) -> str:
 def _secrets(names: Names) -> dict[str, str]:
     made = {row.name: f"{row.name}-of-{names.country.lower}-for-tests" for row in CREDENTIALS}
     made |= {row.name: _key(row.name) for row in CREDENTIALS if row.kind == "rsa"}
-    return made | {"opal-token": mint_opal_token(_key("opal-key"), names.country.code)}
+    return made | {"policy-key": _key(f"policy-key of {names.country.code}")}
+
+
+def _token(names: Names) -> str:
+    return mint_opal_token(_secrets(names)["policy-key"], names.country.code)
+
+
+POLICY_KEYS = {names.country.code: public_key(_secrets(names)["policy-key"]) for names in (USA, FRA)}
 
 
 def _material(names: Names, certificate: str, key: str, ca: str) -> Material:
-    return Material(_secrets(names), certificate, key, ca, public_key(_key("opal-key")))
+    return Material(_secrets(names), certificate, key, ca, POLICY_KEYS, "{}")
 
 
 class Coalition:
@@ -175,7 +183,7 @@ def test_both_decide_with_data_as_delivered(coalition: Coalition, names: Names) 
 def test_the_spoke_holds_each_feed_as_the_hub_serves_it(coalition: Coalition) -> None:
     for topic in ("trusted-issuers", "federation-matrix", "coi-definitions", "tenant-configs", "clearance-equivalency"):
         feed = topic.replace("-", "_")
-        served = coalition.call(USA, "backend", f"/api/opal/{topic}", _secrets(FRA)["opal-token"]).json()
+        served = coalition.call(USA, "backend", f"/api/opal/{topic}", _token(FRA)).json()
         held = coalition.call(FRA, "opa", f"/v1/data/dive/{feed}", _secrets(FRA)["opa-read"]).json()["result"]
         assert served == held
         assert served["success"] is True
@@ -248,7 +256,13 @@ def _forged() -> str:
 
 
 @pytest.mark.parametrize(
-    ("token", "says"), [("", "no bearer token"), ("nonsense", "Not enough segments"), (None, "Signature")]
+    ("token", "says"),
+    [
+        ("", "no bearer token"),
+        ("nonsense", "Not enough segments"),
+        (None, "Signature"),
+        (mint_opal_token(_secrets(DEU)["policy-key"], "DEU"), "not of a member"),
+    ],
 )
 def test_the_hub_refuses_a_wrong_token(coalition: Coalition, token: str | None, says: str) -> None:
     for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "data-sources", "trusted-issuers"):
@@ -259,7 +273,7 @@ def test_the_hub_refuses_a_wrong_token(coalition: Coalition, token: str | None, 
 
 
 def test_a_bundle_that_one_has_is_not_sent_again(coalition: Coalition) -> None:
-    token = _secrets(FRA)["opal-token"]
+    token = _token(FRA)
     for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "coi-definitions"):
         first = coalition.call(USA, "backend", f"/api/opal/{path}", token)
         tag = first.headers["etag"]
@@ -270,11 +284,9 @@ def test_a_bundle_that_one_has_is_not_sent_again(coalition: Coalition) -> None:
     assert unknown.status_code == 404
 
 
-@pytest.mark.parametrize(("token", "says"), [("", "is empty"), (None, "the hub refuses this country's token")])
-def test_a_client_with_a_wrong_token_ends_at_once(coalition: Coalition, token: str | None, says: str) -> None:
-    lab = coalition.labs["FRA"]
-    secrets = {**lab.material.secrets, "opal-token": _forged() if token is None else token}
-    attempt = Lab(lab.engine, DEU, replace(lab.material, secrets=secrets))
+def test_the_client_of_a_country_that_is_no_member_ends_at_once(coalition: Coalition) -> None:
+    lab, says = coalition.labs["FRA"], "the hub refuses this country's token"
+    attempt = Lab(lab.engine, DEU, replace(lab.material, secrets=_secrets(DEU)))
     try:
         began = time.monotonic()
         with pytest.raises(ContainerFailed, match=says):
@@ -292,7 +304,7 @@ def test_no_other_container_and_no_host_reaches_a_clients_triggers(coalition: Co
     client, port = _opal_client(coalition), str(FRA.port("opal-client"))
     for path in _TRIGGERS:
         with pytest.raises(httpx.TransportError):
-            coalition.call(FRA, "opal-client", path, _secrets(FRA)["opal-token"], method="POST")
+            coalition.call(FRA, "opal-client", path, _token(FRA), method="POST")
     neighbour = coalition.labs["USA"].engine.containers.get(USA.container("opal-server"))
     connect = ["python", "-I", "-S", "-c", _CONNECT]
     refused = neighbour.exec_run([*connect, FRA.host("opal-client"), port])
@@ -300,12 +312,18 @@ def test_no_other_container_and_no_host_reaches_a_clients_triggers(coalition: Co
     assert client.exec_run([*connect, LOOPBACK, port]).exit_code == 0
 
 
-def test_a_country_cannot_publish_to_another(coalition: Coalition) -> None:
+def test_a_country_cannot_publish_to_another_whatever_its_token_says(coalition: Coalition) -> None:
+    """It signs its token itself, and what it may do is not its own to say."""
+    claims = jwt.decode(_token(FRA), options={"verify_signature": False})
+    more = {"peer_type": "datasource", "permitted_topics": ["policy_data/deu", "policy:."]}
+    bold = jwt.encode({**claims, **more}, _secrets(FRA)["policy-key"], algorithm="RS256")
+    as_another = mint_opal_token(_secrets(FRA)["policy-key"], "USA")
     update = {"entries": [{"url": "", "data": {}, "topics": ["policy_data/deu"], "dst_path": "/dive"}], "reason": "x"}
-    refused = coalition.call(
-        USA, "opal-server", "/data/config", _secrets(FRA)["opal-token"], method="POST", json=update
-    )
-    assert refused.status_code == 401
+    for token in (_token(FRA), bold, as_another):
+        refused = coalition.call(USA, "opal-server", "/data/config", token, method="POST", json=update)
+        assert refused.status_code == 401
+    assert coalition.call(USA, "backend", policy.BUNDLE, as_another).status_code == 401
+    assert coalition.call(USA, "opal-server", "/policy", _token(FRA)).status_code == 200
 
 
 def test_no_secret_is_in_the_environment_or_the_logs(coalition: Coalition) -> None:
@@ -356,7 +374,7 @@ def off(coalition: Coalition, names: Names) -> list[tuple[str, str]]:
 def distributed(coalition: Coalition, names: Names) -> list[Finding]:
     material = coalition.labs[names.country.code].material
     guard = policy.access({name: material.secrets[name] for name in policy.opa_tokens(names.country.is_hub)})
-    return policy_engine.distribution(names, material.secrets["opa-read"], guard, material.ca)
+    return policy_engine.distribution(names, USA, material.secrets["opa-read"], guard, material.ca)
 
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
@@ -574,7 +592,7 @@ def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coa
     found = distributed(coalition, FRA)
     assert [f.note for f in found] == ["", ""], "the hub answers"
     began = int(time.time())
-    key = public_key(_key("opal-key"))
+    key = POLICY_KEYS["USA"]
 
     def kept() -> bool:
         files = _copy(coalition)["files"]

@@ -5,12 +5,15 @@ import sys
 import textwrap
 import time
 from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
 from dive_infra.automation import failed_update
 from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
+from dive_infra.membership.status import PhaseStatus
+from dive_infra.membership.status import Status as PublishedStatus
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
     OWNER,
@@ -25,11 +28,12 @@ from dive_infra.orchestration.access import (
     TransitionRefused,
     Unreachable,
 )
+from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.records import Proof, Run, this_run
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.orchestration.store import Store
 from dive_infra.plans.events import UpdateError
-from tests.support.record import SECRETS, Book, Record, book
+from tests.support.record import FORMER, Book, Record, book
 
 
 def run(name: str = "run-1") -> Run:
@@ -113,22 +117,18 @@ def test_a_lost_right_is_told_by_name_and_granted_again(orchestration: Book) -> 
 
 def test_what_a_hub_admitted_before_has_no_right_any_more(record: Record) -> None:
     """The last release had a role for each country in the hub's record."""
-    with record.superuser() as root, book(record, migrated=False) as hub:
-        root.execute(f"CREATE ROLE orchestration_fra LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
-        try:
-            with connection.connect(hub.owner) as live, pytest.MonkeyPatch.context() as before:
-                before.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:2])
-                before.setattr(schema, "VERSION", 2)
-                schema.migrate(live)
-                live.execute("SELECT admit('fra', 'orchestration_fra')")
-            with connection.connect(replace(hub.owner, user="orchestration_fra")) as france:
-                assert france.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
-            with connection.connect(hub.owner) as live:
-                assert schema.migrate(live) == 1
-            with pytest.raises(LoginRefused, match="permission denied for database"):
-                connection.connect(replace(hub.owner, user="orchestration_fra"))
-        finally:
-            root.execute(b"DROP ROLE orchestration_fra")
+    with book(record, migrated=False) as hub:
+        with connection.connect(hub.owner) as live, pytest.MonkeyPatch.context() as before:
+            before.setattr(schema, "_MIGRATIONS", schema._MIGRATIONS[:2])
+            before.setattr(schema, "VERSION", 2)
+            schema.migrate(live)
+            live.execute("SELECT admit('fra', %s)", [FORMER])
+        with connection.connect(replace(hub.owner, user=FORMER)) as france:
+            assert france.execute("SELECT count(*) FROM checkpoints").fetchone() == (0,)
+        with connection.connect(hub.owner) as live:
+            assert schema.migrate(live) == 1
+        with pytest.raises(LoginRefused, match="permission denied for database"):
+            connection.connect(replace(hub.owner, user=FORMER))
 
 
 def test_a_failing_migration_leaves_nothing(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,11 +279,6 @@ def test_a_second_deployment_is_refused_and_told_who_holds_it(orchestration: Boo
         holder = second.holder("FRA")
         assert holder
         assert holder.live
-
-
-def test_another_country_is_not_locked(orchestration: Book) -> None:
-    with held(orchestration.owner), held(orchestration.spoke("DEU"), "DEU"):
-        pass
 
 
 def test_a_killed_owner_is_taken_over_at_once_and_found_interrupted(orchestration: Book) -> None:
@@ -440,3 +435,25 @@ def test_changes_are_audited_by_name_and_the_audit_cannot_be_changed(orchestrati
     assert "stays out" not in str(orchestration.sql("SELECT * FROM audit_log"))
     with connection.connect(orchestration.owner) as live, pytest.raises(psycopg.errors.InsufficientPrivilege):
         live.execute("DELETE FROM audit_log")
+
+
+def test_what_a_partner_publishes_is_noted_until_it_is_no_partner(orchestration: Book) -> None:
+    made = PublishedStatus(
+        country="GBR",
+        namespace="dive",
+        issued=datetime.now(UTC) - timedelta(minutes=3),
+        state="COMPLETE",
+        phases={"SEEDING": PhaseStatus(status="COMPLETED", completed=datetime.now(UTC))},
+        links={"FRA": None},
+        probes={},
+    )
+    with Store(orchestration.owner) as store:
+        store.note(made.model_copy(update={"state": "FAILED"}))
+        store.note(made.model_copy(update={"issued": made.issued - timedelta(days=1)}))  # an older one, said again
+        [noted] = store.query(lambda live: overview(live, "FRA")).members
+        assert (noted.code, noted.state) == ("GBR", "FAILED")
+        assert 170 < noted.age < 240
+        store.unlink("FRA", ["GBR"])
+        assert store.query(lambda live: overview(live, "FRA")).members
+        store.unlink("FRA", ["USA"])
+        assert not store.query(lambda live: overview(live, "FRA")).members

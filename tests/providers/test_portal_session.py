@@ -74,7 +74,7 @@ def test_a_program_without_a_session_is_401(stranger: httpx.Client, path: str) -
 
 def test_a_login_by_another_way_than_the_link_proves_nothing(country: Lab) -> None:
     with pytest.raises(CheckFailed) as caught:
-        verification.visit(FRA, Party(USA, "no matter"), country.material.ca, 60)
+        verification.visit(FRA, FRA, Party(USA, "no matter"), country.material.ca, 60)
     assert SIGNS_IN in caught.value.found
     assert USA.host("keycloak") in caught.value.expected
 

@@ -21,6 +21,9 @@ HUB_NAMES = Names(HUB, "t-record")
 SECRETS = {row.name: rsa_key() if row.kind == "rsa" else f"Secret-of-{row.name}" for row in CREDENTIALS}
 
 
+FORMER = f"{OWNER}_fra"  # with which France wrote to the hub's record, in an earlier version
+
+
 @dataclass
 class Record:
     """The server; `login` makes a login at the database of one test."""
@@ -63,7 +66,8 @@ class Book:
 def start(lab: Lab) -> Record:
     record = Record(lab, lab.start(datastores.postgres(HUB_NAMES, HUB_NAMES), within=60))
     with record.superuser() as root:
-        root.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
+        for role in (OWNER, FORMER):
+            root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())
     return record
 
 

@@ -32,7 +32,7 @@ def exported(*resources: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 LOGIN = {
-    "host": "postgres.usa.dive.localhost", "port": 5432.0, "user": "orchestration_fra", "password": SECRET, "ca": "CA",
+    "host": "postgres.fra.dive.localhost", "port": 5432.0, "user": "orchestration", "password": SECRET, "ca": "CA",
     "database": "orchestration", "address": "127.0.0.1",
 }  # fmt: skip
 

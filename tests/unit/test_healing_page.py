@@ -19,6 +19,7 @@ OPAL_CLIENT = "unit/catalog/test_opal_client.py"
 FIREWALL = "providers/test_engine.py::test_a_flushed_firewall_is_named_and_a_restart_of_the_engine_restores_it"
 STATUS = "integration/test_4_status.py"
 LOGIN_PAGE, KEYS = "unit/checks/test_login_page.py", "unit/checks/test_key_release.py"
+LINKS = "unit/checks/test_verification.py"
 SEEDS, SEES, REPORT = "providers/test_seeds.py", "unit/test_healing_page.py", "unit/checks/test_report.py"
 
 # The start of a row's first cell, or of a sentence -> what proves it: `file::test`, `fault: title` of a row in
@@ -251,9 +252,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "A hub that refuses": (
         "unit/checks/test_policy_engine.py::test_a_hub_that_refuses_the_country_is_not_replaced_by_the_copy",
     ),
-    "If an earlier version": (
-        f"{OPAL_CLIENT}::test_an_older_hub_keeps_nothing_and_says_what_to_do",
-        "unit/test_program.py::test_the_key_of_the_hubs_policies_reaches_a_spoke",
+    "An update reads the coalition document": (
+        "unit/membership/test_files.py::test_a_file_is_below_the_stack_files",
+        "unit/membership/test_files.py::test_an_answer_is_kept_for_when_the_hub_does_not_answer",
+    ),
+    "A link whose partner": (
+        f"{LINKS}::test_a_link_whose_partner_has_issued_no_one_is_pending_both_ways_and_asked_about_once",
     ),
     "an OPA of a spoke": (
         f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",

@@ -27,6 +27,7 @@ ORDER = (
     {"engines"},
     {"toolchain"},
     {"catalog"},
+    {"membership"},
     {"identity"},
     {"process"},
     {"config"},

@@ -2,8 +2,10 @@
 
 import json
 import re
+import tempfile
 from hashlib import sha256
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -13,6 +15,7 @@ from pulumi.runtime import mocks
 
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
+from dive_infra.config import paths
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
@@ -21,10 +24,10 @@ from dive_infra.stacks.program import deploy
 from policy.rule import Judgement, Resource, judge
 from policy.rules import RULES
 from policy.wire import read
+from tests.support import members
 
 # A contract: a renamed type would replace what is deployed.
 TOKENS = {
-    "dive:components:Approval",
     "dive:components:Authority",
     "dive:components:CountryCertificate",
     "dive:components:Databases",
@@ -42,6 +45,7 @@ TOKENS = {
     "dive:phases:Verification",
     "pulumi-python:dynamic/dive:Certificate",
     "pulumi-python:dynamic/dive:Checkpoint",
+    "pulumi-python:dynamic/dive:CoalitionDocument",
     "pulumi-python:dynamic/dive:Contents",
     "pulumi-python:dynamic/dive:CopiesVolume",
     "pulumi-python:dynamic/dive:DatabaseLogins",
@@ -51,11 +55,15 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Guard",
     "pulumi-python:dynamic/dive:Image",
     "pulumi-python:dynamic/dive:LiveFiles",
+    "pulumi-python:dynamic/dive:MemberAuthority",
+    "pulumi-python:dynamic/dive:Membership",
     "pulumi-python:dynamic/dive:NetworkProbe",
     "pulumi-python:dynamic/dive:OrchestrationSchema",
     "pulumi-python:dynamic/dive:Orphans",
     "pulumi-python:dynamic/dive:PartnerPeople",
     "pulumi-python:dynamic/dive:Probe",
+    "pulumi-python:dynamic/dive:ProbePersons",
+    "pulumi-python:dynamic/dive:Publication",
     "pulumi-python:dynamic/dive:RealmKeys",
     "pulumi-python:dynamic/dive:RealmProbe",
     "pulumi-python:dynamic/dive:Report",
@@ -99,24 +107,14 @@ class Mocks(mocks.Mocks):
             "Checkpoint": {"evidence": "e", "completed": "t", "recorded": True, "proof": {}},
             "DatabaseLogins": {"incarnations": {"keycloak": 0, "portal": 0, "orchestration": 0}},
             "Verification": {"evidence": "e", "completed": "t", "report": "{}", "status": "success"},
-            "StackReference": {"outputs": GRANTED},
+            "CoalitionDocument": {"text": "{}", "serial": 1},
+            "MemberAuthority": {"certificate": f"{CA.chain}{MARK} {args.name}\n"},
+            "ProbePersons": {"usernames": ["p"], "ids": {}},
         }.get(kind, {})
         return f"{args.name}-id", {**args.inputs, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         return {}
-
-
-GRANTED: dict[str, Any] = {
-    "ca_certificate": CA.chain,
-    "grants": {
-        "FRA": {
-            "issuerChain": CA.chain,
-            "issuerKey": CA.key,
-            "secrets": dict.fromkeys(("opal-token", "test-users"), "y" * 32),
-        }
-    },
-}
 
 
 class Monitor(mocks.MockMonitor):
@@ -136,13 +134,17 @@ def register(stack: str, **configuration: Any) -> dict[str, Any]:
     """Runs a stack's program; returns URN -> what it asked the engine to register."""
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
-    settings = load(stack, {f"dive:{k}": v for k, v in configuration.items()})
+    given = members.configuration(stack.upper()) | {"dive:testUsers": True}
+    settings = load(stack, given | {f"dive:{k}": v for k, v in configuration.items()})
 
     @pulumi.runtime.test
     async def run() -> None:
         await deploy(settings, stack)
 
-    run()
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(paths, "STACKS", Path(folder))
+        members.write(Path(folder), *(settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")))
+        run()
     return monitor.requests
 
 
@@ -193,7 +195,7 @@ def test_recovery_knows_every_type_that_a_killed_run_may_have_made(usa: dict[str
 def test_everything_has_a_phase_above_it(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
     for urn, resource in resources.items():
-        if resource.type in ("pulumi:pulumi:Stack", "pulumi:pulumi:StackReference"):
+        if resource.type == "pulumi:pulumi:Stack":
             continue
         above = resource
         while above is not None and not above.type.startswith("dive:phases:"):
@@ -238,13 +240,10 @@ def test_a_spoke_has_a_volume_of_copies_for_its_opal_client(usa: dict[str, Any],
     assert volume.object["volume"] in {mount["volumeName"] for mount in mounts if not mount.get("readOnly")}
 
 
-@pytest.mark.parametrize("key", [PUBLIC_KEY, ""], ids=["exported", "by a hub of an earlier program, not"])
-def test_the_key_of_the_hubs_policies_reaches_a_spoke(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
-    grant = GRANTED["grants"]["FRA"]
-    monkeypatch.setitem(GRANTED["grants"], "FRA", {**grant, "hubKey": key} if key else grant)
-    files = of_kind(register("fra"), "pulumi-python:dynamic/dive:Files")["opal-client-files"]
-    # Without a key there is no such file: one without a text is left to `LiveFiles`.
-    assert MessageToDict(files.object)["contents"]["value"].get(policy.HUB_KEY) == (key or None)
+def test_the_key_of_the_hubs_policies_reaches_a_spoke(fra: dict[str, Any]) -> None:
+    files = of_kind(fra, "pulumi-python:dynamic/dive:Files")["opal-client-files"]
+    key = MessageToDict(files.object)["contents"]["value"][policy.HUB_KEY]
+    assert key == pki.public_key(members.private_keys("USA")["policy-key"])
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
@@ -289,14 +288,16 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
             assert after[name].object == resource.object, name
             assert after[name].replacement_trigger == resource.replacement_trigger, name
     live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
-    assert {name for name in live if live[name].object != then[name].object} == {"frontend-live"}
+    changed = {name for name in live if live[name].object != then[name].object}
+    assert changed == {"frontend-live", "backend-live", "opal-server-live"}
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_every_container_waits_for_its_live_files(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
     live = of_kind(resources, LIVE_FILES)
-    assert set(live) == {"frontend-live"}
+    at_the_hub = {"backend-live", "opal-server-live"} if country == "usa" else set[str]()
+    assert set(live) == {"frontend-live"} | at_the_hub
     for name, resource in live.items():
         service = name.removesuffix("-live")
         assert f"{service}-files" in waits(resource)

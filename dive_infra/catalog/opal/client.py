@@ -40,8 +40,7 @@ worker_tmp_dir = "/tmp"
 
 _token = (_FILES / "opal-token").read_text().strip()
 _opa_token = (_FILES / "opa-feed").read_text().strip()
-_hub_key_file = _FILES / "hub-policies.pub"
-_hub_key = _hub_key_file.read_text() if _hub_key_file.exists() else ""  # an earlier version of the hub exports none
+_hub_key = (_FILES / "hub-policies.pub").read_text()
 # The time of the hub's signature; raises ValueError for anything that the hub did not sign.
 _signed_at: Callable[[Any, str], int] = runpy.run_path(str(_FILES / "signature.py"))["signed_at"]
 _trust = ssl.create_default_context(cafile=_FILES / "ca.pem")
@@ -72,7 +71,7 @@ def _call(url: str, token: str, method: str = "GET", body: bytes | None = None) 
 
 
 def _stop(problem: str) -> None:
-    sys.exit(f"opal-client: {problem}; next: pulumi up -s usa, then this country's stack again")
+    sys.exit(f"opal-client: {problem}; next: compare this country's request with the coalition document")
 
 
 def on_starting(arbiter: Any) -> None:
@@ -83,13 +82,13 @@ def on_starting(arbiter: Any) -> None:
     # The image's start script binds all addresses on its command line, which overrides this file.
     arbiter.cfg.set("bind", f"127.0.0.1:{os.environ['UVICORN_PORT']}")
     if not _token:
-        _stop(f"the country's token (opal-token) in {_FILES / 'opal-token'} is empty")
+        _stop(f"the country's token in {_FILES / 'opal-token'} is empty")
     for url in (f"{os.environ['OPAL_SERVER_URL']}/policy", os.environ["OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL"]):
         try:
             _call(url, _token)
         except urllib.error.HTTPError as error:
             if error.code in (401, 403):
-                _stop(f"the hub refuses this country's token (opal-token): {error.code} from {url}")
+                _stop(f"the hub refuses this country's token: {error.code} from {url}")
         except OSError as error:
             _log.warning("the hub is out of reach, going on without: %s: %s", url, error)
 
@@ -97,11 +96,7 @@ def on_starting(arbiter: Any) -> None:
 def post_worker_init(_: Any) -> None:
     # Two threads: the hub may keep one waiting, as looking up a name has no time limit.
     threading.Thread(target=_watch, name="watch-opa", daemon=True).start()
-    if _hub_key:
-        threading.Thread(target=_keep, name="keep-policies", daemon=True).start()
-    else:
-        next_ = "pulumi up -s usa, then this country's stack"
-        _log.warning("an earlier version deployed the hub: it exports no key, no policies are kept; next: %s", next_)
+    threading.Thread(target=_keep, name="keep-policies", daemon=True).start()
 
 
 # What the hub distributes, kept with its signature.

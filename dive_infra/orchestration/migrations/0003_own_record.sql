@@ -24,3 +24,13 @@ DELETE FROM countries;
 DROP FUNCTION admit(text, name);
 DROP FUNCTION dismiss(text);
 DROP FUNCTION own_country();
+
+-- What each partner publishes about itself, as this country has read it last: signed, and its own business otherwise.
+CREATE TABLE member_reports (
+    instance_code country_code PRIMARY KEY,
+    issued_at     timestamptz NOT NULL,
+    state         text NOT NULL,
+    phases        jsonb NOT NULL,
+    links         jsonb NOT NULL,
+    noted_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);

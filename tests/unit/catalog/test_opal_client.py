@@ -10,7 +10,6 @@ from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -368,18 +367,3 @@ def test_policies_that_opa_refuses_end_the_attempt_before_any_decision(
     assert world.policies == {}
     assert "OPA refuses a.rego" in caplog.text
     assert sum(call.endswith("/policy-updater/trigger") for call in world.calls) == 3
-
-
-@pytest.mark.parametrize("exported", [True, False])
-def test_an_older_hub_keeps_nothing_and_says_what_to_do(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, exported: bool
-) -> None:
-    if not exported:
-        (folder / "hub-policies.pub").unlink()
-    client = loaded(folder)
-    started: list[str] = []
-    monkeypatch.setattr(client.threading, "Thread", lambda target, **_: Mock(start=lambda: started.append(target)))
-    with caplog.at_level(logging.WARNING):
-        client.post_worker_init(None)
-    assert started == [client._watch, *([client._keep] if exported else [])]
-    assert ("next: pulumi up -s usa, then this country's stack" in caplog.text) == (not exported)

@@ -69,7 +69,7 @@ def values(spec: ServiceSpec, files: Mapping[str, str]) -> Iterator[str]:
 def test_a_server_finds_every_secret_as_it_was_given(name: str, secret: str) -> None:
     spec = SPECS[name]
     given_ = {s: RSA if ROWS[s].kind == "rsa" else f"{place}{secret}" for place, s in enumerate(spec.secrets)}
-    files = spec.files(Material(given_, "certificate", "key", "ca"))
+    files = spec.files(Material(given_, "certificate", "key", "ca", {"USA": "hub's key"}))
     found = {*values(spec, files)}
     for credential, value in given_.items():
         if credential.startswith("opa-") and spec.name == "opa":

@@ -130,4 +130,4 @@ def test_a_valid_finding_says_what_the_server_does_not_support(monkeypatch: pyte
     monkeypatch.setattr(mongodb, "login", MagicMock())
     monkeypatch.setattr(mongodb, "content", lambda client, database: FERRETDB)
     [valid] = mongodb.holds(FRANCE, "", "")
-    assert (valid.verdict, valid.found) == (Verdict.VALID, "1 user, roles not supported, 10 collections")
+    assert (valid.verdict, valid.found) == (Verdict.VALID, "1 user, roles not supported, 11 collections")

@@ -87,7 +87,7 @@ class World:
         return f"{self.held}\n"
 
     def found(self) -> list[Finding]:
-        return policy_engine.distribution(self.names, TOKEN, GUARD, "CA")
+        return policy_engine.distribution(self.names, USA, TOKEN, GUARD, "CA")
 
     def off(self) -> dict[str, Finding]:
         return {f.check: f for f in self.found() if f.verdict != "valid"}

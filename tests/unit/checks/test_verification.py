@@ -7,7 +7,7 @@ from unittest.mock import MagicMock, Mock
 
 import pytest
 
-from dive_infra.checks import runner, verification
+from dive_infra.checks import partners, runner, verification
 from dive_infra.checks.spec import (
     Party,
     VerificationSpec,
@@ -17,7 +17,9 @@ from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakUnreachable
-from dive_infra.results.finding import Finding, Verdict
+from dive_infra.membership.status import Login
+from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict, overall
 from tests.unit.checks.specs import FRANCE, SPECS, USA
 
 
@@ -32,11 +34,22 @@ def test_the_seeds_hold_a_case_for_every_pair_of_countries(where: Names, home: s
     assert kinds == ["", "clearance", "country"]
 
 
+PROBE = Login("probe-usa-fra", "p")
+
+
+@pytest.fixture(autouse=True)
+def issued(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """What partners have issued to this country."""
+    found = Mock(return_value=PROBE)
+    monkeypatch.setattr(partners, "issued", found)
+    return found
+
+
 def test_a_person_logs_in_once_at_a_time_though_two_countries_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The doctor checks countries side by side, and each logs in the partner's user."""
+    """The doctor checks countries side by side; at one realm, one person logs in at a time."""
     alone = threading.Lock()
 
-    def visit(_: Names, whose: Party, *__: object) -> list[Finding]:
+    def visit(_: Names, __: Names, whose: Party, *___: object) -> list[Finding]:
         if whose.names == USA:
             assert alone.acquire(blocking=False), "two logins of one person at a time"
             time.sleep(0.01)
@@ -46,7 +59,7 @@ def test_a_person_logs_in_once_at_a_time_though_two_countries_are_checked(monkey
     monkeypatch.setattr(verification, "visit", visit)
     france = SPECS[5]
     assert isinstance(france, VerificationSpec)
-    usa = replace(france, own=france.partners[0], partners=())
+    usa = replace(france, own=Party(USA, "p"), partners=())
     both = [*verification.logins(france), *verification.logins(usa)]
     assert runner.run(both * 5, 60).verdict == Verdict.VALID
 
@@ -58,9 +71,9 @@ def test_a_persons_logins_take_turns_and_end_before_the_person_is_locked_out(
     tries = 0
     alone = threading.Lock()
 
-    def visit(_: Names, whose: Party, *__: object) -> list[Finding]:
+    def visit(_: Names, __: Names, whose: Party, *___: object) -> list[Finding]:
         nonlocal tries
-        if whose.names is USA:
+        if whose.names == USA:
             return found("valid")
         assert alone.acquire(blocking=False), "two logins of one person at a time"
         tries += 1
@@ -117,11 +130,11 @@ def test_a_lock_is_named_as_the_cause_and_no_check_lifts_it(
     named = _refused(spec)
     for place in ("FRA", "USA"):
         login = named[f"login of users from FRA at {place}"]
-        assert login.found.startswith(f"testuser-fra-3 is {LOCK}; login at idp"), login
+        assert login.found.startswith(f"probe-fra-fra is {LOCK}; login at idp"), login
         assert str(login.remedy) == "pulumi up -s fra (lifts the lock)"
     assert LOCK not in named["login of users from USA at FRA"].found, "the partner's realm is not ours to ask"
     [quick] = runner.run(verification.lockouts(spec), 5).findings
-    assert quick.statement == f"test user testuser-fra-3: {LOCK}; expected no lock"
+    assert quick.statement == f"probe person probe-fra-fra: {LOCK}; expected no lock"
     lifted.assert_not_called()
     assert verification.lockout(spec, lift=True) == LOCK
     lifted.assert_called_once()
@@ -135,3 +148,38 @@ def test_a_realm_that_does_not_say_whether_there_is_a_lock_leaves_the_refusal_as
     assert (login.verdict, login.found[:12]) == ("invalid", "login at idp")
     [quick] = runner.run(verification.lockouts(spec), 5).findings
     assert (quick.verdict, quick.found) == ("unknown", "idp is out of reach")
+
+
+def test_a_link_whose_partner_has_issued_no_one_is_pending_both_ways_and_asked_about_once(
+    monkeypatch: pytest.MonkeyPatch, issued: Mock
+) -> None:
+    issued.side_effect = partners.Pending("USA does not answer")
+    monkeypatch.setattr(verification, "visit", lambda *_: found("valid"))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    validation = runner.run(verification.logins(given), 5)
+    home, *links = validation.findings
+    assert home.verdict == "valid"
+    assert [(f.verdict, f.code, f.advisory, f.found) for f in links] == [
+        ("unknown", Code.LINK_PENDING, True, "pending: USA does not answer")
+    ] * 2
+    assert overall(validation.findings) == Verdict.VALID, "no failure of this country"
+    assert [(v.source, v.target, v.pending) for v in verification.visited(given, validation)] == [
+        ("FRA", "USA", "pending: USA does not answer"),
+        ("USA", "FRA", "pending: USA does not answer"),
+    ]
+
+
+def test_a_proven_link_is_told_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def visit(own: Names, here: Names, whose: Party, *_: object) -> list[Finding]:
+        assert whose.password == ("p" if whose.names == USA else "canary-of-a-secret")
+        return [Finding(verification._sentence(here, whose.names), Verdict.VALID, seconds=0.5)]
+
+    monkeypatch.setattr(verification, "visit", visit)
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    seen = verification.visited(given, runner.run(verification.logins(given), 5))
+    assert [(v.source, v.target, v.alias, v.client, v.seconds, v.pending) for v in seen] == [
+        ("FRA", "USA", "fra-idp", USA.client, 0.5, ""),
+        ("USA", "FRA", "usa-idp", FRANCE.client, 0.5, ""),
+    ]

@@ -90,7 +90,7 @@ def test_a_whole_coalition_fits_one_screen_with_a_line_for_each_country(width: i
 @pytest.mark.usefixtures("looked_at")
 @pytest.mark.parametrize(
     ("arguments", "rows"),
-    [(["FRA", "--short"], 2), (["--all"], 2 * 13 + 1), (["--all", "--short"], 3)],
+    [(["FRA", "--short"], 2), (["--all"], 2 * 14 + 1), (["--all", "--short"], 3)],
     ids=["asked for", "few countries", "few countries, asked for"],
 )
 def test_few_countries_have_all_details_unless_one_line_is_asked_for(arguments: list[str], rows: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dive_infra.config.countries import COUNTRIES, HUB, UnknownCountry, parse
-from dive_infra.config.naming import SERVICES, Names, default_port
+from dive_infra.config.naming import SERVICES, Names, default_port, signable
 
 namespaces = st.from_regex(r"[a-z][a-z0-9]{1,15}", fullmatch=True)
 
@@ -51,8 +51,9 @@ def test_a_single_port_can_be_overridden_and_a_partner_keeps_its_own() -> None:
     "code", ["fra", "FRA\n", "FR", "FRAU", "", "ФРА", "FR4", "XXX", "fra'; DROP TABLE x", "../usa"]
 )
 def test_a_code_that_is_not_in_the_table_is_refused(code: str) -> None:
-    with pytest.raises(UnknownCountry, match="is not known"):
+    with pytest.raises(UnknownCountry, match="is not known") as refused:
         parse(code)
+    assert str(refused.value).isascii(), "look-alike letters are shown as escapes"
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,15 @@ def test_a_country_owns_what_carries_its_namespace_and_its_code() -> None:
     for other in (Names(HUB), Names(parse("FRA"), "other")):
         assert not fra.owns(other.labels("opa", "core"))
     assert not fra.owns({})
+
+
+@pytest.mark.parametrize(
+    ("domain", "addresses"),
+    [("", ["127.0.0.1"]), ("localhost", ["127.0.0.1"]), ("example.org", []), ("notlocalhost", [])],
+)
+def test_a_certificate_names_the_host_and_an_address_only_where_names_are_loopback(
+    domain: str, addresses: list[str]
+) -> None:
+    fra = Names(parse("FRA"), domain=domain)
+    assert [*fra.certified("opa")] == [fra.host("opa"), *addresses]
+    assert [*signable(fra.zone)] == [fra.zone, *(f"{address}/32" for address in addresses)]

@@ -45,14 +45,20 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
         ("fra", "namespace", "Dive", "dive:namespace: found 'Dive', expected: string should match"),
         ("fra", "country", "FRR", "dive:country: country 'FRR' is not known: expected three capital letters"),
         ("france", "documents", "20", "country 'FRANCE' is not known"),
-        ("usa", "hub", "organization/dive/fra", "USA is the hub and can't be deployed as a spoke"),
+        ("fra", "hub", "organization/dive/usa", "dive:hub: is not a setting any more: the hub is known from"),
+        ("fra", "coalitionKey", "short", "dive:coalitionKey: found 'short', expected: string should match"),
         ("usa", "spokes", '["USA"]', "USA is the hub, it can't be its own spoke"),
         ("usa", "spokes", '["FRA", "FRA"]', "spokes: listed more than once: FRA"),
         ("fra", "spokes", '["GBR"]', "only the hub (USA) approves countries, this is FRA"),
         ("fra", "images", '{"postgress": "x:1"}', "images.postgress is not known; did you mean postgres?"),
         ("fra", "ports", '{"postgres": 80}', "dive:ports.postgres: found 80, expected"),
         ("fra", "ports", '{"postgres": 6389}', "redis and postgres both have 6389"),
-        ("fra", "partnerPorts", '{"USA": {"web": 9000}}', "partnerPorts.USA.web is not known"),
+        (
+            "fra",
+            "partnerPorts",
+            '{"USA": {"opa": 9000}}',
+            "dive:partnerPorts: is not a setting any more: where partners",
+        ),
         ("fra", "verification", '{"age": 5}', "dive:verification.age: is not a setting"),
     ],
 )
@@ -85,7 +91,10 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
 @pytest.mark.parametrize(
     ("stack", "name", "value", "told"),
     [
-        ("fra", "opal-key", RSA_KEY, "secrets.opal-key is not known"),  # the hub's alone
+        ("fra", "coalition-key", EC_KEY, "secrets.coalition-key is not known"),  # the hub's alone
+        ("fra", "ca-key", RSA_KEY, "secrets.ca-key is not an EC private key; expected P-256"),
+        ("fra", "deployer-key", EC_KEY, "secrets.deployer-key is not an Ed25519 private key"),
+        ("fra", "sealing-key", WORD * 2, "secrets.sealing-key is not an X25519 private key"),
         ("fra", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # the hub issues it
         ("usa", "opal-token", WORD * 2, "secrets.opal-token is not known"),  # made from another
         ("fra", "kas-key", WORD * 2, "secrets.kas-key is not an RSA private key; expected 2048 bits or more"),
@@ -94,9 +103,9 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
         ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
         (
             "usa",
-            "opal-key",
+            "policy-key",
             "-----BEGIN PRIVATE KEY-----",
-            "secrets.opal-key is not an RSA private key; expected 2048 bits",
+            "secrets.policy-key is not an RSA private key; expected 2048 bits",
         ),
         ("fra", "test-users", "only-lower-canary-x", "secrets.test-users does not meet the realm's password policy"),
         ("fra", "redis", WORD + " x", "secrets.redis has a character that is not accepted, expected printable ASCII"),
@@ -121,7 +130,13 @@ def test_a_secret_that_would_fail_later_is_refused_and_never_shown(
 
 
 def test_good_secrets_are_taken() -> None:
-    given = {"kas-key": RSA_KEY, "opal-key": RSA_KEY, "test-users": "A-long-Passphrase-1", "redis": WORD + "!#$%&~"}
+    given = {
+        "kas-key": RSA_KEY,
+        "policy-key": RSA_KEY,
+        "ca-key": EC_KEY,
+        "test-users": "A-long-Passphrase-1",
+        "redis": WORD + "!#$%&~",
+    }
     assert set(load("usa", {"dive:secrets": json.dumps(given)}).secrets) == set(given)
 
 

@@ -2,16 +2,17 @@
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from dive_infra.config.countries import parse
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import Names, signable
 from dive_infra.crypto import pki
 
 FRA = Names(parse("FRA"))
 ROOT = pki.issue("root", 30, authority=True)
-ISSUER = pki.issue("FRA", 20, pki.Issuer(ROOT.chain, ROOT.key), [FRA.zone, "127.0.0.1/32"], authority=True)
+ISSUER = pki.issue("FRA", 20, pki.Issuer(ROOT.chain, ROOT.key), signable(FRA.zone), authority=True)
 
 
 def _verify(leaf: pki.Issued, name: str) -> None:
@@ -52,8 +53,24 @@ def test_a_long_name_is_in_the_alternative_names_alone(length: int) -> None:
     names = Names(parse("FRA"), domain=("a" * 49 + "." + "b" * 200)[: length - 4])
     zone = names.zone
     root = pki.issue("root", 30, authority=True)
-    issuer = pki.issue("FRA", 20, pki.Issuer(root.chain, root.key), [zone, "127.0.0.1/32"], authority=True)
+    issuer = pki.issue("FRA", 20, pki.Issuer(root.chain, root.key), signable(zone), authority=True)
     leaf = pki.issue(zone, 10, pki.Issuer(issuer.chain, issuer.key), names.certified("opa"))
     assert pki.covered(leaf.chain) == set(names.certified("opa"))
     common = pki.leaf(leaf.chain).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     assert [c.value for c in common] == ([zone] if len(zone) <= 64 else [])
+
+
+def test_an_rsa_public_key_has_one_text() -> None:
+    public = pki.public_key(pki.rsa_key())
+    assert pki.is_rsa_public_key(public)
+    other = pki.public_key(pki.pem(ec.generate_private_key(ec.SECP256R1())))
+    for wrong in ("", public.strip(), f"note\n{public}", public + public, pki.public_key(pki.rsa_key(1024)), other):
+        assert not pki.is_rsa_public_key(wrong)
+
+
+def test_an_authority_signs_for_its_addresses_and_for_no_others() -> None:
+    found = pki.limits(["a.example", "10.0.0.1"])
+    assert [str(name.value) for name in found.permitted_subtrees or []] == ["a.example", "10.0.0.1/32"]
+    assert not found.excluded_subtrees, "Java compares an address of IPv4 with an excluded network of IPv6, and fails"
+    excluded = pki.limits(["a.example"]).excluded_subtrees or []
+    assert [str(name.value) for name in excluded] == ["0.0.0.0/0", "::/0"]

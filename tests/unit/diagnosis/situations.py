@@ -11,7 +11,7 @@ from rich.console import Console
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.checks.runner import Check, Validation
-from dive_infra.checks.spec import DeploymentSpec, Party, PreflightSpec, Spec, VerificationSpec, fingerprint
+from dive_infra.checks.spec import DeploymentSpec, Partner, Party, PreflightSpec, Spec, VerificationSpec, fingerprint
 from dive_infra.cli import output
 from dive_infra.cli import status as status_verb
 from dive_infra.cli.exits import Exit
@@ -24,7 +24,7 @@ from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import StatusReport
 from dive_infra.engines.engine import Condition
 from dive_infra.orchestration.access import DatabaseAccess
-from dive_infra.orchestration.overview import Failure, Link, Overview, Recorded
+from dive_infra.orchestration.overview import Failure, Link, MemberReport, Overview, Recorded
 from dive_infra.orchestration.records import Current, Holder
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.results.finding import Finding, Verdict
@@ -41,7 +41,7 @@ _DEPLOYMENT = DeploymentSpec(FRA, (), (), "m", "r", "o")
 SPECS: dict[Phase, Spec] = {
     Phase.PREFLIGHT: PreflightSpec(FRA, "fra-1", SERVICES),
     Phase.DEPLOYMENT: _DEPLOYMENT,
-    Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (Party(USA, "p"),), _DEPLOYMENT, "CA", 200),
+    Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (Partner(USA, "key"),), _DEPLOYMENT, "CA", 200),
 }
 # The other phases are of specifications that matter to nobody here.
 SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not in SPECS}
@@ -68,7 +68,9 @@ def record(**how: Any) -> Overview:
         Link("USA", "FRA", "usa-idp", "ACTIVE", "", 1.4, 130.0),
     )
     current = Current(State.COMPLETE, State.VERIFYING, NOON, "VERIFICATION is proven", "r1")
-    known = Overview(NOON, current, 124.0, None, {p: step(p) for p in Phase}, links, ())
+    known = Overview(
+        NOON, current, 124.0, None, {p: step(p) for p in Phase}, links, (), (MemberReport("USA", "COMPLETE", 45.0),)
+    )
     return replace(known, **how)
 
 

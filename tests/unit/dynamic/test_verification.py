@@ -62,7 +62,7 @@ def test_a_proof_that_is_due_again_is_no_failure(
     [
         (
             "locked out after 6 wrong passwords",
-            "testuser-fra-3: was locked out after 6 wrong passwords; the lock is lifted\n",
+            "probe-fra-fra: was locked out after 6 wrong passwords; the lock is lifted\n",
         ),
         ("", ""),
         (KeycloakUnreachable("out of reach"), ""),

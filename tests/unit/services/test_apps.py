@@ -55,7 +55,8 @@ def container(key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Star
     stores.database.cache_clear()
 
     def start(spec: ServiceSpec) -> None:
-        for path, text in spec.files(Material(secrets, certificate, tls_key, ca)).items():
+        known = {code: public_key(key) for code in ("USA", "FRA")}
+        for path, text in spec.files(Material(secrets, certificate, tls_key, ca, known, "{}")).items():
             file = tmp_path / Path(path).relative_to(FILES)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)

@@ -9,6 +9,7 @@ from dive_backend import decision_cache
 from dive_backend.decision_cache import DecisionCache
 from dive_backend.distribution import PolicyDistribution
 from dive_backend.key_access import KeyAccessClient
+from dive_backend.published import Published
 from dive_backend.resources import Resources
 from dive_backend.settings import BackendSettings
 from dive_common import health, problems
@@ -56,7 +57,9 @@ class BackendApp:
             Route("/api/resources", self.page),
             Route("/api/resources/{id}", self.read),
         ]
-        if self._settings.is_hub:
+        is_hub = self._settings.is_hub
+        routes += Published(self._database, files.path("coalition.json") if is_hub else None).routes()
+        if is_hub:
             routes += PolicyDistribution(files, self._database).routes()
         return Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
 

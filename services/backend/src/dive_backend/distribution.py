@@ -1,8 +1,8 @@
 """The hub as policy administration point: policies and policy data for every OPA of the coalition.
 
-Each request carries the token of a country, signed with the hub's `opal-key`. Data is read from MongoDB on each
-request; an ETag spares the transfer of unchanged content. The bundle of policies and data is signed with the same key,
-so that a country can use its copy while the hub does not answer.
+Each request carries the token of a country, signed with its own `policy-key`; `members.json` holds the public keys of
+the members. Data is read from MongoDB on each request; an ETag spares the transfer of unchanged content. The bundle of
+policies and data is signed with the hub's key, so that a country can use its copy while the hub does not answer.
 """
 
 import gzip
@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dive_common.live_file import LiveFile
 from dive_common.problems import not_found, unauthorized, unavailable
 from dive_common.settings import ServiceFiles
 from dive_common.tokens import bearer_token
@@ -36,7 +37,7 @@ FEEDS = {
     "tenant-configs": "tenant_configs",
     "clearance-equivalency": "clearance_equivalency",
 }
-OPAL_AUDIENCE, OPAL_ISSUER = "dive-policy", "dive-hub"
+OPAL_AUDIENCE = "dive-policy"
 POLL_SECONDS = 4  # how often an OPAL client reads a feed
 SIGNATURES = ".signatures.json"  # where OPA expects the signature of a bundle
 _BOOKKEEPING = ("_id", "seedBatchId")  # fields of the database that policies do not need
@@ -49,8 +50,8 @@ class PolicyDistribution:
 
     def __init__(self, files: ServiceFiles, database: Database[dict[str, Any]]) -> None:
         self._policies = files.path("policies")
-        self._public_key = files.path("opal.pub")
-        self._private_key = files.secret("opal.key")
+        self._members = LiveFile(files.path("members.json"), members)
+        self._private_key = files.secret("policy.key")
         self._signed = ("", b"")  # a revision and its signature
         self._database = database
 
@@ -64,7 +65,7 @@ class PolicyDistribution:
         return [Route(path, partial(self._guarded, serve), name=serve.__name__) for path, serve in served.items()]
 
     def _guarded(self, serve: Callable[[Request, str], Response], request: Request) -> Response:
-        return serve(request, country_of(request, self._public_key))
+        return serve(request, country_of(request, self._members.value()))
 
     def bundle_with_data(self, request: Request, _: str) -> Response:
         """Answer a signed OPA bundle of policies and data; the revision in its `.manifest` is a hash of the content.
@@ -109,21 +110,32 @@ class PolicyDistribution:
         return _answer(request, _json(feed(self._database, FEEDS[topic])), "application/json")
 
 
-def country_of(request: Request, public_key: Path) -> str:
-    """Return the code of the country whose token the request carries; raise `HttpProblem` 401 without a valid one."""
-    token = bearer_token(request.headers.get("Authorization"), "the token of a country (opal-token)")
+def members(text: str) -> Mapping[str, str]:
+    """Parse `members.json`, country -> public key (PEM); raise `ValueError` for anything else."""
+    found = json.loads(text)
+    if not (isinstance(found, dict) and all(isinstance(key, str) for key in found.values())):
+        raise ValueError("expected a public key by country")
+    return found
+
+
+def country_of(request: Request, keys: Mapping[str, str]) -> str:
+    """Return the code of the member whose token the request carries; raise `HttpProblem` 401 without a valid one."""
+    token = bearer_token(request.headers.get("Authorization"), "the token of a country")
     try:
-        claims = jwt.decode(
+        country = str(jwt.decode(token, options={"verify_signature": False})["country"])
+        jwt.decode(
             token,
-            public_key.read_text(),
+            keys[country],
             algorithms=["RS256"],
             audience=OPAL_AUDIENCE,
-            issuer=OPAL_ISSUER,
+            issuer=country,
             options={"require": ["sub", "country"]},
         )
+    except KeyError:
+        raise unauthorized("the token is not of a member of the coalition") from None
     except jwt.InvalidTokenError as error:
-        raise unauthorized(f"the country's token (opal-token) is not valid: {error}") from error
-    return str(claims["country"])
+        raise unauthorized(f"the country's token is not valid: {error}") from error
+    return country
 
 
 def modules(directory: Path) -> dict[str, bytes]:

@@ -1,0 +1,129 @@
+"""Enrol a country: create its keys in its encrypted stack file, and the request to join that is made of them.
+
+The hub pins nothing: its own key signs the coalition document. A spoke's stack file names that key; where the hub's
+stack file lies beside it, one person operates both, and it is entered here.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.config import paths
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.credentials import enrolled
+from dive_infra.config.settings import PROJECT, Settings, load
+from dive_infra.membership import files, keys, request
+from dive_infra.membership.enrolment import new_keys, private_keys, request_of
+from dive_infra.membership.place import same
+from dive_infra.membership.refusals import MembershipError, NotEnrolled
+from dive_infra.membership.request import Request
+from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import now
+
+_EXISTS = "already exists"
+_PIN = f"{PROJECT}:coalitionKey"
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A country's request; `made` names what was created or changed: keys, the request, the pinned key."""
+
+    request: Request
+    made: tuple[str, ...]
+
+
+def missing(runner: Runner, folder: Path | None = None) -> bool:
+    """Return True if a country has no keys, no request, or pins no key although the hub's stack file is here.
+
+    Reads files alone: each deployment asks.
+    """
+    folder = folder or paths.STACKS
+    code = runner.country
+    found = _configuration(_stack_file(runner, folder))
+    known = found.get(f"{PROJECT}:secrets") or {}
+    keyless = any(c.name not in known for c in enrolled(code == HUB_CODE))
+    asked = files.request_file(code, folder).exists()
+    pins = code == HUB_CODE or found.get(_PIN) or not _hub_file(folder).exists()
+    # A request without keys was received: they are where that country is operated.
+    return not asked if keyless else not pins or not asked
+
+
+def enrol(runner: Runner, folder: Path | None = None) -> Enrolled:
+    """Create what a country lacks, and renew its request if its settings have changed; `folder` has the stack files.
+
+    Raises `PulumiFailed`, `SettingsError` for a setting that is refused, and `NotEnrolled` if the request here was made
+    with keys that are elsewhere.
+    """
+    folder = folder or paths.STACKS
+    made: list[str] = []
+    _create_stack(runner)
+    settings = _settings(runner)
+    lacking = [c for c in enrolled(settings.is_hub) if c.name not in settings.secrets]
+    path = files.request_file(settings.country, folder)
+    if path.exists() and len(lacking) == len(enrolled(settings.is_hub)):
+        raise NotEnrolled(
+            f"members/{path.name} is the request of {settings.country}, whose keys are not here",
+            Remedy.decide(
+                "deploy it where it was made",
+                f"give those keys up, and with them what partners know: rm members/{path.name}, "
+                f"then: ./dive new {settings.country}",
+            ),
+        )
+    for name, value in new_keys(lacking).items():
+        runner.ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{name}", stdin=value)
+        made.append(name)
+    if lacking:
+        settings = _settings(runner)
+    if not settings.is_hub and not settings.coalition_key and (key := _coalition_key(runner, folder)):
+        runner.ask("config", "set", _PIN, key)
+        made.append("coalitionKey")
+    private = private_keys(settings)
+    own = request_of(settings.names, private, now())
+    try:
+        filed = request.read(path.read_bytes(), path.name)
+        same(filed, own)
+    except (FileNotFoundError, MembershipError):
+        files.write(path, request.sign(own, private["deployer-key"]))
+        return Enrolled(own, (*made, f"members/{path.name}"))
+    return Enrolled(filed, tuple(made))
+
+
+def _create_stack(runner: Runner) -> None:
+    done = runner.run("stack", "init", "--no-select")
+    if done.returncode and _EXISTS not in done.stderr:
+        raise PulumiFailed(f"`pulumi stack init -s {runner.name}` failed: {' '.join(done.stderr.split())}")
+
+
+def _settings(runner: Runner) -> Settings:
+    """Return the settings of a stack file, its secrets included."""
+    found = json.loads(runner.ask("config", "--show-secrets", "--json"))
+    return load(runner.name, {key: one.get("value", one.get("objectValue")) for key, one in found.items()})
+
+
+def _coalition_key(runner: Runner, folder: Path) -> str:
+    """Return the public key of the coalition if its private half is in a stack file here, else an empty text."""
+    hub = _hub_file(folder)
+    if "coalition-key" not in (_configuration(hub).get(f"{PROJECT}:secrets") or {}):
+        return ""
+    beside = replace(runner, name=HUB_CODE.lower(), file=hub if runner.file else None)
+    return keys.public_text(private_keys(_settings(beside))["coalition-key"])
+
+
+def _configuration(path: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        return {}
+    return dict(found.get("config") or {})
+
+
+def _stack_file(runner: Runner, folder: Path) -> Path:
+    return runner.file or folder / f"Pulumi.{runner.name}.yaml"
+
+
+def _hub_file(folder: Path) -> Path:
+    return folder / f"Pulumi.{HUB_CODE.lower()}.yaml"

@@ -1,0 +1,60 @@
+"""What a partner says about itself: its signed status, with the person whom it has issued to this country.
+
+A partner that does not answer, or has not declared its side of the link yet, makes the link pending. That is no failure
+of either side: both are deployed by different people at different times.
+"""
+
+import httpx
+
+from dive_infra.checks.runner import CheckFailed
+from dive_infra.checks.spec import Partner
+from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import CHECK_REQUEST
+from dive_infra.identity import https
+from dive_infra.membership import status
+from dive_infra.membership.refusals import MembershipError
+from dive_infra.membership.status import Login, Status
+from dive_infra.results.codes import Code
+from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
+from dive_infra.results.text import first_line, now
+
+STATUS = "/.well-known/dive-status"  # at each country's backend
+
+
+class Pending(DiveError):
+    """The other side of a link does not exist yet, or does not answer."""
+
+
+def published(partner: Partner, ca: str) -> Status:
+    """Return the status that a partner publishes; raises `Pending`, or `CheckFailed` for one that is not its own."""
+    names = partner.names
+    code, url = names.country.code, f"{names.url('backend')}{STATUS}"
+    try:
+        with https.client(ca, CHECK_REQUEST) as http:
+            answer = http.get(url)
+    except httpx.HTTPError as error:
+        raise Pending(f"{code} does not answer at {url}: {first_line(error)}", _awaits(code)) from None
+    if answer.status_code != httpx.codes.OK:
+        raise Pending(f"{code} publishes no status yet ({url} answers {answer.status_code})", _awaits(code))
+    try:
+        return status.read(answer.content, partner.deployer_key, code, names.namespace, now())
+    except MembershipError as error:
+        expected = error.expected or f"a status that the deployer of {code} has signed"
+        raise CheckFailed(error.cause, expected, error.remedy, Code.LINK_NOT_PROVEN) from None
+
+
+def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:
+    """Return the account that the partner has issued to this country; raises as `published`."""
+    code = partner.names.country.code
+    try:
+        login = published(partner, ca).probe(own.country.code, sealing_key)
+    except MembershipError as error:
+        raise CheckFailed(error.cause, error.expected, error.remedy, Code.LINK_NOT_PROVEN) from None
+    if login is None:
+        raise Pending(f"{code} has not declared its side of the link to {own.country.code} yet", _awaits(code))
+    return login
+
+
+def _awaits(code: str) -> Remedy:
+    return Remedy.update(detail=f"proves the link once {code} is deployed and answers")

@@ -1,0 +1,98 @@
+"""Where the files of a coalition are: requests and the coalition document beside the stack files, or at the hub."""
+
+import json
+from pathlib import Path
+
+import httpx
+
+from dive_infra.config import paths
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.settings import Settings
+from dive_infra.identity import https
+from dive_infra.membership.refusals import Missing
+from dive_infra.membership.request import Request, file_name, read
+from dive_infra.results.remedy import UP, Remedy
+from dive_infra.results.text import first_line
+
+_FOLDER = "members"
+_ANSWER = 5.0  # seconds for the document from an address
+
+
+def request_file(code: str, folder: Path | None = None) -> Path:
+    """Return where the request of a country is; `folder` has the stack files, if others than this program's."""
+    return (folder or paths.STACKS) / _FOLDER / file_name(code)
+
+
+def document_file() -> Path:
+    """Return where the hub writes the coalition document."""
+    return paths.STACKS / _FOLDER / "coalition.json"
+
+
+def text(code: str) -> str:
+    """Return the text of a country's request; raises `Missing`."""
+    path = request_file(code)
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        raise Missing(
+            f"{_FOLDER}/{path.name} does not exist, so nothing is known of {code}",
+            Remedy.decide(f"the operator of {code} runs ./dive new {code} and sends that file"),
+            expected=f"the request of {code}",
+        ) from None
+
+
+def read_request(code: str) -> Request:
+    """Return the request of a country; raises `Missing`, or what `membership.request.read` raises."""
+    return read(text(code).encode(), request_file(code).name)
+
+
+def read_document(settings: Settings) -> bytes:
+    """Return the content of the document that `dive:coalition` names: a file, or an address of the hub.
+
+    An address must have a certificate of the coalition, once a copy of the document says what that is. If it does not
+    answer, the copy of its last answer is used. Raises `Missing`.
+    """
+    place = settings.coalition
+    if place.startswith("https://"):
+        return _asked(place, paths.HOME / f"coalition-{settings.place.lower}.json")
+    path = paths.STACKS / place
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Missing(
+            f"the coalition document {place} cannot be read: {error.strerror}",
+            Remedy.update(HUB_CODE, f"{UP} writes it; copy it here, or set dive:coalition to where it is"),
+            expected="a file, or an address such as https://api.usa.example:4000/.well-known/dive-coalition",
+        ) from None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that others read: as a whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(content)
+    fresh.replace(path)
+
+
+def _asked(address: str, copy: Path) -> bytes:
+    try:
+        with https.client(_authorities(copy), _ANSWER) as http:
+            content = http.get(address).raise_for_status().content
+    except httpx.HTTPError as error:
+        if copy.exists():
+            return copy.read_bytes()
+        raise Missing(
+            f"the coalition document at {address} cannot be had: {first_line(error)}",
+            Remedy.decide("get the file from the hub's operator, and set dive:coalition to it"),
+            expected="an answer, or a copy of an earlier one",
+        ) from None
+    write(copy, content)
+    return content
+
+
+def _authorities(copy: Path) -> str:
+    """Return the CAs that a copy of the document names, unverified: another answer than the hub's is refused later."""
+    try:
+        return "".join(json.loads(copy.read_bytes())["payload"]["authorities"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,130 @@
+"""The coalition document as it is issued, renewed and restored, and the one that a spoke has accepted."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dive_infra.config import paths
+from dive_infra.config.countries import COUNTRIES, HUB, HUB_CODE
+from dive_infra.config.naming import Names
+from dive_infra.dynamic import coalition
+from dive_infra.dynamic.base import ProviderError
+from dive_infra.dynamic.coalition import CoalitionDocumentProvider, MemberAuthorityProvider, MembershipProvider
+from dive_infra.membership import authority, document, files, request
+from dive_infra.membership.document import Coalition, Seen
+from dive_infra.membership.refusals import Source
+from dive_infra.results.remedy import NO_REMEDY
+from dive_infra.results.text import now
+from tests.support import members
+
+USA, FRA, DEU = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["DEU"])
+DOCUMENT, AUTHORITY, MEMBERSHIP = CoalitionDocumentProvider(), MemberAuthorityProvider(), MembershipProvider()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    return tmp_path
+
+
+def certified(names: Names) -> str:
+    asked = request.read(files.text(names.country.code).encode(), request.file_name(names.country.code))
+    given = {"country": asked.country, "zone": asked.zone, "signing_request": asked.signing_request}
+    made = AUTHORITY.create_resource({**given, "root_chain": members.ROOT.chain, "root_key": members.ROOT.key})[1]
+    return str(made["certificate"])
+
+
+def inputs(*countries: Names) -> dict[str, Any]:
+    for names in countries:
+        members.write_request(paths.STACKS, names)
+    return {
+        "namespace": "dive",
+        "authority": members.ROOT.chain,
+        "requests": {names.country.code: files.text(names.country.code) for names in countries},
+        "certificates": {names.country.code: certified(names) for names in countries},
+        "coalition_key": members.private_keys(HUB_CODE)["coalition-key"],
+    }
+
+
+def published() -> Coalition:
+    """Return the document as a spoke reads it."""
+    return document.read(files.document_file().read_bytes(), members.coalition_key(), "dive", now())
+
+
+def test_a_members_ca_is_certified_for_its_own_key_and_zone_alone() -> None:
+    members.write_request(paths.STACKS, FRA)
+    authority.check_certificate(certified(FRA), "FRA", FRA.zone, [members.ROOT.chain], Source("x", NO_REMEDY))
+    before = {"certificate": certified(FRA)}
+    assert AUTHORITY.drift_reason(before) is None
+    old = authority.certificate_for(
+        request.read(files.text("FRA").encode(), "fra.json").signing_request,
+        "FRA",
+        FRA.zone,
+        30,
+        document_root(),
+    )
+    assert str(AUTHORITY.drift_reason({"certificate": old})).startswith("expires in 29 days; renewed 60 days before")
+
+
+def document_root() -> Any:
+    return coalition.pki.Issuer(members.ROOT.chain, members.ROOT.key)
+
+
+def test_the_document_is_written_for_spokes_and_each_later_one_is_newer() -> None:
+    first_inputs = inputs(USA, FRA)
+    first = DOCUMENT.create_resource(first_inputs)[1]
+    assert files.document_file().read_text() == first["text"]
+    assert published().members.keys() == {"USA", "FRA"}
+    second = DOCUMENT.update_resource(inputs(USA, FRA, DEU), {**first_inputs, **first})
+    assert second["serial"] > first["serial"], "also within one second"
+    assert published().members.keys() == {"USA", "FRA", "DEU"}
+    left = DOCUMENT.update_resource(inputs(USA), {**first_inputs, **second})
+    assert published().members.keys() == {"USA"}
+    assert left["serial"] > second["serial"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"),
+    [
+        (lambda path: path.unlink(), "coalition.json does not exist"),
+        (lambda path: path.write_text(path.read_text().replace("FRA", "FRB")), "is not the document that was issued"),
+    ],
+    ids=["deleted", "edited"],
+)
+def test_a_document_that_someone_deletes_or_edits_is_issued_again(harm: Any, says: str) -> None:
+    given = inputs(USA, FRA)
+    before = {**given, **DOCUMENT.create_resource(given)[1]}
+    assert DOCUMENT.drift_reason(before) is None
+    harm(files.document_file())
+    assert says in str(DOCUMENT.drift_reason(before))
+    after = DOCUMENT.update_resource(given, before)
+    assert published().serial == after["serial"] > before["serial"]
+
+
+def test_a_document_is_renewed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = inputs(USA, FRA)
+    before = {**given, **DOCUMENT.create_resource(given)[1]}
+    monkeypatch.setattr(coalition, "now", lambda: now() + timedelta(days=61))
+    assert "renewed 120 days before" in str(DOCUMENT.drift_reason(before))
+
+
+def seen(found: Coalition) -> Mapping[str, Any]:
+    known = Seen.of(found)
+    return {"country": "FRA", "serial": float(known.serial), "digest": known.digest}
+
+
+def test_a_spoke_takes_a_newer_document_and_refuses_an_older_or_a_second_one() -> None:
+    given = inputs(USA, FRA)
+    first = DOCUMENT.create_resource(given)[1]
+    old = seen(published())
+    DOCUMENT.update_resource(given, {**given, **first})
+    new = seen(published())
+    assert MEMBERSHIP.diff("FRA", dict(old), dict(new)).changes
+    assert not MEMBERSHIP.diff("FRA", dict(new), dict(new)).changes
+    with pytest.raises(ProviderError, match="older than the last one that was accepted"):
+        MEMBERSHIP.diff("FRA", dict(new), dict(old))
+    with pytest.raises(ProviderError, match="is another document with the serial"):
+        MEMBERSHIP.diff("FRA", dict(new), {**new, "digest": "0" * 64})

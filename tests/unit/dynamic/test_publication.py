@@ -1,0 +1,96 @@
+"""What a country publishes: signed, with a person for each partner, kept as it is while nothing changes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.naming import Names
+from dive_infra.dynamic import publication
+from dive_infra.dynamic.publication import PublicationProvider
+from dive_infra.membership import keys, status
+from dive_infra.membership.status import Login, Status
+from dive_infra.orchestration.overview import Link, Overview
+from dive_infra.orchestration.states import State
+from dive_infra.results.text import now
+from dive_infra.seeds import published
+from tests.support.members import private_keys
+
+USA, FRA = Names(HUB), Names(COUNTRIES["FRA"])
+PROVIDER = PublicationProvider()
+GIVEN: dict[str, Any] = {
+    **USA.plain(),
+    "given": {"FRA": "password-for-france"},
+    "sealing_keys": {"FRA": keys.public_text(private_keys("FRA")["sealing-key"])},
+    "deployer_key": private_keys("USA")["deployer-key"],
+    "mongodb": "x",
+    "ca": "CA",
+}
+
+
+class Collection(dict[str, dict[str, Any]]):
+    def replace_one(self, _where: object, row: dict[str, Any], upsert: bool) -> None:
+        assert upsert
+        self[row["_id"]] = row
+
+    def find_one(self, where: dict[str, str]) -> dict[str, Any] | None:
+        return self.get(where["_id"])
+
+
+@pytest.fixture(autouse=True)
+def database(monkeypatch: pytest.MonkeyPatch) -> Collection:
+    kept = Collection()
+
+    @contextmanager
+    def connect(_target: object) -> Iterator[dict[str, Collection]]:
+        yield {published.COLLECTION: kept}
+
+    monkeypatch.setattr(publication, "connect", connect)
+    return kept
+
+
+def read(database: Collection) -> Status:
+    key = keys.public_text(private_keys("USA")["deployer-key"])
+    return status.read(database[published.STATUS]["content"].encode(), key, "USA", "dive", now())
+
+
+def test_a_partner_alone_opens_the_password_of_its_person(database: Collection) -> None:
+    PROVIDER.create_resource(GIVEN)
+    found = read(database)
+    assert found.probe("FRA", private_keys("FRA")["sealing-key"]) == Login("probe-usa-fra", "password-for-france")
+    assert "password-for-france" not in database[published.STATUS]["content"]
+    assert PROVIDER.drift_reason(GIVEN) is None
+
+
+def test_what_someone_deletes_or_alters_is_published_again(database: Collection) -> None:
+    assert PROVIDER.drift_reason(GIVEN) == "no status of this country is published"
+    PROVIDER.create_resource(GIVEN)
+    row = database[published.STATUS]
+    row["content"] = row["content"].replace('"CONFIGURING"', '"COMPLETE"')
+    assert PROVIDER.drift_reason(GIVEN) == "no status of this country is published", "it has not signed that"
+    PROVIDER.update_resource(GIVEN, GIVEN)
+    assert read(database).state == State.CONFIGURING
+
+
+def test_another_set_of_partners_is_another_status(database: Collection) -> None:
+    PROVIDER.create_resource(GIVEN)
+    both = {**GIVEN, "given": {"FRA": "p", "DEU": "q"}}
+    assert PROVIDER.drift_reason(both) == "it is not for the partners of today"
+    both["sealing_keys"] = {**GIVEN["sealing_keys"], "DEU": keys.public_text(private_keys("DEU")["sealing-key"])}
+    PROVIDER.update_resource(both, GIVEN)
+    assert read(database).probes.keys() == {"FRA", "DEU"}
+
+
+def test_a_link_is_published_as_proven_once_both_ways_are() -> None:
+    early, late = now(), now()
+
+    def known(*links: Link) -> Overview:
+        return Overview(late, None, None, None, {}, links, ())
+
+    one = Link("USA", "FRA", "usa-idp", "ACTIVE", "", 0.5, 3.0, late)
+    other = Link("FRA", "USA", "fra-idp", "ACTIVE", "", 0.5, 9.0, early)
+    assert publication._proven(known(one, other), "USA") == {"FRA": early}
+    waiting = Link("FRA", "USA", "fra-idp", "PENDING", "FRA does not answer", None, None)
+    assert publication._proven(known(one, waiting), "USA") == {"FRA": None}

@@ -1,0 +1,148 @@
+"""A country's place: what a spoke reads from the document, and the hub from requests; each reason to refuse it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dive_infra.config import paths
+from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.naming import Names
+from dive_infra.config.settings import Settings, load
+from dive_infra.membership import document, files
+from dive_infra.membership.place import Place, assumed, place_of
+from dive_infra.membership.refusals import (
+    BadSignature,
+    Expired,
+    MembershipError,
+    Missing,
+    NotAMember,
+    NotEnrolled,
+    OtherCoalition,
+    RequestDiffers,
+)
+from tests.support import members
+
+USA, FRA, GBR = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["GBR"])
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    monkeypatch.setattr(paths, "HOME", tmp_path / ".dive")
+    return tmp_path
+
+
+def settings(code: str, **more: Any) -> Settings:
+    return load(code, members.configuration(code.upper()) | {f"dive:{k}": v for k, v in more.items()})
+
+
+def placed(code: str, **more: Any) -> Place:
+    return place_of(settings(code, **more), NOW)
+
+
+def test_a_spoke_finds_its_hub_where_the_document_says(folder: Path) -> None:
+    moved = replace(USA, ports={"USA": {"backend": 4711}})
+    members.write(folder, moved, FRA)
+    found = placed("fra")
+    assert found.hub.url("backend") == moved.url("backend")
+    [partner] = found.partners
+    assert partner.names == found.hub
+    assert found.policy_keys.keys() == {"USA"}
+    assert found.member
+    assert not found.assumed
+
+
+def test_the_hub_finds_the_countries_that_it_approves_where_their_requests_say(folder: Path) -> None:
+    moved = replace(FRA, ports={"FRA": {"keycloak": 4712}})
+    members.write(folder, USA, moved, GBR)
+    found = placed("usa", spokes=["FRA"])
+    [partner] = found.partners
+    assert partner.names.url("keycloak") == moved.url("keycloak")
+    assert found.policy_keys.keys() == found.requests.keys() == {"USA", "FRA"}
+
+
+def _tampered(folder: Path) -> None:
+    path = files.document_file()
+    path.write_text(path.read_text().replace("idp.usa", "idp.usb"))
+
+
+def _expired(folder: Path) -> None:
+    old = members.issue([USA, FRA]).model_copy(
+        update={"issued": NOW - timedelta(days=9), "expires": NOW - timedelta(days=1)}
+    )
+    path = files.document_file()
+    path.write_bytes(document.signed.sign(document.Format.COALITION, old.plain(), _coalition_key()))
+
+
+def _coalition_key() -> str:
+    return members.private_keys("USA")["coalition-key"]
+
+
+def _without_france(folder: Path) -> None:
+    members.write(folder, USA, GBR)
+
+
+def _of_another_coalition(folder: Path) -> None:
+    members.write(folder, *(replace(names, namespace="other", domain="dive.localhost") for names in (USA, FRA)))
+
+
+def _moved(folder: Path) -> None:
+    """The hub has an address of France that France did not request."""
+    members.write(folder, USA, replace(FRA, ports={"FRA": {"keycloak": 4713}}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "refusal", "says"),
+    [
+        (lambda _: files.document_file().unlink(), Missing, "next: pulumi up -s usa writes it; copy it here"),
+        (_tampered, BadSignature, "get the document from the hub again"),
+        (_expired, Expired, "the coalition document expired at"),
+        (_without_france, NotAMember, "add FRA to dive:spokes of the hub"),
+        (_of_another_coalition, OtherCoalition, "expected dive"),
+        (_moved, RequestDiffers, "has for FRA the endpoint keycloak"),
+    ],
+    ids=["missing", "tampered with", "expired", "without the country", "of another coalition", "another endpoint"],
+)
+def test_a_document_that_a_spoke_cannot_rely_on_is_refused(
+    folder: Path, harm: Callable[[Path], object], refusal: type[MembershipError], says: str
+) -> None:
+    members.write(folder, USA, FRA)
+    harm(folder)
+    with pytest.raises(refusal) as refused:
+        placed("fra")
+    assert says in str(refused.value)
+
+
+def test_a_country_without_keys_or_without_a_pin_is_told_the_next_step(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    with pytest.raises(NotEnrolled, match=r"Pulumi.fra.yaml has no ca-key.*next: ./dive new FRA"):
+        place_of(load("fra", {}), NOW)
+    with pytest.raises(NotEnrolled, match="dive:coalitionKey of FRA is not set"):
+        place_of(load("fra", {"dive:secrets": json.dumps(members.private_keys("FRA"))}), NOW)
+
+
+def test_the_hub_refuses_a_country_without_a_request_and_a_request_of_another(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    with pytest.raises(Missing, match=r"members/gbr.json does not exist.*the operator of GBR runs ./dive new GBR"):
+        placed("usa", spokes=["FRA", "GBR"])
+    files.request_file("GBR").write_bytes(files.request_file("FRA").read_bytes())
+    with pytest.raises(MembershipError, match=r"members/gbr.json is the request of FRA"):
+        placed("usa", spokes=["FRA", "GBR"])
+
+
+def test_a_hub_that_has_moved_renews_its_request_first(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    with pytest.raises(RequestDiffers, match=r"the request of USA differs from Pulumi.usa.yaml in endpoints.*dive new"):
+        placed("usa", ports={"keycloak": 4711})
+
+
+def test_a_preview_without_keys_assumes_the_computed_addresses() -> None:
+    found = assumed(load("fra", {}))
+    assert found.assumed
+    assert [n.url("keycloak") for n in found.partner_names] == [USA.url("keycloak")]

@@ -5,6 +5,7 @@ stack file lies beside it, one person operates both, and it is entered here.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dive_infra.config.settings import PROJECT, Settings, load
 from dive_infra.membership import files, keys, request
 from dive_infra.membership.enrolment import new_keys, private_keys, request_of
 from dive_infra.membership.place import same
-from dive_infra.membership.refusals import MembershipError, NotEnrolled
+from dive_infra.membership.refusals import MembershipError, NotEnrolled, RequestDiffers
 from dive_infra.membership.request import Request
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import now
@@ -65,14 +66,7 @@ def enrol(runner: Runner, folder: Path | None = None) -> Enrolled:
     lacking = [c for c in enrolled(settings.is_hub) if c.name not in settings.secrets]
     path = files.request_file(settings.country, folder)
     if path.exists() and len(lacking) == len(enrolled(settings.is_hub)):
-        raise NotEnrolled(
-            f"members/{path.name} is the request of {settings.country}, whose keys are not here",
-            Remedy.decide(
-                "deploy it where it was made",
-                f"give those keys up, and with them what partners know: rm members/{path.name}, "
-                f"then: ./dive new {settings.country}",
-            ),
-        )
+        raise _received(settings.country)
     for name, value in new_keys(lacking).items():
         runner.ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{name}", stdin=value)
         made.append(name)
@@ -85,11 +79,37 @@ def enrol(runner: Runner, folder: Path | None = None) -> Enrolled:
     own = request_of(settings.names, private, now())
     try:
         filed = request.read(path.read_bytes(), path.name)
-        same(filed, own)
     except (FileNotFoundError, MembershipError):
-        files.write(path, request.sign(own, private["deployer-key"]))
-        return Enrolled(own, (*made, f"members/{path.name}"))
+        return _renewed(path, own, private, made)
+    if request.fingerprint(filed) != request.fingerprint(own):
+        raise _received(settings.country)
+    try:
+        same(filed, own)
+    except RequestDiffers:
+        return _renewed(path, own, private, made)
     return Enrolled(filed, tuple(made))
+
+
+def refuse_received(code: str) -> None:
+    """Raise `NotEnrolled` if the request of a country is here and its stack file is not: it is operated elsewhere."""
+    if files.request_file(code).exists() and not paths.stack_file(code.lower()).exists():
+        raise _received(code)
+
+
+def _received(code: str) -> NotEnrolled:
+    name = f"members/{files.request_file(code).name}"
+    return NotEnrolled(
+        f"{name} is the request of {code}, whose keys are not here",
+        Remedy.decide(
+            "deploy it where it was made",
+            f"give those keys up, and with them what partners know: rm {name}, then: ./dive new {code}",
+        ),
+    )
+
+
+def _renewed(path: Path, own: Request, private: Mapping[str, str], made: Sequence[str]) -> Enrolled:
+    files.write(path, request.sign(own, private["deployer-key"]))
+    return Enrolled(own, (*made, f"members/{path.name}"))
 
 
 def _create_stack(runner: Runner) -> None:

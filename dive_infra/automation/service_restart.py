@@ -38,7 +38,7 @@ def restart(
             engines.connect(),
             settings.names,
             found.mark,
-            catalog(settings.names, settings.hub_names, settings.partners, settings.images),
+            catalog(settings.names, settings.hub_names, settings.linked, settings.images),
             services,
             tell,
             lambda service: _around(service, lock),

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -15,7 +15,6 @@ from dive_infra.config.naming import DEFAULT_NAMESPACE
 from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
 from dive_infra.results.remedy import Remedy
 
-_SPOKES = f"{PROJECT}:spokes"
 _SECRETS = f"{PROJECT}:secrets"
 _DOMAIN = re.compile(rf"""(?m)^\s+{PROJECT}:domain:\s*["']?([a-z0-9.-]+)""")
 
@@ -75,28 +74,39 @@ def file_text(hub: Settings | None, country: Country) -> str:
 
 def approves(text: str, code: str) -> bool:
     """Return True if the hub's stack file approves the country."""
-    return code in _spokes(YAML(typ="safe").load(text))
+    return code in _listed(YAML(typ="safe").load(text), "spokes")
 
 
-def with_spoke(text: str, code: str) -> str:
-    """Return the hub's stack file with one more country in `dive:spokes`; comments and layout are kept."""
+def added(text: str, key: str, code: str) -> str:
+    """Return a stack file with one more country in the list `dive:<key>`; comments and layout are kept."""
+    return _changed(text, key, lambda codes: codes.append(code))
+
+
+def removed(text: str, key: str, code: str) -> str:
+    """Return a stack file with one country less in the list `dive:<key>`; comments and layout are kept."""
+    return _changed(text, key, lambda codes: codes.remove(code))
+
+
+def _changed(text: str, key: str, change: Callable[[list[str]], None]) -> str:
     writer = _yaml(text)
     data = writer.load(text)
     data = {} if data is None else data
     if data.get("config") is None:
         data["config"] = {}
-    config = data["config"]
-    known = config.get(_SPOKES)
-    if isinstance(known, list):
-        known.append(code)
-    else:  # missing, or JSON as `pulumi config set` writes it
-        spokes = [*_spokes(data), code]
-        config[_SPOKES] = json.dumps(spokes) if isinstance(known, str) else spokes
+    config, name = data["config"], f"{PROJECT}:{key}"
+    known = config.get(name)
+    # Otherwise it is missing, or JSON as `pulumi config set` writes it.
+    codes = known if isinstance(known, list) else _listed(data, key)
+    change(codes)
+    if codes:
+        config[name] = json.dumps(codes) if isinstance(known, str) else codes
+    else:
+        del config[name]
     return _dump(data, writer)
 
 
-def _spokes(data: Mapping[str, Any] | None) -> list[str]:
-    found = ((data or {}).get("config") or {}).get(_SPOKES) or []
+def _listed(data: Mapping[str, Any] | None, key: str) -> list[str]:
+    found = ((data or {}).get("config") or {}).get(f"{PROJECT}:{key}") or []
     return json.loads(found) if isinstance(found, str) else list(found)
 
 

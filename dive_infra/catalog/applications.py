@@ -13,7 +13,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 
 UID = 1000
 
-_PARTNERS = f"{FILES}/partners.json"  # a country joins or leaves, and the portal does not restart
+PARTNERS = f"{FILES}/partners.json"  # whose people are served: a country joins or leaves, and nothing restarts
 
 # The standard library alone, without site-packages: it runs every few seconds. The certificate names the address.
 _PROBE = (
@@ -45,8 +45,8 @@ def _mongodb(names: Names) -> dict[str, str]:
     }
 
 
-def backend(names: Names, hub: Names) -> ServiceSpec:
-    """Return the API. At the hub it also distributes policies."""
+def backend(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
+    """Return the API, for people of this country and of `partners`. At the hub it also distributes policies."""
 
     def files(material: Material) -> dict[str, str]:
         secret = material.secrets
@@ -54,6 +54,7 @@ def backend(names: Names, hub: Names) -> ServiceSpec:
             f"{FILES}/mongodb-password": secret["mongodb"],
             f"{FILES}/redis-password": secret["redis"],
             f"{FILES}/opa-token": secret["opa-token"],
+            PARTNERS: _realms(names, partners),
         }
         if names.country.is_hub:
             own |= policy.distribution_files(material)
@@ -65,7 +66,7 @@ def backend(names: Names, hub: Names) -> ServiceSpec:
         image="dive/backend",
         uid=UID,
         files=files,
-        live=(policy.MEMBERS, policy.COALITION) if names.country.is_hub else (),
+        live=(PARTNERS, *((policy.MEMBERS, policy.COALITION) if names.country.is_hub else ())),
         secrets=("mongodb", "redis", "opa-token", *(("policy-key",) if names.country.is_hub else ())),
         environment={
             **_identity(names),
@@ -84,14 +85,15 @@ def backend(names: Names, hub: Names) -> ServiceSpec:
     )
 
 
-def kas(names: Names, hub: Names) -> ServiceSpec:
-    """Return the key access service; the secret `kas-key` is its private key."""
+def kas(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
+    """Return the key access service, for the same people; the secret `kas-key` is its private key."""
 
     def files(material: Material) -> dict[str, str]:
         return material.tls() | {
             f"{FILES}/mongodb-password": material.secrets["mongodb"],
             f"{FILES}/opa-token": material.secrets["opa-token"],
             f"{FILES}/kas.key": material.secrets["kas-key"],
+            PARTNERS: _realms(names, partners),
         }
 
     port = names.port("kas")
@@ -100,6 +102,7 @@ def kas(names: Names, hub: Names) -> ServiceSpec:
         image="dive/kas",
         uid=UID,
         files=files,
+        live=(PARTNERS,),
         secrets=("mongodb", "opa-token", "kas-key"),
         environment={
             **_identity(names),
@@ -121,7 +124,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
 
     def files(material: Material) -> dict[str, str]:
         secrets = {f"{FILES}/{name}": material.secrets[name] for name in own}
-        return material.tls() | secrets | {_PARTNERS: _realms(names, partners)}
+        return material.tls() | secrets | {PARTNERS: _realms(names, partners)}
 
     port = names.port("frontend")
     return ServiceSpec(
@@ -129,7 +132,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
         image="dive/frontend",
         uid=UID,
         files=files,
-        live=(_PARTNERS,),
+        live=(PARTNERS,),
         secrets=own,
         environment={
             **_identity(names),
@@ -146,7 +149,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
 
 
 def _realms(names: Names, partners: Sequence[Names]) -> str:
-    """Return JSON for the portal: the countries that it offers at login, and the addresses that a login may lead to."""
+    """Return JSON: the partners, which the portal offers at login, and the addresses that a login may lead to."""
     offered = [{"code": p.country.code, "alias": p.idp_alias, "name": p.country.name} for p in partners]
     origins = [n.url("keycloak") for n in (names, *partners)]
     return json.dumps({"partners": offered, "identityOrigins": origins}, indent=1)

@@ -10,13 +10,15 @@ from dive_infra.catalog.policy import opa, opal_client, opal_server
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import Names
 
-_ALONE = (postgres, mongodb, redis, keycloak, opa, kas, backend)
+_ALONE = (postgres, mongodb, redis, keycloak, opa)
 
 
 def services(names: Names, hub: Names, partners: Sequence[Names], images: Mapping[str, str]) -> list[ServiceSpec]:
     """Return the services of a country, each after those that it needs; `images` replaces single image references."""
     distributor = opal_server if names.country.is_hub else opal_client
-    specs = [*(make(names, hub) for make in (*_ALONE, distributor)), frontend(names, hub, partners)]
+    specs = [make(names, hub) for make in _ALONE]
+    specs += [make(names, hub, partners) for make in (kas, backend)]
+    specs += [distributor(names, hub), frontend(names, hub, partners)]
     return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
 
 

@@ -12,14 +12,17 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity import https
 from dive_infra.membership import status
+from dive_infra.membership.canonical import LIMIT
 from dive_infra.membership.refusals import MembershipError
 from dive_infra.membership.status import Login, Status
+from dive_infra.process.deadline import within
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import first_line, now
 
 STATUS = "/.well-known/dive-status"  # at each country's backend
+_PATIENCE = 3 * CHECK_REQUEST  # seconds for the whole answer
 
 
 class Pending(DiveError):
@@ -32,13 +35,13 @@ def published(partner: Partner, ca: str) -> Status:
     code, url = names.country.code, f"{names.url('backend')}{STATUS}"
     try:
         with https.client(ca, CHECK_REQUEST) as http:
-            answer = http.get(url)
-    except httpx.HTTPError as error:
+            answered, content = within(_PATIENCE, lambda: https.fetch(http, url, LIMIT))
+    except (httpx.HTTPError, TimeoutError) as error:
         raise Pending(f"{code} does not answer at {url}: {first_line(error)}", _awaits(code)) from None
-    if answer.status_code != httpx.codes.OK:
-        raise Pending(f"{code} publishes no status yet ({url} answers {answer.status_code})", _awaits(code))
+    if answered != httpx.codes.OK:
+        raise Pending(f"{code} publishes no status yet ({url} answers {answered})", _awaits(code))
     try:
-        return status.read(answer.content, partner.deployer_key, code, names.namespace, now())
+        return status.read(content, partner.deployer_key, code, names.namespace, now())
     except MembershipError as error:
         expected = error.expected or f"a status that the deployer of {code} has signed"
         raise CheckFailed(error.cause, expected, error.remedy, Code.LINK_NOT_PROVEN) from None

@@ -44,7 +44,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
 
 def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
     names = spec.names
-    key = spec.kas_keys[names.country.code]
+    key, members = spec.kas_keys[names.country.code], (*spec.partners, *spec.cut)
     target = Target(
         LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca, patience=CHECK_REQUEST
     )
@@ -52,10 +52,7 @@ def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
         with connect(target) as database:
             loader = Loader(database)
             compare = loader.inspect if deep else loader.inspect_sample
-            return [
-                _finding(batch, compare(batch))
-                for batch in batches(names, spec.hub, spec.partners, key, spec.documents)
-            ]
+            return [_finding(batch, compare(batch)) for batch in batches(names, members, key, spec.documents)]
     except SeedStoreError as error:
         raise CheckUnknown(
             " ".join(str(error).split())[:300], Remedy.update(detail="starts MongoDB, then checks it")

@@ -33,7 +33,8 @@ def _secret() -> Any:
 class PreflightSpec:
     """`services` need their ports. Sizes are in GiB.
 
-    A spoke has a `hub`, and relies on a coalition document that `expires` (ISO 8601).
+    A spoke has a `hub`, and relies on a coalition document that `expires` (ISO 8601): the hub declares that, so that it
+    is left out of the fingerprint.
     """
 
     names: Names
@@ -43,7 +44,7 @@ class PreflightSpec:
     hub: Names | None = None
     disk: float = 5
     memory: float = 4
-    expires: str = ""
+    expires: str = field(default="", metadata={"observed": True})
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,10 @@ class ConfigurationSpec:
 class SeedingSpec:
     """`kas_keys`: country code -> public key (PEM) that document keys are wrapped to.
 
-    `test_users`: whether the six exist.
+    `test_users`: whether the six exist. `cut`: members that the hub has cut off, which stay in what it distributes.
     """
 
     names: Names
-    hub: Names
     partners: tuple[Names, ...]
     documents: int
     kas_keys: Mapping[str, str]
@@ -137,6 +137,7 @@ class SeedingSpec:
     mongodb: str = _secret()
     keycloak: str = _secret()
     test_users: bool = True
+    cut: tuple[Names, ...] = ()
 
 
 @dataclass(frozen=True)

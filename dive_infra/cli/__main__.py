@@ -7,6 +7,7 @@ import typer
 
 from dive_infra.cli import (
     bench,
+    cut,
     doctor,
     environment,
     explain,
@@ -52,7 +53,8 @@ VERBS = (
         ("./dive reload-secrets FRA redis --generate", "./dive reload-secrets FRA --env-file secrets.env"),
     ),
     Verb("rotate-keys", rotate_keys.rotate_keys, ("./dive rotate-keys FRA",)),
-    Verb("new", new.new, ("./dive new GBR", "./dive new GBR --no-preview")),
+    Verb("new", new.new, ("./dive new GBR", "./dive new GBR --show")),
+    Verb("cut", cut.cut, ("./dive cut FRA --at USA", "./dive cut FRA --at USA --undo")),
     Verb("nuke", nuke.nuke, ("./dive nuke FRA", "./dive nuke FRA --yes")),
     Verb("preview", preview.preview, ("./dive preview FRA", "./dive preview --markdown comment.md")),
     Verb("history", history.history, ("./dive history", "./dive history FRA", "./dive history FRA 12")),

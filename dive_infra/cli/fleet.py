@@ -51,7 +51,7 @@ class CountryRun:
     def run(self) -> "CountryRun":
         """Run the deployment until it ends."""
         command = [sys.executable, "-m", "dive_infra.cli", "up", self.country]
-        self._started = time.monotonic()
+        self._started, self.code, self._reached = time.monotonic(), None, 0
         self._enter("starting")
         with self.log.open("w") as log, self.log.open() as printed:
             running = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -132,8 +132,11 @@ def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
             if side_by_side.submit(hub.run).result().code == Exit.OK:
                 for end in [side_by_side.submit(spoke.run) for spoke in spokes]:
                     end.result()
-                if links.pending_of(hub.country):  # the spokes have declared their sides since
-                    side_by_side.submit(hub.run).result()
+                # The others have declared their sides of the pending links since.
+                late = [hub] if links.pending_of(hub.country) else []
+                late += [spoke for spoke in spokes if spoke.code == Exit.PARTIAL]
+                for end in [side_by_side.submit(one.run) for one in late]:
+                    end.result()
         except KeyboardInterrupt:
             side_by_side.shutdown(wait=True, cancel_futures=True)
             return True

@@ -40,6 +40,10 @@ def new(
     if received:
         _show_request(place)
         return
+    try:
+        enrolment.refuse_received(place.code)
+    except MembershipError as error:
+        fail(str(error), Exit.UNKNOWN)
     for path in _stack_files(place):
         console.print(f"[green]✓[/] {path} written", highlight=False)
     prepare()
@@ -108,6 +112,6 @@ def _stack_files(country: Country) -> list[str]:
     except SettingsError as error:
         fail(str(error), Exit.UNKNOWN, Remedy.decide(f"fix {of_hub.name}"))
     if not country.is_hub and of_hub.exists() and not stack_config.approves(text := of_hub.read_text(), country.code):
-        files.write(of_hub, stack_config.with_spoke(text, country.code).encode())
+        files.write(of_hub, stack_config.added(text, "spokes", country.code).encode())
         written.append(of_hub.name)
     return written

@@ -218,7 +218,7 @@ def _update(name: str, code: str) -> None:
 def _containers(settings: Settings) -> dict[str, str]:
     """Return service -> id of its container."""
     engine, names = engines.connect(), settings.names
-    specs = catalog(names, settings.hub_names, settings.partners, settings.images)
+    specs = catalog(names, settings.hub_names, settings.linked, settings.images)
     return {s.name: engine.observe(names.container(s.name)).id for s in specs}
 
 

@@ -35,7 +35,7 @@ def restart(
     No data is lost, and no container is replaced.
     """
     [settings] = chosen([country])
-    specs = catalog(settings.names, settings.hub_names, settings.partners, settings.images)
+    specs = catalog(settings.names, settings.hub_names, settings.linked, settings.images)
     wanted = _known(services or [s.name for s in specs], specs, settings.country)
     prepare()
     started = time.monotonic()

@@ -77,6 +77,9 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
     for member in country.members:
         said = signs(f"{member.code} says of itself: {member.state.replace('_', ' ')}, {ago(member.age)}", console)
         yield Text(f"    {said}", style="dim")
+    for code in country.cut:
+        undo = f"./dive cut {code} --at {country.code} --undo"
+        yield Text(f"    {code} is cut off; to restore it: {undo}", style="yellow")
     yield from _problems(country, console)
     if country.collecting:
         yield Text("  without an answer")

@@ -45,8 +45,8 @@ def up(
     pending: dict[str, list[str]] = {}
     for code in [s.country for s in wanted]:
         shown[code], pending[code] = _deployed(code)
-    if len(wanted) > 1 and pending.get(HUB_CODE):  # the others have declared their sides since
-        shown[HUB_CODE], pending[HUB_CODE] = _deployed(HUB_CODE)
+    for code in [code for code, partners in pending.items() if not pending.keys().isdisjoint(partners)]:
+        shown[code], pending[code] = _deployed(code)  # the partner has declared its side since
     for table in shown.values():
         console.print(table)
     console.print('a shell in which plain pulumi works: eval "$(./dive env)"')

@@ -25,6 +25,7 @@ class Variable(NamedTuple):
 ACCEPT_LOSS = "DIVE_ACCEPT_LOSS"
 REMOVE = "DIVE_REMOVE"
 ACCEPT_KEYS = "DIVE_ACCEPT_KEYS"
+ACCEPT_MEMBERS = "DIVE_ACCEPT_MEMBERS"
 ASSUME_PLACE = "DIVE_ASSUME_PLACE"
 STACKS = "DIVE_STACKS"
 CACHE = "DIVE_CACHE"
@@ -51,6 +52,11 @@ VARIABLES = (
         ACCEPT_KEYS,
         "records the keys that the realm has now; with any other key CONFIGURATION is not valid",
         "provider `RealmKeys`; `./dive rotate-keys` sets it",
+    ),
+    Variable(
+        ACCEPT_MEMBERS,
+        "at the hub, takes up requests of members whose keys are others than those in the coalition document",
+        "the program",
     ),
     Variable(
         ASSUME_PLACE,
@@ -191,6 +197,11 @@ def removals() -> set[str]:
 def accepted_keys() -> set[str]:
     """Return the names of the realms whose keys this run accepts."""
     return _names(ACCEPT_KEYS)
+
+
+def accepted_members() -> set[str]:
+    """Return the codes of the members whose new keys this run of the hub accepts."""
+    return _names(ACCEPT_MEMBERS)
 
 
 def assumes_place() -> bool:

@@ -60,6 +60,8 @@ class Settings(_Section):
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
     domain: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$", max_length=200)] = ""
     spokes: tuple[str, ...] = ()
+    partners: tuple[str, ...] = ()
+    cut: tuple[str, ...] = ()
     coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
     coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
     images: dict[str, str] = {}
@@ -73,13 +75,7 @@ class Settings(_Section):
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
         parse(self.country)
-        for code in self.spokes:
-            if parse(code).is_hub:
-                raise ValueError(f"spokes: {code} is the hub, it can't be its own spoke")
-        if self.spokes and self.country != HUB_CODE:
-            raise ValueError(f"spokes: only the hub ({HUB_CODE}) approves countries, this is {self.country}")
-        if repeated := sorted(code for code, times in Counter(self.spokes).items() if times > 1):
-            raise ValueError(f"spokes: listed more than once: {', '.join(repeated)}")
+        self._check_partners()
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
         credentials = {c.name: c for c in own(self.is_hub)}
@@ -94,6 +90,24 @@ class Settings(_Section):
             if flaw := flaw_of(credentials[name], value.get_secret_value()):
                 raise ValueError(f"secrets.{name} {flaw}")
         return self
+
+    def _check_partners(self) -> None:
+        if self.spokes and self.country != HUB_CODE:
+            raise ValueError(f"spokes: only the hub ({HUB_CODE}) approves countries, this is {self.country}")
+        if self.partners and self.country == HUB_CODE:
+            raise ValueError("partners: the hub is linked to its spokes alone, see dive:spokes")
+        for key, codes in (("spokes", self.spokes), ("partners", self.partners)):
+            if repeated := sorted(code for code, times in Counter(codes).items() if times > 1):
+                raise ValueError(f"{key}: listed more than once: {', '.join(repeated)}")
+            for code in codes:
+                if parse(code).is_hub:
+                    raise ValueError(f"{key}: {code} is the hub, to which every spoke is linked")
+                if code == self.country:
+                    raise ValueError(f"{key}: {code} is this country")
+        for code in self.cut:
+            if code not in self.declared:
+                expected = f"expected one of {', '.join(self.declared) or 'no one'}"
+                raise ValueError(f"cut: {code} is no partner of {self.country}; {expected}")
 
     @property
     def place(self) -> Country:
@@ -112,12 +126,17 @@ class Settings(_Section):
         return self.names if self.is_hub else self.names.of(HUB)
 
     @property
-    def partners(self) -> list[Names]:
-        """Return the countries this one is linked to: at the hub every approved one, at a spoke the hub.
+    def declared(self) -> tuple[str, ...]:
+        """Return the codes of the partners: at the hub its spokes, at a spoke the hub and `partners`."""
+        return self.spokes if self.is_hub else (HUB_CODE, *self.partners)
+
+    @property
+    def linked(self) -> list[Names]:
+        """Return the countries this one is linked to: its partners without those that are cut off.
 
         At their computed addresses; where they are, the coalition document says (`membership.place`).
         """
-        return [self.names.of(parse(c)) for c in self.spokes] if self.is_hub else [self.hub_names]
+        return [self.names.of(parse(code)) for code in self.declared if code not in self.cut]
 
 
 def _known(key: str, found: Mapping[str, object], known: "tuple[str, ...] | list[str]") -> None:

@@ -42,6 +42,7 @@ def judge(country: Snapshot, found: Sequence[Symptom] | None = None) -> CountryS
             MemberStatus(code=m.code, state=m.state, age=m.age)
             for m in (country.record.members if country.record else ())
         ],
+        cut=[*country.stack.outputs.get("cut", ())] if country.stack else [],
         problems=problems,
         collecting=[CollectingError(source=s.where, cause=s.found, next=s.next) for s in found if s.source],
         seconds=round(country.seconds, 3),

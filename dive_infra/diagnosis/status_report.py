@@ -118,6 +118,7 @@ class CountryStatus(Part):
     containers: list[ContainerStatus]
     links: list[LinkStatus]
     members: list[MemberStatus] = []
+    cut: list[str] = []
     problems: list[Problem]
     collecting: list[CollectingError]
     seconds: float = Field(ge=0)

@@ -74,8 +74,7 @@ class Seed(Resource, module="dive", name="Seed"):
 def _batches(inputs: Inputs) -> list[Batch]:
     names = Names.of_plain(inputs)
     partners = [Names.of_plain(partner) for partner in inputs["partners"]]
-    hub = names if names.country.is_hub else partners[0]
-    return batches(names, hub, partners, inputs["kas_key"], int(inputs["documents"]))
+    return batches(names, partners, inputs["kas_key"], int(inputs["documents"]))
 
 
 def _target(inputs: Inputs, patience: float = 10) -> Target:

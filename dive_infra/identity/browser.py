@@ -63,14 +63,24 @@ class Browser:
             self._visited(url)
             answer = self.send(self._step, "GET" if form is None else "POST", url, data=form)
             form = None
-            if not answer.is_redirect:
+            if not answer.has_redirect_location:
                 url, form = self._form(answer, url)
                 continue
-            url = url.join(answer.headers["location"])
+            url = self._followed(url, answer.headers["location"])
             if arrived(url):
                 self._visited(url)
                 return url
         raise LoginFailed("login", url.host, f"an end after {_HOPS} steps", "one more redirect")
+
+    def _followed(self, url: httpx.URL, location: str) -> httpx.URL:
+        """Return where a redirect leads: over TLS alone, which proves whose host it is."""
+        try:
+            following = url.join(location)
+        except httpx.InvalidURL:
+            following = httpx.URL()
+        if following.scheme != "https":
+            raise LoginFailed(self._step, url.host, "a redirect to an https address", f"one to {location[:200]!r}")
+        return following
 
     def send(self, step: str, method: str, url: httpx.URL, **how: Any) -> httpx.Response:
         try:

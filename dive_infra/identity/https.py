@@ -37,6 +37,17 @@ def client(ca: str, timeout: float = 10.0) -> httpx.Client:
     return httpx.Client(transport=_Loopback(verify=_trust(ca)), timeout=timeout, follow_redirects=False)
 
 
+def fetch(http: httpx.Client, url: str, most: int) -> tuple[int, bytes]:
+    """Return status and content of an answer of at most `most` bytes; raises `httpx.HTTPError`."""
+    content = b""
+    with http.stream("GET", url, headers={"accept-encoding": "identity"}) as answer:
+        for part in answer.iter_bytes():
+            content += part
+            if len(content) > most:
+                raise httpx.RemoteProtocolError(f"the answer has more than {most} bytes")
+    return answer.status_code, content
+
+
 class _SharedContext(ssl.SSLContext):
     """A client's context that no connection changes, so that threads may share it: OpenSSL takes no lock for that."""
 

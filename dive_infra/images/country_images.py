@@ -12,7 +12,7 @@ from dive_infra.toolchain.debian import Progress
 
 def references(countries: Sequence[Settings]) -> dict[str, str]:
     """Return service -> image reference; where countries differ, the last one's."""
-    return {spec.name: spec.image for s in countries for spec in services(s.names, s.hub_names, s.partners, s.images)}
+    return {spec.name: spec.image for s in countries for spec in services(s.names, s.hub_names, s.linked, s.images)}
 
 
 def ensure(countries: Sequence[Settings], progress: Progress) -> None:

@@ -237,6 +237,11 @@ def read(
     return coalition
 
 
+def latest(content: bytes) -> Coalition:
+    """Return the document that this hub issued itself, without a check of its times."""
+    return parsed(Coalition, signed.read(content, Format.COALITION, _DOCUMENT).payload, _DOCUMENT)
+
+
 def check_order(found: Seen, last: Seen, source: Source = _DOCUMENT) -> None:
     """Raise `Rollback` for a document that is older than the last one that was accepted, or another of its serial."""
     if found.serial < last.serial:

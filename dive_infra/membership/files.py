@@ -1,6 +1,7 @@
 """Where the files of a coalition are: requests and the coalition document beside the stack files, or at the hub."""
 
 import json
+import ssl
 from pathlib import Path
 
 import httpx
@@ -9,12 +10,15 @@ from dive_infra.config import paths
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.settings import Settings
 from dive_infra.identity import https
+from dive_infra.membership.canonical import LIMIT
 from dive_infra.membership.refusals import Missing
 from dive_infra.membership.request import Request, file_name, read
+from dive_infra.process.deadline import within
 from dive_infra.results.remedy import UP, Remedy
 from dive_infra.results.text import first_line
 
 _FOLDER = "members"
+_ADDRESS = "https://"
 _ANSWER = 5.0  # seconds for the document from an address
 
 
@@ -28,11 +32,11 @@ def document_file() -> Path:
     return paths.STACKS / _FOLDER / "coalition.json"
 
 
-def text(code: str) -> str:
-    """Return the text of a country's request; raises `Missing`."""
+def content(code: str) -> bytes:
+    """Return the content of the file with a country's request; raises `Missing`."""
     path = request_file(code)
     try:
-        return path.read_text()
+        return path.read_bytes()
     except FileNotFoundError:
         raise Missing(
             f"{_FOLDER}/{path.name} does not exist, so nothing is known of {code}",
@@ -43,18 +47,18 @@ def text(code: str) -> str:
 
 def read_request(code: str) -> Request:
     """Return the request of a country; raises `Missing`, or what `membership.request.read` raises."""
-    return read(text(code).encode(), request_file(code).name)
+    return read(content(code), request_file(code).name)
 
 
 def read_document(settings: Settings) -> bytes:
     """Return the content of the document that `dive:coalition` names: a file, or an address of the hub.
 
     An address must have a certificate of the coalition, once a copy of the document says what that is. If it does not
-    answer, the copy of its last answer is used. Raises `Missing`.
+    answer, the copy of the last document that was relied on is used. Raises `Missing`.
     """
     place = settings.coalition
-    if place.startswith("https://"):
-        return _asked(place, paths.HOME / f"coalition-{settings.place.lower}.json")
+    if place.startswith(_ADDRESS):
+        return _asked(place, _copy(settings))
     path = paths.STACKS / place
     try:
         return path.read_bytes()
@@ -64,6 +68,18 @@ def read_document(settings: Settings) -> bytes:
             Remedy.update(HUB_CODE, f"{UP} writes it; copy it here, or set dive:coalition to where it is"),
             expected="a file, or an address such as https://api.usa.example:4000/.well-known/dive-coalition",
         ) from None
+
+
+def keep(settings: Settings, document: bytes) -> None:
+    """Keep a document that was verified, for when the address that it came from does not answer."""
+    if settings.coalition.startswith(_ADDRESS) and not (
+        _copy(settings).exists() and _copy(settings).read_bytes() == document
+    ):
+        write(_copy(settings), document)
+
+
+def _copy(settings: Settings) -> Path:
+    return paths.HOME / f"coalition-{settings.place.lower}.json"
 
 
 def write(path: Path, content: bytes) -> None:
@@ -77,17 +93,19 @@ def write(path: Path, content: bytes) -> None:
 def _asked(address: str, copy: Path) -> bytes:
     try:
         with https.client(_authorities(copy), _ANSWER) as http:
-            content = http.get(address).raise_for_status().content
-    except httpx.HTTPError as error:
-        if copy.exists():
-            return copy.read_bytes()
-        raise Missing(
-            f"the coalition document at {address} cannot be had: {first_line(error)}",
-            Remedy.decide("get the file from the hub's operator, and set dive:coalition to it"),
-            expected="an answer, or a copy of an earlier one",
-        ) from None
-    write(copy, content)
-    return content
+            status, found = within(3 * _ANSWER, lambda: https.fetch(http, address, LIMIT))
+        if status == httpx.codes.OK:
+            return found
+        error: Exception = RuntimeError(f"it answers {status}")
+    except (httpx.HTTPError, ssl.SSLError, TimeoutError) as failed:
+        error = failed
+    if copy.exists():
+        return copy.read_bytes()
+    raise Missing(
+        f"the coalition document at {address} cannot be had: {first_line(error)}",
+        Remedy.decide("get the file from the hub's operator, and set dive:coalition to it"),
+        expected="an answer, or a copy of an earlier one",
+    )
 
 
 def _authorities(copy: Path) -> str:

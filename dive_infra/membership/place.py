@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from dive_infra.config import environment
 from dive_infra.config.countries import HUB, HUB_CODE, parse
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
@@ -15,8 +16,9 @@ from dive_infra.config.settings import Settings
 from dive_infra.membership import document, files
 from dive_infra.membership.document import Coalition, Member
 from dive_infra.membership.enrolment import private_keys, request_of
-from dive_infra.membership.refusals import NotEnrolled, RequestDiffers
-from dive_infra.membership.request import Request, authority_key, names_in
+from dive_infra.membership.fields import moment_text
+from dive_infra.membership.refusals import MembershipError, NotEnrolled, RequestDiffers
+from dive_infra.membership.request import Request, authority_key, fingerprint, names_in
 from dive_infra.results.remedy import Remedy
 
 
@@ -33,8 +35,10 @@ class Partner:
 class Place:
     """`coalition` is the document that a spoke relies on, and `member` its own entry; the hub has `requests` instead.
 
-    `policy_keys`: whose signatures count here, country -> public key (PEM): the hub's, and at the hub those of all.
-    A place that a preview `assumes` knows no keys.
+    `policy_keys`: whose signatures count here, country -> public key (PEM): the hub's, and at the hub those of all
+    that it has not cut off.
+    `cut`: at the hub, the members that it has cut off, whose people others may accept. A place that a preview `assumes`
+    knows no keys.
     """
 
     names: Names
@@ -44,6 +48,7 @@ class Place:
     coalition: Coalition | None = None
     member: Member | None = None
     requests: Mapping[str, Request] = field(default_factory=dict[str, Request])
+    cut: tuple[Names, ...] = ()
 
     @property
     def assumed(self) -> bool:
@@ -64,24 +69,27 @@ def place_of(settings: Settings, now: datetime) -> Place:
             expected="the keys of the country in its encrypted stack file",
         )
     own = request_of(settings.names, private_keys(settings), now)
-    return _at_the_hub(settings, own) if settings.is_hub else _at_a_spoke(settings, own, now)
+    return _at_the_hub(settings, own, now) if settings.is_hub else _at_a_spoke(settings, own, now)
 
 
 def assumed(settings: Settings) -> Place:
     """Return the place that a preview assumes which may not read any key: partners at their computed addresses."""
-    return Place(settings.names, settings.hub_names, tuple(Partner(names) for names in settings.partners))
+    return Place(settings.names, settings.hub_names, tuple(Partner(names) for names in settings.linked))
 
 
-def _at_the_hub(settings: Settings, own: Request) -> Place:
+def _at_the_hub(settings: Settings, own: Request, now: datetime) -> Place:
     requests = {code: files.read_request(code) for code in (HUB_CODE, *settings.spokes)}
     same(requests[HUB_CODE], own)
+    _known_keys(settings, requests, now)
+    served = {code: request for code, request in requests.items() if code not in settings.cut}
     partners = [
         Partner(names_in(request, settings.namespace), request.deployer_key, request.sealing_key)
-        for code, request in requests.items()
+        for code, request in served.items()
         if code != HUB_CODE
     ]
-    policy_keys = {code: request.policy_key for code, request in requests.items()}
-    return Place(settings.names, settings.names, tuple(partners), policy_keys, requests=requests)
+    policy_keys = {code: request.policy_key for code, request in served.items()}
+    cut = tuple(names_in(requests[code], settings.namespace) for code in settings.cut)
+    return Place(settings.names, settings.names, tuple(partners), policy_keys, requests=requests, cut=cut)
 
 
 def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
@@ -95,12 +103,53 @@ def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
             ),
             expected="the public key of the coalition",
         )
-    coalition = document.read(files.read_document(settings), settings.coalition_key, settings.namespace, now)
+    content = files.read_document(settings)
+    coalition = document.read(content, settings.coalition_key, settings.namespace, now)
+    files.keep(settings, content)
     member = coalition.member_of(own, now)
-    hub = coalition.member(HUB_CODE, now)
-    partner = Partner(coalition.names(HUB_CODE, now), hub.deployer_key, hub.sealing_key)
-    return Place(
-        settings.names, partner.names, (partner,), {HUB_CODE: hub.policy_key}, coalition=coalition, member=member
+    partners = tuple(_partner(coalition, one, now) for one in settings.declared if one not in settings.cut)
+    policy_keys = {HUB_CODE: coalition.member(HUB_CODE, now).policy_key}
+    hub = coalition.names(HUB_CODE, now)
+    return Place(settings.names, hub, partners, policy_keys, coalition=coalition, member=member)
+
+
+def _partner(coalition: Coalition, code: str, now: datetime) -> Partner:
+    member = coalition.member(code, now)
+    return Partner(coalition.names(code, now), member.deployer_key, member.sealing_key)
+
+
+def _known_keys(settings: Settings, requests: Mapping[str, Request], now: datetime) -> None:
+    """Raise `RequestDiffers` for a member's request with other keys than in the document that this hub issued last.
+
+    Approval is of a country, by people who have compared its fingerprint: whoever can replace a file must not be able
+    to replace a member. An older request brings retired keys back.
+    """
+    try:
+        issued = document.latest(files.document_file().read_bytes())
+    except (OSError, MembershipError):
+        return  # nothing was issued yet, or the file was damaged, which the update repairs
+    for code, asked in requests.items():
+        member = issued.members.get(code)
+        if member is None or code in environment.accepted_members():
+            continue
+        if (found := fingerprint(asked)) != member.fingerprint:
+            raise RequestDiffers(
+                f"members/{files.request_file(code).name} has the fingerprint {found}",
+                _compare(code),
+                expected=f"{member.fingerprint}, that of the member {code}",
+            )
+        if asked.created < member.requested:
+            raise RequestDiffers(
+                f"members/{files.request_file(code).name} is of {moment_text(asked.created)}",
+                _compare(code),
+                expected=f"the request of {moment_text(member.requested)}, which was taken up, or a later one",
+            )
+
+
+def _compare(code: str) -> Remedy:
+    return Remedy.decide(
+        f"compare the fingerprint with the operator of {code}; if the keys are new: "
+        f"{environment.ACCEPT_MEMBERS}={code} pulumi up -s {HUB.lower}"
     )
 
 

@@ -17,7 +17,7 @@ from dive_infra.dynamic.image import Image
 from dive_infra.dynamic.secret import GeneratedSecret
 from dive_infra.images.recipes import recipe_hash
 from dive_infra.images.registry import locked
-from dive_infra.membership.files import text
+from dive_infra.membership.files import content
 from dive_infra.orchestration.states import Phase
 from dive_infra.phases.base import Context, PhaseComponent
 from dive_infra.phases.preflight import PreflightPhase
@@ -50,7 +50,7 @@ class InitializationPhase(PhaseComponent):
             document = CoalitionDocument(
                 "coalition",
                 names.namespace,
-                {code: text(code) for code in place.requests},
+                {code: content(code).decode() for code in place.requests},
                 issuers,
                 authority.certificate,
                 self.secrets["coalition-key"],
@@ -58,7 +58,7 @@ class InitializationPhase(PhaseComponent):
             )
             self.ca: pulumi.Input[str] = authority.certificate
             self.coalition = document.text
-            issuer: pulumi.Input[str] = issuers[names.country.code]
+            issuer: pulumi.Input[str] = issuers.get(names.country.code, unknown())
         elif place.coalition and place.member:
             self.ca, issuer = "".join(place.coalition.authorities), place.member.certificate
         else:

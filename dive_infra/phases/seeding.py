@@ -32,7 +32,7 @@ class SeedingPhase(PhaseComponent):
         seed = Seed(
             "seed",
             names,
-            list(context.partners),
+            [*context.partners, *context.place.cut],
             settings.documents,
             base.public_keys["kas-key"],
             secrets["mongodb"],
@@ -65,7 +65,6 @@ class SeedingPhase(PhaseComponent):
                 ).apply(
                     lambda found: spec.SeedingSpec(
                         names,
-                        context.hub,
                         tuple(context.partners),
                         settings.documents,
                         {names.country.code: found["key"]},
@@ -73,6 +72,7 @@ class SeedingPhase(PhaseComponent):
                         found["mongodb"],
                         found["keycloak"],
                         settings.test_users,
+                        context.place.cut,
                     )
                 )
             ),

@@ -40,19 +40,19 @@ def content_hash(prints: dict[str, str]) -> str:
 
 
 def batches(
-    names: Names, hub: Names, partners: Sequence[Names], kas_public_key: str, documents: int = DEFAULT_DOCUMENTS
+    names: Names, partners: Sequence[Names], kas_public_key: str, documents: int = DEFAULT_DOCUMENTS
 ) -> list[Batch]:
-    """Return the batches of a country; `partners` are the countries it is linked with (for a spoke, the hub).
+    """Return the batches of a country; `partners` are the countries it is linked with (for a spoke, first the hub).
 
     `kas_public_key` (PEM) is the country's own; `documents` is 1 to 5000. At the hub, the policy engines of all
     countries work with these data.
     """
-    countries = list({n.country.code: n for n in (names, hub, *partners)}.values())
+    countries = list({n.country.code: n for n in (names, *partners)}.values())
     key_service = KeyService(names.kas_id, names.url("kas"), kas_public_key)
     contents: dict[str, list[dict[str, Any]]] = {
         "coi_definitions": communities.definitions(),
         "trusted_issuers": [_issuer(n) for n in countries],
-        "federation_matrix": _matrix(hub, countries),
+        "federation_matrix": _matrix(countries),
         "tenant_configs": [_tenant(n) for n in countries],
         "kas_registry": [_key_service(n) for n in countries],
         "clearance_equivalency": clearances.equivalency(),
@@ -79,14 +79,10 @@ def _issuer(names: Names) -> dict[str, Any]:
     }
 
 
-def _matrix(hub: Names, countries: Sequence[Names]) -> list[dict[str, Any]]:
-    """Return whose users each country accepts: its own, and those at the other end of a link; one end is the hub."""
-
-    def trusted(names: Names) -> list[str]:
-        linked = countries if names.country == hub.country else (names, hub)
-        return sorted({n.country.code for n in linked})
-
-    return [{"_id": n.country.code, "sourceCountry": n.country.code, "trustedCountries": trusted(n)} for n in countries]
+def _matrix(countries: Sequence[Names]) -> list[dict[str, Any]]:
+    """Return whose users each country may accept at most: those of all members. Whom it does accept, it declares."""
+    codes = sorted(n.country.code for n in countries)
+    return [{"_id": code, "sourceCountry": code, "trustedCountries": codes} for code in codes]
 
 
 def _tenant(names: Names) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def export(
     pulumi.export("containers", containers)
     pulumi.export("ca_certificate", initialization.ca)
     pulumi.export("test_users", seeding.test_users)
+    pulumi.export("cut", list(context.settings.cut))
     if context.settings.test_users:
         pulumi.export("test_user_password", pulumi.Output.secret(initialization.secrets["test-users"]))
     proof = verification.proof

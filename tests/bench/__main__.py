@@ -56,7 +56,7 @@ def first_deployment(fra: Country) -> list[Figure]:
         events = list(fra.watch())
     took = chain.spans(events)
     settings = fra.settings
-    specs = services(settings.names, settings.hub_names, settings.partners, settings.images)
+    specs = services(settings.names, settings.hub_names, settings.linked, settings.images)
     state = fra.runner.state()
     longest, started = chain.of_resources(state, took), chain.of_services(specs, took)
     whole.note = f"{whole.wall[0] / longest.seconds:.2f} times its longest chain"

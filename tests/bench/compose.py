@@ -29,7 +29,7 @@ class Compose:
             str(home / "compose.json"),
         ]
         settings = country.settings
-        specs = services(settings.names, settings.hub_names, settings.partners, settings.images)
+        specs = services(settings.names, settings.hub_names, settings.linked, settings.images)
         (home / "compose.json").write_text(json.dumps(_file(client, settings.names, specs)))
         for spec in specs:
             client.containers.get(settings.names.container(spec.name)).remove(force=True)

@@ -21,7 +21,8 @@ from tests.coalition.country import NAMESPACE, Country, Run
 
 # What every stack puts out.
 OUTPUTS = {
-    "instance", "realm", "urls", "containers", "ca_certificate", "test_users", "test_user_password", "verification",
+    "instance", "realm", "urls", "containers", "ca_certificate", "cut", "test_users", "test_user_password",
+    "verification",
 }  # fmt: skip
 
 VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that one logs people in

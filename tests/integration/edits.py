@@ -85,7 +85,14 @@ def _steps(operation: str, *names: str) -> frozenset[tuple[str, str]]:
 
 _PROVEN = _steps("update", "verification-proof")
 _JOINED = _steps(
-    "update", "coalition", "frontend-live", "backend-live", "opal-server-live", "probe-persons", "publication"
+    "update",
+    "coalition",
+    "frontend-live",
+    "backend-live",
+    "kas-live",
+    "opal-server-live",
+    "probe-persons",
+    "publication",
 )
 # Those that can be given after the first deployment.
 ROTATED = {

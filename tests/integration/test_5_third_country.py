@@ -12,8 +12,10 @@ import pytest
 
 from dive_infra.checks.verification import path
 from dive_infra.identity.login import login
+from dive_infra.orchestration.overview import overview
+from dive_infra.seeds.documents import identifier
 from tests.coalition.country import Country
-from tests.coalition.live import remains, running, told
+from tests.coalition.live import record, remains, running, told
 
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.whole]
 
@@ -58,6 +60,32 @@ def test_people_of_linked_countries_sign_in_at_each_other(
     with login(at.names, of.names, f"testuser-{of.stack}-2", password, ca) as session:
         assert session.hosts == path(at.names, of.names)
         assert session.claims["countryOfAffiliation"] == home_country
+
+
+def test_two_spokes_are_linked_without_the_hub(usa: Country, fra: Country, gbr: Country) -> None:
+    """The first one's link is pending, which is no failure; the second one proves it, and the first one's next run."""
+    proven = f"{fra.code} can log in at {gbr.code}"
+    first = fra.up(partners=["GBR"])
+    assert first.ok, told(first)
+    assert f"a user from {proven}" in first.messages, "pending"
+    for country, partner in ((gbr, "FRA"), (fra, "GBR")):
+        run = country.up(partners=[partner])
+        assert run.ok, told(run)
+        with record(country) as store:
+            links = store.query(lambda live, code=country.code: overview(live, code)).links
+        assert {
+            (link.source, link.target): link.status for link in links if "USA" not in (link.source, link.target)
+        } == {
+            ("FRA", "GBR"): "ACTIVE",
+            ("GBR", "FRA"): "ACTIVE",
+        }
+    password, ca = gbr.outputs()["test_user_password"], fra.outputs()["ca_certificate"]
+    with login(fra.names, gbr.names, "testuser-gbr-2", password, ca) as session:
+        assert session.hosts == path(fra.names, gbr.names)
+        assert session.document(identifier(fra.names, 1)).status_code == 200
+    fra.configuration.pop("dive:partners")
+    left = fra.up()
+    assert left.ok, told(left)
 
 
 def test_a_hub_with_spokes_is_not_nuked(usa: Country, gbr: Country, docker_engine: docker.DockerClient) -> None:

@@ -947,14 +947,14 @@ def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None
     validation = validate(spec, 5)
     assert validation.verdict == "unknown"
     assert "is out of reach" in validation.findings[0].found
-    seeding_spec = SeedingSpec(FRANCE, HUB_NAMES, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
+    seeding_spec = SeedingSpec(FRANCE, (HUB_NAMES,), 10, {"FRA": public_key(rsa_key())}, ca, "x", "x")
     assert {f.verdict for f in validate(seeding_spec, 5).findings} == {"unknown"}
 
 
 def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) -> None:
     names, ca = HUB_NAMES, services.lab.material.ca
     key = public_key(rsa_key())
-    spec = SeedingSpec(names, names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
+    spec = SeedingSpec(names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
     target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
 
     def red() -> dict[str, str]:
@@ -962,7 +962,7 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
 
     assert len(red()) == 7  # nothing is there yet
     with connect(target) as database:
-        for batch in batches(names, names, (FRANCE,), key, 200):
+        for batch in batches(names, (FRANCE,), key, 200):
             Loader(database).load(batch)
         started = time.monotonic()
         assert red() == {}

@@ -41,6 +41,7 @@ from dive_infra.identity import (
     comparison,
     desired_realm,
     federated_users,
+    https,
     key_providers,
     pristine,
     realm_export,
@@ -48,6 +49,7 @@ from dive_infra.identity import (
     users,
 )
 from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.cut_off import cut_off
 from dive_infra.identity.keycloak_admin import (
     Forbidden,
     KeycloakAccess,
@@ -313,7 +315,7 @@ def test_a_person_who_was_recreated_at_home_logs_in_and_the_old_account_goes(coa
     old, new = accounts
     assert [*federated_users.superseded(coalition.admin, USA.realm, FRA.idp_alias)] == [old]
     access = {"url": USA.url("keycloak"), "ca": coalition.ca, "client_secret": SECRETS["keycloak-admin"]}
-    spec = SeedingSpec(USA, USA, (FRA, DEU), 1, {}, coalition.ca, "", access["client_secret"])
+    spec = SeedingSpec(USA, (FRA, DEU), 1, {}, coalition.ca, "", access["client_secret"])
     french, german = seeding.partners(spec)
     assert (french.verdict, french.advisory, str(french.remedy)) == ("invalid", True, "pulumi up (deletes them)")
     assert french.found == f"1 left by people who were recreated at home ({old})"
@@ -741,6 +743,35 @@ def test_three_different_answers(coalition: Coalition) -> None:
         pytest.raises(KeycloakUnreachable, match="CERTIFICATE"),
     ):
         admin.get("/realms/master")
+
+
+def _refreshed(coalition: Coalition, session: LoginResult) -> int:
+    """The status that Keycloak answers to the refresh token of a session in the realm of the USA."""
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": session.refresh_token,
+        "client_id": USA.client,
+        "client_secret": SECRETS["portal-client"],
+    }
+    with https.client(coalition.ca) as http:
+        return http.post(f"{USA.issuer}/protocol/openid-connect/token", data=form).status_code
+
+
+def test_a_partner_that_is_cut_off_has_no_login_and_no_session_until_the_link_is_declared_again(
+    coalition: Coalition,
+) -> None:
+    foreign, own = coalition.login(USA, FRA, "testuser-fra-1"), coalition.login(USA, USA, "testuser-usa-1")
+    assert _refreshed(coalition, foreign) == 200
+    assert cut_off(coalition.admin, USA, FRA) >= 1
+    assert (_refreshed(coalition, foreign), _refreshed(coalition, own)) == (400, 200)
+    for where, whose in ((USA, FRA), (FRA, USA)):
+        with pytest.raises(LoginFailed):
+            coalition.login(where, whose, f"testuser-{whose.country.lower}-1")
+    assert cut_off(coalition.admin, USA, FRA) == 0, "once more changes nothing"
+    coalition.declare("--refresh")
+    for where, whose in ((USA, FRA), (FRA, USA)):
+        person = f"testuser-{whose.country.lower}-1"
+        assert coalition.login(where, whose, person).claims["uniqueID"] == person
 
 
 def test_people_come_back_through_links_that_were_removed_by_hand(coalition: Coalition) -> None:

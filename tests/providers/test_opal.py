@@ -129,7 +129,7 @@ def coalition() -> Iterator[Coalition]:
         password = usa.material.secrets["mongodb"]
         target = Target(LOOPBACK, USA.port("mongodb"), ROOT_USER, password, USA.mongo_database, ca)
         database = undo.enter_context(connect(target))
-        for batch in batches(USA, USA, [FRA], public_key(_key("kas-key")), 10):
+        for batch in batches(USA, [FRA], public_key(_key("kas-key")), 10):
             Loader(database).load(batch)
         usa.start(policy.opa(USA, USA))
         usa.start(applications.backend(USA, USA))

@@ -50,7 +50,7 @@ def database(target: Target) -> Iterator[Mongo]:
 
 
 def _resources(documents: int = 30, key: str = PUBLIC_KEY) -> Batch:
-    return batches(FRA, USA, [USA], key, documents)[-1]
+    return batches(FRA, [USA], key, documents)[-1]
 
 
 def _snapshot(database: Mongo) -> dict[str, dict[str, Any]]:
@@ -59,7 +59,7 @@ def _snapshot(database: Mongo) -> dict[str, dict[str, Any]]:
 
 def test_loading_twice_changes_nothing(database: Mongo) -> None:
     loader = Loader(database)
-    made = batches(FRA, USA, [USA], PUBLIC_KEY, 30)
+    made = batches(FRA, [USA], PUBLIC_KEY, 30)
     assert [loader.load(b).inserted for b in made] == [len(b.documents) for b in made]
     before, manifests = _snapshot(database), list(database[MANIFESTS].find({}))
     assert [loader.load(b) for b in made] == [Counts(kept=len(b.documents)) for b in made]

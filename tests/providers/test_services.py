@@ -114,7 +114,7 @@ def country() -> Iterator[Lab]:
         _seed(there)
         _teach_opa(there)
         there.start(_issuer_spec(resolve(client, "backend", "dive/backend").id))
-        for spec in (kas(FRA, USA), backend(FRA, USA), frontend(FRA, USA, [USA])):
+        for spec in (kas(FRA, USA, [USA]), backend(FRA, USA, [USA]), frontend(FRA, USA, [USA])):
             there.start(_by_issuer(spec))
         print(f"\nseconds to healthy: {there.seconds}")
         yield there
@@ -141,7 +141,7 @@ def _target(there: Lab) -> Target:
 
 def _seed(there: Lab) -> None:
     with connect(_target(there)) as database:
-        Loader(database).load(batches(FRA, USA, [USA], public_key(KAS_KEY), documents=60)[-1])
+        Loader(database).load(batches(FRA, [USA], public_key(KAS_KEY), documents=60)[-1])
 
 
 def _teach_opa(there: Lab) -> None:
@@ -152,7 +152,7 @@ def _teach_opa(there: Lab) -> None:
             if "tests" not in file.parts:
                 url = f"{FRA.url('opa')}/v1/policies/{file.stem}"
                 http.put(url, content=file.read_text(), headers=headers).raise_for_status()
-        for batch in batches(USA, USA, [FRA], public_key(KAS_KEY), documents=1)[:-1]:
+        for batch in batches(USA, [FRA], public_key(KAS_KEY), documents=1)[:-1]:
             rows = json.loads(json.dumps(batch.documents).replace(FRA.issuer, ISSUER))
             feed = {"success": True, batch.collection: rows, "count": len(rows)}
             url = f"{FRA.url('opa')}/v1/data/dive/{batch.collection}"
@@ -169,7 +169,7 @@ def http(country: Lab) -> Iterator[httpx.Client]:
 def mongo(country: Lab) -> Iterator[Database[dict[str, Any]]]:
     with connect(_target(country)) as database:
         yield database
-        Loader(database).load(batches(FRA, USA, [USA], public_key(KAS_KEY), documents=60)[-1])
+        Loader(database).load(batches(FRA, [USA], public_key(KAS_KEY), documents=60)[-1])
 
 
 def _token(person: Mapping[str, Any], key: str = ISSUER_KEY, **changes: Any) -> str:
@@ -256,7 +256,6 @@ def test_a_permitted_document_is_opened_and_recorded(
         pytest.param(LONER, 5, "coi", id="no community"),
         pytest.param(FRENCH, 9, "country", id="released to nobody"),
         pytest.param(FRENCH, 10, "embargo", id="embargo"),
-        pytest.param(STRANGER, 1, "federation", id="country not linked"),
         pytest.param(FRENCH | {"clearance": None, "uniqueID": "incomplete"}, 1, "attributes", id="claim missing"),
     ],
 )
@@ -272,6 +271,46 @@ def test_a_refused_document_says_why_and_is_recorded(
     row = mongo.decisions.find_one({"resourceId": f"doc-fra-{number:06d}", "uniqueID": person["uniqueID"]})
     assert row is not None
     assert (row["allow"], row["check"]) == (False, check)
+
+
+@pytest.mark.parametrize("path", ["/api/whoami", "/api/resources", "/api/resources/doc-fra-000001"])
+def test_a_person_of_a_country_without_a_link_is_served_nothing(http: httpx.Client, path: str) -> None:
+    answer = _get(http, path, _token(STRANGER))
+    assert (answer.status_code, answer.json()["details"]) == (403, {"check": "federation"})
+    assert answer.json()["reason"] == "FRA has no link to DEU"
+
+
+@pytest.mark.parametrize(
+    ("name", "home", "status"),
+    [
+        ("probe-usa-fra", "USA", 200),
+        ("probe-usa-usa", "USA", 200),
+        ("probe-usa-gbr", "USA", 403),
+        ("probe-fra-usa", "FRA", 403),
+    ],
+)
+def test_a_probe_person_is_served_where_it_proves_a_link_alone(
+    http: httpx.Client, name: str, home: str, status: int
+) -> None:
+    """Its password is known to the country to which it was issued, which is not a person of this one."""
+    answer = _get(http, "/api/whoami", _token(_person(home, "UNCLASSIFIED") | {"uniqueID": name}))
+    assert answer.status_code == status, answer.text
+
+
+def test_a_partner_that_was_cut_off_is_refused_at_once_and_served_again_afterwards(
+    country: Lab, http: httpx.Client, mongo: Database[dict[str, Any]]
+) -> None:
+    """Its tokens are still valid, OPA still permits, and nothing restarts."""
+    for linked, status in (([], 403), ([USA], 200)):
+        for spec in (backend(FRA, USA, linked), kas(FRA, USA, linked)):
+            country.write_files(spec, resolve(country.engine, spec.name, spec.image).id)
+        answers = [
+            _read(http, 1, AMERICAN),
+            _rewrap(http, AMERICAN, "doc-fra-000004", _access(mongo, 4)),
+            _get(http, "/api/whoami", _token(AMERICAN)),
+        ]
+        assert [answer.status_code for answer in answers] == [status] * 3, [answer.text for answer in answers]
+        assert _read(http, 1, FRENCH).status_code == 200
 
 
 def test_an_unknown_document_is_404(http: httpx.Client) -> None:

@@ -91,7 +91,7 @@ class Rows(list[dict[str, Any]]):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file with OPA's data as the hub delivers it."""
-    database: Any = {batch.collection: Rows(batch.documents) for batch in batches(USA, USA, [FRA, DEU], "", 1)}
+    database: Any = {batch.collection: Rows(batch.documents) for batch in batches(USA, [FRA, DEU], "", 1)}
     feeds = {collection: distribution.feed(database, collection) for collection in distribution.FEEDS.values()}
     file = tmp_path_factory.mktemp("opa") / "data.json"
     file.write_text(json.dumps({"dive": feeds}))
@@ -151,9 +151,9 @@ def _person(country: str, clearance: str, *communities: str) -> dict[str, Any]:
             USA,
             ["", "", "", "", "coi", "clearance", "", "", "country", "embargo"],
         ),
-        # France has no link with Germany
+        # Britain is no member of this coalition
         (
-            _person("DEU", "SECRET", "NATO"),
+            _person("GBR", "SECRET", "NATO"),
             FRA,
             [*(["federation"] * 5), "clearance", "country", "country", "country", "embargo"],
         ),

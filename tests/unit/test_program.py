@@ -289,15 +289,25 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
             assert after[name].replacement_trigger == resource.replacement_trigger, name
     live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
     changed = {name for name in live if live[name].object != then[name].object}
-    assert changed == {"frontend-live", "backend-live", "opal-server-live"}
+    assert changed == {"frontend-live", "backend-live", "kas-live", "opal-server-live"}
+
+
+@pytest.mark.parametrize("change", [{"partners": ["DEU"]}, {"cut": ["USA"]}], ids=["linked", "cut off"])
+def test_a_partner_of_a_spoke_changes_no_container(fra: dict[str, Any], change: dict[str, list[str]]) -> None:
+    other = register("fra", **change)
+    for kind in RUNNING:
+        before, after = of_kind(fra, kind), of_kind(other, kind)
+        assert {name: r.object for name, r in after.items()} == {name: r.object for name, r in before.items()}
+    links = {name.split("-")[2] for name in map(short, other) if name.startswith("link-to-")}
+    assert links == ({"usa", "deu"} if "partners" in change else set())
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_every_container_waits_for_its_live_files(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
     live = of_kind(resources, LIVE_FILES)
-    at_the_hub = {"backend-live", "opal-server-live"} if country == "usa" else set[str]()
-    assert set(live) == {"frontend-live"} | at_the_hub
+    at_the_hub = {"opal-server-live"} if country == "usa" else set[str]()
+    assert set(live) == {"frontend-live", "backend-live", "kas-live"} | at_the_hub
     for name, resource in live.items():
         service = name.removesuffix("-live")
         assert f"{service}-files" in waits(resource)

@@ -64,7 +64,7 @@ def samples() -> dict[Phase, spec.Spec]:
         ),
         Phase.DEPLOYMENT: deployment,
         Phase.CONFIGURATION: spec.ConfigurationSpec(fra, (usa,), "CA", "secret", "secret"),
-        Phase.SEEDING: spec.SeedingSpec(fra, usa, (usa,), 100, {"FRA": "PEM"}, "CA", "secret", "secret"),
+        Phase.SEEDING: spec.SeedingSpec(fra, (usa,), 100, {"FRA": "PEM"}, "CA", "secret", "secret"),
         Phase.VERIFICATION: spec.VerificationSpec(
             spec.Party(fra, "secret"), (spec.Partner(usa),), deployment, "CA", 100
         ),

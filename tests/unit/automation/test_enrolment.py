@@ -90,7 +90,7 @@ def test_a_changed_address_renews_the_request_and_keeps_the_keys(stack: Stack, t
     assert request.fingerprint(moved.request) == request.fingerprint(first.request), "people compare it once"
 
 
-def test_a_request_that_someone_else_has_put_there_is_replaced(stack: Stack, tmp_path: Path) -> None:
+def test_a_request_that_someone_has_altered_is_replaced(stack: Stack, tmp_path: Path) -> None:
     fra = stack("fra")
     first = enrolment.enrol(fra, tmp_path)
     path = files.request_file("FRA", tmp_path)
@@ -130,3 +130,14 @@ def test_a_request_that_was_received_is_not_replaced(stack: Stack, tmp_path: Pat
         enrolment.enrol(fra, tmp_path)
     assert files.request_file("FRA", tmp_path).read_bytes() == before
     assert not settings(fra).secrets
+
+
+def test_a_request_of_other_keys_than_those_here_is_not_replaced(stack: Stack, tmp_path: Path) -> None:
+    """An operator of the hub who once created keys of France has received the request of its own operator."""
+    fra = stack("fra")
+    enrolment.enrol(fra, tmp_path)
+    members.write_request(tmp_path, Names(COUNTRIES["FRA"]))
+    before = files.request_file("FRA", tmp_path).read_bytes()
+    with pytest.raises(NotEnrolled, match="the request of FRA, whose keys are not here"):
+        enrolment.enrol(fra, tmp_path)
+    assert files.request_file("FRA", tmp_path).read_bytes() == before

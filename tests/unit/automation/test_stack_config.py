@@ -17,7 +17,7 @@ from dive_infra.config.settings import load
     ],
 )
 def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, added: str) -> None:
-    lines = stack_config.with_spoke(text, "GBR").splitlines()
+    lines = stack_config.added(text, "spokes", "GBR").splitlines()
     assert added in lines
     lines.remove(added)
     assert lines == text.splitlines()
@@ -25,8 +25,19 @@ def test_a_country_is_entered_in_the_way_that_the_file_is_written(text: str, add
 
 @pytest.mark.parametrize("text", ["", "config:\n", "config: {}\n", "config:\n  dive:spokes: '[]'\n"])
 def test_the_first_country_is_entered_too(text: str) -> None:
-    assert stack_config.approves(stack_config.with_spoke(text, "GBR"), "GBR")
-    assert load("usa", yaml.safe_load(stack_config.with_spoke(text, "GBR"))["config"]).spokes == ("GBR",)
+    assert stack_config.approves(stack_config.added(text, "spokes", "GBR"), "GBR")
+    assert load("usa", yaml.safe_load(stack_config.added(text, "spokes", "GBR"))["config"]).spokes == ("GBR",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["config:\n  a: {b: c}  # kept\n", "config:\n  dive:cut:\n  - GBR\n", "config:\n  dive:cut: '[\"GBR\"]'\n"],
+    ids=["the first", "one more", "JSON"],
+)
+def test_a_country_that_was_entered_is_taken_out_again(text: str) -> None:
+    entered = stack_config.added(text, "cut", "FRA")
+    assert "FRA" in yaml.safe_load(entered)["config"]["dive:cut"]
+    assert stack_config.removed(entered, "cut", "FRA") == text
 
 
 def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:

@@ -41,6 +41,6 @@ SPECS: tuple[Spec, ...] = (
     InitializationSpec(FRANCE, "fra", ("n",), ("v",), ("sha256:1",), "CA", {"opa": "PEM"}),
     DEPLOYMENT,
     CONFIGURATION,
-    SeedingSpec(FRANCE, USA, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
+    SeedingSpec(FRANCE, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
     VerificationSpec(Party(FRANCE, SECRET), (Partner(USA, "key"),), DEPLOYMENT, "CA", 200),
 )

@@ -1,5 +1,6 @@
 """What a partner publishes: read with its key, pending without an answer, refused if it is not its own."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,7 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.membership import keys, status
+from dive_infra.membership.canonical import LIMIT
 from dive_infra.membership.status import Login, Probe, Status
 from tests.support.members import private_keys
 
@@ -61,12 +63,19 @@ def _silent(_: httpx.Request) -> httpx.Response:
         (_silent, "USA does not answer at"),
         (lambda _: httpx.Response(404), "USA publishes no status yet"),
         (lambda _: httpx.Response(503), "USA publishes no status yet"),
+        (lambda _: httpx.Response(200, content=b"x" * (LIMIT + 1)), "the answer has more than"),
         (
             lambda _: httpx.Response(200, content=published(probes={})),
             "USA has not declared its side of the link to FRA",
         ),
     ],
-    ids=["silent", "without a status", "without its database", "without a person for this country"],
+    ids=[
+        "silent",
+        "without a status",
+        "without its database",
+        "endless",
+        "without a person for this country",
+    ],
 )
 def test_a_partner_that_is_not_ready_makes_the_link_pending(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response], says: str
@@ -75,6 +84,20 @@ def test_a_partner_that_is_not_ready_makes_the_link_pending(
     with pytest.raises(Pending, match=says) as pending:
         ask()
     assert "proves the link once USA is deployed and answers" in str(pending.value)
+
+
+def test_a_partner_that_never_ends_its_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        released.wait()
+        return httpx.Response(404)
+
+    answering(monkeypatch, answer)
+    monkeypatch.setattr(partners, "_PATIENCE", 0.1)
+    with pytest.raises(Pending, match=r"USA does not answer at .*: no end within 0 s"):
+        ask()
+    released.set()
 
 
 def test_a_status_that_someone_else_has_signed_is_no_pending_link(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dive_infra.checks.spec import (
+    PreflightSpec,
     Spec,
     Unreadable,
     dump,
@@ -14,7 +15,7 @@ from dive_infra.checks.spec import (
     load,
     phase_of,
 )
-from tests.unit.checks.specs import CONFIGURATION, DEPLOYMENT, OPA, SECRET, SPECS
+from tests.unit.checks.specs import CONFIGURATION, DEPLOYMENT, FRANCE, OPA, SECRET, SPECS
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
@@ -59,3 +60,9 @@ def test_a_specification_without_recorded_keys_is_that_of_an_earlier_program() -
 
 def test_recorded_keys_are_no_declaration() -> None:
     assert fingerprint(replace(CONFIGURATION, keys={})) == fingerprint(CONFIGURATION)
+
+
+def test_a_renewed_document_is_no_other_declaration_of_a_spoke() -> None:
+    """Else the record, which DEPLOYMENT writes for PREFLIGHT, would disagree with the state after each of them."""
+    spoke = PreflightSpec(FRANCE, "mark", (), expires="2026-01-01T00:00:00Z")
+    assert fingerprint(replace(spoke, expires="2026-07-01T00:00:00Z")) == fingerprint(spoke)

@@ -75,6 +75,16 @@ def test_an_unknown_country_is_refused_and_nothing_is_written(checkout: Path, co
     assert {p.name: p.read_text() for p in checkout.iterdir()} == before
 
 
+def test_a_country_whose_request_was_received_is_refused_before_it_is_approved(checkout: Path) -> None:
+    members.write_request(checkout, Names(parse("DEU")))
+    before = (checkout / "Pulumi.usa.yaml").read_text()
+    done = CliRunner().invoke(app, ["new", "DEU"])
+    assert done.exit_code == 2
+    assert "members/deu.json is the request of DEU, whose keys are not here" in done.stderr
+    assert (checkout / "Pulumi.usa.yaml").read_text() == before
+    assert not (checkout / "Pulumi.deu.yaml").exists()
+
+
 def test_what_a_run_that_was_cut_off_has_written_is_completed(checkout: Path) -> None:
     (checkout / "Pulumi.deu.yaml").write_text("config:\n  dive:documents: 50 # mine\n")
     assert CliRunner().invoke(app, ["new", "DEU"]).exit_code == 0

@@ -17,14 +17,27 @@ from dive_infra.crypto import pki
 def test_a_stack_called_by_its_country_needs_no_settings() -> None:
     settings = load("fra", {})
     assert settings.country == "FRA"
-    assert [p.country.code for p in settings.partners] == ["USA"]
+    assert [p.country.code for p in settings.linked] == ["USA"]
     assert (settings.documents, settings.verification.max_age, settings.disposable) == (200, 300, False)
 
 
 def test_the_hub_is_linked_to_the_countries_it_approves() -> None:
     settings = load("usa", {"dive:spokes": '["FRA", "GBR"]'})
     assert settings.is_hub
-    assert [p.country.code for p in settings.partners] == ["FRA", "GBR"]
+    assert [p.country.code for p in settings.linked] == ["FRA", "GBR"]
+
+
+def test_a_spoke_is_linked_to_the_hub_and_to_the_partners_that_it_names() -> None:
+    settings = load("fra", {"dive:partners": '["GBR"]'})
+    assert [p.country.code for p in settings.linked] == ["USA", "GBR"]
+
+
+@pytest.mark.parametrize(
+    ("stack", "given"), [("usa", {"dive:spokes": ["FRA", "GBR"]}), ("fra", {"dive:partners": ["GBR"]})]
+)
+def test_a_country_is_not_linked_to_a_partner_that_is_cut_off(stack: str, given: dict[str, list[str]]) -> None:
+    [first, second] = load(stack, given).declared
+    assert [p.country.code for p in load(stack, given | {"dive:cut": [first]}).linked] == [second]
 
 
 def test_keys_of_other_packages_are_left_to_them() -> None:
@@ -47,7 +60,11 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
         ("france", "documents", "20", "country 'FRANCE' is not known"),
         ("fra", "hub", "organization/dive/usa", "dive:hub: is not a setting any more: the hub is known from"),
         ("fra", "coalitionKey", "short", "dive:coalitionKey: found 'short', expected: string should match"),
-        ("usa", "spokes", '["USA"]', "USA is the hub, it can't be its own spoke"),
+        ("usa", "spokes", '["USA"]', "USA is the hub, to which every spoke is linked"),
+        ("fra", "partners", '["USA"]', "partners: USA is the hub, to which every spoke is linked"),
+        ("fra", "partners", '["FRA"]', "partners: FRA is this country"),
+        ("usa", "partners", '["FRA"]', "partners: the hub is linked to its spokes alone"),
+        ("fra", "cut", '["GBR"]', "cut: GBR is no partner of FRA; expected one of USA"),
         ("usa", "spokes", '["FRA", "FRA"]', "spokes: listed more than once: FRA"),
         ("fra", "spokes", '["GBR"]', "only the hub (USA) approves countries, this is FRA"),
         ("fra", "images", '{"postgress": "x:1"}', "images.postgress is not known; did you mean postgres?"),

@@ -1,5 +1,6 @@
 """The coalition document as it is issued, renewed and restored, and the one that a spoke has accepted."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def certified(names: Names) -> str:
-    asked = request.read(files.text(names.country.code).encode(), request.file_name(names.country.code))
+    asked = request.read(files.content(names.country.code), request.file_name(names.country.code))
     given = {"country": asked.country, "zone": asked.zone, "signing_request": asked.signing_request}
     made = AUTHORITY.create_resource({**given, "root_chain": members.ROOT.chain, "root_key": members.ROOT.key})[1]
     return str(made["certificate"])
@@ -43,7 +44,7 @@ def inputs(*countries: Names) -> dict[str, Any]:
     return {
         "namespace": "dive",
         "authority": members.ROOT.chain,
-        "requests": {names.country.code: files.text(names.country.code) for names in countries},
+        "requests": {names.country.code: files.content(names.country.code).decode() for names in countries},
         "certificates": {names.country.code: certified(names) for names in countries},
         "coalition_key": members.private_keys(HUB_CODE)["coalition-key"],
     }
@@ -60,13 +61,15 @@ def test_a_members_ca_is_certified_for_its_own_key_and_zone_alone() -> None:
     before = {"certificate": certified(FRA)}
     assert AUTHORITY.drift_reason(before) is None
     old = authority.certificate_for(
-        request.read(files.text("FRA").encode(), "fra.json").signing_request,
+        request.read(files.content("FRA"), "fra.json").signing_request,
         "FRA",
         FRA.zone,
         30,
         document_root(),
     )
-    assert str(AUTHORITY.drift_reason({"certificate": old})).startswith("expires in 29 days; renewed 60 days before")
+    assert re.match(
+        r"expires in (29|30) days; renewed 60 days before", str(AUTHORITY.drift_reason({"certificate": old}))
+    )
 
 
 def document_root() -> Any:

@@ -44,9 +44,12 @@ def test_an_answer_is_kept_for_when_the_hub_does_not_answer(monkeypatch: pytest.
     hub = Hub(monkeypatch)
     hub.content = b'{"payload": {"authorities": ["CA1", "CA2"]}}'
     assert files.read_document(AT_THE_HUB) == hub.content
-    kept, hub.content = hub.content, None
+    files.keep(AT_THE_HUB, hub.content)  # once it is verified
+    kept, hub.content = hub.content, b"a page of a proxy"
+    assert files.read_document(AT_THE_HUB) == hub.content, "refused by its signature, and not kept"
+    hub.content = None
     assert files.read_document(AT_THE_HUB) == kept
-    assert hub.trusted == ["", "CA1CA2"], "once there is a copy, the coalition's own CA is expected"
+    assert hub.trusted == ["", "CA1CA2", "CA1CA2"], "once there is a copy, the coalition's own CA is expected"
 
 
 def test_without_an_answer_and_without_a_copy_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

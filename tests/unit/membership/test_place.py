@@ -11,9 +11,11 @@ import pytest
 
 from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB
+from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings, load
-from dive_infra.membership import document, files
+from dive_infra.membership import document, files, request
+from dive_infra.membership.enrolment import new_keys, request_of
 from dive_infra.membership.place import Place, assumed, place_of
 from dive_infra.membership.refusals import (
     BadSignature,
@@ -65,6 +67,28 @@ def test_the_hub_finds_the_countries_that_it_approves_where_their_requests_say(f
     [partner] = found.partners
     assert partner.names.url("keycloak") == moved.url("keycloak")
     assert found.policy_keys.keys() == found.requests.keys() == {"USA", "FRA"}
+
+
+def test_a_spoke_finds_the_partners_that_it_names_and_is_told_of_one_that_is_no_member(folder: Path) -> None:
+    moved = replace(GBR, ports={"GBR": {"keycloak": 4714}})
+    members.write(folder, USA, FRA, moved)
+    found = placed("fra", partners=["GBR"])
+    assert [n.url("keycloak") for n in found.partner_names] == [USA.url("keycloak"), moved.url("keycloak")]
+    assert found.policy_keys.keys() == {"USA"}
+    with pytest.raises(NotAMember, match="no entry for DEU"):
+        placed("fra", partners=["DEU"])
+
+
+def test_a_partner_that_is_cut_off_stays_a_member_and_is_relied_on_in_nothing(folder: Path) -> None:
+    members.write(folder, USA, FRA, GBR)
+    hub = placed("usa", spokes=["FRA", "GBR"], cut=["FRA"])
+    assert [n.country.code for n in hub.partner_names] == ["GBR"]
+    assert hub.policy_keys.keys() == {"USA", "GBR"}
+    assert hub.requests.keys() == {"USA", "FRA", "GBR"}
+    assert [n.country.code for n in hub.cut] == ["FRA"], "other countries may accept its people"
+    spoke = placed("fra", cut=["USA"])
+    assert spoke.partners == ()
+    assert spoke.hub.url("backend") == USA.url("backend")
 
 
 def _tampered(folder: Path) -> None:
@@ -134,6 +158,26 @@ def test_the_hub_refuses_a_country_without_a_request_and_a_request_of_another(fo
     files.request_file("GBR").write_bytes(files.request_file("FRA").read_bytes())
     with pytest.raises(MembershipError, match=r"members/gbr.json is the request of FRA"):
         placed("usa", spokes=["FRA", "GBR"])
+
+
+def test_a_member_keeps_its_keys_unless_its_operator_was_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone who can replace a file on its way must not become the member."""
+    members.write(folder, USA, FRA)
+    members.write_request(folder, FRA, new_keys(enrolled(False)))
+    with pytest.raises(
+        RequestDiffers, match=r"(?s)members/fra.json has the fingerprint .*that of the member FRA.*compare"
+    ):
+        placed("usa", spokes=["FRA"])
+    monkeypatch.setenv("DIVE_ACCEPT_MEMBERS", "FRA")
+    assert placed("usa", spokes=["FRA"]).partners
+
+
+def test_an_older_request_of_a_member_is_refused(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    old = request_of(FRA, members.private_keys("FRA"), members.ISSUED - timedelta(days=1))
+    files.write(files.request_file("FRA"), request.sign(old, members.private_keys("FRA")["deployer-key"]))
+    with pytest.raises(RequestDiffers, match="which was taken up, or a later one"):
+        placed("usa", spokes=["FRA"])
 
 
 def test_a_hub_that_has_moved_renews_its_request_first(folder: Path) -> None:

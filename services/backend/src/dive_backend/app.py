@@ -15,7 +15,7 @@ from dive_backend.settings import BackendSettings
 from dive_common import health, problems
 from dive_common.decisions import DecisionPoint
 from dive_common.stores import database
-from dive_common.tokens import PORTAL_AUDIENCE, AccessTokens, Claims
+from dive_common.tokens import AccessTokens, Claims
 from dive_common.web import new_id, source_ip, uncached
 
 PAGE, LARGEST_PAGE = 50, 200  # documents
@@ -40,7 +40,7 @@ class BackendApp:
     def __init__(self, settings: BackendSettings) -> None:
         files, http = settings.files, settings.files.http()
         self._settings = settings
-        self._tokens = AccessTokens(settings.issuers, PORTAL_AUDIENCE, http)
+        self._tokens = AccessTokens(settings, http)
         self._opa = DecisionPoint(settings.opa_url, files.secret("opa-token"), http)
         self._kas = KeyAccessClient(settings.kas_url, http)
         self._redis = decision_cache.connect(files)

@@ -3,15 +3,23 @@
 Keys are fetched when a token first needs them, so a service can start before its realm exists.
 """
 
+import logging
+import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import jwt
 
-from dive_common.problems import unauthorized, unavailable
+from dive_common.live_file import LiveFile
+from dive_common.partners import linked
+from dive_common.problems import forbidden, unauthorized, unavailable
+from dive_common.settings import ResourceServerSettings
+
+log = logging.getLogger("dive.tokens")
+_PROBE = re.compile("probe-([a-z]{3})-([a-z]{3})")  # of the first country, issued to the second
 
 Claims = Mapping[str, Any]
 
@@ -90,16 +98,19 @@ def bearer_token(authorization: str | None, expected: str = "a bearer token") ->
 
 
 class AccessTokens:
-    """Verifies bearer tokens meant for this country's services."""
+    """Verifies bearer tokens meant for this country's services, of its own people and those of its partners."""
 
-    def __init__(self, issuers: Sequence[str], audience: str, http: httpx.Client) -> None:
-        self._issuers = {url: TokenIssuer(url, http) for url in issuers}
-        self._audience = audience
+    def __init__(self, settings: ResourceServerSettings, http: httpx.Client) -> None:
+        self._issuers = {url: TokenIssuer(url, http) for url in settings.issuers}
+        self._own = settings.instance_code
+        self._partners = LiveFile(settings.files.path("partners.json"), linked)
 
     def verify(self, authorization: str | None) -> tuple[str, Claims]:
-        """Return the token of an `Authorization` header and its claims; raise `HttpProblem` 401 or 503.
+        """Return the token of an `Authorization` header and its claims; raise `HttpProblem` 401, 403 or 503.
 
-        The token needs a trusted issuer and our audience. An ID token is refused.
+        The token needs a trusted issuer and the portal's audience. An ID token is refused, and with 403 a person of a
+        country to which this one has no link, and a probe person that was issued to another country: that one knows its
+        password.
         """
         token = bearer_token(authorization)
         try:
@@ -108,7 +119,18 @@ class AccessTokens:
             raise unauthorized(f"the token cannot be read: {error}") from error
         if issuer not in self._issuers:
             raise unauthorized(f"issuer {issuer!r} is not trusted; expected {' or '.join(self._issuers)}")
-        claims = self._issuers[issuer].decode(token, self._audience)
+        claims = self._issuers[issuer].decode(token, PORTAL_AUDIENCE)
         if claims.get("typ") != "Bearer":
             raise unauthorized(f"the token's type is {claims.get('typ')!r}; expected an access token (Bearer)")
+        country = claims.get("countryOfAffiliation")  # without one, the policy denies
+        name = claims.get("uniqueID")
+        if (
+            isinstance(name, str)
+            and (probe := _PROBE.fullmatch(name))
+            and probe[2] not in (probe[1], self._own.lower())
+        ):
+            raise forbidden(f"{name} proves the link of another country", {"check": "federation"})
+        if country is not None and country not in {self._own, *self._partners.value()}:
+            log.warning("%s of %s refused: no link", name, country)
+            raise forbidden(f"{self._own} has no link to {country}", {"check": "federation"})
         return token, claims

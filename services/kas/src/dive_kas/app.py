@@ -21,7 +21,7 @@ from starlette.routing import Route
 from dive_common import health, problems, web
 from dive_common.decisions import Decision, DecisionPoint, context_of, now, resource_of, subject_of
 from dive_common.stores import database
-from dive_common.tokens import PORTAL_AUDIENCE, AccessTokens, Claims
+from dive_common.tokens import AccessTokens, Claims
 from dive_common.ztdf import IntegrityError
 from dive_kas.keys import load_private_key, public_half, rewrap, unwrap
 from dive_kas.settings import KeyAccessSettings
@@ -47,7 +47,7 @@ class KeyAccessApp:
         files, http = settings.files, settings.files.http()
         self._settings = settings
         self._private_key = load_private_key(files.secret("kas.key"))
-        self._tokens = AccessTokens(settings.issuers, PORTAL_AUDIENCE, http)
+        self._tokens = AccessTokens(settings, http)
         self._opa = DecisionPoint(settings.opa_url, files.secret("opa-token"), http)
         self._database = database(files)
 

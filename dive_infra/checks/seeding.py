@@ -38,7 +38,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
         Check("the seed batches are complete and unaltered", "seed batches", lambda: probe(spec)),
         Check(f"the declared people of {names.country.code} are as declared", "people", lambda: people(spec)),
         *key_release.held(names, spec.kas_keys, spec.ca),
-        Check(_PARTNERS, "accounts of partners", lambda: partners(spec), advisory=True),
+        *([Check(_PARTNERS, "accounts of partners", lambda: partners(spec), advisory=True)] if spec.partners else []),
     ]
 
 

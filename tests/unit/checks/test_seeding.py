@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -42,3 +43,10 @@ def test_a_proof_reads_all_documents_and_a_look_says_how_many(
     assert not isinstance(probed, str)
     [found] = probed
     assert (found.verdict, found.found) == ("valid", f"3 with hash {BATCH.hash[:12]}{says}")
+
+
+def test_a_country_without_partners_has_no_accounts_of_them_to_check() -> None:
+    """A check that finds nothing to look at is unknown, and the hub would be so after its last partner is cut off."""
+    alone = replace(SPEC, partners=())
+    more = {c.topic for c in seeding.checks(SPEC)} - {c.topic for c in seeding.checks(alone)}
+    assert more == {"accounts of partners"}

@@ -16,7 +16,8 @@ from dive_infra.catalog.policy import MEMBERS
 from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import REALM_REQUEST
-from dive_infra.identity.cut_off import cut_off as end_link
+from dive_infra.identity import users
+from dive_infra.identity.departure import end_link
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.results.errors import DiveError
 
@@ -46,6 +47,7 @@ def _in_the_realm(spec: ConfigurationSpec, partners: Sequence[Names]) -> None:
     with KeycloakAdmin(access, REALM_REQUEST) as admin:
         for partner in partners:
             end_link(admin, spec.names, partner)
+            users.remove(admin, spec.names, [users.probe(spec.names, partner.country)])  # whose password it knows
 
 
 def _live_files(state: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -63,7 +65,7 @@ def _writing(files: Mapping[str, Any], partners: Sequence[Names]) -> Callable[[]
 
 
 def without(partner: Names, path: str, text: str) -> str:
-    """Return the text of a live file without a partner; files in which no partner stands are left as they are."""
+    """Return the text of a live file without a partner; a file that names no partner is left as it is."""
     code = partner.country.code
     if path == PARTNERS:
         found = json.loads(text)

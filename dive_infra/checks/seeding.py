@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks import key_release
 from dive_infra.checks.runner import Check, CheckUnknown
 from dive_infra.checks.spec import SeedingSpec
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity import federated_users
 from dive_infra.identity.keycloak_admin import Forbidden, KeycloakAccess, KeycloakAdmin, KeycloakUnreachable, NotFound
@@ -45,9 +44,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
 def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
     names = spec.names
     key, members = spec.kas_keys[names.country.code], (*spec.partners, *spec.cut)
-    target = Target(
-        LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca, patience=CHECK_REQUEST
-    )
+    target = Target.of(names, spec.mongodb, spec.ca, CHECK_REQUEST)
     try:
         with connect(target) as database:
             loader = Loader(database)

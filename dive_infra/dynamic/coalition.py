@@ -1,6 +1,5 @@
 """The coalition document: the hub makes it, and each spoke notes the last one that it accepted."""
 
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -93,7 +92,7 @@ def _issued(inputs: Inputs, previous: Coalition | None) -> Outputs:
 
 def _document(before: Inputs) -> Coalition:
     """Return the document in a state, which this country has written."""
-    return Coalition.model_validate_json(json.dumps(json.loads(before["text"])["payload"]))
+    return document.latest(before["text"].encode())
 
 
 class CoalitionDocument(Resource, module="dive", name="CoalitionDocument"):

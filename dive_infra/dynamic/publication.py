@@ -7,10 +7,9 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.countries import parse
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import users
@@ -62,11 +61,7 @@ class PublicationProvider(Provider):
 
 
 def _target(inputs: Inputs) -> Target:
-    names = Names.of_plain(inputs)
-    return Target(
-        LOOPBACK, names.port("mongodb"), ROOT_USER, inputs["mongodb"], names.mongo_database, inputs["ca"],
-        patience=CHECK_REQUEST,
-    )  # fmt: skip
+    return Target.of(Names.of_plain(inputs), inputs["mongodb"], inputs["ca"], CHECK_REQUEST)
 
 
 def _stored(inputs: Inputs) -> Status | None:

@@ -5,8 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import DIFF_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.plans import provider_messages
@@ -78,7 +77,4 @@ def _batches(inputs: Inputs) -> list[Batch]:
 
 
 def _target(inputs: Inputs, patience: float = 10) -> Target:
-    names = Names.of_plain(inputs)
-    return Target(
-        LOOPBACK, names.port("mongodb"), ROOT_USER, inputs["password"], names.mongo_database, inputs["ca"], patience
-    )
+    return Target.of(Names.of_plain(inputs), inputs["password"], inputs["ca"], patience)

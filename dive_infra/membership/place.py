@@ -51,10 +51,6 @@ class Place:
     cut: tuple[Names, ...] = ()
 
     @property
-    def assumed(self) -> bool:
-        return not self.policy_keys
-
-    @property
     def partner_names(self) -> tuple[Names, ...]:
         return tuple(partner.names for partner in self.partners)
 
@@ -69,7 +65,7 @@ def place_of(settings: Settings, now: datetime) -> Place:
             expected="the keys of the country in its encrypted stack file",
         )
     own = request_of(settings.names, private_keys(settings), now)
-    return _at_the_hub(settings, own, now) if settings.is_hub else _at_a_spoke(settings, own, now)
+    return _at_the_hub(settings, own) if settings.is_hub else _at_a_spoke(settings, own, now)
 
 
 def assumed(settings: Settings) -> Place:
@@ -77,10 +73,10 @@ def assumed(settings: Settings) -> Place:
     return Place(settings.names, settings.hub_names, tuple(Partner(names) for names in settings.linked))
 
 
-def _at_the_hub(settings: Settings, own: Request, now: datetime) -> Place:
+def _at_the_hub(settings: Settings, own: Request) -> Place:
     requests = {code: files.read_request(code) for code in (HUB_CODE, *settings.spokes)}
     same(requests[HUB_CODE], own)
-    _known_keys(settings, requests, now)
+    _known_keys(requests)
     served = {code: request for code, request in requests.items() if code not in settings.cut}
     partners = [
         Partner(names_in(request, settings.namespace), request.deployer_key, request.sealing_key)
@@ -118,7 +114,7 @@ def _partner(coalition: Coalition, code: str, now: datetime) -> Partner:
     return Partner(coalition.names(code, now), member.deployer_key, member.sealing_key)
 
 
-def _known_keys(settings: Settings, requests: Mapping[str, Request], now: datetime) -> None:
+def _known_keys(requests: Mapping[str, Request]) -> None:
     """Raise `RequestDiffers` for a member's request with other keys than in the document that this hub issued last.
 
     Approval is of a country, by people who have compared its fingerprint: whoever can replace a file must not be able

@@ -9,7 +9,9 @@ from typing import Any
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
+from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.clients import mongodb
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.results.errors import DiveError
 
 Document = dict[str, Any]
@@ -40,6 +42,11 @@ class Target:
     database: str
     ca: str = field(repr=False)
     patience: float = 5.0  # seconds until an unreachable store counts as such
+
+    @classmethod
+    def of(cls, names: Names, password: str, ca: str, patience: float) -> "Target":
+        """Return the MongoDB of a country, as its deployer reaches it."""
+        return cls(LOOPBACK, names.port("mongodb"), ROOT_USER, password, names.mongo_database, ca, patience)
 
 
 @contextmanager

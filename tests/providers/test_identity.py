@@ -49,7 +49,7 @@ from dive_infra.identity import (
     users,
 )
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.cut_off import cut_off
+from dive_infra.identity.departure import end_link
 from dive_infra.identity.keycloak_admin import (
     Forbidden,
     KeycloakAccess,
@@ -762,12 +762,14 @@ def test_a_partner_that_is_cut_off_has_no_login_and_no_session_until_the_link_is
 ) -> None:
     foreign, own = coalition.login(USA, FRA, "testuser-fra-1"), coalition.login(USA, USA, "testuser-usa-1")
     assert _refreshed(coalition, foreign) == 200
-    assert cut_off(coalition.admin, USA, FRA) >= 1
+    assert len(federated_users.known(coalition.admin, USA.realm, FRA.idp_alias)) >= 1
+    end_link(coalition.admin, USA, FRA)
+    assert federated_users.known(coalition.admin, USA.realm, FRA.idp_alias) == {}
     assert (_refreshed(coalition, foreign), _refreshed(coalition, own)) == (400, 200)
     for where, whose in ((USA, FRA), (FRA, USA)):
         with pytest.raises(LoginFailed):
             coalition.login(where, whose, f"testuser-{whose.country.lower}-1")
-    assert cut_off(coalition.admin, USA, FRA) == 0, "once more changes nothing"
+    end_link(coalition.admin, USA, FRA)  # once more is no error
     coalition.declare("--refresh")
     for where, whose in ((USA, FRA), (FRA, USA)):
         person = f"testuser-{whose.country.lower}-1"

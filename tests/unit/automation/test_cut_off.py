@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -11,11 +11,13 @@ from dive_infra.automation import cut_off as module
 from dive_infra.automation.cut_off import cut_off, without
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import Material
+from dive_infra.checks.spec import ConfigurationSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import CREDENTIALS
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import EngineError
+from dive_infra.identity import users
 from dive_infra.results.errors import DiveError
 
 USA, FRA, GBR = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["GBR"])
@@ -65,6 +67,17 @@ def test_no_partner_comes_back_when_another_one_is_cut_off(monkeypatch: pytest.M
     monkeypatch.setattr(module, "_in_the_realm", lambda *_: None)
     assert cut_off(known, Mock(), [FRA, GBR]) == []
     assert [json.loads(contents[path]) for contents in written] == [{"USA": ""}]
+
+
+def test_the_person_whose_password_the_partner_knows_goes_with_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = MagicMock()
+    admin.__enter__.return_value = admin
+    monkeypatch.setattr(module, "KeycloakAdmin", lambda *_: admin)
+    monkeypatch.setattr(module, "end_link", Mock())
+    spec = ConfigurationSpec(USA, (FRA,), "CA", "secret", "secret")
+    assert cut_off({}, spec, [FRA]) == []
+    person = users.probe(USA, FRA.country)
+    assert [call.args[0] for call in admin.delete.call_args_list] == [f"/realms/{USA.realm}/users/{person.id}"]
 
 
 def test_all_is_tried_and_each_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,10 @@ class Pending(DiveError):
     """The other side of a link does not exist yet, or does not answer."""
 
 
+class Unable(Pending):
+    """The other side of a link answers, and cannot serve now: a part of it is down. It may be back in a moment."""
+
+
 def published(partner: Partner, ca: str) -> Status:
     """Return the status that a partner publishes; raises `Pending`, or `CheckFailed` for one that is not its own."""
     names = partner.names
@@ -37,9 +41,9 @@ def published(partner: Partner, ca: str) -> Status:
         with https.client(ca, CHECK_REQUEST) as http:
             answered, content = within(_PATIENCE, lambda: https.fetch(http, url, LIMIT))
     except (httpx.HTTPError, TimeoutError) as error:
-        raise Pending(f"{code} does not answer at {url}: {first_line(error)}", _awaits(code)) from None
+        raise Pending(f"{code} does not answer at {url}: {first_line(error)}", awaits(code)) from None
     if answered != httpx.codes.OK:
-        raise Pending(f"{code} publishes no status yet ({url} answers {answered})", _awaits(code))
+        raise Pending(f"{code} publishes no status yet ({url} answers {answered})", awaits(code))
     try:
         return status.read(content, partner.deployer_key, code, names.namespace, now())
     except MembershipError as error:
@@ -55,9 +59,10 @@ def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:
     except MembershipError as error:
         raise CheckFailed(error.cause, error.expected, error.remedy, Code.LINK_NOT_PROVEN) from None
     if login is None:
-        raise Pending(f"{code} has not declared its side of the link to {own.country.code} yet", _awaits(code))
+        raise Pending(f"{code} has not declared its side of the link to {own.country.code} yet", awaits(code))
     return login
 
 
-def _awaits(code: str) -> Remedy:
+def awaits(code: str) -> Remedy:
+    """Return what completes a link that waits for the partner `code`."""
     return Remedy.update(detail=f"proves the link once {code} is deployed and answers")

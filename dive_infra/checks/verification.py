@@ -1,9 +1,10 @@
 """VERIFICATION: people from each country can log in at the other, and get the documents that the policy permits.
 
 Those who log in are probe persons: each country has one of its own and issues one to each partner. A link whose other
-side does not answer or does not exist yet is pending, which decides nothing.
+side does not answer, cannot serve or does not exist yet is pending, which decides nothing.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from dive_infra.checks import decisions, deployment, key_release, login_page, ob
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Partner, Party, VerificationSpec
 from dive_infra.config.naming import Names
-from dive_infra.config.timeouts import REALM_REQUEST
+from dive_infra.config.timeouts import PARTNER_PROOF, REALM_REQUEST
 from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.clearances import LEVELS
@@ -33,6 +34,7 @@ from dive_infra.seeds.documents import documents as seeded
 _TURNS = defaultdict[str, Lock](Lock)  # issuer -> held while its user logs in: countries are checked side by side
 _CLEARANCE = LEVELS[0]  # of a probe person, who belongs to no community of interest
 _REFUSALS = 3
+_PAUSE = 1.0  # seconds between two attempts at a partner that cannot serve
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,18 @@ class Visit:
 
 def checks(spec: VerificationSpec) -> list[Check]:
     """Return all checks, the real logins included: a login takes some seconds."""
-    return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec)]
+    return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec, PARTNER_PROOF)]
 
 
-def logins(spec: VerificationSpec) -> list[Check]:
-    """Return the real logins, at home and both ways with each partner, with the decisions after them."""
+def logins(spec: VerificationSpec, patience: float = 0.0) -> list[Check]:
+    """Return the real logins, at home and both ways with each partner, with the decisions after them.
+
+    `patience`: seconds that a partner has which answers and cannot serve; then the link is pending.
+    """
     own, home = _Person(), spec.own.names
     found = [_login(home, home, partial(own.visit, spec, home, lambda: spec.own))]
     for partner in spec.partners:
-        there, link = partner.names, _Link(spec, partner)
+        there, link = partner.names, _Link(spec, partner, patience)
         found.append(_login(there, home, partial(link.visit, own, there, lambda: spec.own)))
         found.append(_login(home, there, partial(link.visit, _Person(), home, link.issued)))
     return found
@@ -193,9 +198,12 @@ class _Person:
                     raise self._refused[-1]
                 return visit(spec.own.names, where, whose, spec.ca, spec.documents)
             except LoginFailed as error:
+                answering = _answering(error.host, whose.names, where)
+                if error.away and answering != spec.own.names:
+                    raise partners.Unable(str(error), partners.awaits(answering.country.code)) from None
                 if not error.away:
                     self._refused.append(error)
-                remedy = Remedy.refresh(_answering(error.host, whose.names, where).country.code)
+                remedy = Remedy.refresh(answering.country.code)
                 wanted = f"{_username(spec.own.names, whose.names)} logged in at {where.url('frontend')}"
                 cause = "" if error.away else _cause(spec, whose)
                 raise CheckFailed(
@@ -214,8 +222,8 @@ class _Person:
 class _Link:
     """Both ways of a link; the partner is asked once for what it has issued."""
 
-    def __init__(self, spec: VerificationSpec, partner: Partner) -> None:
-        self._spec, self._partner = spec, partner
+    def __init__(self, spec: VerificationSpec, partner: Partner, patience: float) -> None:
+        self._spec, self._partner, self._patience = spec, partner, patience
         self._asking, self._login = Lock(), list[Login]()
 
     def issued(self) -> Party:
@@ -227,23 +235,37 @@ class _Link:
         return Party(self._partner.names, self._login[0].password)
 
     def visit(self, person: _Person, where: Names, of: Callable[[], Party]) -> list[Finding]:
+        ends = time.monotonic() + self._patience
+        while True:
+            try:
+                self.issued()
+                return person.visit(self._spec, where, of)
+            except partners.Unable as error:
+                if time.monotonic() > ends:
+                    return [self._pending(where, error)]
+                time.sleep(_PAUSE)
+            except partners.Pending as error:
+                return [self._pending(where, error)]
+
+    def _pending(self, where: Names, error: partners.Pending) -> Finding:
         whose = self._spec.own.names if where == self._partner.names else self._partner.names
-        try:
-            self.issued()
-            return person.visit(self._spec, where, of)
-        except partners.Pending as error:
-            sentence, subject = _sentence(where, whose), f"link to {self._partner.names.country.code}"
-            pending = Finding(
-                sentence, Verdict.UNKNOWN, found=f"pending: {error.cause}", remedy=error.remedy, topic="logins",
-                code=Code.LINK_PENDING, advisory=True, subject=subject,
-            )  # fmt: skip
-            return [pending]
+        return Finding(
+            _sentence(where, whose),
+            Verdict.UNKNOWN,
+            found=f"pending: {error.cause}",
+            remedy=error.remedy,
+            topic="logins",
+            code=Code.LINK_PENDING,
+            advisory=True,
+            subject=f"link to {self._partner.names.country.code}",
+        )
 
 
 def visit(own: Names, here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
     """Check the login, its path, its claims, one permitted document and the denied ones, each for the right reason.
 
-    Raise `LoginFailed`, or `CheckFailed` if the session is not the expected one.
+    Raise `LoginFailed`, or `CheckFailed` if the session is not the expected one. A partner that cannot decide now
+    proves nothing: that is a failed login, too.
     """
     home, user = whose.names, _username(own, whose.names)
     with login(here, home, user, whose.password, ca) as session:
@@ -264,8 +286,13 @@ def visit(own: Names, here: Names, whose: Party, ca: str, documents: int) -> lis
             raise CheckFailed(f"session {was}", f"session {should}", remedy, Code.LOGIN_UNEXPECTED)
         way = f"{user} via {' > '.join(session.hosts)}"
         signed_in = Finding(_sentence(here, home), Verdict.VALID, found=way, seconds=session.seconds)
-        decided = [_decision(session, here, home.country.code, *c) for c in cases(here, home.country.code, documents)]
-        return [signed_in, *decided]
+        decided = [signed_in]
+        for document, denied_by in cases(here, home.country.code, documents):
+            response = _asked(session, document, here)
+            if here != own and response.is_server_error:
+                raise LoginFailed(document, here.host("frontend"), "a decision", _answered(response), away=True)
+            decided.append(_decision(response, here, home.country.code, document, denied_by))
+        return decided
 
 
 def person(home: Names) -> users.User:
@@ -321,17 +348,26 @@ def cases(where: Names, home: str, documents: int) -> list[tuple[str, str]]:
     return [(document, kind) for kind, document in sorted(found.items())]
 
 
-def _decision(session: PortalSession, here: Names, home: str, document: str, denied_by: str) -> Finding:
-    expected = f"403 by check {denied_by}" if denied_by else "200 with content"
-    sentence = f"{here.country.code} {'denies' if denied_by else 'permits'} {document} to a user of {home}"
-    response = session.document(document)
+def _asked(session: PortalSession, document: str, here: Names) -> httpx.Response:
+    try:
+        return session.document(document)
+    except httpx.HTTPError as error:
+        found = str(error) or type(error).__name__
+        raise LoginFailed(document, here.host("frontend"), "an answer", found, away=True) from None
+
+
+def _answered(response: httpx.Response) -> str:
+    """Return `200 with content`, `403 by check clearance` or `503 unavailable`."""
     body = response.json() if "json" in response.headers.get("content-type", "") else {}
     if response.status_code == 403:
-        found = f"403 by check {body.get('check')}"
-    else:
-        found = (
-            f"{response.status_code} {'with content' if body.get('content') else body.get('error', 'without content')}"
-        )
+        return f"403 by check {body.get('check')}"
+    return f"{response.status_code} {'with content' if body.get('content') else body.get('error', 'without content')}"
+
+
+def _decision(response: httpx.Response, here: Names, home: str, document: str, denied_by: str) -> Finding:
+    expected = f"403 by check {denied_by}" if denied_by else "200 with content"
+    sentence = f"{here.country.code} {'denies' if denied_by else 'permits'} {document} to a user of {home}"
+    found = _answered(response)
     remedy = Remedy.update(here.country.code)
     return Finding(
         sentence,

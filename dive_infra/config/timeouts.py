@@ -21,6 +21,7 @@ DIFF_REALM_LATE = 15.0  # the same once more: the first answers of a server that
 # The proof of a phase; checks that are unknown are repeated within it.
 PROOF = 60.0
 PREFLIGHT_PROOF = 5.0  # what does not exist before anything was started will not appear
+PARTNER_PROOF = 15.0  # a partner that answers and cannot serve: some part of it may be starting
 VERIFICATION_PROOF = 90.0  # policy data reaches every policy engine, and identity providers each other's keys
 
 # Requests that change something.

@@ -319,7 +319,8 @@ _ROWS = (
         Code.LINK_PENDING,
         "Link pending",
         "recoverable",
-        "The partner does not answer, or has not declared its side of the link yet. Neither country has failed.",
+        "The partner does not answer, cannot serve, or has not declared its side of the link yet. This country has not "
+        "failed.",
         "`./dive up FRA` proves the link once the partner is deployed and answers.",
     ),
     CodeRow(

@@ -2,9 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from unittest.mock import MagicMock, Mock
 
+import httpx
 import pytest
 
 from dive_infra.checks import partners, runner, verification
@@ -16,6 +19,7 @@ from dive_infra.checks.verification import cases
 from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.browser import LoginFailed
+from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.membership.status import Login
 from dive_infra.results.codes import Code
@@ -85,6 +89,7 @@ def test_a_persons_logins_take_turns_and_end_before_the_person_is_locked_out(
 
     monkeypatch.setattr(verification, "visit", visit)
     monkeypatch.setattr(runner, "PAUSE", 0.01)
+    monkeypatch.setattr(verification, "_PAUSE", 0.01)
     spec = SPECS[5]
     assert isinstance(spec, VerificationSpec)
     logins = [c for c in verification.checks(spec) if c.topic == "logins"]
@@ -168,6 +173,100 @@ def test_a_link_whose_partner_has_issued_no_one_is_pending_both_ways_and_asked_a
         ("FRA", "USA", "pending: USA does not answer"),
         ("USA", "FRA", "pending: USA does not answer"),
     ]
+
+
+class Session:
+    """A session that is as expected, at a portal that answers each document with `response`."""
+
+    seconds, issuer = 0.5, ""
+    hosts: tuple[str, ...] = ()
+
+    def __init__(self, portal: Names, home: Names, response: Callable[[str], httpx.Response]) -> None:
+        self.issuer, self.hosts, self.document = portal.issuer, verification.path(portal, home), response
+        user = verification._username(FRANCE, home)
+        claims = {"uniqueID": user, "countryOfAffiliation": home.country.code, "clearance": LEVELS[0]}
+        self.claims = {**claims, "acpCOI": []}
+
+
+def portals(**responses: Callable[[str], httpx.Response]) -> Callable[..., AbstractContextManager[Session]]:
+    """Return a `login` at portals that answer so: country code -> response to a request for a document."""
+
+    @contextmanager
+    def login(portal: Names, via: Names, *_: object) -> Iterator[Session]:
+        yield Session(portal, via, responses[portal.country.code])
+
+    return login
+
+
+def unavailable(_: str) -> httpx.Response:
+    return httpx.Response(503, json={"error": "unavailable"})
+
+
+def reset(_: str) -> httpx.Response:
+    raise httpx.ReadError("connection reset")
+
+
+def decided(where: Names, home: Names) -> Callable[[str], httpx.Response]:
+    """Answer as the policies of a country say for a person of another."""
+    denied = dict(cases(where, home.country.code, 60))
+
+    def answer(document: str) -> httpx.Response:
+        if check := denied[document]:
+            return httpx.Response(403, json={"check": check})
+        return httpx.Response(200, json={"content": "text"})
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"), [(unavailable, "expected a decision, found 503 unavailable"), (reset, "found connection reset")]
+)
+def test_a_partner_that_cannot_serve_makes_the_link_pending_and_fails_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, broken: Callable[[str], httpx.Response], said: str
+) -> None:
+    """Each country is deployed by its own operator: a service of one that is down stops no other."""
+    monkeypatch.setattr(verification, "login", portals(FRA=decided(FRANCE, FRANCE), USA=broken))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    findings = {f.check: f for f in runner.run(verification.logins(given), 5).findings}
+    link = findings["a user from FRA can log in at USA"]
+    assert (link.verdict, link.code, link.advisory) == ("unknown", Code.LINK_PENDING, True)
+    assert link.found.startswith("pending: ")
+    assert said in link.found
+    assert findings["a user from FRA can log in at FRA"].verdict == Verdict.VALID
+
+
+def test_a_partner_that_decides_otherwise_than_agreed_is_no_pending_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    def permits_all(_: str) -> httpx.Response:
+        return httpx.Response(200, json={"content": "text"})
+
+    monkeypatch.setattr(verification, "login", portals(FRA=decided(FRANCE, FRANCE), USA=permits_all))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    wrong = [f for f in runner.run(verification.logins(given), 5).findings if f.verdict == Verdict.INVALID]
+    assert {f.code for f in wrong} == {Code.DECISION_OR_API}
+    assert all(f.subject.endswith("at USA") for f in wrong)
+
+
+def test_a_country_whose_own_service_is_down_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "login", portals(FRA=unavailable, USA=decided(USA, FRANCE)))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    wrong = [f for f in runner.run(verification.logins(given), 5).findings if f.verdict == Verdict.INVALID]
+    assert {(f.code, f.found) for f in wrong} == {(Code.DECISION_OR_API, "503 unavailable")}
+
+
+def test_a_partner_that_can_serve_again_in_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [unavailable, unavailable]
+    at_usa = decided(USA, FRANCE)
+    monkeypatch.setattr(verification, "_PAUSE", 0.01)
+    portal = portals(FRA=decided(FRANCE, FRANCE), USA=lambda document: (answers.pop() if answers else at_usa)(document))
+    monkeypatch.setattr(verification, "login", portal)
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    link = next(c for c in verification.logins(given, patience=5) if c.sentence == "a user from FRA can log in at USA")
+    assert {f.verdict for f in runner.run([link], 5).findings} == {Verdict.VALID}
+    assert answers == []
 
 
 def test_a_proven_link_is_told_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

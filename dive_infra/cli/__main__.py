@@ -60,7 +60,7 @@ VERBS = (
     Verb("history", history.history, ("./dive history", "./dive history FRA", "./dive history FRA 12")),
     Verb("explain", explain.explain, ("./dive explain", "./dive explain 1301")),
     Verb("env", environment.env, ('eval "$(./dive env)"',)),
-    Verb("test", test.test, ("./dive test --fast", "./dive test -- tests/unit/test_status.py")),
+    Verb("test", test.test, ("./dive test --fast", "./dive test -- tests/unit/cli/test_status.py")),
     Verb("bench", bench.bench, ("./dive bench --rounds 3",)),
 )
 

@@ -270,7 +270,12 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # This side of the link.
     _fault("the identity provider is deleted", lambda r: r.delete(r.provider("USA")), _LINK, ("link-to-usa-people",)),
-    _fault("the identity provider is disabled", lambda r: r.change(r.provider("USA"), _set(enabled=False)), _LINK[:1]),
+    _fault(
+        "the identity provider is disabled",
+        lambda r: r.change(r.provider("USA"), _set(enabled=False)),
+        _LINK[:1],
+        selected="realm objects",
+    ),
     _fault(
         "the identity provider trusts other keys",
         lambda r: r.change(r.provider("USA"), _inside("config", jwksUrl="https://evil.localhost/keys")),
@@ -313,7 +318,6 @@ FAULTS: tuple[Fault, ...] = (
         "the identity provider is disabled",
         lambda r: r.change(r.provider("FRA"), _set(enabled=False)),
         _AT_HUB[:1],
-        selected="realm objects",
         **_HUB,
     ),
     _fault(

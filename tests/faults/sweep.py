@@ -24,7 +24,7 @@ from tests.support.reporter import RecordingReporter
 
 PACKAGE = Path(dive_infra.__file__).parent
 REMOVED = "was created but not recorded: removed"
-_EACH = 30  # one of so many points is killed at in every test run
+_EACH = 60  # one of so many points is killed at in every test run
 TRIES = 4  # of a moment that only luck can meet: made, and not recorded
 
 # Steps that the first deployment of a spoke never takes, and why.

@@ -38,6 +38,7 @@ OWN_PROCESS = {
     "catalog/opal/client.py": "Gunicorn's configuration, run in the container",
     "config/environment.py": "the launcher runs it, and evaluates what it prints",
     "dynamic/base.py": "provider messages: Pulumi shows what a provider prints",
+    "dynamic/runtime/interpreter.py": "answers Pulumi's language host in place of pip",
     "dynamic/runtime/engine_watchdog.py": "ends the provider process with its engine",
 }
 DECLARING = {"stacks", "phases", "components", "dynamic"}

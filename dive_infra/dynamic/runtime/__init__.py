@@ -1,7 +1,8 @@
 """Runtime of the processes that Pulumi starts for us: the program, and the one that runs all our providers.
 
-`bootstrap` prepares the provider process, `context` holds what that process knows about the run it serves, `patches`
-changes code of others. No resources belong here, and only `dynamic` and what declares resources may import it.
+`interpreter` is what such a process does first, `bootstrap` prepares the provider process, `context` holds what that
+process knows about the run it serves, `patches` changes code of others. No resources belong here, and only `dynamic`
+and what declares resources may import it.
 
 Everything that a process of this project changes in itself:
 
@@ -11,6 +12,7 @@ Everything that a process of this project changes in itself:
 | program | no debug log to the engine | `patches.silence_debug_log` |
 | program | registrations are sent while the rest is declared | `patches.send_registrations` |
 | program | provider packages load beside the event loop | `stacks.program` |
+| language host's `pip list` | answered without pip | `interpreter` |
 | providers | one message instead of a traceback | `patches.answer_with_message` |
 | providers | pickles of our providers are loaded, no others | `patches.load_only` |
 | providers | the engine's cancellation is heard | `patches.hear_cancellation` |

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import re
 import signal
@@ -23,7 +24,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from dive_infra.config.paths import ROOT
 from dive_infra.dynamic.guard import GuardProvider
-from dive_infra.dynamic.runtime import patches
+from dive_infra.dynamic.runtime import interpreter, patches
 from tests.support.end_telling import EndTellingProvider
 from tests.unit.test_program import Mocks
 
@@ -132,6 +133,21 @@ def test_the_launchers_line_lets_the_provider_server_load_no_pickle_but_ours(for
         assert failed_delete(client, country="FRA", protected=["data"]).startswith("the data of FRA is protected")
         assert failed_delete(client, forged.text).startswith(REFUSED)
         assert not forged.made.exists()
+
+
+def test_the_list_of_packages_is_pips(tmp_path: Path) -> None:
+    """pip itself answers in a folder without our program."""
+    (tmp_path / "dive.pth").write_text(f"{_LINE}\n")
+    asked = [*interpreter.LISTING]
+    prepared = f"import site, sys; sys.orig_argv[1:] = {asked}; site.addsitedir({str(tmp_path)!r}); print('none')"
+
+    def listed(*command: str, place: Path) -> set[tuple[str, str, str]]:
+        done = subprocess.run([sys.executable, *command], cwd=place, capture_output=True, text=True, check=True)
+        return {(p["name"], p["version"], p["location"].rstrip("/")) for p in json.loads(done.stdout)}
+
+    pips = listed(*asked, place=tmp_path)
+    assert len(pips) > 20
+    assert listed("-c", prepared, place=ROOT) == pips
 
 
 @pytest.mark.parametrize("arguments", [(), ("pulumi.dynamic",)], ids=["another process", "another program"])

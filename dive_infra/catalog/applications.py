@@ -8,23 +8,12 @@ from collections.abc import Sequence
 
 from dive_infra.catalog import policy
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.catalog.spec import CA, FILES, HealthCheck, Material, ServiceSpec
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.catalog.spec import FILES, Material, ServiceSpec, https_health
+from dive_infra.config.naming import Names
 
 UID = 1000
 
 PARTNERS = f"{FILES}/partners.json"  # whose people are served: a country joins or leaves, and nothing restarts
-
-# The standard library alone, without site-packages: it runs every few seconds. The certificate names the address.
-_PROBE = (
-    "import http.client, ssl, sys; "
-    f"c = http.client.HTTPSConnection('{LOOPBACK}', %d, timeout=4, context=ssl.create_default_context(cafile='{CA}')); "
-    "c.request('GET', '%s'); sys.exit(c.getresponse().status != 200)"
-)
-
-
-def _health(port: int, path: str) -> HealthCheck:
-    return HealthCheck(("python", "-I", "-S", "-c", _PROBE % (port, path)))
 
 
 def _identity(names: Names) -> dict[str, str]:
@@ -79,7 +68,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names] = ()) -> Service
             "KAS_URL": names.url("kas"),
             "API_URL": names.url("backend"),
         },
-        health=_health(port, "/api/health"),
+        health=https_health(names.host("backend"), port, "/api/health"),
         needs=("mongodb", "redis", "opa"),
         shared=names.country.is_hub,  # spokes fetch policies here
     )
@@ -111,7 +100,7 @@ def kas(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec
             "KAS_ID": names.kas_id,
             "OPA_URL": names.url("opa"),
         },
-        health=_health(port, "/health"),
+        health=https_health(names.host("kas"), port, "/health"),
         needs=("mongodb", "opa"),
         shared=True,
     )
@@ -143,7 +132,7 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
             "KEYCLOAK_CLIENT_ID": names.client,
             "DATABASE_URL": f"postgresql://portal@{names.host('postgres')}:{names.port('postgres')}/portal",
         },
-        health=_health(port, "/health"),
+        health=https_health(names.host("frontend"), port, "/health"),
         needs=("postgres", "backend"),
     )
 

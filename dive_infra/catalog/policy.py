@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
-from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
+from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec, https_health
 from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.config.paths import ROOT
 from dive_infra.crypto import pki
@@ -89,7 +89,13 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
         return made
 
     # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
-    alive = {"method": "GET", "url": f"https://{LOOPBACK}:{port}/health", "tls_ca_cert_file": CA, "timeout": "3s"}
+    alive = {
+        "method": "GET",
+        "url": f"https://{LOOPBACK}:{port}/health",
+        "tls_server_name": names.host("opa"),
+        "tls_ca_cert_file": CA,
+        "timeout": "3s",
+    }
     query = f"answer := http.send({json.dumps(alive)}); answer.status_code == 200"
     return ServiceSpec(
         name="opa",
@@ -226,7 +232,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_AUTH_JWT_AUDIENCE": opal_token.OPAL_AUDIENCE,
             "OPAL_AUTH_JWT_ISSUER": hub.country.code,
         },
-        health=_python_health(port, "/healthcheck"),
+        health=https_health(names.host("opal-server"), port, "/healthcheck"),
         memory_mb=384,
         needs=("backend",),
         shared=True,
@@ -266,10 +272,11 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": ACCESS_MODULE,
             "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
+            "OWN_HOST": names.host("opal-client"),
             "HUB_BUNDLE_URL": f"{hub.url('backend')}{BUNDLE}",
             "HUB_BUNDLE_COPY": COPY,
         },
-        health=_python_health(port, "/healthy"),
+        health=https_health(names.host("opal-client"), port, "/healthy"),
         copies=_COPIES,
         memory_mb=384,
         needs=("opa",),
@@ -297,12 +304,3 @@ def _opal(port: int) -> dict[str, str]:
 
 def _configuration(role: str) -> str:
     return (Path(__file__).parent / "opal" / f"{role}.py").read_text()
-
-
-def _python_health(port: int, path: str) -> HealthCheck:
-    check = (
-        f"import http.client, ssl, sys; t = ssl.create_default_context(cafile='{CA}'); "
-        f"c = http.client.HTTPSConnection('{LOOPBACK}', {port}, timeout=4, context=t); "
-        f"c.request('GET', '{path}'); sys.exit(c.getresponse().status != 200)"
-    )
-    return HealthCheck(("python", "-I", "-S", "-c", check))

@@ -4,12 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dive_infra.config.naming import LOOPBACK
+
 ServiceClass = Literal["core", "optional", "stretch"]
 
 FILES = "/etc/dive"
 CERTIFICATE = f"{FILES}/tls.crt"  # the country's certificate, followed by its issuers
 KEY = f"{FILES}/tls.key"
 CA = f"{FILES}/ca.pem"
+
+# The standard library alone, without site-packages: it runs every few seconds.
+_ASKS = (
+    "import http.client, socket, ssl, sys; trust = ssl.create_default_context(cafile={ca!r}); "
+    "line = socket.create_connection(({address!r}, {port}), 4); c = http.client.HTTPConnection({host!r}, {port}); "
+    "c.sock = trust.wrap_socket(line, server_hostname={host!r}); "
+    "c.request('GET', {path!r}); sys.exit(c.getresponse().status != 200)"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,12 @@ class HealthCheck:
     def deadline(self) -> int:
         """Return the seconds within which a started service must become healthy."""
         return self.start_period + self.interval * self.retries
+
+
+def https_health(host: str, port: int, path: str) -> HealthCheck:
+    """Return the check of a container with Python: its server answers 200, with a certificate of `host`."""
+    asks = _ASKS.format(ca=CA, address=LOOPBACK, host=host, port=port, path=path)
+    return HealthCheck(("python", "-I", "-S", "-c", asks))
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ _SERVICES: dict[str, tuple[str, int]] = {
     "frontend": ("portal", 3000),
 }
 SERVICES = tuple(_SERVICES)
+# Their clients outside connect to the address and verify it: Pulumi's published plugins, pymongo and redis-py.
+_BY_ADDRESS = ("postgres", "mongodb", "redis", "keycloak")
 
 # Other namespaces get a block of ports each, one range per service in it.
 _BLOCK_FIRST, _BLOCK_SLOTS, _BLOCK_RANGE = 11_000, 22, 64
@@ -145,7 +147,7 @@ class Names:
 
     def certified(self, service: str) -> tuple[str, ...]:
         """Return what the certificate of a service is valid for."""
-        return self.host(service), *_addresses(self.zone)
+        return self.host(service), *(_addresses(self.zone) if service in _BY_ADDRESS else ())
 
     @property
     def realm(self) -> str:

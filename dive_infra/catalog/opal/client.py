@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _FILES = Path("/etc/dive")
+_LOOPBACK = "127.0.0.1"
 _LOOK = 4  # seconds between two looks whether OPA has its policies
 _ASK = 15  # seconds between two questions to the hub for what to keep
 _CONFIRM = 30  # seconds after which it is noted again that the hub confirmed what is kept
@@ -43,7 +44,19 @@ _opa_token = (_FILES / "opa-feed").read_text().strip()
 _hub_key = (_FILES / "hub-policies.pub").read_text()
 # The time of the hub's signature; raises ValueError for anything that the hub did not sign.
 _signed_at: Callable[[Any, str], int] = runpy.run_path(str(_FILES / "signature.py"))["signed_at"]
-_trust = ssl.create_default_context(cafile=_FILES / "ca.pem")
+
+
+class _Trust(ssl.SSLContext):
+    """Expects at loopback, where this client listens, the certificate of its own host."""
+
+    def wrap_socket(self, sock: Any, *how: Any, **more: Any) -> ssl.SSLSocket:
+        if more.get("server_hostname") == _LOOPBACK:
+            more["server_hostname"] = os.environ["OWN_HOST"]
+        return super().wrap_socket(sock, *how, **more)
+
+
+_trust = _Trust(ssl.PROTOCOL_TLS_CLIENT)
+_trust.load_verify_locations(_FILES / "ca.pem")
 
 # No one has the other half of this key, so the client's own API answers no one. At its triggers OPAL asks for no
 # token: `on_starting` closes these.
@@ -80,7 +93,7 @@ def on_starting(arbiter: Any) -> None:
     A hub that is down is another matter: OPAL waits for it.
     """
     # The image's start script binds all addresses on its command line, which overrides this file.
-    arbiter.cfg.set("bind", f"127.0.0.1:{os.environ['UVICORN_PORT']}")
+    arbiter.cfg.set("bind", f"{_LOOPBACK}:{os.environ['UVICORN_PORT']}")
     if not _token:
         _stop(f"the country's token in {_FILES / 'opal-token'} is empty")
     for url in (f"{os.environ['OPAL_SERVER_URL']}/policy", os.environ["OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL"]):
@@ -188,7 +201,7 @@ def _watch() -> None:
 
 def _reload() -> None:
     """Has OPAL load all policies."""
-    _call(f"https://127.0.0.1:{os.environ['UVICORN_PORT']}/policy-updater/trigger", _token, "POST")
+    _call(f"https://{_LOOPBACK}:{os.environ['UVICORN_PORT']}/policy-updater/trigger", _token, "POST")
 
 
 def _opa(path: str) -> str:

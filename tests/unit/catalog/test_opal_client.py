@@ -16,8 +16,10 @@ import pytest
 from dive_backend import distribution
 from dive_infra.catalog import opal
 from dive_infra.crypto import pki
+from tests.support.https_server import ROOT, serving
 
 KEY = pki.rsa_key()
+HOST = "opal-client.fra.dive.localhost"
 TEXT = (Path(opal.__file__).parent / "client.py").read_text()
 
 
@@ -31,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "opal-token": "t1",
         "opa-feed": "t2",
-        "ca.pem": pki.issue("ca", 1, authority=True).chain,
+        "ca.pem": ROOT.chain,
         "hub-policies.pub": pki.public_key(KEY),
         "signature.py": (Path(opal.__file__).parent / "signature.py").read_text(),
     }
@@ -41,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HUB_BUNDLE_COPY", str(tmp_path / "copy.json"))
     monkeypatch.setenv("OPAL_POLICY_STORE_URL", "https://opa")
     monkeypatch.setenv("UVICORN_PORT", "1")
+    monkeypatch.setenv("OWN_HOST", HOST)
     for name in (
         "OPAL_CLIENT_TOKEN",
         "OPAL_POLICY_STORE_AUTH_TOKEN",
@@ -70,6 +73,19 @@ def test_the_clients_own_api_is_open_within_its_container_only(client: Any, monk
     settings = {"bind": "0.0.0.0:1"}  # as the command line of the image says
     client.on_starting(SimpleNamespace(cfg=SimpleNamespace(set=settings.__setitem__)))
     assert settings == {"bind": "127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(("host", "triggered"), [(HOST, True), ("opa.fra.dive.localhost", False)])
+def test_the_clients_own_api_is_known_by_its_host(
+    client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, triggered: bool
+) -> None:
+    with serving(tmp_path, host) as port:
+        monkeypatch.setenv("UVICORN_PORT", str(port))
+        if triggered:
+            client._reload()
+        else:
+            with pytest.raises(urllib.error.URLError, match="ostname mismatch"):
+                client._reload()
 
 
 @pytest.mark.parametrize(

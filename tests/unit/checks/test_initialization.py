@@ -55,7 +55,7 @@ def test_a_certificate_is_proven_by_its_name_and_days() -> None:
 
 def test_every_service_has_a_check_of_its_own_certificate(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "connect", Mock())
-    issued = {s: _issued(90, FRANCE.host("opa"), "127.0.0.1") for s in ("opa", "redis")}
+    issued = {s: _issued(90, FRANCE.host("opa")) for s in ("opa", "redis")}
     spec = InitializationSpec(FRANCE, "fra", (), (), (), "CA", issued)
     checks = [check for check in initialization.checks(spec) if check.topic == "certificates"]
     found = {f.subject: f.verdict for f in runner.run(checks, 5).findings}

@@ -3,45 +3,22 @@
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
 
 from dive_infra.crypto import pki
 from dive_infra.identity import https
+from tests.support.https_server import ROOT, serving
 
 HOST = "keycloak.fra.localhost"
-ROOT = pki.issue("root", 1, authority=True)
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        assert isinstance(self.connection, ssl.SSLSocket)
-        body = f"{self.headers['host'].split(':')[0]} {self.connection.selected_alpn_protocol()}".encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    leaf = pki.issue(HOST, 1, pki.Issuer(ROOT.chain, ROOT.key), [HOST])
-    (tmp_path / "server.pem").write_text(f"{leaf.chain}\n{leaf.key}")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "server.pem")
-    context.set_alpn_protocols(["http/1.1"])
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"https://{HOST}:{server.server_port}/"
-        server.shutdown()
+    with serving(tmp_path, HOST) as port:
+        yield f"https://{HOST}:{port}/"
 
 
 def test_clients_on_many_threads_share_the_trust_and_reach_a_name_that_no_resolver_knows(url: str) -> None:

@@ -33,16 +33,18 @@ class Rules(AnalyzerServicer):
     """The engine's analyzer service: `Analyze` judges resources, the other methods describe the pack."""
 
     disposable = False
+    address = ""
 
     def ConfigureStack(self, request: Any, context: object) -> Any:  # noqa: N802 (named by the engine)
         self.disposable = request.config.get("dive:disposable") == "true"
+        self.address = request.config.get("dive:address", "")
         return wire.AnalyzerStackConfigureResponse()
 
     def Analyze(self, request: Any, context: object) -> Any:  # noqa: N802
         answer = wire.AnalyzeResponse()
         if rules := [rule for rule in RULES if request.type in rule.kinds]:
             inputs = read(MessageToDict(request.properties))
-            resource = Resource(request.type, inputs, request.options.protect, self.disposable)
+            resource = Resource(request.type, inputs, request.options.protect, self.disposable, self.address)
             for rule in rules:
                 found = judge(rule, resource)
                 answer.diagnostics.extend(diagnostic(rule, violation) for violation in found.violations)

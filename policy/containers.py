@@ -16,6 +16,7 @@ UNSUPPORTED = (
 )
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_EVERY = (None, "", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
 _EXACT = re.compile(r"v?\d+(\.\d+)+([-.+_][\w.+-]*)?")
 _SECRET_NAME = re.compile(r"(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|(PRIVATE|API|ACCESS|SIGNING)_?KEY)$", re.I)
@@ -49,12 +50,14 @@ def _exact(reference: str) -> bool:
 
 
 def _ports(resource: Resource) -> Iterator[str]:
+    expected = resource.address or _LOOPBACK[0]
     for port in listed(resource.inputs.get("ports")):
         address = port.get("ip")
-        if address not in _LOOPBACK:
-            yield f"port {port['internal']:g} is bound to {address or 'all addresses'}; expected 127.0.0.1"
+        if address in _EVERY or address not in (*_LOOPBACK, resource.address):
+            found = "all addresses" if address in _EVERY else address
+            yield f"port {port['internal']:g} is bound to {found}; expected {expected}"
     if resource.inputs.get("publishAllPorts"):
-        yield "publishAllPorts is true; expected individual ports on 127.0.0.1"
+        yield f"publishAllPorts is true; expected individual ports on {expected}"
 
 
 def _health(resource: Resource) -> Iterator[str]:
@@ -164,8 +167,8 @@ RULES = (
         _image,
     ),
     Rule(
-        "ports-on-loopback",
-        "A port is published only on the loopback address.",
+        "ports-on-one-address",
+        "A port is published on the loopback address alone, or on the one that `dive:address` names.",
         "A port on all addresses is open to the network, because Docker bypasses the host's firewall.",
         (CONTAINER,),
         _ports,

@@ -29,13 +29,15 @@ class Resource:
     """A resource as the engine registers it; `inputs` have their names on the wire (`validRedirectUris`).
 
     Reading a value that is still unknown raises `UnknownValue`; secret texts are `SecretText`.
-    `disposable`: the stack's data may be lost (setting `dive:disposable`).
+    `disposable`: the stack's data may be lost (setting `dive:disposable`). `address`: where the stack's services are
+    published, if not on loopback (setting `dive:address`).
     """
 
     kind: str
     inputs: Mapping[str, Any]
     protect: bool = False
     disposable: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)

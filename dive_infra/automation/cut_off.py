@@ -43,7 +43,7 @@ def cut_off(state: Mapping[str, Any], spec: ConfigurationSpec, partners: Sequenc
 
 
 def _in_the_realm(spec: ConfigurationSpec, partners: Sequence[Names]) -> None:
-    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    access = KeycloakAccess.of(spec.names, spec.ca, spec.keycloak)
     with KeycloakAdmin(access, REALM_REQUEST) as admin:
         for partner in partners:
             end_link(admin, spec.names, partner)

@@ -16,7 +16,7 @@ from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
 from dive_infra.results.remedy import Remedy
 
 _SECRETS = f"{PROJECT}:secrets"
-_DOMAIN = re.compile(rf"""(?m)^\s+{PROJECT}:domain:\s*["']?([a-z0-9.-]+)""")
+_PLACES = re.compile(rf"""(?m)^\s+{PROJECT}:(domain|address):\s*["']?([a-z0-9.-]+)""")
 
 
 def country_codes(wanted: Iterable[str]) -> list[str]:
@@ -31,10 +31,14 @@ def all_codes() -> list[str]:
     return sorted((c for c in stacks if c in COUNTRIES), key=lambda code: (code != HUB_CODE, code))
 
 
-def domains() -> list[str]:
-    """Return the domains that the stack files name, sorted; what cannot be read names none here."""
+def places() -> list[str]:
+    """Return the domains that the stack files name, each after a dot, and the addresses; what cannot be read has none.
+
+    These are the forms of `NO_PROXY`.
+    """
     texts = (path.read_text(errors="replace") for path in paths.STACKS.glob("Pulumi.*.yaml"))
-    return sorted({domain for text in texts for domain in _DOMAIN.findall(text)})
+    found = {place for text in texts for place in _PLACES.findall(text)}
+    return sorted(f".{value}" if key == "domain" else value for key, value in found)
 
 
 def read_settings(code: str) -> Settings:
@@ -67,6 +71,8 @@ def file_text(hub: Settings | None, country: Country) -> str:
         settings[f"{PROJECT}:namespace"] = hub.namespace
     if hub and hub.domain:
         settings[f"{PROJECT}:domain"] = hub.domain
+    if hub and hub.address:
+        settings[f"{PROJECT}:address"] = hub.address
     names = load(country.lower, settings).names
     title = f"# {country.name} ({country.code}): {names.url('frontend')}\n"
     return title + _dump({"config": settings}, _yaml())

@@ -97,12 +97,11 @@ def _has_passphrase(given: Mapping[str, str]) -> bool:
 
 
 def _past_the_proxy(given: Mapping[str, str]) -> dict[str, str]:
-    """Return `NO_PROXY` with the names of our countries, if there is a proxy: the plugin for Keycloak heeds it."""
+    """Return `NO_PROXY` with the places of our countries, if there is a proxy: the plugin for Keycloak heeds it."""
     if not any(given.get(name) for name in _PROXIES):
         return {}
     known = next((given[name] for name in _NO_PROXY if given.get(name)), "")
-    domains = [f".{domain}" for domain in ("localhost", *stack_config.domains())]
-    listed = ",".join(dict.fromkeys([*filter(None, known.split(",")), *domains]))
+    listed = ",".join(dict.fromkeys([*filter(None, known.split(",")), ".localhost", *stack_config.places()]))
     return dict.fromkeys(_NO_PROXY, listed)
 
 

@@ -48,7 +48,7 @@ def keys(spec: ConfigurationSpec) -> Sequence[Finding]:
 
 
 def _at_home(spec: ConfigurationSpec, question: Callable[[KeycloakAdmin], Sequence[Finding]]) -> Sequence[Finding]:
-    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    access = KeycloakAccess.of(spec.names, spec.ca, spec.keycloak)
     try:
         with KeycloakAdmin(access, REALM_REQUEST) as admin:
             return question(admin)

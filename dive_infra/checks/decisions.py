@@ -86,7 +86,7 @@ def decisions(here: Names, token: str, ca: str, remedy: Remedy) -> list[Finding]
     url = f"{here.url('opa')}{policy.DECISION}"
     found: list[Finding] = []
     try:
-        with https.client(ca, CHECK_REQUEST) as http:
+        with https.client(ca, CHECK_REQUEST, here) as http:
             for what, changes, denied_by in CASES:
                 asked = {"input": question(here, changes)}
                 answer = http.post(url, headers={"authorization": f"Bearer {token}"}, json=asked)

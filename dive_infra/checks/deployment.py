@@ -123,9 +123,7 @@ def _container(engine: Engine, container: ContainerSpec) -> Finding:
 
 def postgres(names: Names, database: DatabaseSpec, ca: str) -> str:
     """Check that the role can log in, owns its database, and is not a superuser."""
-    access = DatabaseAccess(
-        names.host("postgres"), names.port("postgres"), database.user, database.password, ca, database.name
-    )
+    access = DatabaseAccess.of(names, database.user, database.password, ca, database.name)
     try:
         with connection.connect(access, "dive check", CHECK_REQUEST) as session_:
             row = session_.execute(
@@ -166,7 +164,7 @@ def opa(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Findi
     """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
     url = f"{names.url('opa')}{policy.DECISION}"
     try:
-        with https.client(ca, CHECK_REQUEST) as http:
+        with https.client(ca, CHECK_REQUEST, names) as http:
             bearer = http.post(url, headers={"authorization": f"Bearer {token}"}, json={"input": {}}).status_code
             anonymous = http.post(url, json={"input": {}}).status_code
     except httpx.HTTPError as error:
@@ -181,7 +179,7 @@ def opa(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Findi
 
 def keycloak(names: Names, secret: str, ca: str) -> str:
     """Check that the service account can log in and read from the database, which may have been down."""
-    access = keycloak_admin.KeycloakAccess(names.url("keycloak"), ca, secret)
+    access = keycloak_admin.KeycloakAccess.of(names, ca, secret)
     try:
         with keycloak_admin.KeycloakAdmin(access, REALM_REQUEST) as admin:
             admin.log_in()

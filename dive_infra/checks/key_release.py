@@ -43,7 +43,7 @@ def held(names: Names, keys: Mapping[str, str], ca: str) -> list[Check]:
 
 
 def ready(names: Names, ca: str) -> str:
-    with https.client(ca, CHECK_REQUEST) as http:
+    with https.client(ca, CHECK_REQUEST, names) as http:
         health = _asked(http, names, "GET", "/health", _ASKED)
         reported = _body(health).get("dependencies", {})
         down = [service for service in _ASKED if reported.get(service) != "up"]
@@ -65,7 +65,7 @@ def ready(names: Names, ca: str) -> str:
 
 def key(names: Names, keys: Mapping[str, str], ca: str) -> str:
     wanted = _kid(names, keys[names.country.code])
-    with https.client(ca, CHECK_REQUEST) as http:
+    with https.client(ca, CHECK_REQUEST, names) as http:
         answer = _asked(http, names, "GET", "/public-key", ())
     if answer.status_code == httpx.codes.NOT_FOUND:  # a service of an earlier version
         raise CheckFailed("publishes no key", wanted, Remedy.update(names.country.code), Code.DECISION_OR_API)

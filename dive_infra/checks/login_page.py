@@ -39,7 +39,7 @@ def page(names: Names, partners: Sequence[Names], ca: str) -> str:
     """Check where the portal sends people who log in, and the page there: its form and a button for each partner."""
     code = names.country.code
     try:
-        with https.client(ca, CHECK_REQUEST) as http:
+        with https.client(ca, CHECK_REQUEST, names) as http:
             browser = Browser(http, names.host("keycloak"))
             answer = browser.send("authorization request", "GET", _authorization_request(browser, names))
             shown = LexborHTMLParser(answer.text)

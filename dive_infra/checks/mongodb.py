@@ -17,7 +17,7 @@ from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.clients import mongodb as mongodb_client
 from dive_infra.clients.mongodb import Client
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
@@ -82,7 +82,8 @@ class Difference:
 @contextmanager
 def login(names: Names, password: str, ca: str) -> Iterator[Client]:
     """Yield a client; its errors, also those of the block, are raised as `CheckFailed` or `CheckUnknown`."""
-    with mongodb_client.client(LOOPBACK, names.port("mongodb"), ROOT_USER, password, ca, CHECK_REQUEST) as client:
+    address, port = names.published, names.port("mongodb")
+    with mongodb_client.client(address, port, ROOT_USER, password, ca, CHECK_REQUEST) as client:
         try:
             yield client
         except OperationFailure as error:

@@ -38,7 +38,7 @@ def published(partner: Partner, ca: str) -> Status:
     names = partner.names
     code, url = names.country.code, f"{names.url('backend')}{STATUS}"
     try:
-        with https.client(ca, CHECK_REQUEST) as http:
+        with https.client(ca, CHECK_REQUEST, names) as http:
             answered, content = within(_PATIENCE, lambda: https.fetch(http, url, LIMIT))
     except (httpx.HTTPError, TimeoutError) as error:
         raise Pending(f"{code} does not answer at {url}: {first_line(error)}", awaits(code)) from None

@@ -83,7 +83,7 @@ def distribution(names: Names, hub: Names, token: str, guard: str, ca: str) -> l
 
 
 def _compared(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
-    with https.client(ca, CHECK_REQUEST) as http:
+    with https.client(ca, CHECK_REQUEST, names, hub) as http:
         modules = _answer(http, names, token, "policies")
         found = _wanted(http, names, hub)
         wanted, silent = found.content, found.silent

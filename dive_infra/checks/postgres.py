@@ -193,7 +193,7 @@ def _live(engine: Engine, names: Names, databases: Sequence[DatabaseSpec], ca: s
         password = engine.read_file(names.container("postgres"), POSTGRES_PASSWORD).strip()
     except ContainerFailed as error:
         raise CheckUnknown(error.cause, _UP) from None
-    access = DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, password, ca, SUPERUSER)
+    access = DatabaseAccess.of(names, SUPERUSER, password, ca, SUPERUSER)
     try:
         with connection.connect(access, "dive check", CHECK_REQUEST) as session:
             live = content(session)

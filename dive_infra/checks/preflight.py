@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from dive_infra.results.text import now
 
 _GIB = 1 << 30
 _WARNED = timedelta(days=30)
-_OURS = (LOOPBACK, "::1", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+_EVERY = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 
 
 def checks(spec: PreflightSpec) -> list[Check]:
@@ -158,13 +158,15 @@ def address_ranges(names: Names) -> str:
 
 
 def ports(names: Names, services: Iterable[str]) -> str:
-    """Check that no port is taken; report all taken ports at once, each with its owner."""
+    """Check that no port is taken at the country's address; report all taken ports at once, each with its owner."""
     wanted = {names.port(service): service for service in services}
     engine = objects.connect()
     existing = engine.containers()
-    on_engine = {port: c for c in existing for port in c.ports}
+    here = {names.published, *_EVERY, *(["::1"] if names.published == LOOPBACK else [])}
+    on_engine = {port: c for c in existing for address, port in c.ports if address in here}
     own = _own_containers(names, services, existing)
-    listening = _listening()
+    looks = engines.current().is_local
+    listening = _listening(here) if looks else {}
     taken: list[tuple[int, str]] = []
     for port, service in sorted(wanted.items()):
         container = on_engine.get(port)
@@ -177,11 +179,11 @@ def ports(names: Names, services: Iterable[str]) -> str:
         key = f"dive:ports.{wanted[taken[0][0]]}"
         raise CheckFailed(
             "taken: " + "; ".join(f"{port} ({wanted[port]}) by {holder}" for port, holder in taken),
-            f"{len(wanted)} ports free on {LOOPBACK} or held by containers of {names.prefix}",
+            f"{len(wanted)} ports free on {names.published} or held by containers of {names.prefix}",
             Remedy.decide(f"end these programs, or choose other ports: pulumi config set --path {key} <port>"),
             Code.CONFLICT,
         )
-    return f"{len(wanted)} ports"
+    return f"{len(wanted)} ports" + ("" if looks else ", known of containers alone: the engine is on another machine")
 
 
 def _own_containers(names: Names, services: Iterable[str], existing: list[EngineObject]) -> Mapping[str, str]:
@@ -280,7 +282,7 @@ def valid(expires: str) -> str:
 def hub_healthy(hub: Names, ca: str) -> str:
     remedy = Remedy.update(hub.country.code)
     urls = [f"{hub.url('backend')}/api/health", f"{hub.issuer}/.well-known/openid-configuration"]
-    with https.client(ca, 2) as http:
+    with https.client(ca, 2, hub) as http:
         for url in urls:
             try:
                 status = http.get(url).status_code
@@ -293,8 +295,8 @@ def hub_healthy(hub: Names, ca: str) -> str:
     return f"{len(urls)} answers"
 
 
-def _listening() -> dict[int, str]:
-    """Return port -> program that listens on it, on the loopback or on every address of this machine."""
+def _listening(addresses: Collection[str]) -> dict[int, str]:
+    """Return port -> program that listens on it, at one of these addresses of this machine."""
     found: dict[int, str] = {}
     try:
         connections = psutil.net_connections("tcp")
@@ -303,7 +305,7 @@ def _listening() -> dict[int, str]:
             "not allowed to list the listening programs of this machine", Remedy.decide("run as a user with that right")
         ) from None
     for c in connections:
-        if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.ip in _OURS:
+        if c.status == psutil.CONN_LISTEN and c.laddr and c.laddr.ip in addresses:
             found[c.laddr.port] = _program(c.pid)
     return found
 

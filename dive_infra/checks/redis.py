@@ -25,7 +25,7 @@ from dive_infra.catalog.redis_shipped import REDIS_SHIPPED
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.clients import redis as redis_client
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
@@ -53,7 +53,7 @@ def restart(names: Names) -> Remedy:
 @contextmanager
 def login(names: Names, password: str, ca: str) -> Iterator[redis.Redis]:
     """Yield a client; its errors, also those of the block, are raised as `CheckFailed` or `CheckUnknown`."""
-    client = redis_client.client(LOOPBACK, names.port("redis"), password, ca, CHECK_REQUEST)
+    client = redis_client.client(names.published, names.port("redis"), password, ca, CHECK_REQUEST)
     try:
         yield client
     except AuthenticationError as error:

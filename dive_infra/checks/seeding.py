@@ -109,7 +109,7 @@ def _left_behind(admin: KeycloakAdmin, names: Names, partner: Names) -> Finding:
 
 
 def _asked(spec: SeedingSpec, question: Callable[[KeycloakAdmin], Sequence[Finding]]) -> Sequence[Finding]:
-    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    access = KeycloakAccess.of(spec.names, spec.ca, spec.keycloak)
     try:
         with KeycloakAdmin(access, CHECK_REQUEST) as admin:
             return question(admin)

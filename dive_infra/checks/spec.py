@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
 from dive_infra.config.naming import Names
 from dive_infra.engines.declaration import Declared
 from dive_infra.identity.realm_keys import RealmKey
@@ -117,7 +118,7 @@ class ConfigurationSpec:
     ca: str
     keycloak: str = _secret()
     portal: str = _secret()
-    keys: Mapping[str, tuple[RealmKey, ...]] = field(
+    keys: Annotated[Mapping[str, tuple[RealmKey, ...]], LEFT_OUT_IF_EMPTY] = field(
         default_factory=dict[str, tuple[RealmKey, ...]], metadata={"observed": True}
     )
 
@@ -198,9 +199,7 @@ def phase_of(spec: Spec) -> Phase:
 
 def dump(spec: Spec) -> str:
     """Return the specification as JSON, secrets included: keep it secret."""
-    # As an earlier program wrote it, whose states have no keys.
-    left_out = {"keys"} if isinstance(spec, ConfigurationSpec) and not spec.keys else None
-    return _adapter(phase_of(spec)).dump_json(spec, exclude=left_out).decode()
+    return _adapter(phase_of(spec)).dump_json(spec).decode()
 
 
 def load(phase: Phase, text: str) -> Spec:
@@ -217,17 +216,16 @@ def load(phase: Phase, text: str) -> Spec:
 
 def fingerprint(spec: Spec) -> str:
     """Return 16 hex digits over the specification without its secrets and without what is only observed."""
-    travelled = load(
-        phase_of(spec), dump(spec)
-    )  # so that 5 and 5.0 are one number, as after a round trip through the state
-    return sha256(json.dumps(_public(travelled), sort_keys=True).encode()).hexdigest()[:16]
+    return sha256(json.dumps(_public(spec, json.loads(dump(spec))), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _public(value: Any) -> Any:
+def _public(value: Any, written: Any) -> Any:
+    """Return of what was `written` of a value, in which 5 and 5.0 are one number, what is not marked."""
     if is_dataclass(value):
-        return {f.name: _public(getattr(value, f.name)) for f in fields(value) if not f.metadata}
+        kept = [f.name for f in fields(value) if f.name in written and not f.metadata]
+        return {name: _public(getattr(value, name), written[name]) for name in kept}
     if isinstance(value, Mapping):
-        return {str(k): _public(v) for k, v in value.items()}
+        return {key: _public(inner, written[str(key)]) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_public(v) for v in value]
-    return value
+        return [_public(inner, out) for inner, out in zip(value, written, strict=True)]
+    return written

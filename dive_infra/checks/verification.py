@@ -132,7 +132,7 @@ def lockout(spec: VerificationSpec, lift: bool = False) -> str:
     names, secret = spec.own.names, spec.deployment.keycloak
     if not secret:
         return ""
-    with KeycloakAdmin(KeycloakAccess(names.url("keycloak"), spec.ca, secret), REALM_REQUEST) as admin:
+    with KeycloakAdmin(KeycloakAccess.of(names, spec.ca, secret), REALM_REQUEST) as admin:
         locked = users.lockout(admin, names, person(names))
         if locked and lift:
             users.unlock(admin, names, person(names))
@@ -147,7 +147,7 @@ def discovery(names: Names, ca: str) -> str:
     url = f"{names.issuer}/.well-known/openid-configuration"
     remedy = Remedy.update(names.country.code)
     try:
-        with https.client(ca, 2) as http:
+        with https.client(ca, 2, names) as http:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
     except httpx.HTTPError as error:

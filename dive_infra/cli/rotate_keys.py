@@ -62,7 +62,7 @@ def _rotate(code: str, found: StackState, spec: ConfigurationSpec) -> list[str]:
         realms.append(realm)
         console.print(f"[green]✓[/] realm {realm}: new keys of {', '.join(providers)}", soft_wrap=True)
 
-    access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+    access = KeycloakAccess.of(spec.names, spec.ca, spec.keycloak)
     try:
         with hold_country(found.store, code, "ROTATE-KEYS") as lock, KeycloakAdmin(access) as admin:
             if lock.unavailable:

@@ -81,9 +81,7 @@ class Databases(pulumi.ComponentResource):
         args = self._args
         names = args.names
         administrator = pulumi.Output.all(args.host, args.superuser_password, args.ca).apply(
-            lambda found: asdict(
-                DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, found[1], found[2], SUPERUSER)
-            )
+            lambda found: asdict(DatabaseAccess.of(names, SUPERUSER, found[1], found[2], SUPERUSER))
         )
         options = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         held: pulumi.Input[Mapping[str, str]] = pulumi.Output.all(**passwords) if passwords else {}

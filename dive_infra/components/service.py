@@ -17,7 +17,7 @@ import pulumi
 import pulumi_docker as docker
 
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
-from dive_infra.config.naming import LOOPBACK, STACK_LABEL, Names
+from dive_infra.config.naming import STACK_LABEL, Names
 from dive_infra.dynamic.files import LIVE, LiveFiles, ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
@@ -96,7 +96,7 @@ class Service(pulumi.ComponentResource):
                 docker.ContainerVolumeArgs(volume_name=self.files.volume, container_path=FILES, read_only=True),
                 *(docker.ContainerVolumeArgs(volume_name=v, container_path=k) for k, v in shape.mounts.items()),
             ],
-            ports=[docker.ContainerPortArgs(internal=port, external=port, ip=LOOPBACK) for port in shape.ports],
+            ports=[docker.ContainerPortArgs(internal=port, external=port, ip=shape.published) for port in shape.ports],
             network_mode="bridge",
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(aliases))
@@ -138,6 +138,7 @@ class Service(pulumi.ComponentResource):
             f"{name}-gate",
             container=shape.name,
             container_id=self.container.id,
+            address=names.published,
             service_class=spec.service_class,
             declared=self.declared,
             deadline=spec.health.deadline,

@@ -1,15 +1,16 @@
 """Every name, host, port and URL of a country. No other module composes one.
 
-A service has one port: it listens on it inside its container, the engine publishes it on 127.0.0.1, and the URL
-contains it. Therefore one URL serves browsers, containers and checks, and an issuer is one string everywhere.
+A service has one port: it listens on it inside its container, the engine publishes it at the country's address, and
+the URL contains it. Therefore one URL serves browsers, containers and checks, and an issuer is one string everywhere.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 from dive_infra.config.countries import COUNTRIES, Country, parse
+from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
 
 DEFAULT_NAMESPACE = "dive"
 # Labels of the objects on the engine. `STACK_LABEL` has the mark of the stack that owns the object.
@@ -34,7 +35,8 @@ _SERVICES: dict[str, tuple[str, int]] = {
     "frontend": ("portal", 3000),
 }
 SERVICES = tuple(_SERVICES)
-# Their clients outside connect to the address and verify it: Pulumi's published plugins, pymongo and redis-py.
+# Clients outside the engine connect to their address and verify it: Pulumi's published plugins, which resolve no
+# `.localhost`, pymongo and redis-py.
 _BY_ADDRESS = ("postgres", "mongodb", "redis", "keycloak")
 
 # Other namespaces get a block of ports each, one range per service in it.
@@ -55,46 +57,43 @@ def default_port(service: str, country: Country, namespace: str = DEFAULT_NAMESP
     return block + SERVICES.index(service) * _BLOCK_RANGE + _PLACE[country.code]
 
 
-def signable(zone: str) -> tuple[str, ...]:
-    """Return what a country's CA may sign certificates for: the zone, names below it and, on loopback, the address."""
-    return zone, *(f"{address}/32" for address in _addresses(zone))
-
-
-def _addresses(zone: str) -> tuple[str, ...]:
-    """Return the IP addresses that certificates in a zone name.
-
-    Names below `.localhost` are loopback (RFC 6761). Pulumi's published plugins do not resolve them and connect to the
-    address.
-    """
-    return (LOOPBACK,) if zone.endswith(".localhost") else ()
+def signable(zone: str, address: str = "") -> tuple[str, ...]:
+    """Return what a country's CA may sign certificates for: the zone, names below it, and the country's address."""
+    return zone, f"{address or LOOPBACK}/32"
 
 
 @dataclass(frozen=True)
 class Names:
-    """The names of one country in one namespace; `ports` overrides single ports: code -> service -> port."""
+    """The names of one country in one namespace; `ports` overrides single ports: code -> service -> port.
+
+    Its services are published at `address` (IPv4); empty, on loopback.
+    """
 
     country: Country
     namespace: str = DEFAULT_NAMESPACE
     domain: str = ""
     ports: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    address: Annotated[str, LEFT_OUT_IF_EMPTY] = ""
 
     def plain(self) -> dict[str, Any]:
         """Return the fields as plain data, such as a provider's inputs; `of_plain` reads them back."""
-        return {
+        plain = {
             "country": self.country.code,
             "namespace": self.namespace,
             "domain": self.domain,
             "ports": {code: dict(ports) for code, ports in self.ports.items()},
         }
+        return plain | ({"address": self.address} if self.address else {})
 
     @classmethod
     def of_plain(cls, plain: Mapping[str, Any]) -> "Names":
         """Return the names from plain data, which may hold more. Pulumi turns whole numbers into floats.
 
-        Providers that need no URL store neither `domain` nor `ports`.
+        Providers that need no URL store none of the fields after `namespace`.
         """
         ports = {code: {s: int(port) for s, port in own.items()} for code, own in plain.get("ports", {}).items()}
-        return cls(parse(plain["country"]), plain["namespace"], plain.get("domain", ""), ports)
+        domain, address = plain.get("domain", ""), plain.get("address", "")
+        return cls(parse(plain["country"]), plain["namespace"], domain, ports, address)
 
     def of(self, country: Country) -> "Names":
         """Return the names of a partner in the same coalition."""
@@ -130,6 +129,11 @@ class Names:
         return self.volume(f"{service}-files")
 
     @property
+    def published(self) -> str:
+        """Return the address at which the engine publishes the services' ports."""
+        return self.address or LOOPBACK
+
+    @property
     def zone(self) -> str:
         """Return the DNS zone of all hosts of the country: `fra.dive.localhost`."""
         return f"{self.country.lower}.{self.domain or f'{self.namespace}.localhost'}"
@@ -147,7 +151,7 @@ class Names:
 
     def certified(self, service: str) -> tuple[str, ...]:
         """Return what the certificate of a service is valid for."""
-        return self.host(service), *(_addresses(self.zone) if service in _BY_ADDRESS else ())
+        return self.host(service), *([self.published] if service in _BY_ADDRESS else [])
 
     @property
     def realm(self) -> str:

@@ -11,12 +11,22 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
+from dive_infra.config.address import UNICAST, is_loopback, unpublishable
 from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.credentials import Credential, own, strong
-from dive_infra.config.naming import DEFAULT_NAMESPACE, SERVICES, Names
+from dive_infra.config.naming import DEFAULT_NAMESPACE, LOOPBACK, SERVICES, Names
 from dive_infra.crypto import pki
 from dive_infra.results.errors import DiveError
 from dive_infra.results.text import printable
@@ -59,6 +69,7 @@ class Settings(_Section):
     country: str
     namespace: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,15}$")] = DEFAULT_NAMESPACE
     domain: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)*[a-z0-9-]{1,63}$", max_length=200)] = ""
+    address: str = ""
     spokes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
@@ -72,9 +83,18 @@ class Settings(_Section):
     verification: VerificationSettings = VerificationSettings()
     secrets: dict[str, SecretStr] = {}
 
+    @field_validator("address")
+    @classmethod
+    def _publishable(cls, found: str) -> str:
+        """Return the address; empty for the one that an unset address means."""
+        if flaw := unpublishable(found):
+            raise ValueError(f"address: {found!r} {flaw}; expected {UNICAST}")
+        return "" if found == LOOPBACK else found
+
     @model_validator(mode="after")
     def _coherent(self) -> "Settings":
         parse(self.country)
+        self._check_address()
         self._check_partners()
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
@@ -90,6 +110,15 @@ class Settings(_Section):
             if flaw := flaw_of(credentials[name], value.get_secret_value()):
                 raise ValueError(f"secrets.{name} {flaw}")
         return self
+
+    def _check_address(self) -> None:
+        zone = self.names.zone
+        if self.address and not is_loopback(self.address) and zone.endswith(".localhost"):
+            raise ValueError(
+                f"address: {self.address} is on the network, and a browser looks for {zone} on its own machine; "
+                "expected a domain that is not below .localhost, next: "
+                f"pulumi config set {PROJECT}:domain <domain> -s {self.place.lower}"
+            )
 
     def _check_partners(self) -> None:
         if self.spokes and self.country != HUB_CODE:
@@ -119,7 +148,7 @@ class Settings(_Section):
 
     @property
     def names(self) -> Names:
-        return Names(self.place, self.namespace, self.domain, {self.country: self.ports})
+        return Names(self.place, self.namespace, self.domain, {self.country: self.ports}, self.address)
 
     @property
     def hub_names(self) -> Names:

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.checks.spec import InitializationSpec
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.config.timeouts import SERVED_CERTIFICATE
 from dive_infra.crypto import pki
 from dive_infra.results.codes import Code
@@ -32,7 +31,7 @@ def _serves(spec: InitializationSpec, service: str) -> str:
     trust = ssl.create_default_context(cadata=spec.ca)
     try:
         with (
-            socket.create_connection((LOOPBACK, port), timeout=SERVED_CERTIFICATE) as line,
+            socket.create_connection((names.published, port), timeout=SERVED_CERTIFICATE) as line,
             trust.wrap_socket(line, server_hostname=host) as secure,
         ):
             found = secure.getpeercert(binary_form=True)

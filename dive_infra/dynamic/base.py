@@ -25,6 +25,7 @@ Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
 
 _PROVIDER = "__provider"
+_LEFT_OUT = ("address",)  # inputs that do not exist while they are empty
 
 
 class ProviderError(DiveError):
@@ -118,7 +119,8 @@ class Provider(ResourceProvider):
     def changed_inputs(self, before: Inputs, now: Inputs) -> list[str]:
         """Return the keys whose values differ, sorted."""
         # A renamed provider counts: it must reach the outputs, else the next delete looks for the old module.
-        return sorted(k for k in now if now[k] != before.get(k) and k not in self.ignores)
+        known = {*now, *(k for k in _LEFT_OUT if k in before)}
+        return sorted(k for k in known if now.get(k) != before.get(k) and k not in self.ignores)
 
     def has_drifted(self, name: str, before: Inputs) -> bool:
         """Return whether the resource needs an update, and report why. Keep, and report, what cannot be checked."""

@@ -10,7 +10,6 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra import engines
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.engines import declaration
 from dive_infra.engines.engine import ContainerFailed
@@ -47,7 +46,7 @@ class GateProvider(Provider):
 
 
 class Gate(Resource, module="dive", name="Gate"):
-    """`ready` is the address of the container's published port; `degraded`: why an optional service is not healthy.
+    """`ready` is the `address` of the container's published port; `degraded`: why an optional service is not healthy.
 
     `declared` is an `engines.declaration.Declared` as plain data; `deadline`: seconds to become healthy. A core
     service that does not become healthy fails the update, with its last log lines.
@@ -62,6 +61,7 @@ class Gate(Resource, module="dive", name="Gate"):
         name: str,
         container: str,
         container_id: pulumi.Input[str],
+        address: str,
         service_class: str,
         declared: pulumi.Input[dict[str, Any]],
         deadline: float,
@@ -73,7 +73,7 @@ class Gate(Resource, module="dive", name="Gate"):
             "service_class": service_class,
             "declared": declared,
             "deadline": deadline,
-            "ready": LOOPBACK,
+            "ready": address,
             "degraded": None,
         }
         super().__init__(GateProvider(), name, props, opts)

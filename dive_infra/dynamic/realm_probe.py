@@ -64,7 +64,7 @@ class RealmProbeProvider(Provider):
     def _count(self, spec: Spec) -> None:
         """Count each key provider that is missing now; raises `KeycloakError`."""
         assert isinstance(spec, ConfigurationSpec)
-        access = KeycloakAccess(spec.names.url("keycloak"), spec.ca, spec.keycloak)
+        access = KeycloakAccess.of(spec.names, spec.ca, spec.keycloak)
         with KeycloakAdmin(access, timeouts.REALM_REQUEST) as admin:
             for gone in key_providers.missing(live(admin, spec.names), spec.names):
                 self.run.key_incarnations[gone] = self.run.key_incarnations.get(gone, 0) + 1

@@ -1,13 +1,14 @@
 """The declaration of a container: plain data that travels in states, and that a live container is compared with."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
 
 from pydantic import TypeAdapter
 
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
-from dive_infra.config.naming import STACK_LABEL, Names
+from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
+from dive_infra.config.naming import LOOPBACK, STACK_LABEL, Names
 
 _MEGABYTE = 1024 * 1024
 
@@ -17,7 +18,8 @@ class Declared:
     """The declaration of a container. `image` is its id; empty `entrypoint` and `command` mean the image's own.
 
     `environment` is laid over the image's. `memory` is in bytes and includes swap. `mounts`: destination -> volume,
-    with `:ro` appended if read-only. `networks`: network -> the container's names in it.
+    with `:ro` appended if read-only. `networks`: network -> the container's names in it. `ports` are published at
+    `address`; empty, on loopback.
     """
 
     name: str
@@ -36,6 +38,12 @@ class Declared:
     mounts: Mapping[str, str] = field(default_factory=dict[str, str])
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    address: Annotated[str, LEFT_OUT_IF_EMPTY] = ""
+
+    @property
+    def published(self) -> str:
+        """Return the address at which the engine publishes the ports."""
+        return self.address or LOOPBACK
 
     @property
     def hostname(self) -> str:
@@ -47,7 +55,8 @@ class Declared:
         return self.labels[STACK_LABEL]
 
     def plain(self) -> dict[str, Any]:
-        return asdict(self)
+        plain: dict[str, Any] = _ADAPTER.dump_python(self)
+        return plain
 
 
 _ADAPTER = TypeAdapter(Declared)
@@ -83,6 +92,7 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
         mounts=mounts,
         networks=networks,
         labels=names.labels(spec.name, spec.service_class),
+        address=names.address,
     )
 
 

@@ -65,6 +65,13 @@ class Facts:
     data_folder: str
 
 
+class PublishedPort(NamedTuple):
+    """A port of a container, and the address of the engine's machine at which it is published."""
+
+    address: str
+    port: int
+
+
 @dataclass(frozen=True)
 class EngineObject:
     """A container, volume or network; `ports` are those that a container publishes."""
@@ -72,7 +79,7 @@ class EngineObject:
     kind: Kind
     name: str
     labels: Mapping[str, str]
-    ports: tuple[int, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
 
     @property
     def stack(self) -> str:

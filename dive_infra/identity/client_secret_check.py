@@ -19,7 +19,7 @@ def refusal(names: Names, client_id: str, secret: str, ca: str, timeout: float =
     url = f"{names.issuer}/protocol/openid-connect/token"
     form = {**_NO_GRANT, "client_id": client_id, "client_secret": secret}
     try:
-        with https.client(ca, timeout) as http:
+        with https.client(ca, timeout, names) as http:
             answer = http.post(url, data=form)
             body = answer.json()
     except (httpx.HTTPError, ValueError) as error:

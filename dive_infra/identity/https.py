@@ -1,40 +1,55 @@
 """HTTPS to a country's public names from a machine whose resolver may not know them.
 
-`*.localhost` is loopback by definition (RFC 6761), but not every resolver agrees. The name stays in the URL, in the
-Host header and in the check of the certificate; only the connection goes to 127.0.0.1.
+A country's hosts are at its address, and every other `*.localhost` is loopback by definition (RFC 6761), but not every
+resolver agrees. The name stays in the URL, in the Host header and in the check of the certificate; only the connection
+goes to the address.
 """
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import httpx
 
-from dive_infra.config.naming import LOOPBACK
+from dive_infra.config.naming import LOOPBACK, Names
 
 
-class _Loopback(httpx.HTTPTransport):
+class _ToAddresses(httpx.HTTPTransport):
+    """Connects to the hosts of `countries` at their addresses."""
+
+    def __init__(self, trust: ssl.SSLContext, countries: Sequence[Names]) -> None:
+        super().__init__(verify=trust)
+        self._countries = countries
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
-        if host != "localhost" and not host.endswith(".localhost"):
+        address = self._address(host)
+        if address is None:
             return super().handle_request(request)
         # A request of its own: the caller's one stays the base for cookies and relative redirects.
         inner = httpx.Request(
             request.method,
-            request.url.copy_with(host=LOOPBACK),
+            request.url.copy_with(host=address),
             headers=request.headers,
             stream=request.stream,
             extensions={**request.extensions, "sni_hostname": host},
         )
         return super().handle_request(inner)
 
+    def _address(self, host: str) -> str | None:
+        """Return where a host is; None if the resolver has to say."""
+        for country in self._countries:
+            if host.endswith(f".{country.zone}"):
+                return country.published
+        return LOOPBACK if host == "localhost" or host.endswith(".localhost") else None
 
-def client(ca: str, timeout: float = 10.0) -> httpx.Client:
+
+def client(ca: str, timeout: float = 10.0, *countries: Names) -> httpx.Client:
     """Return a client that trusts only `ca` (PEM), follows no redirect and waits `timeout` seconds for each step.
 
-    With an empty `ca` it trusts what this machine trusts.
+    `countries` are those whose hosts it reaches. With an empty `ca` it trusts what this machine trusts.
     """
-    return httpx.Client(transport=_Loopback(verify=_trust(ca)), timeout=timeout, follow_redirects=False)
+    return httpx.Client(transport=_ToAddresses(_trust(ca), countries), timeout=timeout, follow_redirects=False)
 
 
 def fetch(http: httpx.Client, url: str, most: int) -> tuple[int, bytes]:

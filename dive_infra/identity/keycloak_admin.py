@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import httpx
 
-from dive_infra.config.naming import DEPLOYER
+from dive_infra.config.naming import DEPLOYER, Names
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
@@ -53,13 +53,22 @@ class RequestRefused(KeycloakError):
 
 @dataclass(frozen=True)
 class KeycloakAccess:
-    """The address and the login. `ca` is PEM; `realm` is the service account's realm."""
+    """The address and the login. `ca` is PEM; `realm` is the service account's realm.
+
+    `countries`: whose Keycloak it is, if `url` has its host and not its address.
+    """
 
     url: str
     ca: str = field(repr=False)
     client_secret: str = field(repr=False)
     client_id: str = DEPLOYER
     realm: str = "master"
+    countries: tuple[Names, ...] = field(default=(), repr=False, compare=False)
+
+    @classmethod
+    def of(cls, names: Names, ca: str, client_secret: str) -> "KeycloakAccess":
+        """Return the access of the deployer to the Keycloak of a country."""
+        return cls(names.url("keycloak"), ca, client_secret, countries=(names,))
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class KeycloakAdmin:
     def __init__(self, access: KeycloakAccess, timeout: float = 10.0) -> None:
         self.access = access
         self._timeout = timeout
-        self._http = https.client(access.ca, timeout)
+        self._http = https.client(access.ca, timeout, *access.countries)
         self._shared = _LOGINS.setdefault((access, PROBES.changes), _Login())
 
     def __enter__(self) -> "KeycloakAdmin":

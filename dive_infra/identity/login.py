@@ -46,7 +46,7 @@ def login(
     """
     begin, url = time.monotonic(), portal.url("frontend")
     partner = {} if via == portal else {"idp": via.country.code}
-    with https.client(ca, timeout) as http:
+    with https.client(ca, timeout, portal, via) as http:
         browser = Browser(http, via.host("keycloak"), username, password)
         browser.walk(httpx.URL(f"{url}/login", params=partner), lambda there: str(there) == f"{url}/")
         told = browser.json("session", "GET", f"{url}/session", headers=_JSON)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import NO_REMEDY, Remedy
 
@@ -19,7 +20,12 @@ class DatabaseAccess:
     password: str = field(repr=False, metadata={"secret": True})
     ca: str = field(repr=False)  # PEM
     database: str = DATABASE
-    address: str = "127.0.0.1"
+    address: str = LOOPBACK
+
+    @classmethod
+    def of(cls, names: Names, user: str, password: str, ca: str, database: str = DATABASE) -> "DatabaseAccess":
+        """Return a login at the Postgres of a country, as its deployer reaches it."""
+        return cls(names.host("postgres"), names.port("postgres"), user, password, ca, database, names.published)
 
     def __str__(self) -> str:
         return f"{self.user}@{self.host}:{self.port}/{self.database}"

@@ -10,7 +10,7 @@ import pulumi
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.components.values import secret
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import VerificationCheckpoint
@@ -53,14 +53,12 @@ class Context:
         """Return the login at the orchestration database of this country."""
         names = self.names
         return secret(
-            pulumi.Output.all(password, ca).apply(
-                lambda found: DatabaseAccess(names.host("postgres"), names.port("postgres"), OWNER, found[0], found[1])
-            )
+            pulumi.Output.all(password, ca).apply(lambda found: DatabaseAccess.of(names, OWNER, found[0], found[1]))
         )
 
     def administrator(self, client_secret: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[dict[str, Any]]:
         """Return the fields of `identity.keycloak_admin.KeycloakAccess` to this country's Keycloak."""
-        url = f"https://{LOOPBACK}:{self.names.port('keycloak')}"
+        url = f"https://{self.names.published}:{self.names.port('keycloak')}"
         return secret(
             pulumi.Output.all(client_secret, ca).apply(
                 lambda found: {"url": url, "client_secret": found[0], "ca": found[1]}

@@ -22,7 +22,7 @@ from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb, postgres
 from dive_infra.clients import redis as redis_client
-from dive_infra.config.naming import DEPLOYER, LOOPBACK, Names
+from dive_infra.config.naming import DEPLOYER, Names
 from dive_infra.config.timeouts import ROTATION_REQUEST
 from dive_infra.identity import https
 from dive_infra.identity.browser import LoginFailed
@@ -109,10 +109,8 @@ class PostgresRole(Target):
         return Remedy.deploy(at.names.country.code, "the superuser gives it the one of the state")
 
     def _connect(self, at: CountryServers, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
-        host, port = at.names.host("postgres"), at.names.port("postgres")
-        return connection.connect(
-            DatabaseAccess(host, port, role, password, at.ca, database), "dive secrets", ROTATION_REQUEST
-        )
+        access = DatabaseAccess.of(at.names, role, password, at.ca, database)
+        return connection.connect(access, "dive secrets", ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,9 @@ class MongoRoot(Target):
         return out_of_step.mongodb(objects.connect(), at.names)
 
     def _client(self, at: CountryServers, password: str) -> mongodb.Client:
-        return mongodb.client(LOOPBACK, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST)
+        return mongodb.client(
+            at.names.published, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST
+        )
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ class RedisUser(Target):
             raise RotationFailed(f"Redis: {type(error).__name__}") from None
 
     def _client(self, at: CountryServers, password: str) -> "redis.Redis":
-        return redis_client.client(LOOPBACK, at.names.port("redis"), password, at.ca, ROTATION_REQUEST)
+        return redis_client.client(at.names.published, at.names.port("redis"), password, at.ca, ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class KeycloakClient(Target):
 
     def rotate(self, at: CountryServers, old: str, new: str) -> None:
         realm = f"/realms/{self.realm or at.names.realm}"
-        access = KeycloakAccess(at.names.url("keycloak"), at.ca, at.secrets["keycloak-admin"])
+        access = KeycloakAccess.of(at.names, at.ca, at.secrets["keycloak-admin"])
         try:
             with KeycloakAdmin(access, ROTATION_REQUEST) as admin:
                 for found in admin.get(f"{realm}/clients", clientId=self._id(at)):
@@ -271,7 +271,7 @@ def targets(is_hub: bool) -> dict[str, Target]:
 def _status(at: CountryServers, service: str, path: str, method: str = "POST", **how: Any) -> bool:
     """Return True for the status 200, False for 401 and 403; raises `CheckUnknown` for any other answer."""
     try:
-        with https.client(at.ca, ROTATION_REQUEST) as http:
+        with https.client(at.ca, ROTATION_REQUEST, at.names) as http:
             answer = http.request(method, f"{at.names.url(service)}{path}", **how)
     except httpx.HTTPError as error:
         raise CheckUnknown(f"{service}: {str(error) or type(error).__name__}") from None

@@ -11,7 +11,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.clients import mongodb
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.results.errors import DiveError
 
 Document = dict[str, Any]
@@ -46,7 +46,7 @@ class Target:
     @classmethod
     def of(cls, names: Names, password: str, ca: str, patience: float) -> "Target":
         """Return the MongoDB of a country, as its deployer reaches it."""
-        return cls(LOOPBACK, names.port("mongodb"), ROOT_USER, password, names.mongo_database, ca, patience)
+        return cls(names.published, names.port("mongodb"), ROOT_USER, password, names.mongo_database, ca, patience)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import docker
 
 from dive_infra.catalog.services import services
 from dive_infra.catalog.spec import ServiceSpec
-from dive_infra.config.naming import LOOPBACK, Names
+from dive_infra.config.naming import Names
 from dive_infra.toolchain import toolchain
 from dive_infra.toolchain.go_build import Progress
 from tests.coalition.country import Country
@@ -82,7 +82,7 @@ def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> di
             for mount in running["Mounts"]
             if mount["Type"] == "volume"
         ],
-        "ports": [f"{LOOPBACK}:{port}:{port}"],
+        "ports": [f"{names.published}:{port}:{port}"],
         "networks": {n: {"aliases": aliases[n]} for n in running["NetworkSettings"]["Networks"]},
         "healthcheck": {
             "test": ["CMD", *health.test],

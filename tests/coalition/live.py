@@ -10,7 +10,6 @@ from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.checks import runner
 from dive_infra.checks.phases import checks
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store
@@ -71,7 +70,7 @@ def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
 
 def documents(country: Country) -> Target:
     spec, names = specification(country, Phase.SEEDING), country.names
-    return Target(LOOPBACK, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
+    return Target(names.published, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
 
 
 def resource(country: Country, name: str) -> dict[str, Any]:
@@ -139,7 +138,7 @@ def hidden(state: Mapping[str, Any]) -> set[str]:
 def keycloak(country: Country) -> KeycloakAdmin:
     """Return the administrator of the country's Keycloak; a context manager."""
     spec = specification(country, Phase.CONFIGURATION)
-    return KeycloakAdmin(KeycloakAccess(f"https://{LOOPBACK}:{country.names.port('keycloak')}", spec.ca, spec.keycloak))
+    return KeycloakAdmin(KeycloakAccess.of(country.names, spec.ca, spec.keycloak))
 
 
 def remains(client: docker.DockerClient, *labels: str) -> list[str]:

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from dive_infra.catalog.spec import FILES
 from dive_infra.checks import redis
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines.docker import files
 from dive_infra.identity import https
 from dive_infra.orchestration.access import DATABASE
@@ -137,7 +136,7 @@ def _killed_at(name: str) -> Harm:
 def _stranger(scene: Scene, name: str, port: int = 0) -> None:
     """Start a container that is not ours."""
     image = scene.container("redis").image.id
-    ports = {f"{port}/tcp": (LOOPBACK, port)} if port else None
+    ports = {f"{port}/tcp": (scene.hurt.names.published, port)} if port else None
     scene.engine.containers.run(
         image, ["-c", "sleep 3600"], entrypoint=["sh"], name=name, ports=ports, detach=True, labels={"of": "a stranger"}
     )
@@ -163,12 +162,12 @@ _LISTENER: dict[str, "subprocess.Popen[bytes]"] = {}
 def _program(scene: Scene) -> None:
     """Stop the portal, and listen at its port."""
     _stop("frontend")(scene)
-    port = scene.hurt.names.port("frontend")
-    _LISTENER["it"] = subprocess.Popen([sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK])
+    address, port = scene.hurt.names.published, scene.hurt.names.port("frontend")
+    _LISTENER["it"] = subprocess.Popen([sys.executable, "-m", "http.server", str(port), "--bind", address])
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
         with socket.socket() as there:
-            if there.connect_ex((LOOPBACK, port)) == 0:
+            if there.connect_ex((address, port)) == 0:
                 return
         time.sleep(0.1)
     raise AssertionError(f"nobody listens at {port}")
@@ -196,7 +195,7 @@ def _forged_policy(scene: Scene) -> None:
     token = files.text(scene.container("opal-client"), f"{FILES}/opa-feed")
     url = f"{scene.hurt.names.url('opa')}/v1/policies/checks/clearance.rego"
     forged = "package dive.checks.clearance\n\npass := true\n"
-    with https.client(spec.ca) as http:
+    with https.client(spec.ca, 10, scene.hurt.names) as http:
         http.put(url, headers={"authorization": f"Bearer {token}"}, content=forged).raise_for_status()
 
 

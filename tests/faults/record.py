@@ -23,10 +23,8 @@ Mongo = Any
 
 def superuser(country: Country, database: str = SUPERUSER) -> "psycopg.Connection[Any]":
     secret = resource(country, "secret-postgres-superuser")["outputs"]["value"]
-    names, ca = country.names, specification(country, Phase.DEPLOYMENT).ca
-    return connection.connect(
-        DatabaseAccess(names.host("postgres"), names.port("postgres"), SUPERUSER, secret, ca, database), "by hand"
-    )
+    ca = specification(country, Phase.DEPLOYMENT).ca
+    return connection.connect(DatabaseAccess.of(country.names, SUPERUSER, secret, ca, database), "by hand")
 
 
 def _server(*statements: str, database: str = SUPERUSER) -> Callable[[Scene], None]:

@@ -35,7 +35,7 @@ def test_a_program_that_breaks_the_rules_is_refused_by_each_of_them(tmp_path: Pa
     found = plan(refused.stdout.splitlines(), "USA", "", fresh=True, failed=True, seconds=0)
     broken = {error.partition(" breaks the rule ")[2].partition(":")[0] for error in found.errors}
     assert broken - {""} == {
-        *("image-exact", "ports-on-loopback", "health-check", "limits", "no-privileges", "no-engine-socket"),
+        *("image-exact", "ports-on-one-address", "health-check", "limits", "no-privileges", "no-engine-socket"),
         *("no-plain-secret", "volumes-protected", "realm-brute-force", "realm-tls", "pkce", "redirects-exact"),
         "no-weak-flows",
     }

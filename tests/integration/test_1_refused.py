@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from dive_infra.config.environment import ASSUME_PLACE
-from dive_infra.config.naming import LOOPBACK, SERVICES
+from dive_infra.config.naming import SERVICES
 from tests.coalition.country import Country
 from tests.coalition.live import remains, running, told
 
@@ -60,7 +60,7 @@ def test_a_port_held_by_another_program_is_told_with_the_program(
     usa: Country, docker_engine: docker.DockerClient
 ) -> None:
     with socket.socket() as other:
-        other.bind((LOOPBACK, usa.names.port("keycloak")))
+        other.bind((usa.names.published, usa.names.port("keycloak")))
         other.listen()
         run = usa.up()
     assert not run.ok
@@ -75,7 +75,7 @@ def test_a_full_port_range_is_told_whole(usa: Country, docker_engine: docker.Doc
     with ExitStack() as taken:
         for service in services:
             other = taken.enter_context(socket.socket())
-            other.bind((LOOPBACK, usa.names.port(service)))
+            other.bind((usa.names.published, usa.names.port(service)))
             other.listen()
         run = usa.up()
     assert not run.ok

@@ -72,7 +72,7 @@ def test_keycloak_lets_the_deployer_in_and_names_one_issuer(fra: Country) -> Non
     features = {feature["name"]: feature["enabled"] for feature in info["features"]}
     assert features["ADMIN_FINE_GRAINED_AUTHZ_V2"]
     assert not features["IMPERSONATION"]
-    with https.client(fra.outputs()["ca_certificate"], 20) as http:
+    with https.client(fra.outputs()["ca_certificate"], 20, fra.names) as http:
         url = fra.names.url("keycloak")
         found = http.get(f"{url}/realms/master/.well-known/openid-configuration").raise_for_status().json()
         assert found["issuer"] == f"{url}/realms/master"
@@ -121,7 +121,7 @@ def test_each_country_publishes_what_the_other_may_know(usa: Country, fra: Count
     """A status that its deployer has signed: state, proven links, and a person for each partner, sealed to it."""
     coalition = json.loads((usa.home / "members" / "coalition.json").read_text())["payload"]
     for country, partner in ((usa, "FRA"), (fra, "USA")):
-        with https.client(country.outputs()["ca_certificate"], 10) as http:
+        with https.client(country.outputs()["ca_certificate"], 10, country.names) as http:
             content = http.get(f"{country.names.url('backend')}/.well-known/dive-status").raise_for_status().content
         key = coalition["members"][country.code]["deployer_key"]
         known = status.read(content, key, country.code, country.names.namespace, now())

@@ -11,7 +11,6 @@ from dive_infra.automation.pending_creates import REMOVERS, Removal, remove
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.clients.trust import ca_file
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from tests.coalition.country import Country
 from tests.coalition.live import keycloak, told
@@ -153,7 +152,7 @@ def superuser(country: Country, state: Mapping[str, Any]) -> "psycopg.Connection
     secret = next(r for r in state["deployment"]["resources"] if r["urn"].endswith("::secret-postgres-superuser"))
     return psycopg.connect(
         host=country.names.host("postgres"),
-        hostaddr=LOOPBACK,
+        hostaddr=country.names.published,
         port=country.names.port("postgres"),
         user=SUPERUSER,
         password=plaintext(secret["outputs"]["value"]),

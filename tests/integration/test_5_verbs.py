@@ -189,10 +189,7 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     """Postgres takes logins but no changes: Redis, which had the new secret by then, has its old one again."""
     at, file = place(fra), fra.home / "Pulumi.fra.yaml"
     text, containers = file.read_text(), running(docker_engine)
-    superuser = DatabaseAccess(
-        at.names.host("postgres"), at.names.port("postgres"), "postgres", at.secrets["postgres-superuser"], at.ca,
-        "postgres",
-    )  # fmt: skip
+    superuser = DatabaseAccess.of(at.names, "postgres", at.secrets["postgres-superuser"], at.ca, "postgres")
     env = tmp_path / "fra.env"
     values = {"redis": "another-one-for-redis-01", "keycloak-db": "another-one-for-keycloak"}
     env.write_text("".join(f"{variable_name(n, fra.settings.place)}={v}\n" for n, v in values.items()))

@@ -127,7 +127,7 @@ def test_a_country_that_leaves_takes_its_place_at_the_hub_with_it(
         realm = f"/realms/{usa.names.realm}"
         assert not admin.get(f"{realm}/clients", clientId=usa.names.of(parse("FRA")).client)
         assert not [u for u in admin.get(f"{realm}/users", max=1000) if "-fra" in u["username"]]
-    with https.client(usa.outputs()["ca_certificate"], 10) as http:
+    with https.client(usa.outputs()["ca_certificate"], 10, usa.names) as http:
         published = http.get(f"{usa.names.url('backend')}/.well-known/dive-coalition").raise_for_status().json()
     assert published["payload"]["members"].keys() == {"USA", "DEU"}
 

@@ -5,7 +5,6 @@ from typing import Any
 import docker
 from docker.models.containers import Container
 
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker.units import NANOSECONDS, RESTART
 
@@ -30,7 +29,7 @@ def create(client: docker.DockerClient, declared: Declared, **other: Any) -> Con
         "mem_limit": declared.memory,
         "memswap_limit": declared.memory,
         "nano_cpus": round(declared.cpus * NANOSECONDS),
-        "ports": {f"{port}/tcp": (LOOPBACK, port) for port in declared.ports},
+        "ports": {f"{port}/tcp": (declared.published, port) for port in declared.ports},
         "volumes": mounts,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],

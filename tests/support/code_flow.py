@@ -50,7 +50,7 @@ def login(
     `timeout` (seconds) bounds each request. `override` replaces parameters of the authorization request, None drops
     one: for what must fail. Raises `LoginFailed`.
     """
-    with https.client(ca, timeout) as http:
+    with https.client(ca, timeout, portal, via) as http:
         browser = Browser(http, via.host("keycloak"), username, password)
         return _CodeFlow(browser, portal, via, client_secret).run(override or {})
 

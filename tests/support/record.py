@@ -45,8 +45,7 @@ class Record:
         )
 
     def login(self, user: str, database: str) -> DatabaseAccess:
-        host, port = HUB_NAMES.host("postgres"), HUB_NAMES.port("postgres")
-        return DatabaseAccess(host, port, user, SECRETS["orchestration-db"], self.lab.material.ca, database)
+        return DatabaseAccess.of(HUB_NAMES, user, SECRETS["orchestration-db"], self.lab.material.ca, database)
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,9 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     ],
     ("image-exact", containers.REMOTE_IMAGE, {"name": "quay.io/keycloak/keycloak:latest"}),
     ("image-exact", containers.OUR_IMAGE, {"reference": "dive/backend", "recipe": None}),
-    ("ports-on-loopback", containers.CONTAINER, {"ports": [{"internal": 80.0, "ip": "0.0.0.0"}]}),
-    ("ports-on-loopback", containers.CONTAINER, {"ports": [{"internal": 80.0}]}),
-    ("ports-on-loopback", containers.CONTAINER, {"publishAllPorts": True}),
+    ("ports-on-one-address", containers.CONTAINER, {"ports": [{"internal": 80.0, "ip": "0.0.0.0"}]}),
+    ("ports-on-one-address", containers.CONTAINER, {"ports": [{"internal": 80.0}]}),
+    ("ports-on-one-address", containers.CONTAINER, {"publishAllPorts": True}),
     ("health-check", containers.CONTAINER, {"healthcheck": None}),
     ("health-check", containers.CONTAINER, {"healthcheck": {"tests": ["NONE"]}}),
     ("limits", containers.CONTAINER, {"memory": None}),
@@ -176,6 +176,28 @@ def test_an_unprotected_volume_is_refused_unless_its_stack_is_disposable(kind: s
     rule = BY_NAME["volumes-protected"]
     assert judge(rule, Resource(kind, GOOD[kind], protect=False)).violations
     assert not judge(rule, Resource(kind, GOOD[kind], protect=False, disposable=True)).violations
+
+
+@pytest.mark.parametrize(
+    ("setting", "address", "kept"),
+    [
+        ("", "127.0.0.1", True),
+        ("", "::1", True),
+        ("", "192.0.2.7", False),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "127.0.0.1", True),
+        ("192.0.2.7", "192.0.2.8", False),
+        ("0.0.0.0", "0.0.0.0", False),
+        ("::", "::", False),
+    ],
+)
+def test_a_port_is_published_at_the_address_of_the_settings_alone(setting: str, address: str, kept: bool) -> None:
+    served, request = Rules(), wire.AnalyzeRequest(type=containers.CONTAINER)
+    served.ConfigureStack(wire.AnalyzerStackConfigureRequest(config={"dive:address": setting}), None)
+    request.properties.update({**GOOD[containers.CONTAINER], "ports": [{"internal": 80.0, "ip": address}]})
+    assert [d.policyName for d in served.Analyze(request, None).diagnostics] == (
+        [] if kept else ["ports-on-one-address"]
+    )
 
 
 def test_each_rule_is_violated_by_an_example() -> None:

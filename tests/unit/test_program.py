@@ -367,6 +367,21 @@ def test_every_container_is_hardened(country: str, request: pytest.FixtureReques
         assert not [v for v in inputs["volumes"] if "hostPath" in v], f"{name}: no folder of the host"
 
 
+def test_a_country_is_published_and_reached_at_its_address() -> None:
+    resources = register("usa", address="127.0.0.2")
+    text = {short(urn): json.dumps(MessageToDict(r.object)) for urn, r in resources.items()}
+    containers = {name: dict(r.object) for name, r in of_kind(resources, CONTAINER).items()}
+    assert {port["ip"] for inputs in containers.values() for port in inputs["ports"]} == {"127.0.0.2"}
+    gates = of_kind(resources, "pulumi-python:dynamic/dive:Gate")
+    assert {gate.object["ready"] for gate in gates.values()} == {"127.0.0.2"}
+    # All that is told an address is told this one; inside a container, loopback is its own.
+    inside = {name for name in text if name.rpartition("-")[2] in ("container", "files", "live", "probe", "gate")}
+    specifications = {name for name in text if name.rpartition("-")[2] in ("checkpoint", "proof")}
+    assert [name for name in {*text} - inside - specifications if "127.0.0.1" in text[name]] == []
+    assert "https://127.0.0.2:8443" in text["probe-persons"]
+    assert '"address": "127.0.0.2"' in text["orchestration"]
+
+
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_every_resource_keeps_the_rules_of_the_policy_pack(country: str, request: pytest.FixtureRequest) -> None:
     judged = set()

@@ -74,6 +74,7 @@ COVERED = (
     ("cli/test.py", "unit/cli/test_lanes.py", "chooses lanes and prints what they report"),
     ("cli/up.py", "integration/test_5_interrupt.py", "needs a coalition"),
     ("config/countries.py", "unit/config/test_naming.py", "a table; names follow from it"),
+    ("config/later_fields.py", "unit/checks/test_spec.py", "what a specification leaves out"),
     ("config/paths.py", "unit/automation/test_workspace.py", "constants"),
     ("config/timeouts.py", "providers/test_images.py", "constants"),
     ("diagnosis/diagnosis.py", "unit/diagnosis/test_repair.py", "a repair's first half"),

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import docker
 
 from dive_infra.catalog.spec import HealthCheck
-from dive_infra.config.naming import LOOPBACK
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker.units import NANOSECONDS, RESTART
 from dive_infra.engines.engine import Difference
@@ -99,7 +98,7 @@ _TABLE: tuple[_Row, ...] = (
     _Row("mounts", lambda d, i: sorted(f"{place} {v}" for place, v in d.mounts.items()), _mounts),
     _Row(
         "published ports",
-        lambda d, i: sorted(f"{LOOPBACK}:{port}->{port}/tcp" for port in d.ports),
+        lambda d, i: sorted(f"{d.published}:{port}->{port}/tcp" for port in d.ports),
         lambda c, d, i: _ports(c),
     ),
     _Row("privileged", lambda d, i: False, lambda c, d, i: c["HostConfig"]["Privileged"]),

@@ -27,6 +27,7 @@ from dive_infra.engines.engine import (
     Facts,
     Kind,
     NetworkState,
+    PublishedPort,
 )
 from dive_infra.results.remedy import Remedy
 
@@ -300,5 +301,6 @@ def _text(printed: bytes | None) -> str:
     return (printed or b"").decode(errors="replace").strip()
 
 
-def _published(container: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(sorted({p["PublicPort"] for p in container["Ports"] or [] if "PublicPort" in p}))
+def _published(container: Mapping[str, Any]) -> tuple[PublishedPort, ...]:
+    listed = container["Ports"] or []
+    return tuple(sorted({PublishedPort(p.get("IP", ""), p["PublicPort"]) for p in listed if "PublicPort" in p}))

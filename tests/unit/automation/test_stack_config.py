@@ -42,7 +42,8 @@ def test_a_country_that_was_entered_is_taken_out_again(text: str) -> None:
 
 def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:
     hub = load("usa", {"dive:namespace": "other", "dive:domain": "x.localhost", "dive:ports": {"redis": 7777}})
+    hub = hub.model_copy(update={"address": "127.0.0.2"})
     for code in COUNTRIES.keys() - {HUB.code}:
         spoke = load(code.lower(), yaml.safe_load(stack_config.file_text(hub, parse(code)))["config"])
-        assert spoke.namespace == "other"
+        assert (spoke.namespace, spoke.address) == ("other", "127.0.0.2")
         assert spoke.names.zone == f"{code.lower()}.x.localhost"

@@ -47,9 +47,10 @@ def test_no_proxy_is_asked_for_the_addresses_of_a_country(
     monkeypatch.setattr(paths, "STACKS", tmp_path)
     (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:domain: 'dive.example'\n")
     (tmp_path / "Pulumi.usa.yaml").write_text("config: [")
+    (tmp_path / "Pulumi.deu.yaml").write_text("config:\n  dive:address: 192.0.2.7\n")
     given = {proxy: "http://proxy:3128", "no_proxy": "intranet,.localhost"}
     added = workspace.tools(TOOLS, given)
-    assert added["NO_PROXY"] == added["no_proxy"] == "intranet,.localhost,.dive.example"
+    assert added["NO_PROXY"] == added["no_proxy"] == "intranet,.localhost,.dive.example,192.0.2.7"
     assert "NO_PROXY" not in workspace.tools(TOOLS, {"no_proxy": "intranet"})
 
 

@@ -1,6 +1,7 @@
 """PREFLIGHT, without an engine."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -10,7 +11,7 @@ from dive_infra.checks import objects, preflight, runner
 from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.naming import STACK_LABEL
-from dive_infra.engines.engine import EngineObject, Facts
+from dive_infra.engines.engine import EngineObject, Facts, PublishedPort
 from tests.unit.checks.specs import FRANCE, SPECS
 
 
@@ -33,9 +34,9 @@ def test_an_engine_at_a_socket_of_this_machine_is_accepted(monkeypatch: pytest.M
 
 def test_all_taken_ports_are_reported_and_the_remedy_names_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     opa, kas = FRANCE.port("opa"), FRANCE.port("kas")
-    holder = EngineObject("container", "other", {}, (opa,))
+    holder = EngineObject("container", "other", {}, (PublishedPort("127.0.0.1", opa),))
     monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: [holder]))
-    monkeypatch.setattr(preflight, "_listening", lambda: {kas: "1 python (pid 7)"})
+    monkeypatch.setattr(preflight, "_listening", lambda _: {kas: "1 python (pid 7)"})
     first, *_ = sorted([(opa, "opa"), (kas, "kas")])
     with pytest.raises(CheckFailed) as failed:
         preflight.ports(FRANCE, ("opa", "kas"))
@@ -110,15 +111,59 @@ def test_address_ranges_that_are_used_up_are_named_before_anything_is_created(
         assert "docker network prune" in str(finding.remedy)
 
 
+@pytest.mark.parametrize(
+    ("address", "published_at", "taken"),
+    [
+        ("", "127.0.0.1", True),
+        ("", "::1", True),
+        ("", "0.0.0.0", True),
+        ("", "192.0.2.7", False),
+        ("192.0.2.7", "192.0.2.7", True),
+        ("192.0.2.7", "::", True),
+        ("192.0.2.7", "127.0.0.1", False),
+        ("192.0.2.7", "::1", False),
+    ],
+)
+def test_a_port_is_taken_at_the_countrys_address_alone(
+    monkeypatch: pytest.MonkeyPatch, address: str, published_at: str, taken: bool
+) -> None:
+    there = replace(FRANCE, address=address)
+    port = there.port("kas")
+    holder = EngineObject("container", "other", {}, (PublishedPort(published_at, port),))
+    line = Mock(status="LISTEN", laddr=Mock(ip=published_at, port=port), pid=None)
+    for containers, lines in (([holder], []), ([], [line])):
+        monkeypatch.setattr(objects, "connect", lambda containers=containers: Mock(containers=lambda: containers))
+        monkeypatch.setattr(preflight.psutil, "net_connections", lambda _, lines=lines: lines)
+        if taken:
+            with pytest.raises(CheckFailed) as failed:
+                preflight.ports(there, ("kas",))
+            assert failed.value.expected.startswith(f"1 ports free on {there.published} or held")
+        else:
+            assert preflight.ports(there, ("kas",)) == "1 ports"
+
+
+def test_of_an_engine_elsewhere_only_the_containers_can_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://engine.example")
+    port = FRANCE.port("kas")
+    monkeypatch.setattr(preflight, "_listening", lambda _: {port: "a program of this machine"})
+    monkeypatch.setattr(objects, "connect", lambda: Mock(containers=list))
+    known = "1 ports, known of containers alone: the engine is on another machine"
+    assert preflight.ports(FRANCE, ("kas",)) == known
+    holder = EngineObject("container", "other", {}, (PublishedPort("127.0.0.1", port),))
+    monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: [holder]))
+    with pytest.raises(CheckFailed, match="by container other"):
+        preflight.ports(FRANCE, ("kas",))
+
+
 def _kas(name: str, **labels: str) -> EngineObject:
     owned = {**FRANCE.labels("kas", "core"), "dive.stack": "fra-1", **labels}
-    return EngineObject("container", name, owned, (FRANCE.port("kas"),))
+    return EngineObject("container", name, owned, (PublishedPort("127.0.0.1", FRANCE.port("kas")),))
 
 
 def test_a_renamed_container_is_known_by_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Mock(containers=lambda: [_kas("kas-old")], networks=list, volumes=list)
     monkeypatch.setattr(objects, "connect", lambda: engine)
-    monkeypatch.setattr(preflight, "_listening", lambda: {FRANCE.port("kas"): "docker-proxy (pid 7)"})
+    monkeypatch.setattr(preflight, "_listening", lambda _: {FRANCE.port("kas"): "docker-proxy (pid 7)"})
     assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
     assert preflight.orphaned(FRANCE, "fra-1", ("kas",)) == "none"
 
@@ -137,6 +182,6 @@ def test_a_container_that_is_not_certainly_ours_takes_the_port(
     monkeypatch: pytest.MonkeyPatch, others: list[EngineObject]
 ) -> None:
     monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: others))
-    monkeypatch.setattr(preflight, "_listening", dict)
+    monkeypatch.setattr(preflight, "_listening", lambda _: {})
     with pytest.raises(CheckFailed, match="by container kas-old"):
         preflight.ports(FRANCE, ("kas",))

@@ -58,6 +58,15 @@ def test_a_specification_without_recorded_keys_is_that_of_an_earlier_program() -
     assert load(phase_of(earlier), dump(earlier)) == earlier
 
 
+def test_an_address_is_declared_and_without_one_a_specification_is_that_of_an_earlier_program() -> None:
+    assert '"address":""' not in dump(DEPLOYMENT)
+    there = replace(DEPLOYMENT, names=replace(FRANCE, address="127.0.0.2"))
+    assert load(phase_of(there), dump(there)) == there
+    assert fingerprint(there) != fingerprint(DEPLOYMENT)
+    assert "address" not in OPA.plain()
+    assert replace(OPA, address="127.0.0.2").plain() == {**OPA.plain(), "address": "127.0.0.2"}
+
+
 def test_recorded_keys_are_no_declaration() -> None:
     assert fingerprint(replace(CONFIGURATION, keys={})) == fingerprint(CONFIGURATION)
 

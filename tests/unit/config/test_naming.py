@@ -58,11 +58,19 @@ def test_a_code_that_is_not_in_the_table_is_refused(code: str) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [Names(HUB), Names(parse("FRA"), "other", "example.org", {"FRA": {"keycloak": 9443}, "USA": {"kas": 9001}})],
+    [
+        Names(HUB),
+        Names(parse("FRA"), "other", "example.org", {"FRA": {"keycloak": 9443}, "USA": {"kas": 9001}}),
+        Names(parse("FRA"), domain="example.org", address="192.0.2.7"),
+    ],
 )
 def test_names_survive_as_plain_data_whose_numbers_became_floats(names: Names) -> None:
     plain = json.loads(json.dumps(names.plain()), parse_int=float)
     assert Names.of_plain({**plain, "more": 1}) == names
+
+
+def test_names_on_loopback_are_the_plain_data_of_an_earlier_version() -> None:
+    assert Names(HUB).plain() == {"country": "USA", "namespace": "dive", "domain": "", "ports": {}}
 
 
 def test_names_need_neither_domain_nor_ports_of_plain_data() -> None:
@@ -77,14 +85,13 @@ def test_a_country_owns_what_carries_its_namespace_and_its_code() -> None:
     assert not fra.owns({})
 
 
-@pytest.mark.parametrize(
-    ("domain", "addresses"),
-    [("", ["127.0.0.1"]), ("localhost", ["127.0.0.1"]), ("example.org", []), ("notlocalhost", [])],
-)
-def test_a_certificate_names_the_host_and_an_address_only_where_names_are_loopback(
-    domain: str, addresses: list[str]
+@pytest.mark.parametrize("domain", ["", "localhost", "example.org"])
+@pytest.mark.parametrize(("address", "published"), [("", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")])
+def test_a_certificate_names_the_host_and_the_address_only_where_clients_connect_to_it(
+    domain: str, address: str, published: str
 ) -> None:
-    fra = Names(parse("FRA"), domain=domain)
-    assert [*fra.certified("keycloak")] == [fra.host("keycloak"), *addresses]
-    assert [*fra.certified("opa")] == [fra.host("opa")]
-    assert [*signable(fra.zone)] == [fra.zone, *(f"{address}/32" for address in addresses)]
+    fra = Names(parse("FRA"), domain=domain, address=address)
+    by_address = {service for service in SERVICES if [*fra.certified(service)] == [fra.host(service), published]}
+    assert by_address == {"postgres", "mongodb", "redis", "keycloak"}
+    assert all([*fra.certified(service)] == [fra.host(service)] for service in {*SERVICES} - by_address)
+    assert signable(fra.zone, fra.address) == (fra.zone, f"{published}/32")

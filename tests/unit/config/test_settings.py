@@ -77,6 +77,20 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
             "dive:partnerPorts: is not a setting any more: where partners",
         ),
         ("fra", "verification", '{"age": 5}', "dive:verification.age: is not a setting"),
+        (
+            "fra",
+            "address",
+            "fra.example.org",
+            "dive:address: 'fra.example.org' is no IPv4 address; expected a unicast IPv4 address such as 192.0.2.7",
+        ),
+        ("fra", "address", "0.0.0.0", "dive:address: '0.0.0.0' is no address of one machine; expected a unicast"),
+        (
+            "fra",
+            "address",
+            "192.0.2.7",
+            "dive:address: 192.0.2.7 is on the network, and a browser looks for fra.dive.localhost on its own machine; "
+            "expected a domain that is not below .localhost, next: pulumi config set dive:domain <domain> -s fra",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(stack: str, key: str, value: str, told: str) -> None:
@@ -84,6 +98,22 @@ def test_a_wrong_setting_is_named(stack: str, key: str, value: str, told: str) -
         load(stack, {f"dive:{key}": value})
     assert told in str(refused.value)
     assert f"Pulumi.{stack}.yaml" in str(refused.value), "the file to mend"
+
+
+@pytest.mark.parametrize(
+    ("given", "address", "published"),
+    [
+        ({}, "", "127.0.0.1"),
+        ({"dive:address": ""}, "", "127.0.0.1"),
+        ({"dive:address": "127.0.0.1"}, "", "127.0.0.1"),
+        ({"dive:address": "127.0.0.2"}, "127.0.0.2", "127.0.0.2"),
+        ({"dive:address": "192.0.2.7", "dive:domain": "dive.example"}, "192.0.2.7", "192.0.2.7"),
+        ({"dive:domain": "dive.example"}, "", "127.0.0.1"),
+    ],
+)
+def test_services_are_published_at_one_address(given: dict[str, str], address: str, published: str) -> None:
+    names = load("fra", given).names
+    assert (names.address, names.published) == (address, published)
 
 
 def test_every_wrong_setting_is_told_at_once() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,13 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Collection:
 def read(database: Collection) -> Status:
     key = keys.public_text(private_keys("USA")["deployer-key"])
     return status.read(database[published.STATUS]["content"].encode(), key, "USA", "dive", now())
+
+
+@pytest.mark.parametrize(("before", "now"), [("", "192.0.2.7"), ("192.0.2.7", ""), ("192.0.2.7", "192.0.2.8")])
+def test_an_address_that_came_went_or_changed_is_a_change(before: str, now: str) -> None:
+    then, today = ({**GIVEN, **replace(USA, address=address).plain()} for address in (before, now))
+    assert PROVIDER.changed_inputs(then, today) == ["address"]
+    assert PROVIDER.changed_inputs(today, today) == []
 
 
 def test_a_partner_alone_opens_the_password_of_its_person(database: Collection) -> None:

@@ -3,11 +3,14 @@
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from dive_infra.config.countries import HUB, parse
+from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.identity import https
 from tests.support.https_server import ROOT, serving
@@ -31,6 +34,36 @@ def test_clients_on_many_threads_share_the_trust_and_reach_a_name_that_no_resolv
     with ThreadPoolExecutor(8) as threads:
         assert set(threads.map(ask, range(40))) == {f"{HOST} http/1.1"}
     assert https._trust.cache_info().misses == before
+
+
+def test_the_hosts_of_a_country_are_at_its_address_under_any_domain(tmp_path: Path) -> None:
+    usa = Names(HUB, domain="dive.example", address="127.0.0.2")
+    fra = Names(parse("FRA"), domain="dive.example", address="127.0.0.3")
+    with serving(tmp_path, fra.host("backend"), fra.address) as port:
+        url = f"https://{fra.host('backend')}:{port}/"
+        with https.client(ROOT.chain, 5, usa, fra) as http:
+            assert http.get(url).text == f"{fra.host('backend')} http/1.1"
+        with https.client(ROOT.chain, 5, usa, replace(fra, address="")) as http, pytest.raises(httpx.ConnectError):
+            http.get(url)
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("idp.usa.dive.localhost", "127.0.0.2"),
+        ("idp.usa.dive.localhost.example", None),
+        ("usa.dive.localhost", "127.0.0.1"),
+        ("idp.deu.dive.localhost", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        ("notlocalhost", None),
+        ("fra.example.org", None),
+        ("xfra.example.org", None),
+        ("idp.fra.example.org", "127.0.0.1"),
+    ],
+)
+def test_a_host_that_is_no_countrys_is_looked_up_unless_it_is_loopback_by_name(host: str, address: str | None) -> None:
+    countries = (Names(HUB, address="127.0.0.2"), Names(parse("FRA"), domain="example.org"))
+    assert https._ToAddresses(https._trust(""), countries)._address(host) == address
 
 
 def test_a_context_in_use_is_not_changed_by_a_connection() -> None:

@@ -7,7 +7,7 @@ import pytest
 from docker.errors import NotFound
 
 from dive_infra.engines.docker.docker_engine import DockerEngine
-from dive_infra.engines.engine import ContainerFailed
+from dive_infra.engines.engine import ContainerFailed, PublishedPort
 
 
 def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None:
@@ -25,6 +25,23 @@ def test_an_endpoint_whose_container_is_gone_is_no_user_of_the_network() -> None
     assert [user.name for user in DockerEngine(client).network_users("n1")] == ["kas"]
     client.networks.get.return_value.attrs = {"Containers": None}
     assert DockerEngine(client).network_users("n1") == []
+
+
+def test_a_container_publishes_its_ports_at_addresses() -> None:
+    listed = [
+        {"IP": "192.0.2.7", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+        {"PrivatePort": 443, "Type": "tcp"},
+    ]
+    client = Mock()
+    client.api.containers.return_value = [
+        {"Names": ["/one"], "Labels": None, "Ports": listed},
+        {"Names": ["/none"], "Labels": None, "Ports": None},
+    ]
+    assert [(c.name, c.ports) for c in DockerEngine(client).containers()] == [
+        ("one", (PublishedPort("192.0.2.7", 8080), PublishedPort("::", 8080))),
+        ("none", ()),
+    ]
 
 
 def test_a_command_on_the_volumes_of_a_container_starts_it_again_whatever_happened() -> None:

@@ -20,14 +20,16 @@ _CA_DAYS, _CA_RENEWED = 3650, 60
 
 
 class MemberAuthorityProvider(Provider):
-    """Inputs: `country` and `zone`, the `signing_request` of its CA, the coalition's root certificate and key (PEM)."""
+    """Inputs: `country`, `zone` and, unless on loopback, `address`; the `signing_request` of its CA, and the
+    coalition's root certificate and key (PEM)."""
 
     replaces = ("country",)
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         root = pki.Issuer(inputs["root_chain"], inputs["root_key"])
         code, zone = inputs["country"], inputs["zone"]
-        certificate = authority.certificate_for(inputs["signing_request"], code, zone, _CA_DAYS, root)
+        asked, address = inputs["signing_request"], inputs.get("address", "")
+        certificate = authority.certificate_for(asked, code, zone, _CA_DAYS, root, address)
         return code, {"certificate": certificate}
 
     def drift_reason(self, before: Inputs) -> str | None:
@@ -55,6 +57,8 @@ class MemberAuthority(Resource, module="dive", name="MemberAuthority"):
             "root_key": root[1],
             "certificate": None,
         }
+        if asked.address:
+            props["address"] = asked.address
         super().__init__(MemberAuthorityProvider(), name, props, opts)
 
 

@@ -23,9 +23,12 @@ def signing_request(code: str, private: str) -> str:
     return pki.signing_request(name_of(code), private)
 
 
-def certificate_for(request: str, code: str, zone: str, days: int, coalition: pki.Issuer) -> str:
-    """Return a CA certificate (PEM) of the coalition for a checked signing request: for names below `zone` alone."""
-    return pki.issue_for(request, name_of(code), signable(zone), days, coalition)
+def certificate_for(request: str, code: str, zone: str, days: int, coalition: pki.Issuer, address: str = "") -> str:
+    """Return a CA certificate (PEM) of the coalition for a checked signing request.
+
+    It may sign for names below `zone` and for `address` alone.
+    """
+    return pki.issue_for(request, name_of(code), signable(zone, address), days, coalition)
 
 
 def public_der(key: CertificatePublicKeyTypes) -> bytes:
@@ -73,25 +76,27 @@ def check_coalition_ca(certificate: str, source: Source) -> None:
         raise BadCertificate(f"{source.name}: an authority is no CA", source.remedy, expected="a CA certificate")
 
 
-def check_certificate(certificate: str, code: str, zone: str, coalition: Sequence[str], source: Source) -> None:
-    """Check that one of `coalition` has signed a country's CA certificate, and that it is limited to `zone`.
+def check_certificate(
+    certificate: str, code: str, zone: str, coalition: Sequence[str], source: Source, address: str = ""
+) -> None:
+    """Check that one of `coalition` has signed a country's CA certificate, limited to `zone` and `address`.
 
     All certificates are PEM. Raises `BadCertificate`.
     """
-    found = _loaded(certificate, source)
-    flaw = _flaw(found, zone)
+    found, wanted = _loaded(certificate, source), signable(zone, address)
+    flaw = _flaw(found, wanted)
     if not flaw and not any(_signed_by(found, _loaded(authority, source)) for authority in coalition):
         flaw = "is not signed by the coalition's CA"
     if flaw:
         raise BadCertificate(
             f"{source.name}: the CA certificate of {code} {flaw}",
             source.remedy,
-            expected=f"a CA for {' and '.join(signable(zone))} alone, signed by the coalition",
+            expected=f"a CA for {' and '.join(wanted)} alone, signed by the coalition",
         )
 
 
-def _flaw(certificate: x509.Certificate, zone: str) -> str:
-    """Return what the certificate may do too much, as words that follow its name; empty if nothing."""
+def _flaw(certificate: x509.Certificate, signs: Sequence[str]) -> str:
+    """Return what a CA for the names `signs` may do too much, as words that follow its name; empty if nothing."""
     basic = _constraints(certificate)
     if not basic.ca:
         return "is no CA certificate"
@@ -103,7 +108,7 @@ def _flaw(certificate: x509.Certificate, zone: str) -> str:
         return "is limited to no names"
     if not names.critical:
         return "is limited to names that a verifier may ignore"
-    wanted = pki.limits(signable(zone))
+    wanted = pki.limits(signs)
     if names.value.permitted_subtrees != wanted.permitted_subtrees:
         return f"is for {', '.join(str(name.value) for name in names.value.permitted_subtrees or []) or 'no names'}"
     return "" if names.value == wanted else "excludes other names than expected"

@@ -9,11 +9,12 @@ from cryptography import x509
 from pydantic import Field
 
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.config.naming import Names
+from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.identity.clearances import LEVELS
 from dive_infra.membership import authority, keys, signed
 from dive_infra.membership.canonical import canonical
 from dive_infra.membership.fields import (
+    Address,
     Clearance,
     Endpoints,
     Moment,
@@ -66,7 +67,7 @@ class Agreement(Part):
 class Member(Part):
     """A member's entry, made from the request that was created at `requested` and has this `fingerprint`.
 
-    `certificate` is the CA certificate (PEM) that the coalition signed for it; the keys are those of the request.
+    `certificate` is the CA certificate (PEM) that the coalition signed for it; the rest is as in the request.
     """
 
     zone: Zone
@@ -78,6 +79,7 @@ class Member(Part):
     policy_key: PolicyKey
     fingerprint: Annotated[str, Field(pattern="^([0-9a-f]{4} ){7}[0-9a-f]{4}$")]
     requested: Moment
+    address: Address = ""
 
     @classmethod
     def of(cls, request: Request, certificate: str, agreement: Agreement) -> "Member":
@@ -92,6 +94,7 @@ class Member(Part):
             policy_key=request.policy_key,
             fingerprint=fingerprint(request),
             requested=request.created,
+            address=request.address,
         )
 
     def authority_key(self) -> bytes:
@@ -130,12 +133,13 @@ class Coalition(Part):
     def member_of(self, request: Request, now: datetime) -> Member:
         """Return the entry of the country that made a request, if it is what was requested.
 
-        Raises what `member` raises, and `RequestDiffers` for another zone, endpoint or key.
+        Raises what `member` raises, and `RequestDiffers` for another zone, address, endpoint or key.
         """
         member = self.member(request.country, now)
         services = sorted(member.endpoints.keys() | request.endpoints.keys())
         compared = [
             ("zone", member.zone, request.zone),
+            ("address", member.address or LOOPBACK, request.address or LOOPBACK),
             *((f"endpoint {s}", member.endpoints.get(s, "none"), request.endpoints.get(s, "none")) for s in services),
             ("CA key", sha256(member.authority_key()).hexdigest(), sha256(authority_key(request)).hexdigest()),
             ("deployer key", member.deployer_key, request.deployer_key),
@@ -177,7 +181,7 @@ def names_of(code: str, member: Member, namespace: str) -> Names:
     Raises `UnknownMember`, `OutsideZone` or `Malformed` for an entry that no accepted document has.
     """
     source = Source(f"the entry of {code}", _FETCH)
-    return checked_names(country_of(code, source), member.zone, member.endpoints, source, namespace)
+    return checked_names(country_of(code, source), member.zone, member.endpoints, source, namespace, member.address)
 
 
 def issue(
@@ -274,7 +278,9 @@ def _check_members(coalition: Coalition, source: Source) -> None:
         authority.check_coalition_ca(certificate, source)
     for code, member in coalition.members.items():
         checked_names(country_of(code, source), member.zone, member.endpoints, source)
-        authority.check_certificate(member.certificate, code, member.zone, coalition.authorities, source)
+        authority.check_certificate(
+            member.certificate, code, member.zone, coalition.authorities, source, member.address
+        )
         _check_fingerprint(code, member, source)
         for other in coalition.members.values():
             if member.zone.endswith(f".{other.zone}"):  # the other's CA could sign for it

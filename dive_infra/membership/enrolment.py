@@ -41,4 +41,5 @@ def request_of(names: Names, private: Mapping[str, str], created: datetime) -> R
         sealing_key=keys.public_text(private["sealing-key"]),
         policy_key=pki.public_key(private["policy-key"]),
         created=created,
+        address=names.address,
     )

@@ -16,7 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from dive_infra.config.naming import SERVICES
+from dive_infra.config.address import UNICAST, unpublishable
+from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
+from dive_infra.config.naming import LOOPBACK, SERVICES
 from dive_infra.crypto import pki
 from dive_infra.identity.clearances import LEVELS
 from dive_infra.membership import keys
@@ -32,14 +34,18 @@ _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 
 
 class Part(BaseModel):
-    """A part of a file: there every field is required, of exactly its type, and no other is accepted."""
+    """A part of a file: there every field is required, of exactly its type, and no other is accepted.
+
+    Only a later field is missing while it is empty.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> Self:
         """Refuse a part of a file that leaves out a field; only code may rely on a default."""
-        missing = sorted(type(self).model_fields.keys() - self.model_fields_set)
+        required = {name for name, field in type(self).model_fields.items() if not field.exclude_if}
+        missing = sorted(required - self.model_fields_set)
         if missing and info.context == _FILE:
             raise ValueError(f"the field {missing[0]} is missing")
         return self
@@ -124,6 +130,15 @@ def _services(endpoints: dict[str, str]) -> dict[str, str]:
     return endpoints
 
 
+def _address(value: str, info: ValidationInfo) -> str:
+    """Accept where a country is published; in a file, one form of each: the field is left out for 127.0.0.1."""
+    if not value and info.context != _FILE:
+        return value
+    if flaw := "is what a file without this field says" if value == LOOPBACK else unpublishable(value):
+        raise ValueError(f"{printable(value[:80])!r} {flaw}; expected {UNICAST}, or no address for {LOOPBACK}")
+    return value
+
+
 def _level(value: str) -> str:
     if value not in LEVELS:
         raise ValueError(f"{printable(value)} is not a clearance: expected one of {', '.join(LEVELS)}")
@@ -137,5 +152,6 @@ Moment = Annotated[
 PublicKey = Annotated[str, AfterValidator(_key)]
 PolicyKey = Annotated[str, Field(max_length=4096), AfterValidator(_rsa_key)]
 Zone = Annotated[str, Field(pattern=rf"^({_LABEL}\.)+{_LABEL}$", max_length=220)]
+Address = Annotated[str, AfterValidator(_address), LEFT_OUT_IF_EMPTY]  # with the default ""
 Endpoints = Annotated[dict[str, str], Field(min_length=1), AfterValidator(_services)]  # service -> URL
 Clearance = Annotated[str, AfterValidator(_level)]

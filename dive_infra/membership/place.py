@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dive_infra.config import environment
+from dive_infra.config.address import is_loopback
 from dive_infra.config.countries import HUB, HUB_CODE, parse
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
@@ -17,7 +18,7 @@ from dive_infra.membership import document, files
 from dive_infra.membership.document import Coalition, Member
 from dive_infra.membership.enrolment import private_keys, request_of
 from dive_infra.membership.fields import moment_text
-from dive_infra.membership.refusals import MembershipError, NotEnrolled, RequestDiffers
+from dive_infra.membership.refusals import Malformed, MembershipError, NotEnrolled, RequestDiffers
 from dive_infra.membership.request import Request, authority_key, fingerprint, names_in
 from dive_infra.results.remedy import Remedy
 
@@ -79,7 +80,9 @@ def _at_the_hub(settings: Settings, own: Request) -> Place:
     _known_keys(requests)
     served = {code: request for code, request in requests.items() if code not in settings.cut}
     partners = [
-        Partner(names_in(request, settings.namespace), request.deployer_key, request.sealing_key)
+        Partner(
+            _reached(settings.names, names_in(request, settings.namespace)), request.deployer_key, request.sealing_key
+        )
         for code, request in served.items()
         if code != HUB_CODE
     ]
@@ -103,15 +106,29 @@ def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
     coalition = document.read(content, settings.coalition_key, settings.namespace, now)
     files.keep(settings, content)
     member = coalition.member_of(own, now)
-    partners = tuple(_partner(coalition, one, now) for one in settings.declared if one not in settings.cut)
+    partners = tuple(_partner(settings, coalition, one, now) for one in settings.declared if one not in settings.cut)
     policy_keys = {HUB_CODE: coalition.member(HUB_CODE, now).policy_key}
-    hub = coalition.names(HUB_CODE, now)
+    hub = _reached(settings.names, coalition.names(HUB_CODE, now))
     return Place(settings.names, hub, partners, policy_keys, coalition=coalition, member=member)
 
 
-def _partner(coalition: Coalition, code: str, now: datetime) -> Partner:
+def _partner(settings: Settings, coalition: Coalition, code: str, now: datetime) -> Partner:
     member = coalition.member(code, now)
-    return Partner(coalition.names(code, now), member.deployer_key, member.sealing_key)
+    return Partner(_reached(settings.names, coalition.names(code, now)), member.deployer_key, member.sealing_key)
+
+
+def _reached(own: Names, partner: Names) -> Names:
+    """Return the names of a partner; raise `Malformed` for a loopback address other than this country's own."""
+    if is_loopback(partner.published) and partner.published != own.published:
+        code = partner.country.code
+        raise Malformed(
+            f"the address of {code} is {partner.published}, at which its own machine alone reaches it",
+            Remedy.decide(
+                f"the operator of {code} sets dive:address, runs ./dive new {code} and sends that file to the hub"
+            ),
+            expected=f"an address that {own.country.code} reaches, or {own.published} on the same machine",
+        )
+    return partner
 
 
 def _known_keys(requests: Mapping[str, Request]) -> None:
@@ -155,8 +172,8 @@ def same(filed: Request, own: Request) -> None:
     def compared(request: Request) -> dict[str, object]:
         return {**request.plain(), "signing_request": authority_key(request), "created": ""}
 
-    wanted = compared(own)
-    if off := [name for name, found in compared(filed).items() if found != wanted[name]]:
+    found, wanted = compared(filed), compared(own)
+    if off := [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]:
         raise RequestDiffers(
             f"the request of {own.country} differs from Pulumi.{parse(own.country).lower}.yaml in {', '.join(off)}",
             Remedy.run(f"./dive new {own.country}"),

@@ -4,7 +4,7 @@ from cryptography import x509
 
 from dive_infra.config.naming import Names
 from dive_infra.membership import authority, keys, signed
-from dive_infra.membership.fields import Endpoints, Moment, Part, PolicyKey, PublicKey, Zone, parsed
+from dive_infra.membership.fields import Address, Endpoints, Moment, Part, PolicyKey, PublicKey, Zone, parsed
 from dive_infra.membership.refusals import OtherCountry, Source
 from dive_infra.membership.signed import Format
 from dive_infra.membership.zone import checked_names, country_of
@@ -19,9 +19,10 @@ _REMEDY = Remedy.decide(
 class Request(Part):
     """What a country says about itself.
 
-    `endpoints` maps services to their URLs, and `signing_request` is a PKCS #10 request (PEM) for the country's CA.
-    `deployer_key` verifies what the country signs, texts are sealed to `sealing_key`, and `policy_key` (PEM) verifies
-    the tokens by which it asks the hub for policies; the hub's own verifies the policies that it distributes.
+    `endpoints` maps services to their URLs, which are published at `address` (IPv4; empty, on loopback), and
+    `signing_request` is a PKCS #10 request (PEM) for the country's CA. `deployer_key` verifies what the country signs,
+    texts are sealed to `sealing_key`, and `policy_key` (PEM) verifies the tokens by which it asks the hub for policies;
+    the hub's own verifies the policies that it distributes.
     """
 
     country: str
@@ -32,6 +33,7 @@ class Request(Part):
     sealing_key: PublicKey
     policy_key: PolicyKey
     created: Moment
+    address: Address = ""
 
 
 def file_name(code: str) -> str:
@@ -81,7 +83,8 @@ def fingerprint(request: Request) -> str:
 def names_in(request: Request, namespace: str) -> Names:
     """Return the names of a country as its request has them, in the coalition `namespace`."""
     source = Source(f"members/{file_name(request.country)}", _REMEDY)
-    return checked_names(country_of(request.country, source), request.zone, request.endpoints, source, namespace)
+    country = country_of(request.country, source)
+    return checked_names(country, request.zone, request.endpoints, source, namespace, request.address)
 
 
 def authority_key(request: Request) -> bytes:

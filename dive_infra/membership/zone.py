@@ -27,7 +27,12 @@ def endpoints_of(names: Names) -> dict[str, str]:
 
 
 def checked_names(
-    country: Country, zone: str, endpoints: Mapping[str, str], source: Source, namespace: str = DEFAULT_NAMESPACE
+    country: Country,
+    zone: str,
+    endpoints: Mapping[str, str],
+    source: Source,
+    namespace: str = DEFAULT_NAMESPACE,
+    address: str = "",
 ) -> Names:
     """Return the names of a country whose hosts are in `zone` and whose URLs are `endpoints` (service -> URL).
 
@@ -47,7 +52,7 @@ def checked_names(
             source.remedy,
             expected=", ".join(_used(country)),
         )
-    names = Names(country, namespace, "" if domain == f"{namespace}.localhost" else domain)
+    names = Names(country, namespace, "" if domain == f"{namespace}.localhost" else domain, address=address)
     ports = {service: _port(names, service, url, source) for service, url in endpoints.items()}
     return replace(names, ports={country.code: ports})
 

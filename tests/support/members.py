@@ -51,7 +51,7 @@ def issue(countries: Iterable[Names], given: Mapping[str, Keys] | None = None) -
         code, namespace = names.country.code, names.namespace
         asked = request_of(names, (given or {}).get(code) or private_keys(code), ISSUED)
         root = pki.Issuer(ROOT.chain, ROOT.key)
-        certificate = authority.certificate_for(asked.signing_request, code, names.zone, 30, root)
+        certificate = authority.certificate_for(asked.signing_request, code, names.zone, 30, root, names.address)
         members[code] = Member.of(asked, certificate, Agreement())
     return document.issue(None, namespace, [ROOT.chain], members, datetime.now(UTC), timedelta(days=90))
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def certified(names: Names) -> str:
+    return str(AUTHORITY.create_resource(asking(names))[1]["certificate"])
+
+
+def asking(names: Names) -> dict[str, Any]:
+    """Return the inputs of the CA of a country whose request is filed."""
     asked = request.read(files.content(names.country.code), request.file_name(names.country.code))
     given = {"country": asked.country, "zone": asked.zone, "signing_request": asked.signing_request}
-    made = AUTHORITY.create_resource({**given, "root_chain": members.ROOT.chain, "root_key": members.ROOT.key})[1]
-    return str(made["certificate"])
+    given |= {"address": asked.address} if asked.address else {}
+    return {**given, "root_chain": members.ROOT.chain, "root_key": members.ROOT.key}
 
 
 def inputs(*countries: Names) -> dict[str, Any]:
@@ -70,6 +76,20 @@ def test_a_members_ca_is_certified_for_its_own_key_and_zone_alone() -> None:
     assert re.match(
         r"expires in (29|30) days; renewed 60 days before", str(AUTHORITY.drift_reason({"certificate": old}))
     )
+
+
+def test_a_members_ca_is_certified_again_for_another_address_and_for_none() -> None:
+    there = replace(FRA, address="192.0.2.7")
+    members.write_request(paths.STACKS, FRA)
+    before = asking(FRA)
+    members.write_request(paths.STACKS, there)
+    after = asking(there)
+    source = Source("x", NO_REMEDY)
+    authority.check_certificate(certified(there), "FRA", FRA.zone, [members.ROOT.chain], source, "192.0.2.7")
+    kept = {"certificate": certified(FRA)}
+    assert AUTHORITY.diff("FRA", before | kept, after).changes
+    assert AUTHORITY.diff("FRA", after | kept, before).changes
+    assert not AUTHORITY.diff("FRA", after | kept, after).changes
 
 
 def document_root() -> Any:

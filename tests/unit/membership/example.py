@@ -43,7 +43,7 @@ def signed_request(**changed: Any) -> bytes:
 
 def member(made: Request, **changed: Any) -> Member:
     zone, code = made.zone, made.country
-    certificate = authority.certificate_for(made.signing_request, code, zone, 20, COALITION_CA)
+    certificate = authority.certificate_for(made.signing_request, code, zone, 20, COALITION_CA, made.address)
     agreement = Agreement(clearance="SECRET", communities=("NATO",), assurance=2, expires=NOW + 90 * DAY)
     return Member.of(made, certificate, agreement).model_copy(update=changed)
 

@@ -205,6 +205,23 @@ def test_a_verifier_accepts_names_of_the_zone_and_loopback(zone: str, name: str,
             verifier.verify(chain[0], chain[1:])
 
 
+def test_a_ca_is_for_the_countrys_address_alone() -> None:
+    certificate = authority.certificate_for(REQUEST, "FRA", ZONE, 20, COALITION_CA, "192.0.2.7")
+    authority.check_certificate(certificate, "FRA", ZONE, (ROOT.chain,), SOURCE, "192.0.2.7")
+    for address in ("", "192.0.2.8"):
+        with pytest.raises(BadCertificate, match=r"is for fra\.dive\.localhost, 192\.0\.2\.7/32; expected"):
+            authority.check_certificate(certificate, "FRA", ZONE, (ROOT.chain,), SOURCE, address)
+    verifier = PolicyBuilder().store(Store([pki.leaf(ROOT.chain)])).build_server_verifier(x509.DNSName(f"idp.{ZONE}"))
+    for address, accepted in (("192.0.2.7", True), ("127.0.0.1", False)):
+        made = pki.issue("leaf", 10, pki.Issuer(certificate, AUTHORITY), [f"idp.{ZONE}", address])
+        chain = x509.load_pem_x509_certificates(made.chain.encode())
+        if accepted:
+            verifier.verify(chain[0], chain[1:])
+        else:
+            with pytest.raises(VerificationError):
+                verifier.verify(chain[0], chain[1:])
+
+
 @pytest.mark.parametrize("zone", [ZONE, "fra.example.org"])
 def test_the_certificates_of_a_country_are_what_its_ca_may_sign(zone: str) -> None:
     names = Names(parse("FRA"), domain=zone.removeprefix("fra."))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -96,6 +97,7 @@ OTHER_OF_MEMBER: dict[str, Any] = {
     "policy_key": keys.public_text(keys.new_policy_key()),
     "fingerprint": "0000 0000 0000 0000 0000 0000 0000 0000",
     "requested": NOW,
+    "address": "192.0.2.7",
 }
 
 
@@ -325,6 +327,7 @@ def test_a_newer_request_waits_for_the_hub() -> None:
     ("changed", "what"),
     [
         ({"zone": "fra.example.org"}, "the zone fra.example.org"),
+        ({"address": "192.0.2.7"}, "the address 192.0.2.7; expected 127.0.0.1, as in the request"),
         ({"endpoints": {"keycloak": FRA.endpoints["keycloak"]}}, "the endpoint backend none"),
         ({"endpoints": {**FRA.endpoints, "opa": "https://opa.fra.dive.localhost:1"}}, "the endpoint opa https://opa"),
         ({"deployer_key": OTHER_OF_MEMBER["deployer_key"]}, "the deployer key "),
@@ -356,6 +359,19 @@ def test_a_member_has_the_names_of_its_endpoints() -> None:
         DOCUMENT.names("GBR", NOW)
     with pytest.raises(OutsideZone, match="the entry of GBR: the zone of GBR is fra"):
         document.names_of("GBR", FRA, "dive")
+
+
+def test_a_member_on_the_network_has_its_address_in_its_names_and_a_ca_for_it() -> None:
+    there = example.member(example.request(address="192.0.2.7"))
+    found = read(document.sign(coalition(members={"FRA": there}), COALITION_KEY))
+    assert found.names("FRA", NOW) == replace(DOCUMENT.names("FRA", NOW), address="192.0.2.7")
+    moved = there.model_copy(update={"address": "192.0.2.8"})
+    with pytest.raises(BadCertificate, match=r"FRA is for .*192\.0\.2\.7/32; expected a CA for .* and 192\.0\.2\.8/32"):
+        read(signed_document(members={"FRA": moved}))
+
+
+def test_a_document_without_addresses_is_that_of_an_earlier_version() -> None:
+    assert b"address" not in CONTENT
 
 
 def issue(previous: Coalition | None, now: datetime = NOW, **members: Member) -> Coalition:

@@ -1,5 +1,7 @@
 """A request made of keys and names is one that the hub accepts."""
 
+from dataclasses import replace
+
 from dive_infra.config.countries import COUNTRIES, HUB_CODE
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
@@ -18,6 +20,12 @@ def test_new_keys_are_of_their_kind_and_never_twice_the_same() -> None:
         assert [flaw_of(c, one[c.name]) for c in wanted] == [None] * len(wanted)
         assert not {*one.values()} & {*other.values()}
     assert "coalition-key" in members.private_keys(HUB_CODE).keys() - members.private_keys("FRA").keys()
+
+
+def test_a_request_says_where_the_country_is_published() -> None:
+    private = members.private_keys("FRA")
+    assert request_of(replace(FRA, address="192.0.2.7"), private, members.ISSUED).address == "192.0.2.7"
+    assert request_of(FRA, private, members.ISSUED).address == ""
 
 
 def test_a_request_holds_public_halves_alone() -> None:

@@ -42,6 +42,22 @@ def test_a_moment_of_another_zone_is_written_in_utc() -> None:
         ("deployer_key", "AAAA", "deployer_key: AAAA is not a public key: expected 32 bytes in base64"),
         ("endpoints", {}, "endpoints: dictionary should have at least 1 item"),
         ("endpoints", {"idp": "https://x"}, "endpoints: idp is not a service: expected one of postgres"),
+        *(
+            (
+                "address",
+                value,
+                f"address: '{value}' {flaw}; expected a unicast IPv4 address such as 192.0.2.7, or no address",
+            )
+            for value, flaw in (
+                ("127.0.0.1", "is what a file without this field says"),
+                ("", "is no IPv4 address"),
+                ("fra.example.org", "is no IPv4 address"),
+                ("::1", "is no IPv4 address"),
+                ("0.0.0.0", "is no address of one machine"),
+                ("224.0.0.1", "is for a group of machines"),
+                ("169.254.0.1", "is valid on one link alone"),
+            )
+        ),
         ("shoe_size", 1, "shoe_size: extra inputs are not permitted"),
     ],
 )
@@ -52,7 +68,14 @@ def test_a_wrong_field_is_named_with_what_was_expected(field: str, value: Any, m
     assert str(refused.value).endswith("; next: get it again")
 
 
-@pytest.mark.parametrize("field", Request.model_fields)
+def test_an_address_is_left_out_on_loopback_and_read_otherwise() -> None:
+    assert "address" not in FRA_REQUEST.plain()
+    there = FRA_REQUEST.model_copy(update={"address": "192.0.2.7"})
+    assert there.plain() == {**FRA_REQUEST.plain(), "address": "192.0.2.7"}
+    assert parsed(Request, there.plain(), SOURCE) == there
+
+
+@pytest.mark.parametrize("field", FRA_REQUEST.plain())
 def test_no_field_may_be_missing(field: str) -> None:
     payload = FRA_REQUEST.plain()
     del payload[field]

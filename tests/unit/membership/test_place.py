@@ -20,6 +20,7 @@ from dive_infra.membership.place import Place, assumed, place_of
 from dive_infra.membership.refusals import (
     BadSignature,
     Expired,
+    Malformed,
     MembershipError,
     Missing,
     NotAMember,
@@ -27,6 +28,7 @@ from dive_infra.membership.refusals import (
     OtherCoalition,
     RequestDiffers,
 )
+from dive_infra.membership.zone import endpoints_of
 from tests.support import members
 
 USA, FRA, GBR = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["GBR"])
@@ -184,6 +186,60 @@ def test_a_hub_that_has_moved_renews_its_request_first(folder: Path) -> None:
     members.write(folder, USA, FRA)
     with pytest.raises(RequestDiffers, match=r"the request of USA differs from Pulumi.usa.yaml in endpoints.*dive new"):
         placed("usa", ports={"keycloak": 4711})
+
+
+@pytest.mark.parametrize("moves", [True, False], ids=["to an address", "back to loopback"])
+def test_a_country_with_another_address_renews_its_request_first(folder: Path, moves: bool) -> None:
+    there = replace(USA, address="127.0.0.2")
+    members.write(folder, USA if moves else there, FRA)
+    with pytest.raises(RequestDiffers, match=r"the request of USA differs from Pulumi.usa.yaml in address; expected"):
+        placed("usa", **({"address": "127.0.0.2"} if moves else {}))
+
+
+def test_a_partner_is_found_at_its_address(folder: Path) -> None:
+    there = replace(FRA, address="192.0.2.7")
+    members.write(folder, USA, there, GBR)
+    assert placed("usa", spokes=["FRA", "GBR"]).partner_names == (_filed(there), _filed(GBR))
+    hub = replace(USA, domain="dive.example", address="192.0.2.1")
+    spoke = replace(FRA, domain="dive.example", address="192.0.2.7")
+    members.write(folder, hub, spoke)
+    found = placed("fra", domain="dive.example", address="192.0.2.7")
+    assert (found.names.address, found.hub.address) == ("192.0.2.7", "192.0.2.1")
+    assert found.partner_names == (found.hub,)
+
+
+def _filed(names: Names) -> Names:
+    """Return the names as a request has them: with the ports that partners use."""
+    ports = {service: names.port(service) for service in endpoints_of(names)}
+    return replace(names, ports={names.country.code: ports})
+
+
+@pytest.mark.parametrize(
+    ("own", "partner", "found"),
+    [("", "127.0.0.2", "127.0.0.2"), ("127.0.0.2", "", "127.0.0.1"), ("127.0.0.2", "127.0.0.3", "127.0.0.3")],
+)
+def test_a_partner_at_a_loopback_address_of_its_own_is_refused(
+    folder: Path, own: str, partner: str, found: str
+) -> None:
+    given = {"address": own} if own else {}
+    for place, names, more in (("usa", USA, {"spokes": ["FRA"]}), ("fra", FRA, {})):
+        other = FRA if names is USA else USA
+        members.write(folder, *(replace(names, address=own), replace(other, address=partner)))
+        with pytest.raises(Malformed) as refused:
+            placed(place, **given, **more)
+        code = other.country.code
+        assert str(refused.value) == (
+            f"the address of {code} is {found}, at which its own machine alone reaches it; expected an address that "
+            f"{names.country.code} reaches, or {own or '127.0.0.1'} on the same machine; next: the operator of {code} "
+            f"sets dive:address, runs ./dive new {code} and sends that file to the hub"
+        )
+
+
+def test_countries_of_one_machine_have_one_address(folder: Path) -> None:
+    here = replace(USA, address="127.0.0.2"), replace(FRA, address="127.0.0.2")
+    members.write(folder, *here)
+    assert placed("usa", address="127.0.0.2", spokes=["FRA"]).partner_names[0].address == "127.0.0.2"
+    assert placed("fra", address="127.0.0.2").hub.address == "127.0.0.2"
 
 
 def test_a_preview_without_keys_assumes_the_computed_addresses() -> None:

@@ -3,6 +3,9 @@
 The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
 policies from the hub's OPAL server and data from the hub's backend. The client also keeps a copy of the hub's bundle,
 which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that nobody changed it.
+
+What OPA answers its clients with, its own authorization, and the rules of the country are a bundle in its own files.
+OPA refuses to let anyone write what a bundle owns, its feeder included; therefore the hub cannot replace them.
 """
 
 import json
@@ -22,12 +25,16 @@ OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA in
 
 POLICIES = ROOT / "policies"
 BUNDLE = "/api/opal/bundle.tar.gz"  # of the hub's backend: policies and data
-DECISION = "/v1/data/dive/authz"  # of every OPA: what its clients ask
+DECISION = "/v1/data/national/answer"  # of every OPA: what its clients ask
+NATIONAL = "national."  # begins the code of a check that is a rule of the country
 _SOURCE = "dive"  # the name of the hub's bundle in its OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies
 
-_ACCESS = f"{FILES}/access.rego"
+_LOCAL = f"{FILES}/local"  # a bundle
+LOCAL = _LOCAL.lstrip("/")  # its modules are below
+_ROOTS = ("national", "system/authz")  # what it owns
+_DISTRIBUTED = "dive"  # the root of what the hub distributes
 _OPA_CONFIG = f"{FILES}/opa.yaml"
 _OPA_FEED = f"{FILES}/opa-feed"
 _HUB_TOKEN = f"{FILES}/hub-token"
@@ -41,12 +48,13 @@ _COPIES = "/opal/backup"  # where OPAL's image has a place for them
 COPY = f"{_COPIES}/hub.json"  # the hub's bundle, at a spoke: `files`, `tag`, and when the hub `confirmed` it last
 HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it
 _SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
-ACCESS_MODULE = _ACCESS.lstrip("/")
+NO_RULES: Mapping[str, str] = {}
 
 
 def policies() -> dict[str, str]:
     """Return the Rego modules that are distributed, by path below `policies/`."""
-    paths = (path for path in sorted(POLICIES.rglob("*.rego")) if "tests" not in path.relative_to(POLICIES).parts)
+    kept = {"tests", "local"}
+    paths = (path for path in sorted(POLICIES.rglob("*.rego")) if kept.isdisjoint(path.relative_to(POLICIES).parts))
     return {str(path.relative_to(POLICIES)): path.read_text() for path in paths}
 
 
@@ -61,8 +69,11 @@ def hub_token(is_hub: bool) -> tuple[str, str]:
 
 
 def module_path(module: str) -> str:
-    """Return the path of a module below `policies/` from its name in an OPA; the name of a bundle comes before it."""
-    return module.lstrip("/").removeprefix(f"{_SOURCE}/")
+    """Return the path of a module from its name in an OPA, where the name of its bundle comes before it.
+
+    It is a path below `policies/`, or that of a local module in the container.
+    """
+    return module.lstrip("/").removeprefix(f"{_SOURCE}/").removeprefix(f"{LOCAL}/")
 
 
 def distribution_files(material: Material) -> dict[str, str]:
@@ -71,17 +82,26 @@ def distribution_files(material: Material) -> dict[str, str]:
     return own | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
-def opa(names: Names, hub: Names) -> ServiceSpec:
-    """Return OPA, which knows its clients by their tokens. The hub's fetches its policies; OPAL writes a spoke's."""
+def local_modules(tokens: Mapping[str, str], rules: Mapping[str, str]) -> dict[str, str]:
+    """Return the modules that OPA has from its own files, by path without the first slash; `rules` by code."""
+    own = {f"{LOCAL}/checks/{code}.rego": text for code, text in rules.items()}
+    answer = (POLICIES / "local" / "answer.rego").read_text()
+    return {f"{LOCAL}/access.rego": access(tokens), f"{LOCAL}/answer.rego": answer} | own
+
+
+def opa(names: Names, hub: Names, rules: Mapping[str, str] = NO_RULES) -> ServiceSpec:
+    """Return OPA, which knows its clients by their tokens. The hub's fetches its policies; OPAL writes a spoke's.
+
+    `rules` of the country itself: code -> Rego module (`catalog.national`).
+    """
     port = names.port("opa")
     is_hub = names.country.is_hub
     tokens = opa_tokens(is_hub)
 
     def files(material: Material) -> dict[str, str]:
-        made = material.tls() | {
-            _ACCESS: access({name: material.secrets[name] for name in tokens}),
-            _OPA_CONFIG: "{}",
-        }
+        local = local_modules({name: material.secrets[name] for name in tokens}, rules)
+        made = material.tls() | {f"/{path}": text for path, text in local.items()}
+        made |= {f"{_LOCAL}/.manifest": json.dumps({"roots": _ROOTS, "rego_version": 1}), _OPA_CONFIG: "{}"}
         if is_hub:
             key = material.secrets["policy-key"]
             made[_OPA_CONFIG] = json.dumps(_bundles(hub, pki.public_key(key)))
@@ -107,7 +127,7 @@ def opa(names: Names, hub: Names) -> ServiceSpec:
             *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
             *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
             *("--authentication=token", "--authorization=basic", "--log-level=error", "--disable-telemetry"),
-            _ACCESS,
+            *("--bundle", _LOCAL),
         ),
         health=HealthCheck(("/opa", "eval", "--fail", query)),
         memory_mb=256,
@@ -147,14 +167,16 @@ allow := {{"allowed": true}} if {{
 }}
 
 allow := {{"allowed": true}} if {{
-	holder == "opa-read"
+	holder in {{"opa-read", "opa-feed"}}
 	input.method == "GET"
 	content
 }}
 
+# What OPA keeps below `system` says which paths a bundle owns, which no one writes.
 allow := {{"allowed": true}} if {{
 	holder == "opa-feed"
 	content
+	distributed
 }}
 
 allow := {{"allowed": true}} if {{
@@ -162,6 +184,10 @@ allow := {{"allowed": true}} if {{
 	input.method == "POST"
 	input.path == ["v1", "query"]
 }}
+
+distributed if input.path[1] == "policies"
+
+distributed if input.path[2] == "{_DISTRIBUTED}"
 
 content if {{
 	input.path[0] == "v1"
@@ -268,8 +294,8 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
             "OPAL_POLICY_STORE_URL": names.url("opa"),
             "OPAL_POLICY_STORE_AUTH_TYPE": "token",
             "OPAL_POLICY_STORE_TLS_CA": CA,
-            # OPAL removes modules that are not the hub's; this one guards OPA itself.
-            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": ACCESS_MODULE,
+            # OPAL removes modules that are not the hub's. OPA refuses that for its local ones, and OPAL would give up.
+            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": f"{_LOCAL}/**",
             "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
             "OWN_HOST": names.host("opal-client"),

@@ -6,17 +6,26 @@ from dataclasses import replace
 from dive_infra.catalog.applications import backend, frontend, kas
 from dive_infra.catalog.datastores import mongodb, postgres, redis
 from dive_infra.catalog.keycloak import keycloak
-from dive_infra.catalog.policy import opa, opal_client, opal_server
+from dive_infra.catalog.policy import NO_RULES, opa, opal_client, opal_server
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import Names
 
-_ALONE = (postgres, mongodb, redis, keycloak, opa)
+_ALONE = (postgres, mongodb, redis, keycloak)
 
 
-def services(names: Names, hub: Names, partners: Sequence[Names], images: Mapping[str, str]) -> list[ServiceSpec]:
-    """Return the services of a country, each after those that it needs; `images` replaces single image references."""
+def services(
+    names: Names,
+    hub: Names,
+    partners: Sequence[Names],
+    images: Mapping[str, str],
+    rules: Mapping[str, str] = NO_RULES,
+) -> list[ServiceSpec]:
+    """Return the services of a country, each after those that it needs.
+
+    `images` replaces single image references; `rules` are the country's own (`catalog.national`).
+    """
     distributor = opal_server if names.country.is_hub else opal_client
-    specs = [make(names, hub) for make in _ALONE]
+    specs = [*(make(names, hub) for make in _ALONE), opa(names, hub, rules)]
     specs += [make(names, hub, partners) for make in (kas, backend)]
     specs += [distributor(names, hub), frontend(names, hub, partners)]
     return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -55,7 +55,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
         Check(
             _OPA,
             "opa",
-            lambda: opa(names, spec.hub or names.of(HUB), spec.opa, spec.opa_guard, spec.ca),
+            lambda: opa(names, spec.hub or names.of(HUB), spec.opa, spec.opa_local, spec.ca),
             subject="OPA",
             settles=True,
         ),
@@ -160,7 +160,7 @@ def _sessions(names: Names, state: str) -> str:
     return "; sessions: " + (", ".join(f"{count} of {who}" for who, count in held.most_common(_SHOWN)) or "none")
 
 
-def opa(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
+def opa(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
     """Check that OPA answers a request with the token alone, and decides by what the hub distributes."""
     url = f"{names.url('opa')}{policy.DECISION}"
     try:
@@ -174,7 +174,7 @@ def opa(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Findi
             f"{bearer} with the token, {anonymous} without", "200 with it, 401 without", _UP, Code.DECISION_OR_API
         )
     answered = Finding(_OPA, Verdict.VALID, found="denies by default, requires the token", topic="opa")
-    return [answered, *policy_engine.distribution(names, hub, token, guard, ca)]
+    return [answered, *policy_engine.distribution(names, hub, token, local, ca)]
 
 
 def keycloak(names: Names, secret: str, ca: str) -> str:

@@ -1,4 +1,4 @@
-"""OPA decides by what the hub distributes: the same policies, the same data, and nothing else.
+"""OPA decides by what the hub distributes and what the country declares: the same policies and data, nothing else.
 
 The hub's backend answers one bundle with both; while it does not, that is the signed copy that a spoke's OPAL client
 keeps. An OPA answers its policies, and its data with the values of all rules; it hides what is below `system`.
@@ -68,21 +68,21 @@ def restart(names: Names) -> Remedy:
     return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
 
 
-def distribution(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
-    """Return a finding on the policies in force and one on the data. `guard` is OPA's own authorization, as declared.
+def distribution(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
+    """Return a finding on the policies in force and one on the data. `local`: the modules in OPA's own files, by path.
 
     A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
     the hub signed; without one, the policies are compared with this checkout's, and the data is unknown.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
-        found = _compared(names, hub, token, guard, ca)
+        found = _compared(names, hub, token, local, ca)
         if all(f.verdict != Verdict.INVALID for f in found) or time.monotonic() > ends:
             return found
         time.sleep(_POLL)
 
 
-def _compared(names: Names, hub: Names, token: str, guard: str, ca: str) -> list[Finding]:
+def _compared(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST, names, hub) as http:
         modules = _answer(http, names, token, "policies")
         found = _wanted(http, names, hub)
@@ -94,11 +94,12 @@ def _compared(names: Names, hub: Names, token: str, guard: str, ca: str) -> list
         else:
             unread = ""
     remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
-    own = live.policies.get(policy.ACCESS_MODULE, "")  # the state of an earlier program has no guard to compare with
+    own = {path: text for path, text in live.policies.items() if path.startswith(f"{policy.LOCAL}/")}
     policies = _finding(
         POLICIES,
         "OPA's policies",
-        list(_differing({**wanted.policies, policy.ACCESS_MODULE: guard or own}, live.policies)),
+        # The state of an earlier program has no local modules to compare with.
+        list(_differing({**wanted.policies, **(local or own)}, live.policies)),
         f"the {len(wanted.policies)} policies of {found.source}, unchanged",
         f"{len(wanted.policies)} policies as distributed",
         remedy,
@@ -153,7 +154,11 @@ def _named(data: Mapping[Path, Any]) -> dict[str, Any]:
 
 def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> Content:
     """Return what an OPA has loaded, from its answers."""
-    policies = {policy.module_path(m["id"]): m["raw"] for m in modules}
+    policies: dict[str, str] = {}
+    for module in modules:
+        path = policy.module_path(module["id"])
+        # Of two names that mean one path, the second is someone's addition.
+        policies[module["id"] if path in policies else path] = module["raw"]
     rules = {path for m in modules for path in _rules(m["ast"])}
     return Content(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
 

@@ -87,9 +87,10 @@ class DatabaseSpec:
 
 @dataclass(frozen=True)
 class DeploymentSpec:
-    """`opa` is the token that reads, `opa_guard` OPA's own authorization, `keycloak` the secret of `dive-deployer`.
+    """`opa` is the token that reads, `keycloak` the secret of `dive-deployer`.
 
-    `store` is the login at the record, whose schema must match.
+    `opa_local`: the modules that OPA has from its own files, by path. `store` is the login at the record, whose
+    schema must match.
     """
 
     names: Names
@@ -101,7 +102,8 @@ class DeploymentSpec:
     ca: str = ""
     store: DatabaseAccess | None = None
     keycloak: str = field(default="", repr=False, metadata={"secret": True})
-    opa_guard: str = field(default="", repr=False, metadata={"secret": True})  # hashes of tokens
+    # Hashes of tokens; none in the states of an earlier program.
+    opa_local: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, metadata={"secret": True})
     hub: Names | None = None  # where policies come from; none in the states of an earlier program
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from dive_infra.catalog import policy
 from dive_infra.checks import decisions, deployment, key_release, login_page, objects, partners
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Partner, Party, VerificationSpec
@@ -369,9 +370,11 @@ def _decision(response: httpx.Response, here: Names, home: str, document: str, d
     sentence = f"{here.country.code} {'denies' if denied_by else 'permits'} {document} to a user of {home}"
     found = _answered(response)
     remedy = Remedy.update(here.country.code)
+    # A rule of the country denies only what the policies permit: that is its decision, and no one else's to judge.
+    by_rule = not denied_by and found.startswith(f"403 by check {policy.NATIONAL}")
     return Finding(
         sentence,
-        Verdict.VALID if found == expected else Verdict.INVALID,
+        Verdict.VALID if found == expected or by_rule else Verdict.INVALID,
         expected,
         found,
         remedy,

@@ -75,6 +75,7 @@ class Settings(_Section):
     cut: tuple[str, ...] = ()
     coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
     coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
+    rules: str = ""
     images: dict[str, str] = {}
     ports: dict[str, Port] = {}
     disposable: bool = False

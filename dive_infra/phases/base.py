@@ -1,6 +1,6 @@
 """What the six phases share: the country that they deploy, their order, and the checkpoint that ends each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,12 +22,13 @@ from dive_infra.orchestration.access import OWNER, DatabaseAccess
 class Context:
     """The country that a stack deploys, and its place in the coalition.
 
-    `stack` is the stack's name, part of the label of everything that it owns.
+    `stack` is the stack's name, part of the label of everything that it owns. `rules` are the country's own, by code.
     """
 
     settings: Settings
     stack: str
     place: Place
+    rules: Mapping[str, str]
 
     @cached_property
     def names(self) -> Names:
@@ -47,7 +48,7 @@ class Context:
 
     @cached_property
     def specs(self) -> Sequence[ServiceSpec]:
-        return services(self.names, self.hub, self.partners, self.settings.images)
+        return services(self.names, self.hub, self.partners, self.settings.images, self.rules)
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
         """Return the login at the orchestration database of this country."""

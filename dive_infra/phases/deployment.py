@@ -7,7 +7,7 @@ import pulumi
 from dive_infra.catalog import policy
 from dive_infra.catalog.databases import DATABASES
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
-from dive_infra.catalog.policy import access, opa_tokens
+from dive_infra.catalog.policy import local_modules, opa_tokens
 from dive_infra.catalog.spec import Material, ServiceSpec
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
@@ -147,7 +147,7 @@ class DeploymentPhase(PhaseComponent):
                 keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
                 store=found["store"],
-                opa_guard=access({name: secrets[name] for name in tokens}),
+                opa_local=local_modules({name: secrets[name] for name in tokens}, context.rules),
                 hub=context.hub,
             )
 

@@ -1,10 +1,12 @@
 """The program of a stack: the six phases of one country, the hub's or a spoke's."""
 
 import asyncio
+from collections.abc import Mapping
 from importlib import import_module
 
 import pulumi
 
+from dive_infra.catalog import national, policy
 from dive_infra.config import environment
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.runtime.patches import send_registrations
@@ -15,6 +17,7 @@ from dive_infra.phases.preflight import PreflightPhase
 from dive_infra.results.text import now
 from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
+from dive_infra.toolchain import rego
 
 
 async def deploy(settings: Settings, stack: str) -> None:
@@ -23,7 +26,7 @@ async def deploy(settings: Settings, stack: str) -> None:
     The hub issues the coalition document from the requests of the countries that it approves; a spoke starts from that
     document. Each declares its own side of each of its links.
     """
-    context = Context(settings, stack, _place(settings))
+    context = Context(settings, stack, _place(settings), _rules(settings))
     preflight = PreflightPhase(context)
     await asyncio.to_thread(load_phases)
     from dive_infra.phases.configuration import ConfigurationPhase
@@ -54,6 +57,20 @@ def load_phases() -> None:
     """
     for phase in ("initialization", "deployment", "configuration", "seeding", "verification"):
         import_module(f"dive_infra.phases.{phase}")
+
+
+def _rules(settings: Settings) -> Mapping[str, str]:
+    """Return the country's own rules, compiled where this machine has OPA; elsewhere OPA's gate refuses wrong ones."""
+    try:
+        rules = national.read(settings.rules)
+        if rules:
+            rego.compiled(policy.policies() | policy.local_modules({"opa-read": ""}, rules))
+    except national.RulesRefused as error:
+        raise pulumi.RunError(str(error)) from None
+    except rego.NotRego as error:
+        refused = national.refused(settings.rules, error.cause, "rules that OPA compiles")
+        raise pulumi.RunError(str(refused)) from None
+    return rules
 
 
 def _place(settings: Settings) -> Place:

@@ -132,6 +132,13 @@ def binary(name: str, progress: Progress, cache: Path | None = None) -> Path:
     return go_build.ensure(owner, BUNDLES[owner], cache or cache_folder(), progress) / name
 
 
+def built(name: str, cache: Path) -> Path | None:
+    """Return the path of a program that was built here; None if it was not, and build nothing."""
+    owner = _owner(name)
+    path = go_build.directory(owner, BUNDLES[owner], cache) / name
+    return path if path.exists() else None
+
+
 def key(name: str) -> str:
     """Return a hash over everything that decides the outcome of building the program `name`."""
     return BUNDLES[_owner(name)].key()

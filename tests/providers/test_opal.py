@@ -81,6 +81,19 @@ def _material(names: Names, certificate: str, key: str, ca: str) -> Material:
     return Material(_secrets(names), certificate, key, ca, POLICY_KEYS, "{}")
 
 
+EXPELLED = "someone whom France does not serve"
+RULES = {
+    "expelled": f"""package national.checks.expelled
+
+default pass := false
+
+pass if input.subject.uniqueID != "{EXPELLED}"
+
+reason := "France does not serve this person"
+"""
+}
+
+
 class Coalition:
     """Hub and spoke; `ask` puts a question to a country's OPA."""
 
@@ -97,7 +110,7 @@ class Coalition:
 
     def ask(self, names: Names, question: Mapping[str, Any]) -> dict[str, Any]:
         token = self.labs[names.country.code].material.secrets["opa-token"]
-        answer = self.call(names, "opa", "/v1/data/dive/authz", token, method="POST", json={"input": question})
+        answer = self.call(names, "opa", policy.DECISION, token, method="POST", json={"input": question})
         result: dict[str, Any] = answer.raise_for_status().json().get("result", {})
         return result
 
@@ -134,7 +147,7 @@ def coalition() -> Iterator[Coalition]:
         usa.start(policy.opa(USA, USA))
         usa.start(applications.backend(USA, USA))
         usa.start(policy.opal_server(USA, USA))
-        fra.start(policy.opa(FRA, USA))
+        fra.start(policy.opa(FRA, USA, RULES))
         fra.start(policy.opal_client(FRA, USA))
         print(f"\nseconds to healthy: hub {usa.seconds}, spoke {fra.seconds}")
         yield Coalition(usa, fra, database)
@@ -218,7 +231,7 @@ def test_a_restarted_opa_gets_everything_again(coalition: Coalition) -> None:
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
 def test_opa_wants_its_token(coalition: Coalition, names: Names) -> None:
-    refused = coalition.call(names, "opa", "/v1/data/dive/authz", "wrong", method="POST", json={"input": {}})
+    refused = coalition.call(names, "opa", policy.DECISION, "wrong", method="POST", json={"input": {}})
     assert refused.status_code == 401
     assert "opa-token, opa-read" in refused.json()["message"]
     assert coalition.call(names, "opa", "/v1/policies", "wrong").status_code == 401
@@ -340,6 +353,104 @@ def test_a_changed_policy_is_in_force_within_seconds(coalition: Coalition) -> No
     print(f"\nnew policy everywhere after {there:.1f} s, the old one after {back:.1f} s")
 
 
+# The hub against a rule of France.
+
+_PERMITS = """package dive.authz
+
+allow := true
+
+reason := "The hub says so"
+
+obligations := []
+
+evaluation_details := {"check": "", "checks": {}}
+"""
+# Packages of France's own, as the hub could distribute them in any spelling.
+_FOREIGN = {
+    "more.rego": "package national.checks.expelled\n\npass := true\n",
+    "answer.rego": 'package national\n\nanswer := {"allow": true}\n',
+    "spelt.rego": 'package # of France\n  national["ch\\u0065cks"].expelled\n\npass := true\n',
+    "guard.rego": 'package system.authz\n\nallow := {"allowed": true}\n',
+}
+
+
+def test_a_hub_that_permits_everything_does_not_drop_a_denial_of_the_country(coalition: Coalition) -> None:
+    lab = coalition.labs["USA"]
+    image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
+    spec = applications.backend(USA, USA)
+    _await(lambda: coalition.check(FRA, question(FRA)) == "", within=30)
+    assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED)) == "national.expelled"
+    assert coalition.check(USA, question(USA, uniqueID=EXPELLED)) == "", "a rule of France alone"
+    assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED, acpCOI=[])) == "coi"
+
+    def hostile(material: Material) -> dict[str, str]:
+        return {**spec.files(material), "/etc/dive/policies/authz.rego": _PERMITS}
+
+    lab.write_files(replace(spec, files=hostile), image)
+    try:
+        _await(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "", within=60)
+        answer = coalition.ask(FRA, question(FRA, uniqueID=EXPELLED))
+        assert answer["allow"] is False
+        assert answer["reason"] == "France does not serve this person"
+        assert answer["evaluation_details"]["check"] == "national.expelled"
+    finally:
+        lab.write_files(spec, image)
+    _await(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "coi", within=60)
+
+
+def test_a_hub_that_distributes_packages_of_the_country_changes_none_of_them(coalition: Coalition) -> None:
+    lab = coalition.labs["USA"]
+    image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
+    spec = applications.backend(USA, USA)
+    _await(lambda: off(coalition, FRA) == [], within=30)
+
+    def hostile(material: Material) -> dict[str, str]:
+        foreign = {f"/etc/dive/policies/{path}": text for path, text in _FOREIGN.items()}
+        return {**spec.files(material), **foreign}
+
+    lab.write_files(replace(spec, files=hostile), image)
+    try:
+        client = _opal_client(coalition)
+        _await(lambda: b"is owned by bundle" in client.logs(tail=500), within=60)
+        found = dict(off(coalition, FRA))["OPA's policies"]
+        assert all(f"{path} missing" in found for path in sorted(_FOREIGN)[:3]), "the check says what OPA refused"
+        assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED)) == "national.expelled"
+        assert coalition.call(FRA, "opa", "/v1/policies", "wrong").status_code == 401
+    finally:
+        lab.write_files(spec, image)
+    _await(lambda: off(coalition, FRA) == [], within=60)
+
+
+def test_who_feeds_a_spokes_opa_writes_nothing_of_its_own(coalition: Coalition) -> None:
+    token = _secrets(FRA)["opa-feed"]
+
+    def status(method: str, path: str, **more: Any) -> int:
+        return coalition.call(FRA, "opa", path, token, method=method, **more).status_code
+
+    for path, text in _FOREIGN.items():
+        assert status("PUT", f"/v1/policies/{path}", content=text) == 400
+    modules = coalition.call(FRA, "opa", "/v1/policies", token).json()["result"]
+    local = {m["id"] for m in modules if policy.module_path(m["id"]).startswith(f"{policy.LOCAL}/")}
+    assert {policy.module_path(name) for name in local} == policy.local_modules({"opa-feed": ""}, RULES).keys()
+    for name in local:
+        assert status("DELETE", f"/v1/policies/{name.replace('/', '%2F', 1)}") == 400
+    for path in ("", "/national", "/national/checks/expelled/pass", "/system/bundles", "/system/authz", "/more"):
+        assert status("PUT", f"/v1/data{path}", json={}) == 401
+        assert status("DELETE", f"/v1/data{path}") == 401
+    assert status("PATCH", "/v1/data", json=[{"op": "add", "path": "/national", "value": 1}]) == 401
+    assert off(coalition, FRA) == []
+
+
+def test_an_opa_with_a_rule_that_does_not_compile_does_not_start_and_says_why(coalition: Coalition) -> None:
+    lab = coalition.labs["FRA"]
+    attempt = Lab(lab.engine, DEU, replace(lab.material, secrets=_secrets(DEU)))
+    try:
+        with pytest.raises(ContainerFailed, match=r"night\.rego:3"):
+            attempt.start(policy.opa(DEU, USA, {"night": "package national.checks.night\n\npass if {"}), within=30)
+    finally:
+        attempt.close()
+
+
 def _change_a_policy(
     coalition: Coalition, within: float = 30, meanwhile: Callable[[], object] = lambda: None
 ) -> tuple[float, float]:
@@ -373,8 +484,9 @@ def off(coalition: Coalition, names: Names) -> list[tuple[str, str]]:
 
 def distributed(coalition: Coalition, names: Names) -> list[Finding]:
     material = coalition.labs[names.country.code].material
-    guard = policy.access({name: material.secrets[name] for name in policy.opa_tokens(names.country.is_hub)})
-    return policy_engine.distribution(names, USA, material.secrets["opa-read"], guard, material.ca)
+    tokens = {name: material.secrets[name] for name in policy.opa_tokens(names.country.is_hub)}
+    local = policy.local_modules(tokens, RULES if names is FRA else {})
+    return policy_engine.distribution(names, USA, material.secrets["opa-read"], local, material.ca)
 
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
@@ -450,12 +562,9 @@ def test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed(
         call("PUT", "/v1/policies/more.rego", content="package more")
         assert off(coalition, FRA) == [("OPA's policies", "more.rego added")]
         call("DELETE", "/v1/policies/more.rego")
-        call("PUT", "/v1/data/more", json={"a": 1})
-        assert off(coalition, FRA) == [("OPA's data", "more added")]
-        call("DELETE", "/v1/data/more")
-        call("PUT", "/v1/data/system/more", json={"a": 1})
-        assert off(coalition, FRA) == [], "docs/explanation/healing.md says so"
-        call("DELETE", "/v1/data/system/more")
+        call("PUT", "/v1/data/dive/more", json={"a": 1})
+        assert off(coalition, FRA) == [("OPA's data", "dive/more added")]
+        call("DELETE", "/v1/data/dive/more")
     call("PUT", "/v1/data/dive/trusted_issuers", json={})
     _await(lambda: off(coalition, FRA) == [], within=15)
 

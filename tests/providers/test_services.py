@@ -25,7 +25,7 @@ from selectolax.lexbor import LexborHTMLParser
 from dive_common.ztdf import policy_hash
 from dive_infra.catalog import datastores
 from dive_infra.catalog.applications import backend, frontend, kas
-from dive_infra.catalog.policy import opa
+from dive_infra.catalog.policy import opa, policies
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec
 from dive_infra.checks import key_release
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
@@ -148,10 +148,8 @@ def _teach_opa(there: Lab) -> None:
     """Policies and data as the policy client delivers them."""
     headers = {"Authorization": f"Bearer {SECRETS['opa-feed']}"}
     with https.client(there.material.ca) as http:
-        for file in sorted((ROOT / "policies").rglob("*.rego")):
-            if "tests" not in file.parts:
-                url = f"{FRA.url('opa')}/v1/policies/{file.stem}"
-                http.put(url, content=file.read_text(), headers=headers).raise_for_status()
+        for path, text in policies().items():
+            http.put(f"{FRA.url('opa')}/v1/policies/{path}", content=text, headers=headers).raise_for_status()
         for batch in batches(USA, [FRA], public_key(KAS_KEY), documents=1)[:-1]:
             rows = json.loads(json.dumps(batch.documents).replace(FRA.issuer, ISSUER))
             feed = {"success": True, batch.collection: rows, "count": len(rows)}

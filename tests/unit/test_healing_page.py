@@ -207,6 +207,10 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "The server took 1,186 changes": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
     ),
+    "Its local modules": (
+        "unit/test_policies.py::test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides_by",
+        f"{OPAL}::test_who_feeds_a_spokes_opa_writes_nothing_of_its_own",
+    ),
     "OPA took 1,103 changes": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",),
     "Every test run takes a sample of both": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
@@ -262,7 +266,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "an OPA of a spoke": (
         f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",
     ),
-    "**OPA**": (f"{OPAL}::test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed",),
+    "**OPA**": (f"{OPAL}::test_who_feeds_a_spokes_opa_writes_nothing_of_its_own",),
     "Without an answer from the hub": (
         "unit/checks/test_policy_engine.py"
         "::test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_unknown",

@@ -3,7 +3,7 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,14 @@ def test_the_policies_hold(opa: Path, command: tuple[str, ...]) -> None:
 
 
 def _ask(opa: Path, data: Path, question: Mapping[str, Any], *policies: Path) -> Any:
-    """Return the answer of the policies, or of those below these folders."""
+    """Return the answer to the services by the policies, or by those below these folders."""
+    return _evaluated(opa, data, question, "data.national.answer", *policies)
+
+
+def _evaluated(opa: Path, data: Path, question: Mapping[str, Any], query: str, *policies: Path) -> Any:
     places = [word for folder in policies or (policy.POLICIES,) for word in ("--data", str(folder))]
     done = subprocess.run(
-        [opa, "eval", "--format=raw", *places, "--data", data, "--stdin-input", "data.dive.authz"],
+        [opa, "eval", "--format=raw", *places, "--data", data, "--stdin-input", query],
         input=json.dumps(question),
         capture_output=True,
         text=True,
@@ -79,6 +83,40 @@ def test_a_probe_sees_each_check_that_someone_switched_off(opa: Path, data: Path
         (altered / "checks" / f"{denied_by}.rego").write_text(f"package dive.checks.{denied_by}\n\npass := true\n")
         answer = _ask(opa, data, decisions.question(FRA, changes), altered)
         assert answer["evaluation_details"]["check"] != denied_by, what
+
+
+RULE = """package national.checks.working_hours
+
+default pass := false
+
+pass if time.clock(time.parse_rfc3339_ns(input.context.currentTime))[0] in numbers.range(7, 18)
+
+reason := "Nothing is read at night"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "denied_by"),
+    [
+        ({}, ""),
+        ({"working_hours": RULE}, "national.working_hours"),  # the probe asks at midnight
+        ({"working_hours": RULE.replace("(7, 18)", "(0, 23)")}, ""),
+        ({"undefined": "package national.checks.undefined\n\npass if input.subject.nothing\n"}, "national.undefined"),
+        ({"empty": "package national.checks.empty\n"}, "national.empty"),
+    ],
+)
+def test_a_rule_of_the_country_denies_what_the_coalition_permits_and_permits_nothing(
+    opa: Path, data: Path, tmp_path: Path, rules: Mapping[str, str], denied_by: str
+) -> None:
+    for code, text in rules.items():
+        (tmp_path / f"{code}.rego").write_text(text)
+    for what, changes, denied_by_coalition in decisions.CASES:
+        question = decisions.question(FRA, changes)
+        answer = _ask(opa, data, question, policy.POLICIES, tmp_path)
+        check = denied_by_coalition or denied_by
+        assert (answer["allow"], answer["evaluation_details"]["check"]) == (not check, check), what
+        if not rules:
+            assert answer == _evaluated(opa, data, question, "data.dive.authz"), "as without this module"
 
 
 class Rows(list[dict[str, Any]]):
@@ -198,7 +236,7 @@ def test_secrets_arrive_as_files_alone(names: Names, make: Any, key: str) -> Non
     files = spec.files(Material(secrets, "certificate", "key", "ca", {"USA": "hub's key"}))
     assert all(path.startswith("/etc/dive/") for path in files)
     # OPA's own rule knows the tokens by their hashes, so that who may list policies does not read them.
-    assert "secret-of-opa" not in files.get("/etc/dive/access.rego", "")
+    assert "secret-of-opa" not in files.get("/etc/dive/local/access.rego", "")
 
 
 class Read(dict[str, str]):
@@ -231,6 +269,8 @@ PATHS = [path for size in range(4) for path in product(_WORDS, repeat=size)] + [
     tuple(path.split("/"))
     for path in (
         *(
+            "v1/data/national/answer",
+            "v1/data/national/answer/allow",
             "v1/data/dive/authz",
             "v1/data/dive/authz/allow",
             "v1/data/dive/coi",
@@ -239,13 +279,14 @@ PATHS = [path for size in range(4) for path in product(_WORDS, repeat=size)] + [
         ),
         *(
             "v1/data/system/authz",
+            "v1/data/system/bundles/etc",
             "v1/policies/checks/mfa.rego",
-            "v1/policies/etc/dive/access.rego",
+            "v1/policies/etc/dive/local/access.rego",
             "v1/data/dive%2Fauthz",
         ),
     )
 ]
-DECISION, HEALTH = ("v1", "data", "dive", "authz"), ("health",)
+DECISION, HEALTH = ("v1", "data", "national", "answer"), ("health",)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +328,8 @@ def test_each_token_of_opa_permits_its_own_purpose_and_nothing_else(permitted: A
         if who == "opa-read":
             wanted |= {("GET", path) for path in content}
         if who == "opa-feed" and not is_hub:
-            wanted |= {("POST", ("v1", "query")), *product(METHODS, content)}
+            distributed = {path for path in content if path[1] == "policies" or path[2:3] == ("dive",)}
+            wanted |= {("POST", ("v1", "query")), *product(METHODS, distributed), *(("GET", path) for path in content)}
         assert may == wanted, who
     writers = {holder for holder, method, _ in found if method in WRITES}
     assert writers == (set() if is_hub else {"opa-feed"})
@@ -298,6 +340,67 @@ def test_of_two_tokens_with_one_value_the_weaker_counts(permitted: Any) -> None:
     assert not [request for request in same if request[1] in WRITES]
     may = {(method, path) for holder, method, path in same if holder == "opa-token"}
     assert may == {("GET", HEALTH), ("POST", DECISION)}
+
+
+NIGHT = 'package national.checks.night\n\ndefault pass := false\n\npass if input.hour < 20\n\nreason := "Night"\n'
+COALITION = 'package dive.authz\n\nallow := true\n\nevaluation_details := {"check": ""}\n'
+
+
+@pytest.fixture
+def server(opa: Path, tmp_path: Path) -> Iterator[httpx.Client]:
+    """A spoke's OPA without TLS, with its local modules and a rule of the country, for the token of the feed."""
+    secrets = dict.fromkeys(policy.opa_tokens(is_hub=False), "") | TOKENS
+    spec = policy.opa(FRA, USA, {"night": NIGHT})
+    for path, text in spec.files(Material(secrets, "certificate", "key", "ca")).items():
+        file = tmp_path / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    [bundle] = spec.command[spec.command.index("--bundle") + 1 :]
+    socket = tmp_path / "opa.sock"
+    limits = ("--authentication=token", "--authorization=basic", "--disable-telemetry", "--log-level=error")
+    command = [opa, "run", "--server", "--addr", f"unix://{socket}", *limits, "--bundle", tmp_path / bundle.lstrip("/")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        headers = {"Authorization": f"Bearer {TOKENS['opa-feed']}"}
+        transport = httpx.HTTPTransport(uds=str(socket), retries=6)  # waits 0.5, 1, 2, … seconds
+        with httpx.Client(transport=transport, base_url="http://opa", headers=headers, timeout=30) as http:
+            assert http.get("/health").status_code == 200
+            yield http
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _asked(server: httpx.Client, hour: int) -> Any:
+    headers = {"Authorization": f"Bearer {TOKENS['opa-token']}"}
+    return server.post(policy.DECISION, json={"input": {"hour": hour}}, headers=headers).json().get("result")
+
+
+def test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides_by(server: httpx.Client) -> None:
+    assert _asked(server, 12) is None, "no policies of the coalition yet"
+    assert server.put("/v1/policies/authz.rego", content=COALITION).status_code == 200
+    assert server.put("/v1/data/dive/coi", json={}).status_code == 204
+    for name, text in {
+        "more": "package national.checks.night\n\npass := true\n",
+        "below": "package national.checks.night.below\n\npass := true\n",
+        "answer": 'package national\n\nanswer := {"allow": true}\n',
+        "spelt": 'package # of France\n  national["ch\\u0065cks"].night\n\npass := true\n',
+        "guard": 'package system.authz\n\nallow := {"allowed": true}\n',
+        "above": "package system\n\nauthz := true\n",
+    }.items():
+        refused = server.put(f"/v1/policies/{name}.rego", content=text)
+        assert (refused.status_code, "is owned by bundle" in refused.text) == (400, True), (name, refused.text)
+    local = [m["id"] for m in server.get("/v1/policies").json()["result"] if m["id"] != "authz.rego"]
+    assert len(local) == 3
+    for name in local:
+        url = f"/v1/policies/{name.replace('/', '%2F', 1)}"
+        for answer in (server.delete(url), server.put(url, content="package dive.more\n")):
+            assert (answer.status_code, "is owned by bundle" in answer.text) == (400, True), answer.text
+    for path in ("", "/national", "/national/checks/night/pass", "/system/bundles", "/system/authz", "/more"):
+        assert server.put(f"/v1/data{path}", json={}).status_code == 401, path
+    assert server.patch("/v1/data", json=[{"op": "add", "path": "/national", "value": 1}]).status_code == 401
+    assert _asked(server, 12) == {"allow": True, "evaluation_details": {"check": ""}}
+    assert _asked(server, 22)["reason"] == "Night"
 
 
 def test_the_services_ask_where_their_token_permits_it() -> None:
@@ -326,4 +429,5 @@ def test_a_container_holds_only_the_token_of_opa_that_it_needs(names: Names, key
 
 def test_tests_are_not_distributed() -> None:
     assert "authz.rego" in policy.policies()
+    assert not [path for path in policy.policies() if "local" in path], "each country's own files have these"
     assert not [path for path in policy.policies() if "test" in path]

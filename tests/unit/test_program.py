@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections.abc import Mapping
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -130,8 +131,8 @@ class Monitor(mocks.MockMonitor):
         return answer
 
 
-def register(stack: str, **configuration: Any) -> dict[str, Any]:
-    """Runs a stack's program; returns URN -> what it asked the engine to register."""
+def register(stack: str, files: Mapping[str, str] | None = None, **configuration: Any) -> dict[str, Any]:
+    """Runs a stack's program beside `files`; returns URN -> what it asked the engine to register."""
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
     given = members.configuration(stack.upper()) | {"dive:testUsers": True}
@@ -143,6 +144,8 @@ def register(stack: str, **configuration: Any) -> dict[str, Any]:
 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(paths, "STACKS", Path(folder))
+        for name, text in (files or {}).items():
+            (Path(folder) / name).write_text(text)
         members.write(Path(folder), *(settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")))
         run()
     return monitor.requests
@@ -300,6 +303,30 @@ def test_a_partner_of_a_spoke_changes_no_container(fra: dict[str, Any], change: 
         assert {name: r.object for name, r in after.items()} == {name: r.object for name, r in before.items()}
     links = {name.split("-")[2] for name in map(short, other) if name.startswith("link-to-")}
     assert links == ({"usa", "deu"} if "partners" in change else set())
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_rules_of_the_country_are_files_of_its_opa_alone(country: str, request: pytest.FixtureRequest) -> None:
+    without, rule = request.getfixturevalue(country), "package national.checks.night\n\npass := true\n"
+    spokes = {"spokes": ["FRA"]} if country == "usa" else {}
+    with_rules = register(country, {"night.rego": rule}, rules=".", **spokes)
+    kind = "pulumi-python:dynamic/dive:Files"
+    before, after = of_kind(without, kind), of_kind(with_rules, kind)
+    assert {name for name in before if before[name].object != after[name].object} == {"opa-files"}
+    held = json.loads(json.dumps(MessageToDict(after["opa-files"].object)))
+    assert rule in json.dumps(held, ensure_ascii=False).replace("\\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("package dive.checks.night", "night.rego: package dive.checks.night; expected package national.checks.night"),
+        ("package national.checks.night\n\npass if {", "dive:rules: .: .*night.rego:3: rego_parse_error"),
+    ],
+)
+def test_rules_that_opa_would_refuse_are_refused_before_anything_is_declared(text: str, told: str) -> None:
+    with pytest.raises(pulumi.RunError, match=told):
+        register("fra", {"night.rego": text}, rules=".")
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -22,7 +22,9 @@ from dive_infra.results.finding import Finding
 from tests.unit.checks.specs import FRANCE, USA
 
 TOKEN = "opa-read"
-GUARD = policy.access({"opa-token": "1", "opa-read": TOKEN})
+BUNDLE = "/etc/dive/local/"  # its name, which OPA puts before the paths of its modules
+RULE = "etc/dive/local/checks/night.rego"
+LOCAL = policy.local_modules({"opa-token": "1", "opa-read": TOKEN}, {"night": "package national.checks.night"})
 FEED = {"success": True, "coi": [1], "count": 1}
 KEY = pki.rsa_key()
 POLICIES = {"authz.rego": "package dive.authz", "checks/mfa.rego": "package dive.checks.mfa"}
@@ -48,9 +50,9 @@ class World:
     def __init__(self, names: Names) -> None:
         self.names, self.hub, self.held, self.conflict = names, 200, "token of the country", False
         self.copy: dict[str, Any] = {}
-        self.policies = {**POLICIES, "/etc/dive/access.rego": GUARD}
+        self.policies = {**POLICIES, **{f"{BUNDLE}{path}": text for path, text in LOCAL.items()}}
         rules = {"authz": {"allow": False}, "checks": {"mfa": {"pass": True}}}
-        self.data: dict[str, Any] = {"dive": {"coi": FEED, **rules}}
+        self.data: dict[str, Any] = {"dive": {"coi": FEED, **rules}, "national": {"answer": 1, "checks": {"night": {}}}}
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == policy.BUNDLE:
@@ -87,17 +89,18 @@ class World:
         return f"{self.held}\n"
 
     def found(self) -> list[Finding]:
-        return policy_engine.distribution(self.names, USA, TOKEN, GUARD, "CA")
+        return policy_engine.distribution(self.names, USA, TOKEN, LOCAL, "CA")
 
     def off(self) -> dict[str, Finding]:
         return {f.check: f for f in self.found() if f.verdict != "valid"}
 
 
 def _module(path: str, text: str) -> dict[str, Any]:
-    package = text.split("\n")[0].removeprefix("package ").split(".")
-    defined = "pass" if "checks" in package else "allow"
+    [first] = [line for line in text.split("\n") if line.startswith("package ")]
+    package = first.removeprefix("package ").split(".")
+    defined = "pass" if "checks" in package else "answer" if "national" in package else "allow"
     terms = [{"value": "data"}, *({"value": part} for part in package)]
-    name = path if path.startswith("/etc") else f"dive/{path}"  # as the hub's bundle names it
+    name = path if path.lstrip("/").startswith("etc/") else f"dive/{path}"  # as the hub's bundle names it
     return {"id": name, "raw": text, "ast": {"package": {"path": terms}, "rules": [{"head": {"name": defined}}]}}
 
 
@@ -127,7 +130,27 @@ CHANGES: list[tuple[Callable[[World], Any], str, str]] = [
     ),
     (lambda w: w.policies.update({"x.rego": "package x"}), "POLICIES", "x.rego added"),
     (lambda w: (w.policies.update({"x.rego": "package x"}), w.data.update(x={})), "POLICIES", "x.rego added"),
-    (lambda w: w.policies.update({"/etc/dive/access.rego": "package x"}), "POLICIES", "etc/dive/access.rego changed"),
+    (
+        lambda w: w.policies.update({f"{BUNDLE}etc/dive/local/access.rego": "package x"}),
+        "POLICIES",
+        "etc/dive/local/access.rego changed",
+    ),
+    (
+        lambda w: w.policies.update({f"{BUNDLE}{RULE}": "package national.checks.night\n"}),
+        "POLICIES",
+        f"{RULE} changed",
+    ),
+    (lambda w: (w.policies.pop(f"{BUNDLE}{RULE}"), w.data["national"].pop("checks")), "POLICIES", f"{RULE} missing"),
+    (
+        lambda w: w.policies.update({f"{BUNDLE}{RULE}".lstrip("/"): "package dive.more"}),
+        "POLICIES",
+        f"{BUNDLE}{RULE} added".lstrip("/"),
+    ),
+    (
+        lambda w: w.policies.update({"more.rego": "package national.checks.more"}),
+        "POLICIES",
+        "more.rego added",
+    ),
     (lambda w: w.data["dive"].update(coi={**FEED, "coi": []}), "DATA", "dive/coi changed"),
     (lambda w: w.data["dive"].pop("coi"), "DATA", "dive/coi missing"),
     (lambda w: w.data["dive"].update(more=1), "DATA", "dive/more added"),
@@ -161,6 +184,10 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
     world.policies |= policy.policies()
     assert set(world.off()) == {policy_engine.DATA}
+
+
+def test_an_earlier_program_declared_no_local_modules(world: World) -> None:
+    assert [f.verdict for f in policy_engine.distribution(world.names, USA, TOKEN, {}, "CA")] == ["valid", "valid"]
 
 
 AGE = "signed by the hub 2026-11-24 12:00:00 UTC, confirmed 14 min ago; the hub does not answer"

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock, Mock
 import httpx
 import pytest
 
-from dive_infra.checks import partners, runner, verification
+from dive_infra.checks import decisions, partners, runner, verification
 from dive_infra.checks.spec import (
     Party,
     VerificationSpec,
@@ -24,6 +24,7 @@ from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.membership.status import Login
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict, overall
+from dive_infra.results.remedy import NO_REMEDY
 from tests.unit.checks.specs import FRANCE, SPECS, USA
 
 
@@ -282,3 +283,21 @@ def test_a_proven_link_is_told_with_its_seconds(monkeypatch: pytest.MonkeyPatch)
         ("FRA", "USA", "fra-idp", USA.client, 0.5, ""),
         ("USA", "FRA", "usa-idp", FRANCE.client, 0.5, ""),
     ]
+
+
+@pytest.mark.parametrize(
+    ("denied_by", "check", "verdict"),
+    [
+        ("", "national.night", "valid"),
+        ("", "clearance", "invalid"),
+        ("", "nationality", "invalid"),
+        ("clearance", "national.night", "invalid"),
+        ("clearance", "clearance", "valid"),
+    ],
+)
+def test_a_rule_of_the_country_may_refuse_what_the_policies_permit(denied_by: str, check: str, verdict: str) -> None:
+    answer = httpx.Response(403, json={"check": check})
+    decided = verification._decision(answer, FRANCE, "USA", "doc", denied_by)
+    assert (decided.verdict, decided.found) == (verdict, f"403 by check {check}")
+    own = decisions._finding(FRANCE, "a document", denied_by, f"denied by check {check}", NO_REMEDY)
+    assert (own.verdict, own.code is None) == (verdict, verdict == "valid")

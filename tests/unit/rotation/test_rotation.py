@@ -154,7 +154,7 @@ def test_each_token_of_opa_is_verified_by_what_its_holder_may_do(
         assert str(target.mend(at)) == f"./dive restart {country.code} opa"
         assert not target.rotates, "its containers are replaced"
     assert asked[::2] == [
-        "Bearer opa-token: POST /v1/data/dive/authz",
+        "Bearer opa-token: POST /v1/data/national/answer",
         "Bearer opa-read: GET /v1/data/dive/none",
         *([] if country.is_hub else ["Bearer opa-feed: POST /v1/query"]),
     ]

@@ -90,7 +90,7 @@ def context_of(claims: Claims, tenant: str, source_ip: str, request_id: str) -> 
 
 
 class DecisionPoint:
-    """OPA at `/v1/data/dive/authz`."""
+    """OPA at `/v1/data/national/answer`: the coalition's policies, and the rules of the country."""
 
     def __init__(self, url: str, token: str, http: httpx.Client) -> None:
         self._url = url
@@ -101,7 +101,7 @@ class DecisionPoint:
         """Return OPA's decision; raise `HttpProblem` 503 if OPA gives none (unreachable, no policy loaded yet)."""
         try:
             response = self._http.post(
-                f"{self._url}/v1/data/dive/authz", json={"input": question}, headers=self._headers
+                f"{self._url}/v1/data/national/answer", json={"input": question}, headers=self._headers
             )
             result = response.raise_for_status().json().get("result")
         except (httpx.HTTPError, ValueError) as error:

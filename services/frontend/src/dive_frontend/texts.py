@@ -49,9 +49,10 @@ _BY_CHECK = {
         "Your country is not trusted here", "The two countries have no federation that covers this document."
     ),
 }
+_NATIONAL = RefusalText("A rule of this country does not permit it", "Ask the operator of this country.")
 _OTHER = RefusalText("The policy does not permit it", "Ask the owner of the document.")
 
 
 def refusal_text(check: str) -> RefusalText:
-    """Return the text for a check's code."""
-    return _BY_CHECK.get(check, _OTHER)
+    """Return the text for a check's code; that of a rule of the country itself starts with `national.`."""
+    return _BY_CHECK.get(check, _NATIONAL if check.startswith("national.") else _OTHER)

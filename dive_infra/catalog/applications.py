@@ -4,16 +4,18 @@ Any image with the same interface can replace them: these variables, these files
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dive_infra.catalog import policy
 from dive_infra.catalog.datastores import ROOT_USER
 from dive_infra.catalog.spec import FILES, Material, ServiceSpec, https_health
 from dive_infra.config.naming import Names
+from dive_infra.membership.document import Agreement
 
 UID = 1000
 
 PARTNERS = f"{FILES}/partners.json"  # whose people are served: a country joins or leaves, and nothing restarts
+Agreements = Mapping[str, Agreement]  # country -> what is believed of its people at most
 
 
 def _identity(names: Names) -> dict[str, str]:
@@ -34,8 +36,13 @@ def _mongodb(names: Names) -> dict[str, str]:
     }
 
 
-def backend(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
-    """Return the API, for people of this country and of `partners`. At the hub it also distributes policies."""
+def backend(
+    names: Names, hub: Names, partners: Sequence[Names] = (), agreements: Agreements | None = None
+) -> ServiceSpec:
+    """Return the API, for people of this country and of `partners`, as far as `agreements` with them go.
+
+    At the hub it also distributes policies.
+    """
 
     def files(material: Material) -> dict[str, str]:
         secret = material.secrets
@@ -43,7 +50,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names] = ()) -> Service
             f"{FILES}/mongodb-password": secret["mongodb"],
             f"{FILES}/redis-password": secret["redis"],
             f"{FILES}/opa-token": secret["opa-token"],
-            PARTNERS: _realms(names, partners),
+            PARTNERS: _realms(names, partners, agreements or {}),
         }
         if names.country.is_hub:
             own |= policy.distribution_files(material)
@@ -74,7 +81,7 @@ def backend(names: Names, hub: Names, partners: Sequence[Names] = ()) -> Service
     )
 
 
-def kas(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
+def kas(names: Names, hub: Names, partners: Sequence[Names] = (), agreements: Agreements | None = None) -> ServiceSpec:
     """Return the key access service, for the same people; the secret `kas-key` is its private key."""
 
     def files(material: Material) -> dict[str, str]:
@@ -82,7 +89,7 @@ def kas(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec
             f"{FILES}/mongodb-password": material.secrets["mongodb"],
             f"{FILES}/opa-token": material.secrets["opa-token"],
             f"{FILES}/kas.key": material.secrets["kas-key"],
-            PARTNERS: _realms(names, partners),
+            PARTNERS: _realms(names, partners, agreements or {}),
         }
 
     port = names.port("kas")
@@ -106,14 +113,14 @@ def kas(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec
     )
 
 
-def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec:
+def frontend(names: Names, hub: Names, partners: Sequence[Names], agreements: Agreements | None = None) -> ServiceSpec:
     """Return the portal, where users of this country and of `partners` sign in; database `portal` has the sessions."""
 
     own = ("portal-db", "portal-client", "portal-session")
 
     def files(material: Material) -> dict[str, str]:
         secrets = {f"{FILES}/{name}": material.secrets[name] for name in own}
-        return material.tls() | secrets | {PARTNERS: _realms(names, partners)}
+        return material.tls() | secrets | {PARTNERS: _realms(names, partners, agreements or {})}
 
     port = names.port("frontend")
     return ServiceSpec(
@@ -137,8 +144,15 @@ def frontend(names: Names, hub: Names, partners: Sequence[Names]) -> ServiceSpec
     )
 
 
-def _realms(names: Names, partners: Sequence[Names]) -> str:
-    """Return JSON: the partners, which the portal offers at login, and the addresses that a login may lead to."""
-    offered = [{"code": p.country.code, "alias": p.idp_alias, "name": p.country.name} for p in partners]
+def _realms(names: Names, partners: Sequence[Names], agreements: Agreements) -> str:
+    """Return JSON: the partners, which the portal offers at login, and the addresses that a login may lead to.
+
+    A partner's `agreement`, if one was stated, limits what the services believe of its people.
+    """
+    offered = [
+        {"code": p.country.code, "alias": p.idp_alias, "name": p.country.name}
+        | ({"agreement": agreements[p.country.code].plain()} if p.country.code in agreements else {})
+        for p in partners
+    ]
     origins = [n.url("keycloak") for n in (names, *partners)]
     return json.dumps({"partners": offered, "identityOrigins": origins}, indent=1)

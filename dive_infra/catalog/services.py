@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dive_infra.catalog.applications import backend, frontend, kas
+from dive_infra.catalog.applications import Agreements, backend, frontend, kas
 from dive_infra.catalog.datastores import mongodb, postgres, redis
 from dive_infra.catalog.keycloak import keycloak
 from dive_infra.catalog.policy import NO_RULES, opa, opal_client, opal_server
@@ -19,6 +19,7 @@ def services(
     partners: Sequence[Names],
     images: Mapping[str, str],
     rules: Mapping[str, str] = NO_RULES,
+    agreements: Agreements | None = None,
 ) -> list[ServiceSpec]:
     """Return the services of a country, each after those that it needs.
 
@@ -26,8 +27,8 @@ def services(
     """
     distributor = opal_server if names.country.is_hub else opal_client
     specs = [*(make(names, hub) for make in _ALONE), opa(names, hub, rules)]
-    specs += [make(names, hub, partners) for make in (kas, backend)]
-    specs += [distributor(names, hub), frontend(names, hub, partners)]
+    specs += [make(names, hub, partners, agreements) for make in (kas, backend)]
+    specs += [distributor(names, hub), frontend(names, hub, partners, agreements)]
     return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
 
 

@@ -1,13 +1,14 @@
 """What a partner says about itself: its signed status, with the person whom it has issued to this country.
 
-A partner that does not answer, or has not declared its side of the link yet, makes the link pending. That is no failure
-of either side: both are deployed by different people at different times.
+A partner that does not answer, or has not declared its side of the link yet, makes the link pending, as does an
+agreement that has ended. That is no failure of either side: both are deployed by different people at different times.
 """
 
 import httpx
 
 from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import Partner
+from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity import https
@@ -18,7 +19,7 @@ from dive_infra.membership.status import Login, Status
 from dive_infra.process.deadline import within
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
-from dive_infra.results.remedy import Remedy
+from dive_infra.results.remedy import UP, Remedy
 from dive_infra.results.text import first_line, now
 
 STATUS = "/.well-known/dive-status"  # at each country's backend
@@ -26,7 +27,7 @@ _PATIENCE = 3 * CHECK_REQUEST  # seconds for the whole answer
 
 
 class Pending(DiveError):
-    """The other side of a link does not exist yet, or does not answer."""
+    """The other side of a link does not exist yet, or does not answer, or an agreement between the two has ended."""
 
 
 class Unable(Pending):
@@ -61,6 +62,20 @@ def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:
     if login is None:
         raise Pending(f"{code} has not declared its side of the link to {own.country.code} yet", awaits(code))
     return login
+
+
+def ended(code: str, where: str) -> Pending:
+    """Return that the services of `where` refuse the people of `code`, because the agreement on them has ended."""
+    return Pending(f"{where} refuses people of {code}, because the agreement on them has ended", agree(code))
+
+
+def agree(code: str) -> Remedy:
+    """Return what extends the agreement on the people of `code`, which takes two operators."""
+    return Remedy.decide(
+        f"agree on a new end, set dive:agreements.{code}.expires of {HUB_CODE}, then: {UP}; "
+        "and update each spoke with the new document",
+        country=HUB_CODE,
+    )
 
 
 def awaits(code: str) -> Remedy:

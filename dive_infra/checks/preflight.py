@@ -4,13 +4,14 @@ import shutil
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 
 from dive_infra import engines
-from dive_infra.checks import objects
+from dive_infra.checks import objects, partners
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
@@ -64,6 +65,17 @@ def checks(spec: PreflightSpec) -> list[Check]:
         found.append(
             Check("the coalition document is valid", "membership", lambda: valid(spec.expires), subject="document")
         )
+    # It concerns people alone: a country whose agreement, or a partner's, has ended is deployed and heals as before.
+    found += [
+        Check(
+            f"the agreement on people of {code} is in force",
+            "agreements",
+            partial(in_force, code, end),
+            subject=f"agreement on people of {code}",
+            advisory=True,
+        )
+        for code, end in sorted(spec.ends.items())
+    ]
     return found
 
 
@@ -276,6 +288,18 @@ def valid(expires: str) -> str:
     if left < _WARNED:
         days = f"{left.days} days left"
         raise CheckFailed(days, f"{_WARNED.days} days", renewed, Code.NOT_APPROVED, advisory=True)
+    return f"{left.days} days left"
+
+
+def in_force(code: str, end: str) -> str:
+    """Check that the agreement on people of a country has not ended, and warn before it does."""
+    left = datetime.fromisoformat(end) - now()
+    agreed = partners.agree(code)
+    if left < timedelta(0):
+        ended = f"ended at {end}: its partners refuse its people"
+        raise CheckFailed(ended, "an end in the future", agreed, Code.AGREEMENT)
+    if left < _WARNED:
+        raise CheckFailed(f"ends at {end}, {left.days} days left", f"{_WARNED.days} days", agreed, Code.AGREEMENT)
     return f"{left.days} days left"
 
 

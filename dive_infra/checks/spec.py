@@ -35,7 +35,7 @@ class PreflightSpec:
     """`services` need their ports. Sizes are in GiB.
 
     A spoke has a `hub`, and relies on a coalition document that `expires` (ISO 8601): the hub declares that, so that it
-    is left out of the fingerprint.
+    is left out of the fingerprint, as are the `ends` of agreements: this country or partner -> moment (ISO 8601).
     """
 
     names: Names
@@ -46,6 +46,9 @@ class PreflightSpec:
     disk: float = 5
     memory: float = 4
     expires: str = field(default="", metadata={"observed": True})
+    ends: Annotated[Mapping[str, str], LEFT_OUT_IF_EMPTY] = field(
+        default_factory=dict[str, str], metadata={"observed": True}
+    )
 
 
 @dataclass(frozen=True)

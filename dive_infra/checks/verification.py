@@ -18,11 +18,11 @@ from dive_infra.catalog import policy
 from dive_infra.checks import decisions, deployment, key_release, login_page, objects, partners
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Partner, Party, VerificationSpec
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import PARTNER_PROOF, REALM_REQUEST
 from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.membership.status import Login
@@ -35,6 +35,7 @@ from dive_infra.seeds.documents import documents as seeded
 _TURNS = defaultdict[str, Lock](Lock)  # issuer -> held while its user logs in: countries are checked side by side
 _CLEARANCE = LEVELS[0]  # of a probe person, who belongs to no community of interest
 _REFUSALS = 3
+_AGREEMENT = "agreement"  # the check by which a country's services refuse the people of a partner
 _PAUSE = 1.0  # seconds between two attempts at a partner that cannot serve
 
 
@@ -199,6 +200,8 @@ class _Person:
                     raise self._refused[-1]
                 return visit(spec.own.names, where, whose, spec.ca, spec.documents)
             except LoginFailed as error:
+                if error.check == _AGREEMENT:
+                    raise partners.ended(whose.names.country.code, where.country.code) from None
                 answering = _answering(error.host, whose.names, where)
                 if error.away and answering != spec.own.names:
                     raise partners.Unable(str(error), partners.awaits(answering.country.code)) from None

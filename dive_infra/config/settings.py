@@ -7,13 +7,16 @@ else about a country follows from its code (`naming`, `catalog`).
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AliasGenerator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -24,6 +27,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from dive_infra.config.address import UNICAST, is_loopback, unpublishable
+from dive_infra.config.clearances import LEVELS
+from dive_infra.config.communities import COMMUNITIES
 from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.credentials import Credential, own, strong
 from dive_infra.config.naming import DEFAULT_NAMESPACE, LOOPBACK, SERVICES, Names
@@ -50,6 +55,30 @@ class SettingsError(DiveError, ValueError):
 
 Port = Annotated[int, Field(ge=1024, le=65535)]
 
+# As an operator writes a moment, and as Pulumi passes on what YAML reads as one.
+_MOMENTS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S +0000 UTC")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    for form in _MOMENTS:
+        try:
+            return datetime.strptime(str(value), form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    raise ValueError(f"{printable(value)} is not a moment; expected UTC, such as 2027-12-31T00:00:00Z")
+
+
+def _clearance(value: str) -> str:
+    _check_known(value, LEVELS)
+    return value
+
+
+def _community(value: str) -> str:
+    _check_known(value, [community.id for community in COMMUNITIES])
+    return value
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(
@@ -63,6 +92,15 @@ class VerificationSettings(_Section):
     max_age: Annotated[int, Field(ge=0)] = 300
 
 
+class AgreementSettings(_Section):
+    """What partners believe of a country's people at most, and until when; what is not stated is not limited."""
+
+    clearance: Annotated[str, AfterValidator(_clearance)] | None = None
+    communities: tuple[Annotated[str, AfterValidator(_community)], ...] | None = None
+    assurance: Annotated[int, Field(ge=1, le=3, strict=True)] | None = None
+    expires: Annotated[datetime, BeforeValidator(_moment)] | None = None
+
+
 class Settings(_Section):
     """The typed configuration of a stack; its keys there are these field names in camel case."""
 
@@ -73,6 +111,7 @@ class Settings(_Section):
     spokes: tuple[str, ...] = ()
     partners: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
+    agreements: dict[str, AgreementSettings] = {}
     coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
     coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
     rules: str = ""
@@ -138,6 +177,9 @@ class Settings(_Section):
             if code not in self.declared:
                 expected = f"expected one of {', '.join(self.declared) or 'no one'}"
                 raise ValueError(f"cut: {code} is no partner of {self.country}; {expected}")
+        if self.agreements and self.country != HUB_CODE:
+            raise ValueError(f"agreements: only the hub ({HUB_CODE}) states agreements, this is {self.country}")
+        _known("agreements", self.agreements, (HUB_CODE, *self.spokes))
 
     @property
     def place(self) -> Country:
@@ -169,12 +211,20 @@ class Settings(_Section):
         return [self.names.of(parse(code)) for code in self.declared if code not in self.cut]
 
 
-def _known(key: str, found: Mapping[str, object], known: "tuple[str, ...] | list[str]") -> None:
+_SECTIONS: dict[str, type[_Section]] = {"verification": VerificationSettings, "agreements": AgreementSettings}
+
+
+def _known(key: str, found: Iterable[str], known: "tuple[str, ...] | list[str]") -> None:
     for name in found:
-        if name not in known:
-            raise ValueError(
-                f"{key}.{name} is not known{_nearest(name, list(known))}; expected one of {', '.join(known)}"
-            )
+        _check_known(name, known, f"{key}.{name}")
+
+
+def _check_known(name: str, known: "tuple[str, ...] | list[str]", shown: str = "") -> None:
+    """Raise `ValueError`, with the nearest known name, for a `name` that is not `known`; messages call it `shown`."""
+    if name not in known:
+        raise ValueError(
+            f"{printable(shown or name)} is not known{_nearest(name, list(known))}; expected one of {', '.join(known)}"
+        )
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -236,9 +286,11 @@ def _line(error: Any) -> str:
     if key in _RETIRED:
         return f"{PROJECT}:{key}: is not a setting any more: {_RETIRED[key]}"
     if error["type"] == "extra_forbidden":
-        known = [to_camel(name) for name in Settings.model_fields]
-        return f"{PROJECT}:{key}: is not a setting{_nearest(key, known)}; expected one of {', '.join(known)}"
+        section = _SECTIONS.get(error["loc"][0], Settings) if len(error["loc"]) > 1 else Settings
+        known = [to_camel(name) for name in section.model_fields]
+        near = _nearest(str(error["loc"][-1]), known)
+        return f"{PROJECT}:{key}: is not a setting{near}; expected one of {', '.join(known)}"
     if error["type"] == "value_error":
-        return f"{PROJECT}:{cause}"
+        return f"{PROJECT}:{key}: {cause}" if key else f"{PROJECT}:{cause}"
     found = "a secret" if key.startswith("secrets") else repr(error["input"])
     return f"{PROJECT}:{key}: found {found}, expected: {error['msg'][0].lower()}{error['msg'][1:]}"

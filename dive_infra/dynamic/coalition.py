@@ -1,5 +1,6 @@
 """The coalition document: the hub makes it, and each spoke notes the last one that it accepted."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,12 @@ from pulumi.dynamic import DiffResult, Resource
 from dive_infra.crypto import pki
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, ProviderError
 from dive_infra.membership import authority, document, files, request
+from dive_infra.membership.canonical import canonical
 from dive_infra.membership.document import Agreement, Coalition, Member, Seen
-from dive_infra.membership.refusals import MembershipError
+from dive_infra.membership.fields import parsed
+from dive_infra.membership.refusals import MembershipError, Source
 from dive_infra.membership.request import Request
+from dive_infra.results.remedy import NO_REMEDY
 from dive_infra.results.text import now
 
 _LIFETIME, _RENEWED = timedelta(days=180), timedelta(days=120)  # renewed by an update when less than that is left
@@ -63,14 +67,17 @@ class MemberAuthority(Resource, module="dive", name="MemberAuthority"):
 
 
 class CoalitionDocumentProvider(Provider):
-    """Inputs: `namespace`; `authority`: the root certificate; `coalition_key`; by country `requests` (texts) and
-    `certificates` of the CA."""
+    """Inputs: `namespace`; `authority`: the root certificate; `coalition_key`; by country `requests` (texts),
+    `certificates` of the CA, and stated `agreements` (texts), without which there is no such input."""
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         return inputs["namespace"], _issued(inputs, None)
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
         return _issued(inputs, _document(before))
+
+    def changed_inputs(self, before: Inputs, now: Inputs) -> list[str]:
+        return super().changed_inputs(before, {"agreements": None, **now})  # the last one may have been withdrawn
 
     def drift_reason(self, before: Inputs) -> str | None:
         path = files.document_file()
@@ -84,14 +91,23 @@ class CoalitionDocumentProvider(Provider):
 
 def _issued(inputs: Inputs, previous: Coalition | None) -> Outputs:
     """Issue the next document, and write it."""
+    agreements = {code: _agreement(text) for code, text in (inputs.get("agreements") or {}).items()}
     members = {
-        code: Member.of(request.read(text.encode(), request.file_name(code)), inputs["certificates"][code], Agreement())
+        code: Member.of(
+            request.read(text.encode(), request.file_name(code)),
+            inputs["certificates"][code],
+            agreements.get(code, Agreement()),
+        )
         for code, text in inputs["requests"].items()
     }
     coalition = document.issue(previous, inputs["namespace"], [inputs["authority"]], members, now(), _LIFETIME)
     content = document.sign(coalition, inputs["coalition_key"])
     files.write(files.document_file(), content)
     return {"text": content.decode(), "serial": coalition.serial}
+
+
+def _agreement(text: str) -> Agreement:
+    return parsed(Agreement, json.loads(text), Source("dive:agreements", NO_REMEDY))
 
 
 def _document(before: Inputs) -> Coalition:
@@ -111,6 +127,7 @@ class CoalitionDocument(Resource, module="dive", name="CoalitionDocument"):
         namespace: str,
         requests: Mapping[str, str],
         certificates: Mapping[str, pulumi.Input[str]],
+        agreements: Mapping[str, Agreement],
         root: pulumi.Input[str],
         coalition_key: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
@@ -124,6 +141,9 @@ class CoalitionDocument(Resource, module="dive", name="CoalitionDocument"):
             "text": None,
             "serial": None,
         }
+        if agreements:
+            # As text: Pulumi makes a float of each number.
+            props["agreements"] = {code: canonical(one.plain()).decode() for code, one in agreements.items()}
         super().__init__(CoalitionDocumentProvider(), name, props, opts)
 
 

@@ -31,13 +31,14 @@ _COMPLAINTS = ", ".join(
 class LoginFailed(DiveError):
     """`step` of the login, the `host` that answered, what was `expected` and what was `found`.
 
-    `away`: a host did not answer or could not serve, so a later attempt may succeed; otherwise the login was refused.
+    `away`: a host did not answer or could not serve, so a later attempt may succeed; otherwise the login was refused,
+    after a sign-in by the `check` of the country's services that the answer names.
     """
 
-    def __init__(self, step: str, host: str, expected: str, found: str, away: bool = False) -> None:
+    def __init__(self, step: str, host: str, expected: str, found: str, away: bool = False, check: str = "") -> None:
         super().__init__(f"{step} at {host}: expected {expected}, found {found}")
         self.step, self.host, self.found, self.away = step, host, found, away
-        self.expected = expected
+        self.expected, self.check = expected, check
 
     def __str__(self) -> str:
         return self.cause
@@ -94,7 +95,7 @@ class Browser:
         answer = self.send(step, method, httpx.URL(url), **how)
         if answer.status_code != 200:
             found = f"{answer.status_code} {answer.text[:200]}"
-            raise LoginFailed(step, answer.url.host, "200", found, answer.is_server_error)
+            raise LoginFailed(step, answer.url.host, "200", found, answer.is_server_error, _check(answer))
         return answer.json()
 
     @property
@@ -114,6 +115,15 @@ class Browser:
             raise LoginFailed(self._step, url.host, "a redirect", "the login form again")
         self._asked = True
         return url.join(login.attributes.get("action") or ""), {**_hidden(login), **self._person}
+
+
+def _check(answer: httpx.Response) -> str:
+    """Return the check of a country's services that an answer names; empty if it names none."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ""
+    return str(body.get("check", "")) if isinstance(body, dict) else ""
 
 
 def login_form(page: LexborHTMLParser, answer: httpx.Response, step: str, wanted: str = FORM) -> LexborNode:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.naming import Names
-from dive_infra.identity.clearances import LEVELS
 
 Json = dict[str, object]
 

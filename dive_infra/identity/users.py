@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.countries import Country
 from dive_infra.config.naming import Names
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_data import Json
 from dive_infra.process.probe_cache import PROBES

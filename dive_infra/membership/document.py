@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 from cryptography import x509
 from pydantic import Field
 
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.membership import authority, keys, signed
 from dive_infra.membership.canonical import canonical
 from dive_infra.membership.fields import (
@@ -51,17 +51,23 @@ _ISSUE = Remedy.update(HUB_CODE, "issues a new document")
 
 
 class Agreement(Part):
-    """What partners believe of a country's people, at most, and until when; of this only the end is enforced yet.
+    """What partners believe of a country's people, at most, and until when; at home they are not limited.
 
-    `clearance` is one of `identity.clearances.LEVELS`, `communities` are ids of communities of interest (None: all),
+    `clearance` is one of `config.clearances.LEVELS`, `communities` are ids of communities of interest (None: all),
     `assurance` is the level of authentication, 1 to 3 (NIST SP 800-63B), and `expires` its end (None: no end). The
-    defaults limit nothing: they are what a hub that states no agreement gives.
+    defaults limit nothing: they are what a hub that states no agreement gives. The services of each partner enforce
+    all but `assurance`, by which nothing decides yet.
     """
 
     clearance: Clearance = LEVELS[-1]
     communities: tuple[Annotated[str, Field(pattern="^[A-Za-z0-9-]{1,64}$")], ...] | None = None
     assurance: Annotated[int, Field(ge=1, le=3)] = 3
     expires: Moment | None = None
+
+    @property
+    def limits(self) -> bool:
+        """Return True if it states anything."""
+        return self != Agreement()
 
 
 class Member(Part):
@@ -112,8 +118,11 @@ class Coalition(Part):
     authorities: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
     members: dict[str, Member]
 
-    def member(self, code: str, now: datetime) -> Member:
-        """Return the entry of a country; raises `NotAMember`, or `Expired` after the end of its agreement."""
+    def member(self, code: str) -> Member:
+        """Return the entry of a country; raises `NotAMember`.
+
+        Its agreement may have ended: that concerns its people alone, whom the services of its partners refuse then.
+        """
         member = self.members.get(code)
         if not member:
             raise NotAMember(
@@ -122,20 +131,14 @@ class Coalition(Part):
                 Code.NOT_APPROVED,
                 expected=f"one of {', '.join(sorted(self.members)) or 'no one'}",
             )
-        if (end := member.agreement.expires) and now >= end:
-            raise Expired(
-                f"the agreement with {code} in {self} ended at {moment_text(end)}",
-                Remedy.update(HUB_CODE, f"agree on a new end, then: {UP}"),
-                expected=f"an end after {moment_text(now)}",
-            )
         return member
 
-    def member_of(self, request: Request, now: datetime) -> Member:
+    def member_of(self, request: Request) -> Member:
         """Return the entry of the country that made a request, if it is what was requested.
 
         Raises what `member` raises, and `RequestDiffers` for another zone, address, endpoint or key.
         """
-        member = self.member(request.country, now)
+        member = self.member(request.country)
         services = sorted(member.endpoints.keys() | request.endpoints.keys())
         compared = [
             ("zone", member.zone, request.zone),
@@ -156,9 +159,9 @@ class Coalition(Part):
                 )
         return member
 
-    def names(self, code: str, now: datetime) -> Names:
+    def names(self, code: str) -> Names:
         """Return the names of a member, whose URLs are the endpoints of its entry; raises what `member` raises."""
-        return names_of(code, self.member(code, now), self.namespace)
+        return names_of(code, self.member(code), self.namespace)
 
     def __str__(self) -> str:
         return f"the coalition document {self.serial}"

@@ -17,10 +17,10 @@ from pydantic import (
 )
 
 from dive_infra.config.address import UNICAST, unpublishable
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
 from dive_infra.config.naming import LOOPBACK, SERVICES
 from dive_infra.crypto import pki
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.membership import keys
 from dive_infra.membership.canonical import canonical
 from dive_infra.membership.refusals import Malformed, NotYetValid, OtherCoalition, Source

@@ -15,7 +15,7 @@ from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings
 from dive_infra.membership import document, files
-from dive_infra.membership.document import Coalition, Member
+from dive_infra.membership.document import Agreement, Coalition, Member
 from dive_infra.membership.enrolment import private_keys, request_of
 from dive_infra.membership.fields import moment_text
 from dive_infra.membership.refusals import Malformed, MembershipError, NotEnrolled, RequestDiffers
@@ -38,6 +38,7 @@ class Place:
 
     `policy_keys`: whose signatures count here, country -> public key (PEM): the hub's, and at the hub those of all
     that it has not cut off.
+    `agreements`: country -> what partners believe of its people at most; a country without one is not limited.
     `cut`: at the hub, the members that it has cut off, whose people others may accept. A place that a preview `assumes`
     knows no keys.
     """
@@ -50,10 +51,18 @@ class Place:
     member: Member | None = None
     requests: Mapping[str, Request] = field(default_factory=dict[str, Request])
     cut: tuple[Names, ...] = ()
+    agreements: Mapping[str, Agreement] = field(default_factory=dict[str, Agreement])
 
     @property
     def partner_names(self) -> tuple[Names, ...]:
         return tuple(partner.names for partner in self.partners)
+
+    @property
+    def ends(self) -> Mapping[str, str]:
+        """Return when agreements end: this country or partner -> moment, of those whose agreement has an end."""
+        linked = {n.country.code for n in (self.names, *self.partner_names)}
+        agreed = {code: agreement.expires for code, agreement in self.agreements.items() if code in linked}
+        return {code: moment_text(end) for code, end in agreed.items() if end}
 
 
 def place_of(settings: Settings, now: datetime) -> Place:
@@ -71,7 +80,8 @@ def place_of(settings: Settings, now: datetime) -> Place:
 
 def assumed(settings: Settings) -> Place:
     """Return the place that a preview assumes which may not read any key: partners at their computed addresses."""
-    return Place(settings.names, settings.hub_names, tuple(Partner(names) for names in settings.linked))
+    partners = tuple(Partner(names) for names in settings.linked)
+    return Place(settings.names, settings.hub_names, partners, agreements=_stated(settings))
 
 
 def _at_the_hub(settings: Settings, own: Request) -> Place:
@@ -88,7 +98,10 @@ def _at_the_hub(settings: Settings, own: Request) -> Place:
     ]
     policy_keys = {code: request.policy_key for code, request in served.items()}
     cut = tuple(names_in(requests[code], settings.namespace) for code in settings.cut)
-    return Place(settings.names, settings.names, tuple(partners), policy_keys, requests=requests, cut=cut)
+    agreements = _stated(settings)
+    return Place(
+        settings.names, settings.names, tuple(partners), policy_keys, requests=requests, cut=cut, agreements=agreements
+    )
 
 
 def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
@@ -105,16 +118,17 @@ def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
     content = files.read_document(settings)
     coalition = document.read(content, settings.coalition_key, settings.namespace, now)
     files.keep(settings, content)
-    member = coalition.member_of(own, now)
-    partners = tuple(_partner(settings, coalition, one, now) for one in settings.declared if one not in settings.cut)
-    policy_keys = {HUB_CODE: coalition.member(HUB_CODE, now).policy_key}
-    hub = _reached(settings.names, coalition.names(HUB_CODE, now))
-    return Place(settings.names, hub, partners, policy_keys, coalition=coalition, member=member)
+    member = coalition.member_of(own)
+    partners = tuple(_partner(settings, coalition, one) for one in settings.declared if one not in settings.cut)
+    policy_keys = {HUB_CODE: coalition.member(HUB_CODE).policy_key}
+    agreements = {code: one.agreement for code, one in coalition.members.items() if one.agreement.limits}
+    hub = _reached(settings.names, coalition.names(HUB_CODE))
+    return Place(settings.names, hub, partners, policy_keys, coalition=coalition, member=member, agreements=agreements)
 
 
-def _partner(settings: Settings, coalition: Coalition, code: str, now: datetime) -> Partner:
-    member = coalition.member(code, now)
-    return Partner(_reached(settings.names, coalition.names(code, now)), member.deployer_key, member.sealing_key)
+def _partner(settings: Settings, coalition: Coalition, code: str) -> Partner:
+    member = coalition.member(code)
+    return Partner(_reached(settings.names, coalition.names(code)), member.deployer_key, member.sealing_key)
 
 
 def _reached(own: Names, partner: Names) -> Names:
@@ -129,6 +143,12 @@ def _reached(own: Names, partner: Names) -> Names:
             expected=f"an address that {own.country.code} reaches, or {own.published} on the same machine",
         )
     return partner
+
+
+def _stated(settings: Settings) -> dict[str, Agreement]:
+    """Return the agreements that the hub's settings state, of those that limit anything."""
+    stated = {code: Agreement(**one.model_dump(exclude_none=True)) for code, one in settings.agreements.items()}
+    return {code: agreement for code, agreement in stated.items() if agreement.limits}
 
 
 def _known_keys(requests: Mapping[str, Request]) -> None:

@@ -47,7 +47,7 @@ class NotYetValid(MembershipError):
 
 
 class Expired(MembershipError):
-    """A document or an agreement after its end."""
+    """A document after its end."""
 
 
 class Rollback(MembershipError):

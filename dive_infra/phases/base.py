@@ -48,7 +48,8 @@ class Context:
 
     @cached_property
     def specs(self) -> Sequence[ServiceSpec]:
-        return services(self.names, self.hub, self.partners, self.settings.images, self.rules)
+        place = self.place
+        return services(self.names, self.hub, self.partners, self.settings.images, self.rules, place.agreements)
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
         """Return the login at the orchestration database of this country."""

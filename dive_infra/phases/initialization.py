@@ -52,6 +52,7 @@ class InitializationPhase(PhaseComponent):
                 names.namespace,
                 {code: content(code).decode() for code in place.requests},
                 issuers,
+                place.agreements,
                 authority.certificate,
                 self.secrets["coalition-key"],
                 self.child(),

@@ -28,7 +28,8 @@ class PreflightPhase(PhaseComponent):
 
         def specification(mark: str) -> spec.PreflightSpec:
             services = tuple(s.name for s in context.specs)
-            return spec.PreflightSpec(names, mark, services, ca, context.hub if coalition else None, expires=expires)
+            hub = context.hub if coalition else None
+            return spec.PreflightSpec(names, mark, services, ca, hub, expires=expires, ends=context.place.ends)
 
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",

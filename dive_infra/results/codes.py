@@ -62,6 +62,7 @@ class Code(IntEnum):
     SCOPES = 1307
     POLICY_DISTRIBUTION = 1308
     LINK_PENDING = 1309
+    AGREEMENT = 1310
     KEYCLOAK = 1401
     SEED_DATA = 1402
     LOGIN_REFUSED = 1403
@@ -322,6 +323,15 @@ _ROWS = (
         "The partner does not answer, cannot serve, or has not declared its side of the link yet. This country has not "
         "failed.",
         "`./dive up FRA` proves the link once the partner is deployed and answers.",
+    ),
+    CodeRow(
+        Code.AGREEMENT,
+        "Agreement ends or has ended",
+        "permanent",
+        "The agreement on a country's people ends within 30 days, or has ended: then its partners refuse its people, "
+        "and everything else works on.",
+        "Agree on a new end, set `dive:agreements` in Pulumi.usa.yaml, run `./dive up USA`, and update each spoke with "
+        "the new document.",
     ),
     CodeRow(
         Code.KEYCLOAK,

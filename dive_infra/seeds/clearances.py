@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dive_infra.identity.clearances import LEVELS
+from dive_infra.config.clearances import LEVELS
 
 _NATO = ("NATO UNCLASSIFIED", "NATO RESTRICTED", "NATO CONFIDENTIAL", "NATO SECRET", "COSMIC TOP SECRET")
 

@@ -10,10 +10,10 @@ from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from dive_infra.config.communities import EVERYBODY, FVEY, NATO
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.seeds import clearances
-from dive_infra.seeds.communities import EVERYBODY, FVEY, NATO
 
 LARGEST = 5000
 T = TypeVar("T")

@@ -15,6 +15,7 @@ required := {
 # Attributes that may be absent, but not of another type.
 optional := {
 	["subject", "acpCOI"]: "array",
+	["subject", "unbelievedCOI"]: "array",
 	["subject", "organizationType"]: "string",
 	["resource", "COI"]: "array",
 }

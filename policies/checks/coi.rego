@@ -23,7 +23,11 @@ enough if {
 
 alone if count(wanted & exclusive) == 0
 
-alone if held == wanted & exclusive
+# A community that the agreement with the person's country does not cover counts here: it must not open a resource.
+alone if {
+	held == wanted & exclusive
+	count(object.get(input.subject, "unbelievedCOI", [])) == 0
+}
 
 default pass := false
 

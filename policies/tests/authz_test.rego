@@ -82,6 +82,16 @@ cases := {
 	"communities of the resource not stated": [[drop("/resource/COI")], ""],
 	"US-ONLY and another tag": [[put("/resource/COI", ["US-ONLY"]), put("/subject/acpCOI", ["US-ONLY", "NATO"])], "coi"],
 	"US-ONLY alone": [[put("/resource/COI", ["US-ONLY"]), put("/subject/acpCOI", ["US-ONLY"])], ""],
+	"US-ONLY and a tag beyond the agreement": [
+		[
+			put("/resource/COI", ["US-ONLY"]),
+			put("/subject/acpCOI", ["US-ONLY"]),
+			put("/subject/unbelievedCOI", ["NATO"]),
+		],
+		"coi",
+	],
+	"a tag beyond the agreement": [[put("/subject/unbelievedCOI", ["FVEY"])], ""],
+	"communities beyond the agreement as text": [[put("/subject/unbelievedCOI", "NATO")], "attributes"],
 	"US-ONLY without a tag": [[put("/resource/COI", ["US-ONLY"]), put("/subject/acpCOI", [])], "coi"],
 	"created tomorrow": [[put("/resource/creationDate", "2026-06-02T12:00:00Z")], "embargo"],
 	"created in four minutes": [[put("/resource/creationDate", "2026-06-01T12:04:00Z")], ""],

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from dive_infra.engines.docker import engine
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.identity import https
 from dive_infra.images.resolution import resolve
+from dive_infra.membership.document import Agreement
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import document
 from dive_infra.seeds.loader import Loader
@@ -309,6 +311,26 @@ def test_a_partner_that_was_cut_off_is_refused_at_once_and_served_again_afterwar
         ]
         assert [answer.status_code for answer in answers] == [status] * 3, [answer.text for answer in answers]
         assert _read(http, 1, FRENCH).status_code == 200
+
+
+def test_of_a_partners_person_no_more_is_believed_than_the_agreement_says(
+    country: Lab, http: httpx.Client, mongo: Database[dict[str, Any]]
+) -> None:
+    """Each of the two services sees to it by itself, at once; people of the own country are not concerned."""
+    stated = {
+        "clearance": Agreement(clearance="CONFIDENTIAL"),
+        "coi": Agreement(communities=("FRA-US",)),
+        "agreement": Agreement(expires=datetime(2020, 1, 1, tzinfo=UTC)),
+        None: Agreement(),
+    }
+    for check, agreement in stated.items():
+        agreements = {"USA": agreement, "FRA": agreement}
+        for spec in (backend(FRA, USA, [USA], agreements), kas(FRA, USA, [USA], agreements)):
+            country.write_files(spec, resolve(country.engine, spec.name, spec.image).id)
+        answers = [_read(http, 5, AMERICAN), _rewrap(http, AMERICAN, "doc-fra-000005", _access(mongo, 5))]
+        found = [answer.json().get("details", {}).get("check") for answer in answers]
+        assert found == [check] * 2, [answer.text for answer in answers]
+        assert _read(http, 6, FRENCH).status_code == 200
 
 
 def test_an_unknown_document_is_404(http: httpx.Client) -> None:

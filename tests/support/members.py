@@ -44,7 +44,11 @@ def write_request(folder: Path, names: Names, private: Keys | None = None) -> No
     files.write(files.request_file(names.country.code, folder), made)
 
 
-def issue(countries: Iterable[Names], given: Mapping[str, Keys] | None = None) -> Coalition:
+def issue(
+    countries: Iterable[Names],
+    given: Mapping[str, Keys] | None = None,
+    agreements: Mapping[str, Agreement] | None = None,
+) -> Coalition:
     """Return the document of a coalition of these countries, valid now; `given`: keys of some of them."""
     members, namespace = {}, ""
     for names in countries:
@@ -52,13 +56,18 @@ def issue(countries: Iterable[Names], given: Mapping[str, Keys] | None = None) -
         asked = request_of(names, (given or {}).get(code) or private_keys(code), ISSUED)
         root = pki.Issuer(ROOT.chain, ROOT.key)
         certificate = authority.certificate_for(asked.signing_request, code, names.zone, 30, root, names.address)
-        members[code] = Member.of(asked, certificate, Agreement())
+        members[code] = Member.of(asked, certificate, (agreements or {}).get(code, Agreement()))
     return document.issue(None, namespace, [ROOT.chain], members, datetime.now(UTC), timedelta(days=90))
 
 
-def write(folder: Path, *countries: Names, given: Mapping[str, Keys] | None = None) -> None:
+def write(
+    folder: Path,
+    *countries: Names,
+    given: Mapping[str, Keys] | None = None,
+    agreements: Mapping[str, Agreement] | None = None,
+) -> None:
     """Write the requests of these countries, and the document."""
     for names in countries:
         write_request(folder, names, (given or {}).get(names.country.code))
-    content = document.sign(issue(countries, given), private_keys(HUB_CODE)["coalition-key"])
+    content = document.sign(issue(countries, given, agreements), private_keys(HUB_CODE)["coalition-key"])
     files.write(folder / "members" / "coalition.json", content)

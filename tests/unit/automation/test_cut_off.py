@@ -18,10 +18,12 @@ from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import EngineError
 from dive_infra.identity import users
+from dive_infra.membership.document import Agreement
 from dive_infra.results.errors import DiveError
 
 USA, FRA, GBR = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["GBR"])
 KEY = pki.rsa_key()
+AGREEMENTS = {"FRA": Agreement(clearance="SECRET"), "USA": Agreement(communities=("NATO",))}
 
 
 def live(names: Names, partners: list[Names]) -> dict[str, str]:
@@ -31,7 +33,7 @@ def live(names: Names, partners: list[Names]) -> dict[str, str]:
     material = Material(secrets, "certificate", "key", "ca", members, "{}")
     return {
         f"{spec.name} {path}": text
-        for spec in services(names, USA, partners, {})
+        for spec in services(names, USA, partners, {}, AGREEMENTS)
         for path, text in spec.files(material).items()
         if path in spec.live
     }

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,6 +13,9 @@ from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.naming import STACK_LABEL
 from dive_infra.engines.engine import EngineObject, Facts, PublishedPort
+from dive_infra.membership.fields import moment_text
+from dive_infra.results.codes import Code
+from dive_infra.results.text import now
 from tests.unit.checks.specs import FRANCE, SPECS
 
 
@@ -185,3 +189,20 @@ def test_a_container_that_is_not_certainly_ours_takes_the_port(
     monkeypatch.setattr(preflight, "_listening", lambda _: {})
     with pytest.raises(CheckFailed, match="by container kas-old"):
         preflight.ports(FRANCE, ("kas",))
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "found"),
+    [(-1, "invalid", "ended at "), (29.5, "invalid", "29 days left"), (31.5, "valid", "31 days left")],
+    ids=["ended", "ends soon", "in force"],
+)
+def test_an_agreement_that_ends_is_told_in_time_and_stops_no_deployment(days: float, verdict: str, found: str) -> None:
+    end = moment_text(now() + timedelta(days=days))
+    spec = PreflightSpec(FRANCE, "mark", (), ends={"FRA": end})
+    looked = [check for check in preflight.checks(spec) if check.topic == "agreements"]
+    (answer,) = runner.run(looked, 5).findings
+    assert (answer.verdict, answer.advisory) == (verdict, True)
+    assert found in answer.found
+    if verdict == "invalid":
+        assert answer.code == Code.AGREEMENT
+        assert "set dive:agreements.FRA.expires of USA, then: ./dive up USA" in answer.remedy.command("FRA")

@@ -71,6 +71,14 @@ def test_recorded_keys_are_no_declaration() -> None:
     assert fingerprint(replace(CONFIGURATION, keys={})) == fingerprint(CONFIGURATION)
 
 
+def test_a_country_without_agreements_has_the_specification_of_an_earlier_program() -> None:
+    spoke = PreflightSpec(FRANCE, "mark", (), ends={"FRA": "2027-12-31T00:00:00Z"})
+    earlier = replace(spoke, ends={})
+    assert "ends" not in json.loads(dump(earlier))
+    assert load(phase_of(spoke), dump(spoke)) == spoke
+    assert fingerprint(spoke) == fingerprint(earlier)
+
+
 def test_a_renewed_document_is_no_other_declaration_of_a_spoke() -> None:
     """Else the record, which DEPLOYMENT writes for PREFLIGHT, would disagree with the state after each of them."""
     spoke = PreflightSpec(FRANCE, "mark", (), expires="2026-01-01T00:00:00Z")

@@ -16,10 +16,10 @@ from dive_infra.checks.spec import (
     VerificationSpec,
 )
 from dive_infra.checks.verification import cases
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.identity.keycloak_admin import KeycloakUnreachable
 from dive_infra.membership.status import Login
 from dive_infra.results.codes import Code
@@ -235,6 +235,26 @@ def test_a_partner_that_cannot_serve_makes_the_link_pending_and_fails_nobody_els
     assert link.found.startswith("pending: ")
     assert said in link.found
     assert findings["a user from FRA can log in at FRA"].verdict == Verdict.VALID
+
+
+@pytest.mark.parametrize(("whose", "where"), [("FRA", "USA"), ("USA", "FRA")])
+def test_an_agreement_that_has_ended_makes_the_link_pending_and_locks_no_one_out(
+    monkeypatch: pytest.MonkeyPatch, whose: str, where: str
+) -> None:
+    def visit(_: Names, here: Names, of: Party, *__: object) -> list[Finding]:
+        if (of.names.country.code, here.country.code) == (whose, where):
+            raise LoginFailed("session", here.host("frontend"), "200", "403", check="agreement")
+        return [Finding(verification._sentence(here, of.names), Verdict.VALID)]
+
+    monkeypatch.setattr(verification, "visit", visit)
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    validation = runner.run(verification.logins(given), 5)
+    assert overall(validation.findings) == Verdict.VALID
+    [link] = [f for f in validation.findings if f.verdict != Verdict.VALID]
+    assert (link.check, link.code) == (f"a user from {whose} can log in at {where}", Code.LINK_PENDING)
+    assert link.found == f"pending: {where} refuses people of {whose}, because the agreement on them has ended"
+    assert f"dive:agreements.{whose}.expires of USA, then: pulumi up -s usa" in str(link.remedy)
 
 
 def test_a_partner_that_decides_otherwise_than_agreed_is_no_pending_link(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A wrong setting is refused before anything is touched, with its key, its value and what was expected."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,28 @@ def test_a_country_is_not_linked_to_a_partner_that_is_cut_off(stack: str, given:
     assert [p.country.code for p in load(stack, given | {"dive:cut": [first]}).linked] == [second]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2027-12-31T00:00:00Z",
+        "2027-12-31 00:00:00 +0000 UTC",
+        yaml.safe_load("2027-12-31T00:00:00Z"),
+        yaml.safe_load("2027-12-31T01:00:00+01:00"),
+    ],
+    ids=["text", "as Pulumi passes on what YAML reads as a moment", "as YAML reads it", "of another zone"],
+)
+def test_an_agreement_is_taken_as_it_is_stated_and_what_is_not_stated_is_not_limited(written: object) -> None:
+    given = {"FRA": {"clearance": "SECRET", "communities": [], "expires": written}, "USA": {}}
+    stated = load("usa", {"dive:spokes": ["FRA"], "dive:agreements": given}).agreements
+    assert stated["FRA"].model_dump() == {
+        "clearance": "SECRET",
+        "communities": (),
+        "assurance": None,
+        "expires": datetime(2027, 12, 31, tzinfo=UTC),
+    }
+    assert stated["USA"].model_dump(exclude_none=True) == {}
+
+
 def test_keys_of_other_packages_are_left_to_them() -> None:
     assert load("fra", {"docker:host": "unix:///x", "dive:documents": "5000"}).documents == 5000
 
@@ -76,7 +99,41 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
             '{"USA": {"opa": 9000}}',
             "dive:partnerPorts: is not a setting any more: where partners",
         ),
-        ("fra", "verification", '{"age": 5}', "dive:verification.age: is not a setting"),
+        ("fra", "verification", '{"age": 5}', "dive:verification.age: is not a setting; did you mean maxAge?"),
+        ("fra", "agreements", '{"USA": {}}', "agreements: only the hub (USA) states agreements, this is FRA"),
+        ("usa", "agreements", '{"FRA": {}}', "agreements.FRA is not known; expected one of USA"),
+        ("usa", "agreements", '{"USB": {}}', "agreements.USB is not known; did you mean USA?"),
+        (
+            "usa",
+            "agreements",
+            '{"USA": {"clearance": "SECRT"}}',
+            "dive:agreements.USA.clearance: SECRT is not known; did you mean SECRET?; expected one of UNCLASSIFIED",
+        ),
+        (
+            "usa",
+            "agreements",
+            '{"USA": {"communities": ["NATO", "NATOO"]}}',
+            "dive:agreements.USA.communities.1: NATOO is not known; did you mean NATO?",
+        ),
+        (
+            "usa",
+            "agreements",
+            '{"USA": {"assurance": 4}}',
+            "dive:agreements.USA.assurance: found 4, expected: input should be less than or equal to 3",
+        ),
+        (
+            "usa",
+            "agreements",
+            '{"USA": {"expires": "2027-12-31"}}',
+            "dive:agreements.USA.expires: 2027-12-31 is not a moment; expected UTC, such as 2027-12-31T00:00:00Z",
+        ),
+        ("usa", "agreements", '{"USA": {"expires": 2027}}', "dive:agreements.USA.expires: 2027 is not a moment"),
+        (
+            "usa",
+            "agreements",
+            '{"USA": {"expire": "2027-12-31T00:00:00Z"}}',
+            "dive:agreements.USA.expire: is not a setting; did you mean expires?; expected one of clearance",
+        ),
         (
             "fra",
             "address",

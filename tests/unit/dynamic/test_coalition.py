@@ -16,7 +16,8 @@ from dive_infra.dynamic import coalition
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.coalition import CoalitionDocumentProvider, MemberAuthorityProvider, MembershipProvider
 from dive_infra.membership import authority, document, files, request
-from dive_infra.membership.document import Coalition, Seen
+from dive_infra.membership.canonical import canonical
+from dive_infra.membership.document import Agreement, Coalition, Seen
 from dive_infra.membership.refusals import Source
 from dive_infra.results.remedy import NO_REMEDY
 from dive_infra.results.text import now
@@ -132,6 +133,22 @@ def test_a_document_is_renewed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     before = {**given, **DOCUMENT.create_resource(given)[1]}
     monkeypatch.setattr(coalition, "now", lambda: now() + timedelta(days=61))
     assert "renewed 120 days before" in str(DOCUMENT.drift_reason(before))
+
+
+def test_a_document_has_the_agreements_that_are_stated_and_another_one_is_issued_when_they_change() -> None:
+    given = inputs(USA, FRA)
+    before = {**given, **DOCUMENT.create_resource(given)[1]}
+    stated = Agreement(clearance="SECRET", communities=("NATO",), assurance=2, expires=now().replace(microsecond=0))
+    news = {**given, "agreements": {"FRA": canonical(stated.plain()).decode()}}
+    assert DOCUMENT.changed_inputs(before, given) == [], "as in the states of an earlier program"
+    assert DOCUMENT.changed_inputs(before, news) == ["agreements"]
+    after = {**news, **DOCUMENT.update_resource(news, before)}
+    assert {code: one.agreement for code, one in published().members.items()} == {"USA": Agreement(), "FRA": stated}
+    assert after["serial"] > before["serial"]
+    assert DOCUMENT.changed_inputs(after, news) == []
+    assert DOCUMENT.changed_inputs(after, given) == ["agreements"], "it was withdrawn"
+    DOCUMENT.update_resource(given, after)
+    assert not published().members["FRA"].agreement.limits
 
 
 def seen(found: Coalition) -> Mapping[str, Any]:

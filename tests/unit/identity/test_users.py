@@ -4,10 +4,10 @@ from unittest.mock import Mock
 
 import pytest
 
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.identity import users
-from dive_infra.identity.clearances import LEVELS
 
 USA, FRA, DEU = (Names(COUNTRIES[code]) for code in ("USA", "FRA", "DEU"))
 

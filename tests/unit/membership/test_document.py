@@ -254,13 +254,13 @@ def test_the_hub_signs_no_document_that_would_be_refused() -> None:
 
 
 def test_a_member_finds_its_entry() -> None:
-    assert DOCUMENT.member("FRA", NOW) == FRA
-    assert DOCUMENT.member_of(FRA_REQUEST, NOW) == FRA
+    assert DOCUMENT.member("FRA") == FRA
+    assert DOCUMENT.member_of(FRA_REQUEST) == FRA
 
 
 def test_a_country_without_an_entry_is_no_member() -> None:
     with pytest.raises(NotAMember) as refused:
-        DOCUMENT.member("GBR", NOW)
+        DOCUMENT.member("GBR")
     assert str(refused.value) == (
         "the coalition document 7 has no entry for GBR; expected one of FRA, USA; "
         "next: add GBR to dive:spokes of the hub, then: pulumi up -s usa"
@@ -268,22 +268,19 @@ def test_a_country_without_an_entry_is_no_member() -> None:
     assert refused.value.code == Code.NOT_APPROVED
 
 
-def test_an_agreement_ends() -> None:
-    end = FRA.agreement.expires
-    assert end
-    assert DOCUMENT.member("FRA", end - DAY) == FRA
-    with pytest.raises(Expired) as refused:
-        DOCUMENT.member("FRA", end)
-    assert str(refused.value) == (
-        "the agreement with FRA in the coalition document 7 ended at 2027-02-22T12:00:05Z; expected an end after "
-        "2027-02-22T12:00:05Z; next: agree on a new end, then: pulumi up -s usa"
-    )
+def test_an_agreement_that_has_ended_is_no_reason_to_refuse_the_entry() -> None:
+    """It concerns people: the country itself is deployed and heals as before."""
+    past = Agreement(expires=NOW - DAY)
+    found = coalition(members={"FRA": FRA.model_copy(update={"agreement": past}), "USA": USA})
+    assert read(document.sign(found, COALITION_KEY)).member_of(FRA_REQUEST).agreement == past
 
 
 def test_an_agreement_that_states_nothing_limits_nothing_and_has_no_end() -> None:
+    assert FRA.agreement.limits
+    assert not Agreement().limits
     unlimited = FRA.model_copy(update={"agreement": Agreement()})
     found = read(document.sign(coalition(members={"FRA": unlimited}), COALITION_KEY))
-    assert found.member("FRA", NOW + 9999 * DAY).agreement.plain() == {
+    assert found.member("FRA").agreement.plain() == {
         "clearance": "TOP_SECRET",
         "communities": None,
         "assurance": 3,
@@ -304,7 +301,7 @@ def test_an_endpoint_that_changed_without_a_new_request_is_refused() -> None:
     moved = {"endpoints": OTHER_OF_MEMBER["endpoints"]}
     changed = coalition(members={"FRA": FRA.model_copy(update=moved)})
     with pytest.raises(RequestDiffers) as refused:
-        read(document.sign(changed, COALITION_KEY)).member_of(FRA_REQUEST, NOW)
+        read(document.sign(changed, COALITION_KEY)).member_of(FRA_REQUEST)
     assert str(refused.value) == (
         "the coalition document 7 has for FRA the endpoint keycloak https://idp.fra.dive.localhost:9999; expected "
         "https://idp.fra.dive.localhost:8453, as in the request of 2026-11-23T12:00:05Z; "
@@ -315,7 +312,7 @@ def test_an_endpoint_that_changed_without_a_new_request_is_refused() -> None:
 def test_a_newer_request_waits_for_the_hub() -> None:
     newer = example.request(endpoints=OTHER_OF_MEMBER["endpoints"], created=NOW)
     with pytest.raises(RequestDiffers) as refused:
-        DOCUMENT.member_of(newer, NOW)
+        DOCUMENT.member_of(newer)
     assert str(refused.value) == (
         "the coalition document 7 has for FRA the endpoint keycloak https://idp.fra.dive.localhost:8453; expected "
         "https://idp.fra.dive.localhost:9999, as in the request of 2026-11-24T12:00:05Z; "
@@ -347,16 +344,16 @@ def test_a_newer_request_waits_for_the_hub() -> None:
 def test_an_entry_that_is_not_what_was_requested_is_refused(changed: dict[str, Any], what: str) -> None:
     entry = FRA.model_copy(update=changed)
     with pytest.raises(RequestDiffers, match=f"the coalition document 7 has for FRA {what}"):
-        coalition(members={"FRA": entry}).member_of(FRA_REQUEST, NOW)
+        coalition(members={"FRA": entry}).member_of(FRA_REQUEST)
 
 
 def test_a_member_has_the_names_of_its_endpoints() -> None:
     moved = FRA.model_copy(update={"endpoints": OTHER_OF_MEMBER["endpoints"]})
-    found = coalition(members={"FRA": moved}).names("FRA", NOW)
+    found = coalition(members={"FRA": moved}).names("FRA")
     assert (found.namespace, found.zone) == ("dive", FRA.zone)
     assert {service: found.url(service) for service in moved.endpoints} == moved.endpoints
     with pytest.raises(NotAMember):
-        DOCUMENT.names("GBR", NOW)
+        DOCUMENT.names("GBR")
     with pytest.raises(OutsideZone, match="the entry of GBR: the zone of GBR is fra"):
         document.names_of("GBR", FRA, "dive")
 

@@ -15,6 +15,7 @@ from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings, load
 from dive_infra.membership import document, files, request
+from dive_infra.membership.document import Agreement
 from dive_infra.membership.enrolment import new_keys, request_of
 from dive_infra.membership.place import Place, assumed, place_of
 from dive_infra.membership.refusals import (
@@ -91,6 +92,37 @@ def test_a_partner_that_is_cut_off_stays_a_member_and_is_relied_on_in_nothing(fo
     spoke = placed("fra", cut=["USA"])
     assert spoke.partners == ()
     assert spoke.hub.url("backend") == USA.url("backend")
+
+
+LIMITED, ENDED = Agreement(clearance="SECRET", communities=("NATO",)), Agreement(expires=NOW - timedelta(days=1))
+
+
+def test_the_hub_states_agreements_and_a_spoke_reads_them(folder: Path) -> None:
+    members.write(folder, USA, FRA, GBR, agreements={"USA": ENDED, "FRA": LIMITED})
+    end = f"{NOW - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"
+    stated = {"USA": {"expires": end}, "FRA": LIMITED.model_dump(), "GBR": {}}
+    hub = placed("usa", spokes=["FRA", "GBR"], agreements=stated)
+    spoke = placed("fra", partners=["GBR"])
+    assert hub.agreements == spoke.agreements == {"USA": ENDED, "FRA": LIMITED}, "without those that limit nothing"
+    assert hub.ends == spoke.ends == {"USA": end}
+    assert assumed(settings("usa", spokes=["FRA", "GBR"], agreements=stated)).agreements == hub.agreements
+
+
+def test_no_agreement_is_stated_without_the_setting(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    assert placed("usa", spokes=["FRA"]).agreements == placed("fra").agreements == {}
+
+
+def test_a_country_knows_the_ends_of_its_own_agreement_and_of_its_partners_alone(folder: Path) -> None:
+    members.write(folder, USA, FRA, GBR, agreements={"FRA": ENDED, "GBR": ENDED})
+    assert placed("fra").ends.keys() == {"FRA"}
+
+
+@pytest.mark.parametrize("whose", ["USA", "FRA", "GBR"])
+def test_a_country_is_deployed_although_an_agreement_has_ended(folder: Path, whose: str) -> None:
+    """The services refuse people by the clock; the country itself heals as before, and its links stay declared."""
+    members.write(folder, USA, FRA, GBR, agreements={whose: ENDED})
+    assert [n.country.code for n in placed("fra", partners=["GBR"]).partner_names] == ["USA", "GBR"]
 
 
 def _tampered(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Communities of interest."""
 
+from dive_infra.config.communities import NATO
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.seeds import communities
 
@@ -14,4 +15,4 @@ def test_there_are_23_communities_and_their_relations_are_mutual() -> None:
 
 
 def test_nato_has_its_32_members() -> None:
-    assert len(communities.NATO) == 32
+    assert len(NATO) == 32

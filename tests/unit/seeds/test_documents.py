@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
+from dive_infra.config.clearances import LEVELS
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
-from dive_infra.identity.clearances import LEVELS
 from dive_infra.seeds import communities
 from dive_infra.seeds.documents import CORNERSTONES, LARGEST, document, documents
 

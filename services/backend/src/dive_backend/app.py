@@ -13,6 +13,7 @@ from dive_backend.published import Published
 from dive_backend.resources import Resources
 from dive_backend.settings import BackendSettings
 from dive_common import health, problems
+from dive_common.agreements import BEYOND
 from dive_common.decisions import DecisionPoint
 from dive_common.stores import database
 from dive_common.tokens import AccessTokens, Claims
@@ -24,6 +25,7 @@ _CLAIMS = (
     "clearance",
     "countryOfAffiliation",
     "acpCOI",
+    BEYOND,
     "organization",
     "organizationType",
     "preferred_username",

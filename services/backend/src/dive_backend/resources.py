@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from dive_backend.decision_cache import DecisionCache
 from dive_backend.key_access import KeyAccessClient
+from dive_common.agreements import BEYOND
 from dive_common.decisions import Decision, DecisionPoint, context_of, now, resource_of, subject_of
 from dive_common.problems import forbidden, not_found, unavailable
 from dive_common.tokens import Claims
@@ -85,6 +86,7 @@ class Resources:
             "uniqueID": claims.get("uniqueID"),
             "countryOfAffiliation": claims.get("countryOfAffiliation"),
             "clearance": claims.get("clearance"),
+            **{name: claims[name] for name in (BEYOND,) if name in claims},
             "issuer": claims["iss"],
             "allow": decision.allow,
             "reason": decision.reason,

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from dive_common import ztdf
+from dive_common.agreements import BEYOND, listed
 from dive_common.problems import unavailable
 from dive_common.tokens import Claims
 
@@ -39,19 +40,21 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value else []
-
-
 def subject_of(claims: Claims) -> dict[str, Any]:
-    """Return the subject of a question. An absent claim stays absent, so that the policy names it in its denial."""
+    """Return the subject of a question. An absent claim stays absent, so that the policy names it in its denial.
+
+    `unbelievedCOI`: communities of the person that the agreement does not cover. They open no document, and keep those
+    closed that are for people of one community alone.
+    """
+    beyond = claims.get(BEYOND, {})
     plain = ("uniqueID", "clearance", "countryOfAffiliation", "organizationType")
     return {
         "authenticated": True,
         "issuer": claims["iss"],
-        "acpCOI": _listed(claims.get("acpCOI")),
-        "mfa_used": bool(SECOND_FACTORS & set(_listed(claims.get("amr")))),
+        "acpCOI": listed(claims.get("acpCOI")),
+        "mfa_used": bool(SECOND_FACTORS & set(listed(claims.get("amr")))),
         **{name: claims[name] for name in plain if claims.get(name)},
+        **({"unbelievedCOI": beyond["acpCOI"]} if "acpCOI" in beyond else {}),
     }
 
 
@@ -84,7 +87,7 @@ def context_of(claims: Claims, tenant: str, source_ip: str, request_id: str) -> 
         "requestId": request_id,
         "tenant": tenant,
         "acr": str(claims.get("acr", "")),
-        "amr": _listed(claims.get("amr")),
+        "amr": listed(claims.get("amr")),
         **({"auth_time": claims["auth_time"]} if "auth_time" in claims else {}),
     }
 
@@ -113,7 +116,7 @@ class DecisionPoint:
             allow=result["allow"],
             reason=str(result.get("reason", "")),
             check=str(details.get("check", "")),
-            obligations=_listed(result.get("obligations")),
+            obligations=listed(result.get("obligations")),
             details=details,
         )
 

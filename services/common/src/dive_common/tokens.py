@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -106,11 +107,12 @@ class AccessTokens:
         self._partners = LiveFile(settings.files.path("partners.json"), linked)
 
     def verify(self, authorization: str | None) -> tuple[str, Claims]:
-        """Return the token of an `Authorization` header and its claims; raise `HttpProblem` 401, 403 or 503.
+        """Return the token of an `Authorization` header, and its claims; raise `HttpProblem` 401, 403 or 503.
 
         The token needs a trusted issuer and the portal's audience. An ID token is refused, and with 403 a person of a
-        country to which this one has no link, and a probe person that was issued to another country: that one knows its
-        password.
+        country to which this one has no link, or whose agreement has ended, and a probe person that was issued to
+        another country: that one knows its password. The claims of a partner's person are those that the agreement
+        covers.
         """
         token = bearer_token(authorization)
         try:
@@ -130,7 +132,14 @@ class AccessTokens:
             and probe[2] not in (probe[1], self._own.lower())
         ):
             raise forbidden(f"{name} proves the link of another country", {"check": "federation"})
-        if country is not None and country not in {self._own, *self._partners.value()}:
+        if country is None or country == self._own:
+            return token, claims
+        agreement = self._partners.value().get(str(country))
+        if agreement is None:
             log.warning("%s of %s refused: no link", name, country)
             raise forbidden(f"{self._own} has no link to {country}", {"check": "federation"})
-        return token, claims
+        if agreement.ended(datetime.now(UTC)):
+            log.warning("%s of %s refused: the agreement has ended", name, country)
+            end = f"{agreement.expires:%Y-%m-%d %H:%M:%S} UTC"
+            raise forbidden(f"the agreement on people of {country} ended at {end}", {"check": "agreement"})
+        return token, agreement.believed(claims)

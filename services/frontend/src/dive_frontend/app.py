@@ -166,7 +166,8 @@ class PortalApp:
         assert isinstance(error, HttpProblem)
         response: Response
         if _wants_data(request):
-            response = self._pages.data({"error": error.error, "reason": error.reason}, error.status)
+            check = {name: error.details[name] for name in ("check",) if name in error.details}
+            response = self._pages.data({"error": error.error, "reason": error.reason, **check}, error.status)
         else:
             response = self._pages.show("problem.html", error.status, problem=error)
         if error.status == 401:

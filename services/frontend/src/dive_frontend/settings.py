@@ -31,7 +31,8 @@ def partners(text: str) -> Partners:
     """Parse `partners.json`, which changes while the portal runs; raise `ValueError` for anything else."""
     found = json.loads(text)
     try:
-        return Partners(tuple(Partner(**row) for row in found["partners"]), tuple(found["identityOrigins"]))
+        offered = tuple(Partner(row["code"], row["alias"], row["name"]) for row in found["partners"])
+        return Partners(offered, tuple(found["identityOrigins"]))
     except (KeyError, TypeError):
         raise ValueError("expected `partners` with code, alias and name, and `identityOrigins`") from None
 

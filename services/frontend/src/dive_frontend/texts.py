@@ -45,6 +45,9 @@ _BY_CHECK = {
     "coherence": RefusalText(
         "The document's communities contradict each other", "Its owner must correct the document's label."
     ),
+    "agreement": RefusalText(
+        "The agreement with your country has ended", "The operators of the coalition agree on a new end."
+    ),
     "federation": RefusalText(
         "Your country is not trusted here", "The two countries have no federation that covers this document."
     ),

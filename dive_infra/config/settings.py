@@ -128,7 +128,7 @@ class Settings(_Section):
     def _publishable(cls, found: str) -> str:
         """Return the address; empty for the one that an unset address means."""
         if flaw := unpublishable(found):
-            raise ValueError(f"address: {found!r} {flaw}; expected {UNICAST}")
+            raise ValueError(f"{found!r} {flaw}; expected {UNICAST}")
         return "" if found == LOOPBACK else found
 
     @model_validator(mode="after")

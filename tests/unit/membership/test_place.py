@@ -48,7 +48,7 @@ def settings(code: str, **more: Any) -> Settings:
 
 
 def placed(code: str, **more: Any) -> Place:
-    return place_of(settings(code, **more), NOW)
+    return place_of(settings(code, **more), datetime.now(UTC))
 
 
 def test_a_spoke_finds_its_hub_where_the_document_says(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The Keycloak of a country: one realm for its users, in its own database, on its public URL only."""
 
+from collections.abc import Sequence
+
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
 from dive_infra.config.naming import DEPLOYER, Names
 
@@ -18,8 +20,11 @@ CONFIGURATION = f"{FILES}/keycloak.conf"
 _MANAGEMENT_PORT = 9000
 
 
-def keycloak(names: Names, hub: Names) -> ServiceSpec:
-    """Return Keycloak; the service account `dive-deployer` of realm master has the secret `keycloak-admin`."""
+def keycloak(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
+    """Return Keycloak, which asks those of `partners` for tokens and keys.
+
+    The service account `dive-deployer` of realm master has the secret `keycloak-admin`.
+    """
     database = f"{names.host('postgres')}:{names.port('postgres')}/{DATABASE}"
 
     def files(material: Material) -> dict[str, str]:
@@ -71,6 +76,7 @@ def keycloak(names: Names, hub: Names) -> ServiceSpec:
         cpus=2.0,
         needs=("postgres",),
         shared=True,
+        hosts={host: at for p in partners for host, at in names.hosts_of(p, "keycloak").items()},
         stop_grace=20,
     )
 

@@ -307,6 +307,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         memory_mb=384,
         needs=("opa",),
         shared=True,
+        hosts=names.hosts_of(hub, "opal-server", "backend"),
     )
 
 

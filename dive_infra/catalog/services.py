@@ -10,8 +10,6 @@ from dive_infra.catalog.policy import NO_RULES, opa, opal_client, opal_server
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.config.naming import Names
 
-_ALONE = (postgres, mongodb, redis, keycloak)
-
 
 def services(
     names: Names,
@@ -23,13 +21,16 @@ def services(
 ) -> list[ServiceSpec]:
     """Return the services of a country, each after those that it needs.
 
-    `images` replaces single image references; `rules` are the country's own (`catalog.national`).
+    `images` replaces single image references; `rules` are the country's own (`catalog.national`). The network between
+    countries is the hub's, on its engine: a country elsewhere has none.
     """
     distributor = opal_server if names.country.is_hub else opal_client
-    specs = [*(make(names, hub) for make in _ALONE), opa(names, hub, rules)]
+    specs = [make(names, hub) for make in (postgres, mongodb, redis)]
+    specs += [keycloak(names, hub, partners), opa(names, hub, rules)]
     specs += [make(names, hub, partners, agreements) for make in (kas, backend)]
     specs += [distributor(names, hub), frontend(names, hub, partners, agreements)]
-    return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
+    joined = names.beside(hub)
+    return _ordered([replace(s, image=images.get(s.name, s.image), shared=s.shared and joined) for s in specs])
 
 
 def _ordered(specs: list[ServiceSpec]) -> list[ServiceSpec]:

@@ -77,7 +77,7 @@ class ServiceSpec:
     `live` are those of them that the service reads anew when they change: they are updated while it runs, any other
     change makes another container.
     `needs` names services of the same country that must be healthy before this one starts. `shared` joins the network
-    between countries.
+    between countries. `hosts`: names of partners elsewhere that the service asks -> address.
     """
 
     name: str
@@ -100,4 +100,5 @@ class ServiceSpec:
     pids: int = 200
     needs: tuple[str, ...] = ()
     shared: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict[str, str])
     stop_grace: int = 10  # seconds

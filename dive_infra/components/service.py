@@ -97,6 +97,7 @@ class Service(pulumi.ComponentResource):
                 *(docker.ContainerVolumeArgs(volume_name=v, container_path=k) for k, v in shape.mounts.items()),
             ],
             ports=[docker.ContainerPortArgs(internal=port, external=port, ip=shape.published) for port in shape.ports],
+            hosts=[docker.ContainerHostArgs(host=host, ip=at) for host, at in sorted(shape.hosts.items())] or None,
             network_mode="bridge",
             networks_advanced=[
                 docker.ContainerNetworksAdvancedArgs(name=network, aliases=list(aliases))

@@ -133,6 +133,16 @@ class Names:
         """Return the address at which the engine publishes the services' ports."""
         return self.address or LOOPBACK
 
+    def beside(self, partner: "Names") -> bool:
+        """Return True if a partner is at the same address: one engine runs both, and its networks join them."""
+        return self.address == partner.address
+
+    def hosts_of(self, partner: "Names", *services: str) -> dict[str, str]:
+        """Return host -> address of a partner's services that containers ask; none if the engine knows the names."""
+        if self.beside(partner) or not partner.address:
+            return {}
+        return {partner.host(service): partner.address for service in services}
+
     @property
     def zone(self) -> str:
         """Return the DNS zone of all hosts of the country: `fra.dive.localhost`."""

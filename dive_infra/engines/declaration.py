@@ -19,7 +19,7 @@ class Declared:
 
     `environment` is laid over the image's. `memory` is in bytes and includes swap. `mounts`: destination -> volume,
     with `:ro` appended if read-only. `networks`: network -> the container's names in it. `ports` are published at
-    `address`; empty, on loopback.
+    `address`; empty, on loopback. `hosts`: names that the container knows beside those of its networks -> address.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Declared:
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     address: Annotated[str, LEFT_OUT_IF_EMPTY] = ""
+    hosts: Annotated[Mapping[str, str], LEFT_OUT_IF_EMPTY] = field(default_factory=dict[str, str])
 
     @property
     def published(self) -> str:
@@ -93,6 +94,7 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
         networks=networks,
         labels=names.labels(spec.name, spec.service_class),
         address=names.address,
+        hosts=dict(spec.hosts),
     )
 
 

@@ -83,6 +83,7 @@ def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> di
             if mount["Type"] == "volume"
         ],
         "ports": [f"{names.published}:{port}:{port}"],
+        **({"extra_hosts": dict(spec.hosts)} if spec.hosts else {}),
         "networks": {n: {"aliases": aliases[n]} for n in running["NetworkSettings"]["Networks"]},
         "healthcheck": {
             "test": ["CMD", *health.test],

@@ -30,6 +30,7 @@ def create(client: docker.DockerClient, declared: Declared, **other: Any) -> Con
         "memswap_limit": declared.memory,
         "nano_cpus": round(declared.cpus * NANOSECONDS),
         "ports": {f"{port}/tcp": (declared.published, port) for port in declared.ports},
+        "extra_hosts": dict(declared.hosts),
         "volumes": mounts,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],

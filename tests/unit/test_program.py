@@ -4,9 +4,11 @@ import json
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pulumi
@@ -131,8 +133,16 @@ class Monitor(mocks.MockMonitor):
         return answer
 
 
-def register(stack: str, files: Mapping[str, str] | None = None, **configuration: Any) -> dict[str, Any]:
-    """Runs a stack's program beside `files`; returns URN -> what it asked the engine to register."""
+def register(
+    stack: str,
+    files: Mapping[str, str] | None = None,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
+    **configuration: Any,
+) -> dict[str, Any]:
+    """Runs a stack's program beside `files`; returns URN -> what it asked the engine to register.
+
+    `elsewhere`: code -> address of each country that is not published where this one is.
+    """
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
     given = members.configuration(stack.upper()) | {"dive:testUsers": True}
@@ -146,7 +156,8 @@ def register(stack: str, files: Mapping[str, str] | None = None, **configuration
         patch.setattr(paths, "STACKS", Path(folder))
         for name, text in (files or {}).items():
             (Path(folder) / name).write_text(text)
-        members.write(Path(folder), *(settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")))
+        here = [settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")]
+        members.write(Path(folder), *(replace(n, address=elsewhere.get(n.country.code, n.address)) for n in here))
         run()
     return monitor.requests
 
@@ -293,6 +304,48 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
     live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
     changed = {name for name in live if live[name].object != then[name].object}
     assert changed == {"frontend-live", "backend-live", "kas-live", "opal-server-live"}
+
+
+def hosts(resources: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Service -> the names that its container knows beside those of its networks, for containers with such names."""
+    told = {name.removesuffix("-container"): dict(r.object) for name, r in of_kind(resources, CONTAINER).items()}
+    return {
+        name: {row["host"]: row["ip"] for row in inputs["hosts"]} for name, inputs in told.items() if "hosts" in inputs
+    }
+
+
+def test_a_partner_elsewhere_that_joins_replaces_keycloak_alone(usa: dict[str, Any]) -> None:
+    other = register("usa", {"DEU": "192.0.2.9"}, spokes=["FRA", "DEU"])
+    changed = set[str]()
+    for kind in RUNNING:
+        before, after = of_kind(usa, kind), of_kind(other, kind)
+        changed |= {name for name, r in after.items() if r.object != before[name].object}
+        triggered = {name for name, r in after.items() if r.replacement_trigger != before[name].replacement_trigger}
+        assert triggered <= {"keycloak-container"}
+    # Its files only know the container's declaration, which is no reason to write them.
+    assert changed == {f"keycloak-{part}" for part in ("container", "files", "probe", "gate")}
+    assert (hosts(usa), hosts(other)) == ({}, {"keycloak": {"idp.deu.dive.localhost": "192.0.2.9"}})
+
+
+def test_a_spoke_elsewhere_knows_where_its_hub_is_and_needs_nothing_of_the_hubs_engine() -> None:
+    place = {"domain": "dive.example", "address": "192.0.2.7"}
+    fra = register("fra", {"USA": "192.0.2.1", "DEU": "192.0.2.9"}, partners=["DEU"], **place)
+    assert hosts(fra) == {
+        "keycloak": {"idp.usa.dive.example": "192.0.2.1", "idp.deu.dive.example": "192.0.2.9"},
+        "opal-client": {"opal.usa.dive.example": "192.0.2.1", "api.usa.dive.example": "192.0.2.1"},
+    }
+    joined = {n["name"] for r in of_kind(fra, CONTAINER).values() for n in dict(r.object)["networksAdvanced"]}
+    assert joined == {"dive-fra"}
+    [checkpoint] = [r for urn, r in fra.items() if short(urn) == "initialization-checkpoint"]
+    assert json.loads(MessageToDict(checkpoint.object)["spec"]["value"])["networks"] == ["dive-fra"]
+
+
+def test_countries_of_one_machine_share_a_network_at_any_address(fra: dict[str, Any]) -> None:
+    there = register("fra", domain="dive.example", address="192.0.2.7")
+    for resources in (fra, there):
+        assert hosts(resources) == {}
+        joined = {n["name"] for r in of_kind(resources, CONTAINER).values() for n in dict(r.object)["networksAdvanced"]}
+        assert joined == {"dive-fra", "dive-shared"}
 
 
 @pytest.mark.parametrize("change", [{"partners": ["DEU"]}, {"cut": ["USA"]}], ids=["linked", "cut off"])

@@ -101,6 +101,11 @@ _TABLE: tuple[_Row, ...] = (
         lambda d, i: sorted(f"{d.published}:{port}->{port}/tcp" for port in d.ports),
         lambda c, d, i: _ports(c),
     ),
+    _Row(
+        "hosts",
+        lambda d, i: sorted(f"{host}:{address}" for host, address in d.hosts.items()),
+        lambda c, d, i: sorted(c["HostConfig"].get("ExtraHosts") or ()),
+    ),
     _Row("privileged", lambda d, i: False, lambda c, d, i: c["HostConfig"]["Privileged"]),
     _Row("capabilities dropped", lambda d, i: ["ALL"], _host("CapDrop")),
     _Row("capabilities added", lambda d, i: "", _host("CapAdd")),

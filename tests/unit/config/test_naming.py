@@ -1,6 +1,7 @@
 """Names and ports are unique over all countries, so that any two can share an engine."""
 
 import json
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -83,6 +84,16 @@ def test_a_country_owns_what_carries_its_namespace_and_its_code() -> None:
     for other in (Names(HUB), Names(parse("FRA"), "other")):
         assert not fra.owns(other.labels("opa", "core"))
     assert not fra.owns({})
+
+
+def test_containers_are_told_the_hosts_of_a_partner_at_another_address() -> None:
+    usa, fra = Names(HUB), Names(parse("FRA"))
+    there = replace(fra, address="192.0.2.7")
+    told = {fra.host("keycloak"): "192.0.2.7", fra.host("backend"): "192.0.2.7"}
+    assert usa.hosts_of(there, "keycloak", "backend") == told
+    for own, partner in ((usa, fra), (replace(usa, address="192.0.2.7"), there), (there, usa)):
+        assert own.hosts_of(partner, "keycloak") == {}
+    assert [usa.beside(fra), usa.beside(there)] == [True, False]
 
 
 @pytest.mark.parametrize("domain", ["", "localhost", "example.org"])

@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -93,7 +93,16 @@ def removed(text: str, key: str, code: str) -> str:
     return _changed(text, key, lambda codes: codes.remove(code))
 
 
-def _changed(text: str, key: str, change: Callable[[list[str]], None]) -> str:
+def replaced(text: str, key: str, values: Sequence[int]) -> str:
+    """Return a stack file with other values in the list `dive:<key>`; comments and layout are kept."""
+
+    def change(found: list[Any]) -> None:
+        found[:] = values
+
+    return _changed(text, key, change)
+
+
+def _changed(text: str, key: str, change: Callable[[list[Any]], None]) -> str:
     writer = _yaml(text)
     data = writer.load(text)
     data = {} if data is None else data

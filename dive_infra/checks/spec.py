@@ -168,6 +168,7 @@ class VerificationSpec:
 
     A partner's person logs in here, whose password the partner has sealed to `sealing_key`; `deployer_key` signs what
     this country publishes. `report` is the path of the report, relative to the program; `max_age` is in seconds.
+    `issuer`, while the coalition's CA is being rotated: the CA certificate (PEM) of this country.
     """
 
     own: Party
@@ -179,6 +180,7 @@ class VerificationSpec:
     max_age: float = 300
     sealing_key: str = field(default="", repr=False, metadata={"secret": True})
     deployer_key: str = field(default="", repr=False, metadata={"secret": True})
+    issuer: Annotated[str, LEFT_OUT_IF_EMPTY] = field(default="", metadata={"observed": True})
 
 
 Spec = PreflightSpec | InitializationSpec | DeploymentSpec | ConfigurationSpec | SeedingSpec | VerificationSpec

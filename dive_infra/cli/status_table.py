@@ -80,6 +80,11 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
     for code in country.cut:
         undo = f"./dive cut {code} --at {country.code} --undo"
         yield Text(f"    {code} is cut off; to restore it: {undo}", style="yellow")
+    if country.rotation:
+        command = f"./dive rotate-ca --{country.rotation.next}"
+        yield Text(f"    the coalition's CA is being replaced: {command}", style="yellow")
+        for code, cause in country.rotation.waiting.items():
+            yield Text(f"    {signs(f'it waits for {code}, which {cause}', console)}", style="yellow")
     yield from _problems(country, console)
     if country.collecting:
         yield Text("  without an answer")

@@ -1,6 +1,6 @@
 """The coalition's root, at the hub, and the certificates that a country's own CA issues for its services."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -18,18 +18,26 @@ class IssuedBy:
 
 
 class Authority(pulumi.ComponentResource):
-    """The coalition's root certificate; its key never leaves the hub's state."""
+    """The coalition's CA: a root certificate for each of `numbers`, of which the first one signs (`root`).
 
-    def __init__(self, name: str, names: Names, opts: pulumi.ResourceOptions | None = None) -> None:
+    Their keys never leave the hub's state. `certificates` (PEM) has all of them, the oldest first.
+    """
+
+    def __init__(
+        self, name: str, names: Names, numbers: Sequence[int], opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("dive:components:Authority", name, None, opts)
-        self.root = Certificate(
-            f"{name}-root",
-            f"DIVE coalition {names.namespace}",
-            authority=True,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
-        self.certificate = self.root.chain
-        self.register_outputs({"certificate": self.certificate})
+        roots = {number: self._root(name, names, number) for number in sorted(numbers)}
+        self.root = roots[numbers[0]]
+        self.certificates = pulumi.Output.all(*(root.chain for root in roots.values())).apply("".join)
+        self.register_outputs({"certificate": self.certificates})
+
+    def _root(self, name: str, names: Names, number: int) -> Certificate:
+        """Return a root with a subject of its own, by which verifiers that trust two find the issuer."""
+        resource, subject = f"{name}-root", f"DIVE coalition {names.namespace}"
+        if number > 1:  # the first one is named as before there were others
+            resource, subject = f"{resource}-{number}", f"{subject} {number}"
+        return Certificate(resource, subject, authority=True, opts=pulumi.ResourceOptions(parent=self))
 
 
 class CountryCertificate(pulumi.ComponentResource):

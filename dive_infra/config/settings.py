@@ -112,6 +112,7 @@ class Settings(_Section):
     partners: tuple[str, ...] = ()
     cut: tuple[str, ...] = ()
     agreements: dict[str, AgreementSettings] = {}
+    authorities: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=2)] = (1,)
     coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
     coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
     rules: str = ""
@@ -136,6 +137,7 @@ class Settings(_Section):
         parse(self.country)
         self._check_address()
         self._check_partners()
+        self._check_authorities()
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
         credentials = {c.name: c for c in own(self.is_hub)}
@@ -180,6 +182,13 @@ class Settings(_Section):
         if self.agreements and self.country != HUB_CODE:
             raise ValueError(f"agreements: only the hub ({HUB_CODE}) states agreements, this is {self.country}")
         _known("agreements", self.agreements, (HUB_CODE, *self.spokes))
+
+    def _check_authorities(self) -> None:
+        if self.authorities != (1,) and self.country != HUB_CODE:
+            raise ValueError(f"authorities: only the hub ({HUB_CODE}) has the coalition's CA, this is {self.country}")
+        if len(self.authorities) > 1 and abs(self.authorities[0] - self.authorities[1]) != 1:
+            found = list(self.authorities)
+            raise ValueError(f"authorities: found {found}, expected one number, or two that follow each other")
 
     @property
     def place(self) -> Country:

@@ -149,6 +149,16 @@ def leaf(chain: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(chain.encode())
 
 
+def certificates(text: str) -> list[str]:
+    """Return each certificate of a PEM text as PEM, in their order; raises ValueError without one."""
+    return [_pem(found) for found in x509.load_pem_x509_certificates(text.encode())]
+
+
+def digest(certificate: str) -> str:
+    """Return the SHA-256 of a certificate (PEM) as hexadecimal digits, which other tools call its fingerprint."""
+    return leaf(certificate).fingerprint(hashes.SHA256()).hex()
+
+
 def covered(chain: str) -> set[str]:
     """Return the DNS names and IP addresses that the first certificate of the chain is valid for."""
     try:
@@ -198,7 +208,11 @@ def _signed(subject: _Subject, days: int, issuer: Issuer) -> str:
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in subject.names])
         both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         builder = builder.add_extension(alternatives, critical=False).add_extension(both, critical=False)
-    return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+    return _pem(builder.sign(signer, hashes.SHA256()))
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _general_name(name: str) -> x509.GeneralName:

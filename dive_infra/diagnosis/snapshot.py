@@ -17,11 +17,13 @@ from dive_infra.automation.backend_lock import BackendLock, backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
-from dive_infra.checks import connectivity, objects, phases, runner, verification
+from dive_infra.checks import ca_rotation, connectivity, objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import DeploymentSpec, Spec, VerificationSpec
 from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
 from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
+from dive_infra.membership import document
+from dive_infra.membership.refusals import MembershipError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
 from dive_infra.orchestration.overview import Overview, read_overview
 from dive_infra.orchestration.states import Phase, State
@@ -68,7 +70,8 @@ class ContainerState:
 class Snapshot:
     """`stack` is None if it does not exist (`deployed` is False) or could not be read (`failed` says so).
 
-    `phases` holds what the validators of the completed phases find; `seconds` is the duration of the observation; `at`
+    `phases` holds what the validators of the completed phases find; `rotation`, at the hub, is that of the coalition's
+    CA; `seconds` is the duration of the observation; `at`
     is by this machine's clock.
     """
 
@@ -83,6 +86,7 @@ class Snapshot:
     failed: tuple[Failed, ...] = ()
     seconds: float = 0.0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    rotation: ca_rotation.UnderWay | None = None
 
     @property
     def answered(self) -> dict[Source, bool]:
@@ -136,6 +140,7 @@ def observe(
     with ThreadPoolExecutor(max_workers=10) as side_by_side:
         engine = side_by_side.submit(_containers, names, stack, failed)
         record = side_by_side.submit(_record, stack.store if stack else None, code, failed)
+        rotation = side_by_side.submit(_rotation, stack)
         validations = {
             phase: side_by_side.submit(runner.run, checks(spec), deadline)
             for phase, spec in (stack.specs if stack else {}).items()
@@ -150,6 +155,7 @@ def observe(
             tuple(engine.result()),
             {phase: validation.result() for phase, validation in validations.items()},
             tuple(failed),
+            rotation=rotation.result(),
         )
     return replace(with_connectivity(seen, deadline), seconds=time.monotonic() - started)
 
@@ -191,6 +197,18 @@ def _record(access: DatabaseAccess | None, code: str, failed: list[Failed]) -> O
     except RecordError as error:
         failed.append(Failed("record", error.cause, error.remedy or Remedy.update()))
         return None
+
+
+def _rotation(stack: StackState | None) -> ca_rotation.UnderWay | None:
+    """Return the rotation that the hub's last document says is under way."""
+    issued = stack.outputs.get("coalition") if stack else None
+    if not stack or not issued:
+        return None
+    try:
+        coalition = document.latest(str(issued).encode())
+    except MembershipError:
+        return None  # of another version, which knows its steps
+    return ca_rotation.under_way(coalition, stack.spec(Phase.VERIFICATION))
 
 
 def _containers(names: Names | None, stack: StackState | None, failed: list[Failed]) -> list[ContainerState]:

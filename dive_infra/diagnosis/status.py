@@ -18,6 +18,7 @@ from dive_infra.diagnosis.status_report import (
     MemberStatus,
     PhaseStatus,
     Problem,
+    RotationStatus,
 )
 from dive_infra.diagnosis.symptoms import Symptom, symptoms
 from dive_infra.orchestration.overview import Link
@@ -43,6 +44,9 @@ def judge(country: Snapshot, found: Sequence[Symptom] | None = None) -> CountryS
             for m in (country.record.members if country.record else ())
         ],
         cut=[*country.stack.outputs.get("cut", ())] if country.stack else [],
+        rotation=RotationStatus(next=country.rotation.next, waiting=dict(country.rotation.waiting))
+        if country.rotation
+        else None,
         problems=problems,
         collecting=[CollectingError(source=s.where, cause=s.found, next=s.next) for s in found if s.source],
         seconds=round(country.seconds, 3),

@@ -85,6 +85,13 @@ class MemberStatus(Part):
     age: float
 
 
+class RotationStatus(Part):
+    """A rotation of the coalition's CA: the `next` step, and who is not ready for it, country -> why."""
+
+    next: str
+    waiting: dict[str, str]
+
+
 class Problem(Part):
     """Something that is not as it should be: `check` is what should be so, `next` the command that fixes it.
 
@@ -119,6 +126,7 @@ class CountryStatus(Part):
     links: list[LinkStatus]
     members: list[MemberStatus] = []
     cut: list[str] = []
+    rotation: RotationStatus | None = None
     problems: list[Problem]
     collecting: list[CollectingError]
     seconds: float = Field(ge=0)

@@ -16,7 +16,7 @@ from dive_infra.membership.document import Agreement, Coalition, Member, Seen
 from dive_infra.membership.fields import parsed
 from dive_infra.membership.refusals import MembershipError, Source
 from dive_infra.membership.request import Request
-from dive_infra.results.remedy import NO_REMEDY
+from dive_infra.results.remedy import NO_REMEDY, Remedy
 from dive_infra.results.text import now
 
 _LIFETIME, _RENEWED = timedelta(days=180), timedelta(days=120)  # renewed by an update when less than that is left
@@ -67,7 +67,7 @@ class MemberAuthority(Resource, module="dive", name="MemberAuthority"):
 
 
 class CoalitionDocumentProvider(Provider):
-    """Inputs: `namespace`; `authority`: the root certificate; `coalition_key`; by country `requests` (texts),
+    """Inputs: `namespace`; `authority`: the root certificates; `coalition_key`; by country `requests` (texts),
     `certificates` of the CA, and stated `agreements` (texts), without which there is no such input."""
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
@@ -100,7 +100,14 @@ def _issued(inputs: Inputs, previous: Coalition | None) -> Outputs:
         )
         for code, text in inputs["requests"].items()
     }
-    coalition = document.issue(previous, inputs["namespace"], [inputs["authority"]], members, now(), _LIFETIME)
+    authorities = pki.certificates(inputs["authority"])
+    if previous and not {*previous.authorities} & {*authorities}:
+        raise ProviderError(
+            "the last document has another CA, so every connection in the coalition would be refused",
+            Remedy.decide("restore dive:authorities of the hub, then: ./dive rotate-ca --begin"),
+            expected="a CA that members trust already, beside the new one",
+        )
+    coalition = document.issue(previous, inputs["namespace"], authorities, members, now(), _LIFETIME)
     content = document.sign(coalition, inputs["coalition_key"])
     files.write(files.document_file(), content)
     return {"text": content.decode(), "serial": coalition.serial}

@@ -13,7 +13,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import users
-from dive_infra.membership import keys, status
+from dive_infra.membership import ca_rotation, keys, status
 from dive_infra.membership.refusals import MembershipError
 from dive_infra.membership.status import Login, PhaseStatus, Probe, Status
 from dive_infra.orchestration.overview import Overview, overview
@@ -49,6 +49,7 @@ class PublicationProvider(Provider):
                 )
                 for code, password in inputs["given"].items()
             },
+            rotation=before.rotation if before else None,
         )
         _write(inputs, made)
         return f"{names.namespace}/{names.country.code}", {}
@@ -87,7 +88,8 @@ def publish(spec: VerificationSpec, store: Store) -> None:
     inputs = {**names.plain(), "mongodb": deployment.mongodb, "ca": spec.ca, "deployer_key": spec.deployer_key}
     if before := _stored(inputs):
         known = store.query(lambda live: overview(live, names.country.code))
-        _write(inputs, before.model_copy(update=_recorded(known, names.country.code)))
+        rotation = ca_rotation.position(spec.ca, spec.issuer)
+        _write(inputs, before.model_copy(update={**_recorded(known, names.country.code), "rotation": rotation}))
 
 
 def _recorded(known: Overview, code: str) -> dict[str, Any]:

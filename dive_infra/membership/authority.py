@@ -95,6 +95,12 @@ def check_certificate(
         )
 
 
+def issuer_of(certificate: str, coalition: Sequence[str]) -> str:
+    """Return which of `coalition` has signed a country's CA certificate, which was checked; all are PEM."""
+    found = x509.load_pem_x509_certificate(certificate.encode())
+    return next(ca for ca in coalition if _signed_by(found, x509.load_pem_x509_certificate(ca.encode())))
+
+
 def _flaw(certificate: x509.Certificate, signs: Sequence[str]) -> str:
     """Return what a CA for the names `signs` may do too much, as words that follow its name; empty if nothing."""
     basic = _constraints(certificate)

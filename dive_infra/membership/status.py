@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
 from dive_infra.membership import keys, sealing, signed
 from dive_infra.membership.fields import Moment, Part, check_clock, check_namespace, parsed
 from dive_infra.membership.refusals import OtherCountry, Source
@@ -16,6 +17,7 @@ from dive_infra.results.remedy import Remedy
 _PROBE = "probe"  # purpose of the sealed password
 # As text: a partner may run a later version, and what it says remains readable.
 _Word = Annotated[str, Field(pattern="^[A-Z_]{1,32}$")]
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class PhaseStatus(Part):
@@ -48,10 +50,21 @@ class Probe(Part):
         return cls(username=login.username, password=sealing.seal(login.password, key, context))
 
 
+class Rotation(Part):
+    """Where a country is while the coalition has two CAs, each as the SHA-256 of its certificate.
+
+    `trusted` are those that all its services trust; `issuer` is the one from which all their certificates are.
+    """
+
+    trusted: tuple[_Digest, ...]
+    issuer: _Digest
+
+
 class Status(Part):
     """The status of a country. `links` and `probes` have partners' codes as keys, `phases` those of `Phase`.
 
     `state` is one of `orchestration.states.State`; a link has the moment of its last proof by this country, or None.
+    `rotation` is None while the coalition has one CA.
     """
 
     country: str
@@ -61,6 +74,7 @@ class Status(Part):
     phases: dict[_Word, PhaseStatus]
     links: dict[str, Moment | None]
     probes: dict[str, Probe]
+    rotation: Annotated[Rotation | None, LEFT_OUT_IF_EMPTY] = None
 
     def probe(self, recipient: str, private: str) -> Login | None:
         """Return the account that this country issued to `recipient`, whose sealing key is `private` (PEM).

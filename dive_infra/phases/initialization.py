@@ -24,8 +24,9 @@ from dive_infra.phases.preflight import PreflightPhase
 
 
 class InitializationPhase(PhaseComponent):
-    """`secrets`, `certificates`, `networks`, `storage` and `images` of the country; `ca` is the coalition's (PEM).
+    """`secrets`, `certificates`, `networks`, `storage` and `images` of the country.
 
+    `ca` is the coalition's (PEM; two while it is `rotating`), `issuer` the country's own, which the coalition signed.
     The hub also has the coalition's root, and issues the `coalition` document.
     """
 
@@ -41,7 +42,7 @@ class InitializationPhase(PhaseComponent):
         self.coalition: pulumi.Input[str] = ""
         issuers: Mapping[str, pulumi.Input[str]] = {}
         if context.is_hub:
-            authority = Authority("authority", names, self.child())
+            authority = Authority("authority", names, context.settings.authorities, self.child())
             root = authority.root.chain, authority.root.key
             issuers = {
                 code: MemberAuthority(f"ca-{code.lower()}", asked, root, self.child()).certificate
@@ -53,18 +54,21 @@ class InitializationPhase(PhaseComponent):
                 {code: content(code).decode() for code in place.requests},
                 issuers,
                 place.agreements,
-                authority.certificate,
+                authority.certificates,
                 self.secrets["coalition-key"],
                 self.child(),
             )
-            self.ca: pulumi.Input[str] = authority.certificate
+            self.ca: pulumi.Input[str] = authority.certificates
             self.coalition = document.text
-            issuer: pulumi.Input[str] = issuers.get(names.country.code, unknown())
+            self.issuer: pulumi.Input[str] = issuers.get(names.country.code, unknown())
+            self.rotating = len(context.settings.authorities) > 1
         elif place.coalition and place.member:
-            self.ca, issuer = "".join(place.coalition.authorities), place.member.certificate
+            self.ca, self.issuer = "".join(place.coalition.authorities), place.member.certificate
+            self.rotating = len(place.coalition.authorities) > 1
         else:
-            self.ca = issuer = unknown()
-        signer = IssuedBy(issuer, self.secrets["ca-key"])
+            self.ca = self.issuer = unknown()
+            self.rotating = False
+        signer = IssuedBy(self.issuer, self.secrets["ca-key"])
         self.networks = [Network("network", names.network, names, stack, self.child())]
         if context.is_hub:
             self.networks.append(Network("shared-network", names.shared_network, names, stack, self.child()))

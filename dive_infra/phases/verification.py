@@ -28,11 +28,12 @@ class VerificationPhase(PhaseComponent):
         partners = tuple(spec.Partner(p.names, p.deployer_key) for p in context.place.partners)
         secrets = {"own": base.probes[names.country.code]}
         secrets |= {name: base.secrets[name] for name in ("sealing-key", "deployer-key")}
+        issuer = base.issuer if base.rotating else ""
         self.proof = Proof(
             "verification-proof",
             names,
             secret(
-                pulumi.Output.all(secrets=secrets, deployment=deployed.specification, ca=base.ca).apply(
+                pulumi.Output.all(secrets=secrets, deployment=deployed.specification, ca=base.ca, issuer=issuer).apply(
                     lambda found: spec.VerificationSpec(
                         spec.Party(names, found["secrets"]["own"]),
                         partners,
@@ -43,6 +44,7 @@ class VerificationPhase(PhaseComponent):
                         max_age=settings.verification.max_age,
                         sealing_key=found["secrets"]["sealing-key"],
                         deployer_key=found["secrets"]["deployer-key"],
+                        issuer=found["issuer"],
                     )
                 )
             ),

@@ -101,7 +101,8 @@ class Country:
     def stack_file(self) -> Path:
         path = self.home / f"Pulumi.{self.stack}.yaml"
         kept = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
-        given = {k: v for k, v in (kept.get("config") or {}).items() if k in ("dive:secrets", "dive:coalitionKey")}
+        written = ("dive:secrets", "dive:coalitionKey", "dive:authorities")  # by commands
+        given = {k: v for k, v in (kept.get("config") or {}).items() if k in written}
         path.write_text(yaml.safe_dump({**kept, "config": {**self._all(), **given}}))
         return path
 

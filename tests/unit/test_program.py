@@ -315,7 +315,7 @@ def hosts(resources: dict[str, Any]) -> dict[str, dict[str, str]]:
 
 
 def test_a_partner_elsewhere_that_joins_replaces_keycloak_alone(usa: dict[str, Any]) -> None:
-    other = register("usa", {"DEU": "192.0.2.9"}, spokes=["FRA", "DEU"])
+    other = register("usa", elsewhere={"DEU": "192.0.2.9"}, spokes=["FRA", "DEU"])
     changed = set[str]()
     for kind in RUNNING:
         before, after = of_kind(usa, kind), of_kind(other, kind)
@@ -329,7 +329,7 @@ def test_a_partner_elsewhere_that_joins_replaces_keycloak_alone(usa: dict[str, A
 
 def test_a_spoke_elsewhere_knows_where_its_hub_is_and_needs_nothing_of_the_hubs_engine() -> None:
     place = {"domain": "dive.example", "address": "192.0.2.7"}
-    fra = register("fra", {"USA": "192.0.2.1", "DEU": "192.0.2.9"}, partners=["DEU"], **place)
+    fra = register("fra", elsewhere={"USA": "192.0.2.1", "DEU": "192.0.2.9"}, partners=["DEU"], **place)
     assert hosts(fra) == {
         "keycloak": {"idp.usa.dive.example": "192.0.2.1", "idp.deu.dive.example": "192.0.2.9"},
         "opal-client": {"opal.usa.dive.example": "192.0.2.1", "api.usa.dive.example": "192.0.2.1"},
@@ -346,6 +346,54 @@ def test_countries_of_one_machine_share_a_network_at_any_address(fra: dict[str, 
         assert hosts(resources) == {}
         joined = {n["name"] for r in of_kind(resources, CONTAINER).values() for n in dict(r.object)["networksAdvanced"]}
         assert joined == {"dive-fra", "dive-shared"}
+
+
+CERTIFICATES = tuple(f"pulumi-python:dynamic/dive:{kind}" for kind in ("Certificate", "MemberAuthority"))
+TRUSTED = "pulumi-python:dynamic/dive:TrustFile"
+
+
+def trusted(resources: dict[str, Any]) -> list[str]:
+    """Return the roots that the country trusts, by the names of their resources."""
+    [file] = of_kind(resources, TRUSTED).values()
+    return re.findall(f"{MARK} (.+)", file.object["certificate"])
+
+
+def roots(resources: dict[str, Any]) -> dict[str, str]:
+    """Return the name of each root -> its subject."""
+    found = of_kind(resources, CERTIFICATES[0]).items()
+    return {name: r.object["subject"] for name, r in found if r.object["authority"]}
+
+
+def signer(resources: dict[str, Any]) -> set[str]:
+    """Return the names of the roots that sign the CAs of members."""
+    found = of_kind(resources, CERTIFICATES[1]).values()
+    return {name for r in found for name in re.findall(f"{MARK} (.+)", MessageToDict(r.object)["root_chain"])}
+
+
+def test_the_first_ca_of_a_coalition_is_named_as_before_there_were_rotations(usa: dict[str, Any]) -> None:
+    assert roots(usa) == {"authority-root": "DIVE coalition dive"}
+    assert (trusted(usa), signer(usa)) == (["authority-root"], {"authority-root"})
+
+
+def test_a_rotation_trusts_both_cas_then_signs_with_the_new_one_and_then_drops_the_old_one() -> None:
+    first, second = "authority-root", "authority-root-2"
+    begun, continued, finished = (register("usa", spokes=["FRA"], authorities=n) for n in ([1, 2], [2, 1], [2]))
+    assert roots(begun) == {first: "DIVE coalition dive", second: "DIVE coalition dive 2"}
+    assert (trusted(begun), signer(begun)) == ([first, second], {first})
+    assert (trusted(continued), signer(continued)) == ([first, second], {second})
+    assert (trusted(finished), signer(finished)) == ([second], {second})
+    assert roots(finished) == {second: "DIVE coalition dive 2"}
+
+
+def test_only_a_country_in_a_rotation_has_to_say_how_far_it_is(usa: dict[str, Any]) -> None:
+    def proof(resources: dict[str, Any]) -> str:
+        [found] = of_kind(resources, "pulumi-python:dynamic/dive:Verification").values()
+        return str(MessageToDict(found.object)["spec"])
+
+    assert '"issuer"' not in proof(usa)
+    rotating = proof(register("usa", spokes=["FRA"], authorities=[1, 2]))
+    assert '"issuer"' in rotating
+    assert f"{MARK} ca-usa" in rotating, "the certificate of its own CA"
 
 
 @pytest.mark.parametrize("change", [{"partners": ["DEU"]}, {"cut": ["USA"]}], ids=["linked", "cut off"])

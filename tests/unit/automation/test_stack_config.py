@@ -47,3 +47,19 @@ def test_every_country_of_the_table_gets_a_file_that_fits_the_hub() -> None:
         spoke = load(code.lower(), yaml.safe_load(stack_config.file_text(hub, parse(code)))["config"])
         assert (spoke.namespace, spoke.address) == ("other", "127.0.0.2")
         assert spoke.names.zone == f"{code.lower()}.x.localhost"
+
+
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("config:\n  a: b  # kept\n", "config:\n  a: b  # kept\n  dive:authorities:\n  - 2\n  - 1\n"),
+        ("config:\n  dive:authorities:\n  - 1\n  - 2\n", "config:\n  dive:authorities:\n  - 2\n  - 1\n"),
+        ("config:\n  dive:authorities: '[1, 2]'\n", "config:\n  dive:authorities: '[2, 1]'\n"),
+    ],
+    ids=["none", "a list", "JSON"],
+)
+def test_a_list_is_replaced_as_a_whole(text: str, then: str) -> None:
+    changed = stack_config.replaced(text, "authorities", (2, 1))
+    assert yaml.safe_load(changed) == yaml.safe_load(then)
+    assert load("usa", yaml.safe_load(changed)["config"] | {"a": 1}).authorities == (2, 1)
+    assert "# kept" in changed or "# kept" not in text

@@ -10,6 +10,7 @@ from dive_infra.checks.spec import (
     PreflightSpec,
     Spec,
     Unreadable,
+    VerificationSpec,
     dump,
     fingerprint,
     load,
@@ -83,3 +84,11 @@ def test_a_renewed_document_is_no_other_declaration_of_a_spoke() -> None:
     """Else the record, which DEPLOYMENT writes for PREFLIGHT, would disagree with the state after each of them."""
     spoke = PreflightSpec(FRANCE, "mark", (), expires="2026-01-01T00:00:00Z")
     assert fingerprint(replace(spoke, expires="2026-07-01T00:00:00Z")) == fingerprint(spoke)
+
+
+def test_a_specification_outside_a_rotation_is_that_of_an_earlier_program() -> None:
+    [plain] = [spec for spec in SPECS if isinstance(spec, VerificationSpec)]
+    rotating = replace(plain, issuer="PEM")
+    assert "issuer" not in json.loads(dump(plain))
+    assert load(phase_of(rotating), dump(rotating)) == rotating
+    assert fingerprint(rotating) == fingerprint(plain), "INITIALIZATION, which runs before, has changed"

@@ -3,6 +3,7 @@
 `REGENERATE=1 pytest tests/unit/cli/test_status_table.py` writes the expected outputs again.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
+from dive_infra.checks.ca_rotation import UnderWay
 from dive_infra.cli import status as status_verb
 from dive_infra.cli import status_table
 from dive_infra.cli.__main__ import app
@@ -17,6 +19,7 @@ from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.diagnosis.status import judge
 from dive_infra.diagnosis.status_report import StatusReport
+from dive_infra.membership.ca_rotation import Step
 from tests.unit.diagnosis.situations import CASES, NOON, drawn, held, report
 
 
@@ -104,3 +107,12 @@ def test_many_countries_have_one_line_each_by_default(tmp_path: Path) -> None:
     count = len(list(tmp_path.glob("Pulumi.*.yaml")))
     assert len(CliRunner().invoke(app, ["status"]).stdout.splitlines()) == count + 1
     assert len(CliRunner().invoke(app, ["status", "--long"]).stdout.splitlines()) > 8 * count
+
+
+def test_a_rotation_of_the_ca_shows_what_it_waits_for() -> None:
+    under_way = UnderWay(Step.CONTINUE, {"DEU": "does not trust the new CA yet"})
+    seen = replace(CASES["well"][0], rotation=under_way)
+    made = StatusReport(at=NOON, seconds=1.5, exit_code=0, countries=[judge(seen)])
+    text = drawn(lambda console: status_table.table(made, console), 120)
+    assert "    the coalition's CA is being replaced: ./dive rotate-ca --continue\n" in text
+    assert "    it waits for DEU, which does not trust the new CA yet\n" in text

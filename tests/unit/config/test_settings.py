@@ -252,3 +252,25 @@ def test_the_schema_of_the_project_file_is_that_of_the_settings() -> None:
 @pytest.mark.parametrize("path", sorted(ROOT.glob("Pulumi.*.yaml")), ids=lambda p: p.name)
 def test_the_stack_files_here_are_valid(path: Path) -> None:
     assert load(path.suffixes[0][1:], yaml.safe_load(path.read_text()).get("config") or {})
+
+
+@pytest.mark.parametrize("numbers", ["[1]", "[2]", "[1, 2]", "[2, 1]"])
+def test_the_hub_numbers_the_cas_of_the_coalition(numbers: str) -> None:
+    assert load("usa", {"dive:authorities": numbers}).authorities == tuple(json.loads(numbers))
+
+
+@pytest.mark.parametrize(
+    ("stack", "numbers", "told"),
+    [
+        ("fra", "[1, 2]", "authorities: only the hub (USA) has the coalition's CA, this is FRA"),
+        ("usa", "[1, 3]", "authorities: found [1, 3], expected one number, or two that follow each other"),
+        ("usa", "[1, 1]", "authorities: found [1, 1], expected one number, or two that follow each other"),
+        ("usa", "[1, 2, 3]", "dive:authorities: found"),
+        ("usa", "[]", "dive:authorities: found"),
+        ("usa", "[0]", "dive:authorities.0: found 0"),
+    ],
+)
+def test_numbers_that_are_no_step_of_a_rotation_are_refused(stack: str, numbers: str, told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(stack, {"dive:authorities": numbers})
+    assert told in str(refused.value)

@@ -168,3 +168,15 @@ def test_a_spoke_takes_a_newer_document_and_refuses_an_older_or_a_second_one() -
         MEMBERSHIP.diff("FRA", dict(new), dict(old))
     with pytest.raises(ProviderError, match="is another document with the serial"):
         MEMBERSHIP.diff("FRA", dict(new), {**new, "digest": "0" * 64})
+
+
+def test_during_a_rotation_the_document_has_both_cas_and_never_another_one_alone() -> None:
+    given = inputs(USA, FRA)
+    first = DOCUMENT.create_resource(given)[1]
+    fresh = coalition.pki.issue("DIVE coalition dive 2", 30, authority=True).chain
+    begun = {**given, "authority": members.ROOT.chain + fresh}
+    second = DOCUMENT.update_resource(begun, {**given, **first})
+    assert published().authorities == (members.ROOT.chain, fresh)
+    with pytest.raises(ProviderError, match="every connection in the coalition would be refused"):
+        DOCUMENT.update_resource({**given, "authority": fresh}, {**given, **first})
+    assert published().serial == second["serial"], "nothing was written"

@@ -3,20 +3,24 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dive_infra.checks.spec import DeploymentSpec, Party, VerificationSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
+from dive_infra.crypto import pki
 from dive_infra.dynamic import publication
 from dive_infra.dynamic.publication import PublicationProvider
-from dive_infra.membership import keys, status
+from dive_infra.membership import ca_rotation, keys, status
 from dive_infra.membership.status import Login, Status
 from dive_infra.orchestration.overview import Link, Overview
 from dive_infra.orchestration.states import State
 from dive_infra.results.text import now
 from dive_infra.seeds import published
+from tests.support import members
 from tests.support.members import private_keys
 
 USA, FRA = Names(HUB), Names(COUNTRIES["FRA"])
@@ -102,3 +106,25 @@ def test_a_link_is_published_as_proven_once_both_ways_are() -> None:
     assert publication._proven(known(one, other), "USA") == {"FRA": early}
     waiting = Link("FRA", "USA", "fra-idp", "PENDING", "FRA does not answer", None, None)
     assert publication._proven(known(one, waiting), "USA") == {"FRA": None}
+
+
+def test_what_was_proven_is_published_and_during_a_rotation_how_far_the_country_is(database: Collection) -> None:
+    PROVIDER.create_resource(GIVEN)
+    both = members.ROOT.chain + pki.issue("DIVE coalition dive 2", 30, authority=True).chain
+    own = members.issue([USA]).members["USA"].certificate
+    deployment = DeploymentSpec(USA, (), (), "m", "r", "o")
+    known = Overview(now(), None, None, None, {}, (), ())
+    store: Any = SimpleNamespace(query=lambda _question: known)
+
+    def proven(ca: str, issuer: str) -> Status:
+        spec = VerificationSpec(
+            Party(USA, "p"), (), deployment, ca, 200, deployer_key=GIVEN["deployer_key"], issuer=issuer
+        )
+        publication.publish(spec, store)
+        return read(database)
+
+    assert proven(members.ROOT.chain, "").rotation is None
+    assert proven(both, own).rotation == ca_rotation.position(both, own)
+    PROVIDER.update_resource(GIVEN, GIVEN)
+    assert read(database).rotation == ca_rotation.position(both, own), "kept until the next proof"
+    assert proven(members.ROOT.chain, "").rotation is None

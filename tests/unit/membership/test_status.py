@@ -75,6 +75,7 @@ OTHER: dict[str, Any] = {
     "phases": {},
     "links": {"USA": None},
     "probes": {},
+    "rotation": {"trusted": ["a" * 64, "b" * 64], "issuer": "a" * 64},
 }
 
 
@@ -184,3 +185,13 @@ def test_a_probe_opens_only_as_what_it_was_issued() -> None:
         moved.probe("GBR", SEALING)
     with pytest.raises(CannotOpen, match="cannot open the probe from GBR to USA: "):
         STATUS.model_copy(update={"country": "GBR"}).probe("USA", SEALING)
+
+
+def test_only_a_country_in_a_rotation_says_how_far_it_is() -> None:
+    """Countries of an earlier version read every other status as before, and are read."""
+    assert b"rotation" not in CONTENT
+    assert read().rotation is None
+    rotating = STATUS.model_copy(update={"rotation": status.Rotation(trusted=("a" * 64, "b" * 64), issuer="b" * 64)})
+    assert read(status.sign(rotating, DEPLOYER)) == rotating
+    with pytest.raises(Malformed, match=r"rotation\.issuer: string should match pattern"):
+        read(published(rotation={"trusted": [], "issuer": "b"}))

@@ -6,7 +6,7 @@ from functools import partial
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
-from dive_infra.config.countries import COUNTRIES
+from dive_infra.config.countries import COUNTRIES, HUB_CODE
 from dive_infra.config.naming import NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
@@ -18,6 +18,8 @@ from dive_infra.results.remedy import Remedy
 _UP = Remedy.update()
 _ALONE = "only containers of the coalition are on its networks"
 _RENEWED = Remedy.update(detail="renews it")
+_CA_DAYS = 365  # as long as a certificate of a service lasts: one that is issued later outlives the CA
+_ROTATED = Remedy.decide("at the hub: ./dive rotate-ca --begin", country=HUB_CODE)
 
 
 def checks(spec: InitializationSpec) -> list[Check]:
@@ -34,6 +36,13 @@ def checks(spec: InitializationSpec) -> list[Check]:
             lambda: volumes(spec),
         ),
         Check("the images are on the engine", "images", lambda: images(spec.images)),
+        Check(
+            "the coalition's CA is valid long enough",
+            "coalition CA",
+            lambda: coalition_ca(spec.ca),
+            advisory=True,
+            subject="coalition CA",
+        ),
         *(
             Check(
                 f"the certificate of {service} is for its names and valid long enough",
@@ -147,6 +156,17 @@ def images(wanted: Sequence[str]) -> str:
             Code.IMAGE,
         )
     return f"{len(wanted)} images"
+
+
+def coalition_ca(ca: str) -> str:
+    """Check that of the coalition's CAs, two during a rotation, one is valid long enough for its successor."""
+    try:
+        left = max(map(pki.days_left, pki.certificates(ca)))
+    except ValueError as error:
+        raise CheckFailed(f"not a certificate: {error}", "a PEM text", _UP, Code.CERTIFICATE) from None
+    if left < _CA_DAYS:
+        raise CheckFailed(f"ends in {left:.0f} days", f"at least {_CA_DAYS} days", _ROTATED, Code.CERTIFICATE)
+    return f"{left:.0f} days left"
 
 
 def certificate(chain: str, names: Set[str], days: int) -> str:

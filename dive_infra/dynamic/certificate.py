@@ -1,4 +1,4 @@
-"""A certificate of the coalition: an authority or a leaf, renewed before it expires."""
+"""A certificate of the coalition: a root, an authority or a leaf; what has an issuer is renewed before it expires."""
 
 from collections.abc import Sequence
 
@@ -22,6 +22,8 @@ class CertificateProvider(Provider):
         return inputs["subject"], {"chain": issued.chain, "key": issued.key}
 
     def drift_reason(self, before: Inputs) -> str | None:
+        if not before.get("issuer_chain"):
+            return None  # whoever trusts the root would refuse another: ./dive rotate-ca replaces it
         left = pki.days_left(before["chain"])
         return f"expires in {left:.0f} days; renewed {_RENEW_DAYS} days before" if left < _RENEW_DAYS else None
 

@@ -97,7 +97,7 @@ def test_a_proven_phase_is_recorded_then_skipped_with_its_evidence(
     assert changes(outs, given) is False
     said = capsys.readouterr().out
     assert said.startswith("✓ INITIALIZATION phase complete and validated, skipping (networks, network users, ")
-    assert "volumes, images, record;" in said
+    assert "volumes, images, coalition CA, record;" in said
     assert orchestration.sql("SELECT count(*) FROM audit_log") == written  # a preview writes nothing
     assert orchestration.sql("SELECT status, fingerprint FROM deployment_steps") == [
         ("COMPLETED", fingerprint(place.spec))

@@ -33,7 +33,7 @@ def certificates(*countries: Names) -> tuple[str, str, str]:
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test coalition")])
     now = datetime.now(UTC)
 
-    def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey, days: int = 1) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -41,11 +41,11 @@ def certificates(*countries: Names) -> tuple[str, str, str]:
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_after(now + timedelta(days=days))
         )
 
     authority = (
-        builder(issuer, ca_key.public_key())
+        builder(issuer, ca_key.public_key(), days=3650)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(ca_key, hashes.SHA256())
     )

@@ -9,6 +9,7 @@ from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import InitializationSpec
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import EngineObject, NetworkState
+from dive_infra.results.codes import Code
 from dive_infra.results.finding import Verdict
 from tests.unit.checks.specs import FRANCE, USA
 
@@ -66,3 +67,20 @@ def test_an_issuer_is_proven_by_its_days() -> None:
     assert initialization.issuer(pki.issue("issuer", 90, authority=True).chain, 30).endswith("days left")
     with pytest.raises(CheckFailed, match=r"ends in (9|10)\.\d days"):
         initialization.issuer(pki.issue("issuer", 10, authority=True).chain, 30)
+
+
+def _root(days: int) -> str:
+    return pki.issue("root", days, authority=True).chain
+
+
+def test_a_coalition_ca_that_ends_within_a_year_is_pointed_out_with_the_verb_that_replaces_it() -> None:
+    spec = InitializationSpec(FRANCE, "fra", (), (), (), _root(300))
+    [check] = [check for check in initialization.checks(spec) if check.topic == "coalition CA"]
+    [found] = runner.run([check], 5).findings
+    assert (found.verdict, found.advisory, found.code) == (Verdict.INVALID, True, Code.CERTIFICATE)
+    assert found.remedy.command("FRA") == "at the hub: ./dive rotate-ca --begin"
+    assert found.found == "ends in 300 days"
+    assert initialization.coalition_ca(_root(3650)).endswith("days left")
+    assert initialization.coalition_ca(_root(300) + _root(3650)) == initialization.coalition_ca(_root(3650))
+    with pytest.raises(CheckFailed, match="not a certificate"):
+        initialization.coalition_ca("CA")

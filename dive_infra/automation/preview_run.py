@@ -80,9 +80,9 @@ def _tools(toolchain: Toolchain, from_state: bool) -> dict[str, str]:
         environment.counting(os.environ) | workspace.tools(toolchain) | {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
     )
     if from_state:
-        return found | {"DOCKER_HOST": _NOWHERE}
+        return found | {"DOCKER_HOST": _NOWHERE, environment.NO_ENGINE: "yes"}
     try:
-        return found | {"DOCKER_HOST": engines.current().address}
+        return found | dict(engines.current().variables)
     except EngineError:  # each phase's checks report it in a line
         return found
 

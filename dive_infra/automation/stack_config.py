@@ -11,11 +11,14 @@ from ruamel.yaml import YAML
 
 from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB_CODE, Country, parse
+from dive_infra.config.engine_selection import EngineSelection
+from dive_infra.config.environment import STACKS
 from dive_infra.config.naming import DEFAULT_NAMESPACE
 from dive_infra.config.settings import PROJECT, Settings, SettingsError, load
 from dive_infra.results.remedy import Remedy
 
 _SECRETS = f"{PROJECT}:secrets"
+_ENGINE, _CERTIFICATES = f"{PROJECT}:engine", f"{PROJECT}:engineCertificates"
 _PLACES = re.compile(rf"""(?m)^\s+{PROJECT}:(domain|address):\s*["']?([a-z0-9.-]+)""")
 
 
@@ -41,6 +44,35 @@ def places() -> list[str]:
     return sorted(f".{value}" if key == "domain" else value for key, value in found)
 
 
+def engine() -> EngineSelection:
+    """Return the engine that the stack files of this folder name; a process works with one.
+
+    Files that cannot be read name none here. Raises `SettingsError` if the others differ, or name it wrongly.
+    """
+    texts = {path.name: path.read_text(errors="replace") for path in map(paths.stack_file, map(str.lower, all_codes()))}
+    if not any(_ENGINE in text for text in texts.values()):  # reading YAML takes longer than the rest of a start
+        return EngineSelection()
+    found = {name: named for name, text in texts.items() if (named := _engine_of(text))}
+    if len({*found.values()}) > 1:
+        raise SettingsError(
+            f"{_ENGINE} differs: {'; '.join(f'{name}: {named}' for name, named in found.items())}",
+            Remedy.decide(f"take one checkout, or one {STACKS} folder, for each engine"),
+            expected="the same in all stack files of a folder",
+        )
+    name, named = next(iter(found.items()), ("", EngineSelection()))
+    if named.flaw:
+        raise SettingsError(f"{name}: {PROJECT}:{named.flaw}")
+    return named
+
+
+def _engine_of(text: str) -> EngineSelection | None:
+    try:
+        config = (yaml.safe_load(text) or {}).get("config") or {}
+        return EngineSelection(str(config.get(_ENGINE) or ""), str(config.get(_CERTIFICATES) or ""))
+    except (yaml.YAMLError, AttributeError):
+        return None
+
+
 def read_settings(code: str) -> Settings:
     """Return the settings that the stack file of a country declares, without its secrets; raises `SettingsError`."""
     path = paths.stack_file(code.lower())
@@ -62,9 +94,12 @@ def read_settings(code: str) -> Settings:
 def file_text(hub: Settings | None, country: Country) -> str:
     """Return the text of a new `Pulumi.<code>.yaml`, with the settings shared by the coalition if its hub is known.
 
-    Raises `SettingsError` if the country cannot be added with these settings.
+    It has the engine of the other stack files here. Raises `SettingsError` if the country cannot be added with these
+    settings.
     """
-    settings: dict[str, Any] = {}
+    shared = engine()
+    given = {_ENGINE: shared.address, _CERTIFICATES: shared.certificates}
+    settings: dict[str, Any] = {key: value for key, value in given.items() if value}
     if hub and hub.test_users:
         settings[f"{PROJECT}:testUsers"] = True
     if hub and hub.namespace != DEFAULT_NAMESPACE:

@@ -62,8 +62,10 @@ def _keep_project() -> None:
         there.write_bytes(here.read_bytes())
 
 
-def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables to add to `given`; an operator's own backend, passphrase and engine are kept."""
+def environment(
+    toolchain: Toolchain, engine: Mapping[str, str], given: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the variables to add to `given`, those of the engine among them; a backend and passphrase are kept."""
     _keep_project()
     added = tools(toolchain, given)
     if not given.get("PULUMI_BACKEND_URL"):
@@ -73,9 +75,7 @@ def environment(toolchain: Toolchain, docker_host: str, given: Mapping[str, str]
         added["PULUMI_BACKEND_URL"] = state.as_uri()
     if not _has_passphrase(given):
         added["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase_file())
-    if not given.get("DOCKER_HOST"):
-        added["DOCKER_HOST"] = docker_host
-    return added
+    return added | dict(engine)
 
 
 def reading(given: Mapping[str, str] = os.environ) -> dict[str, str] | None:

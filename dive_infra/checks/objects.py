@@ -6,7 +6,7 @@ from dive_infra import engines
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import ENGINE_ANSWER
-from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject
+from dive_infra.engines.engine import Engine, EngineError, EngineObject
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import Remedy
 
@@ -16,7 +16,7 @@ def connect() -> Engine:
     try:
         return engines.connect(ENGINE_ANSWER)
     except EngineError as error:
-        raise CheckUnknown(error.cause, UNANSWERED) from None
+        raise CheckUnknown(error.cause, engines.unanswered(error.remedy)) from None
 
 
 _WAITED = ("timeout expired", "timed out")  # the clients' words for a timeout
@@ -53,7 +53,7 @@ def caused_by(
         if cause := next(iter(down + foreign), ""):
             return CheckUnknown(cause, Remedy.update(names.country.code))
     except EngineError as error:
-        return CheckUnknown(error.cause, UNANSWERED)
+        return CheckUnknown(error.cause, engines.unanswered(error.remedy))
     finally:
         engine.close()
     return otherwise

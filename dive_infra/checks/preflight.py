@@ -5,6 +5,7 @@ import socket
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
@@ -17,11 +18,13 @@ from dive_infra.checks.spec import PreflightSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.environment import REMOVE
 from dive_infra.config.naming import LOOPBACK, ORPHANS, SERVICE_LABEL, Names
-from dive_infra.engines.engine import UNANSWERED, Engine, EngineError, EngineObject, ours_by_use, renamed
+from dive_infra.engines.engine import Engine, EngineError, EngineObject, ours_by_use, renamed
 from dive_infra.identity import https
 from dive_infra.results.codes import Code
 from dive_infra.results.remedy import UP, Remedy
 from dive_infra.results.text import now
+
+REACHED = "what the Docker engine publishes can be reached from here"
 
 _GIB = 1 << 30
 _WARNED = timedelta(days=30)
@@ -31,7 +34,7 @@ _EVERY = ("0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
 def checks(spec: PreflightSpec) -> list[Check]:
     names = spec.names
     found = [
-        Check("the Docker engine is on this machine", "endpoint", endpoint, subject="Docker engine"),
+        Check(REACHED, "endpoint", lambda: endpoint(names.published), subject="Docker engine"),
         Check(
             "the Docker engine answers and has enough memory",
             "engine",
@@ -79,17 +82,17 @@ def checks(spec: PreflightSpec) -> list[Check]:
     return found
 
 
-def endpoint() -> str:
-    """Check that the engine is reached by a local socket: ports are published on the loopback of its own machine."""
+def endpoint(published: str) -> str:
+    """Check that this machine reaches what is published on the address `published` of the engine's machine."""
     try:
         found = engines.current()
     except EngineError as error:
-        raise CheckUnknown(error.cause, UNANSWERED) from None
-    if not found.is_local:
+        raise CheckUnknown(error.cause, engines.unanswered(error.remedy)) from None
+    if not found.is_local and ip_address(published).is_loopback:
         raise CheckFailed(
-            f"{found.address} ({found.selected_by})",
-            f"an engine on this machine, by its socket: published ports are on its {LOOPBACK}",
-            Remedy.decide(f"DOCKER_HOST={found.default} {UP}"),
+            f"{found.address} ({found.selected_by}), which publishes on its own {published}",
+            "an address of the engine's machine that others reach, or an engine on this machine",
+            Remedy.decide(f"pulumi config set dive:address <ip>, then: {UP}"),
             Code.ENGINE,
             final=True,
         )
@@ -107,12 +110,14 @@ def memory(minimum: float) -> str:
 
 
 def disk(minimum: float, spec: PreflightSpec | None = None) -> str:
-    """Check the file system of the engine's data, unless it is inside a virtual machine.
+    """Check the file system of the engine's data, unless it is on another machine or inside a virtual one.
 
     A country (of `spec`) that has data here needs less than a new one: too little space is a warning, so that it heals.
     """
     engine = objects.connect()
     root = engine.facts().data_folder
+    if not engines.current().is_local:
+        return "on another machine, not checked"
     if (folder := _reachable(Path(root))) is None:
         return "inside a virtual machine, not checked"
     free = shutil.disk_usage(folder).free / _GIB
@@ -161,8 +166,8 @@ def address_ranges(names: Names) -> str:
             f"{free} of {len(missing)} free for: {', '.join(missing)}",
             f"{len(missing)} address ranges in the engine's pools that no network uses",
             Remedy.decide(
-                "remove networks that no one uses (docker network prune), or add a range to default-address-pools "
-                "in the engine's daemon.json and restart it"
+                f"remove networks that no one uses ({engine.pruning_command()}), or add a range to "
+                "default-address-pools in the engine's daemon.json and restart it"
             ),
             Code.NETWORK,
         )

@@ -1,10 +1,13 @@
 """`./dive`: the table of all verbs."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import typer
 
+from dive_infra import engines
+from dive_infra.automation import stack_config
 from dive_infra.cli import (
     bench,
     cut,
@@ -25,7 +28,12 @@ from dive_infra.cli import (
     test,
     up,
 )
-from dive_infra.cli.exits import EPILOG
+from dive_infra.cli.exits import EPILOG, Exit
+from dive_infra.cli.progress import fail
+from dive_infra.config.settings import SettingsError
+
+# These touch no country of the stack files: the tests deploy their own, on this machine.
+_WITHOUT_ENGINE = ("explain", "test", "bench")
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,19 @@ app = typer.Typer(
     rich_markup_mode=None,  # the boxes of the other modes cut lines and show the type of a flag
     epilog=EPILOG,
 )
+
+
+@app.callback()
+def select_engine(context: typer.Context) -> None:
+    """Have the verb work with the engine of the stack files; it reports other wrong settings itself."""
+    if context.invoked_subcommand in _WITHOUT_ENGINE or "--help" in sys.argv:
+        return
+    try:
+        engines.select(stack_config.engine())
+    except SettingsError as error:
+        fail(str(error), Exit.UNKNOWN)
+
+
 for verb in VERBS:
     app.command(verb.name, epilog=verb.epilog)(verb.run)
 app.add_typer(images.app, name="images")

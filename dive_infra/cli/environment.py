@@ -21,9 +21,9 @@ def prepare() -> dict[str, str]:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
     with step("Docker engine") as progress:
-        docker_host = engines.ensure(progress).address
+        engine = engines.ensure(progress).variables
     with step("state"):
-        added = workspace.environment(tools, docker_host)
+        added = workspace.environment(tools, engine)
     os.environ.update(added)
     return added
 
@@ -34,7 +34,7 @@ def prepare_to_read() -> dict[str, str]:
     if tools is None:
         fail("Pulumi is not installed on this machine", Exit.UNKNOWN, Remedy.run("./dive env"))
     try:
-        added = workspace.environment(tools, engines.current().address)
+        added = workspace.environment(tools, engines.current().variables)
     except DiveError as error:
         fail(str(error), Exit.UNKNOWN)
     os.environ.update(added)

@@ -30,7 +30,7 @@ def prefetch(arguments: Sequence[str]) -> None:
     known = {path.name.split(".")[1] for path in paths.STACKS.glob("Pulumi.*.yaml")}
     named = {word.lower() for word in rest if re.fullmatch("[A-Za-z]{3}", word)}
     try:
-        environment = os.environ | workspace.environment(tools, os.environ.get("DOCKER_HOST", ""))
+        environment = os.environ | workspace.environment(tools, {})
     except workspace.StateError:
         return
     for stack in sorted(named & known or known):

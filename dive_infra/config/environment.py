@@ -35,6 +35,7 @@ TEST_NAMESPACE = "DIVE_TEST_NAMESPACE"
 RUN_ID = "DIVE_RUN_ID"
 REFUSED = "DIVE_REFUSED"
 STEPS = "DIVE_STEPS"
+NO_ENGINE = "DIVE_NO_ENGINE"
 COMPLETE = "_DIVE_COMPLETE"
 
 VARIABLES = (
@@ -82,6 +83,11 @@ VARIABLES = (
         STEPS,
         "receives every crash point, and holds the deployment until it answers",
         "providers and recovery, in the crash-point sweep",
+    ),
+    Variable(
+        NO_ENGINE,
+        "in a preview from the state alone, has no one ask the engine of `dive:engine`; an update never has it",
+        "providers; `./dive preview` sets it",
     ),
     Variable(COMPLETE, "asks the command for completions", "`./dive`; set by the shell's completion script"),
 )
@@ -256,6 +262,11 @@ def refusal_file() -> Path | None:
 def crash_point_socket() -> str:
     """Return the path of the socket that receives crash points; empty outside the sweep."""
     return os.environ.get(STEPS, "")
+
+
+def asks_no_engine() -> bool:
+    """Return True if a preview from the state asks no engine."""
+    return _is_set(NO_ENGINE)
 
 
 def completes() -> bool:

@@ -31,6 +31,7 @@ from dive_infra.config.clearances import LEVELS
 from dive_infra.config.communities import COMMUNITIES
 from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
 from dive_infra.config.credentials import Credential, own, strong
+from dive_infra.config.engine_selection import EngineSelection
 from dive_infra.config.naming import DEFAULT_NAMESPACE, LOOPBACK, SERVICES, Names
 from dive_infra.crypto import pki
 from dive_infra.results.errors import DiveError
@@ -116,6 +117,8 @@ class Settings(_Section):
     coalition: Annotated[str, Field(min_length=1)] = "members/coalition.json"
     coalition_key: Annotated[str, Field(pattern=r"^([A-Za-z0-9+/]{43}=)?$")] = ""
     rules: str = ""
+    engine: str = ""
+    engine_certificates: str = ""
     images: dict[str, str] = {}
     ports: dict[str, Port] = {}
     disposable: bool = False
@@ -138,6 +141,8 @@ class Settings(_Section):
         self._check_address()
         self._check_partners()
         self._check_authorities()
+        if wrong := self.engine_selection.flaw:
+            raise ValueError(wrong)
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
         credentials = {c.name: c for c in own(self.is_hub)}
@@ -205,6 +210,10 @@ class Settings(_Section):
     @property
     def hub_names(self) -> Names:
         return self.names if self.is_hub else self.names.of(HUB)
+
+    @property
+    def engine_selection(self) -> EngineSelection:
+        return EngineSelection(self.engine, self.engine_certificates)
 
     @property
     def declared(self) -> tuple[str, ...]:

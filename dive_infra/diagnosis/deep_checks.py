@@ -116,7 +116,7 @@ def _machine(stack: StackState | None) -> Iterator[Check]:
     yield Check("Pulumi is installed in a supported version", "pulumi", _pulumi)
     yield Check("Pulumi's plugins are installed in the required versions", "plugins", _plugins)
     if not (stack and Phase.PREFLIGHT in stack.specs):  # else PREFLIGHT checks it
-        yield Check("the Docker engine is on this machine", "endpoint", preflight.endpoint)
+        yield Check(preflight.REACHED, "endpoint", preflight.endpoint)
         yield Check("the Docker engine answers and has enough memory", "engine", lambda: preflight.memory(_MEMORY))
         yield Check("the engine's disk has enough space", "disk", lambda: preflight.disk(_DISK))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from dive_infra import engines
 from dive_infra.automation import stack_state as stacks
 from dive_infra.automation import truncated_state
 from dive_infra.automation.backend_lock import BackendLock, backend_locks
@@ -21,7 +22,7 @@ from dive_infra.checks import ca_rotation, connectivity, objects, phases, runner
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import DeploymentSpec, Spec, VerificationSpec
 from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
-from dive_infra.engines.engine import UNANSWERED, Condition, EngineError
+from dive_infra.engines.engine import Condition, EngineError
 from dive_infra.membership import document
 from dive_infra.membership.refusals import MembershipError
 from dive_infra.orchestration.access import DatabaseAccess, RecordError
@@ -240,4 +241,4 @@ def _failures_of_the_engine(failed: list[Failed]) -> Iterator[None]:
     except CheckUnknown as error:
         failed.append(Failed("engine", error.found, error.remedy))
     except EngineError as error:
-        failed.append(Failed("engine", error.cause, UNANSWERED))
+        failed.append(Failed("engine", error.cause, engines.unanswered(error.remedy)))

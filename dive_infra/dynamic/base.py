@@ -9,9 +9,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, ResourceProvider, UpdateResult
+from pulumi.dynamic import (
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
 
+from dive_infra import engines
 from dive_infra.config import environment
+from dive_infra.config.engine_selection import EngineSelection
+from dive_infra.config.settings import PROJECT
 from dive_infra.dynamic.runtime import bootstrap
 from dive_infra.dynamic.runtime.context import RunContext
 from dive_infra.orchestration.access import Locked
@@ -62,6 +73,15 @@ class Provider(ResourceProvider):
         return None
 
     # The engine's calls. The underscores are the SDK's names, which it may pass as keywords.
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the engine from the stack's configuration, which comes before the first call to each provider.
+
+        It is the stack file's in an update or a preview. A destroy gets the one that the last update has recorded.
+        """
+        if not environment.asks_no_engine():
+            given = (req.config.get(f"{PROJECT}:{key}") or "" for key in ("engine", "engineCertificates"))
+            engines.select(EngineSelection(*map(str, given)))
 
     def check(self, _olds: Outputs, news: Outputs) -> CheckResult:
         if self.deploys and not _olds:

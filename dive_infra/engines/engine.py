@@ -20,10 +20,8 @@ from dive_infra.config.naming import (
 from dive_infra.engines.declaration import Declared
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import ContainerState
-from dive_infra.results.remedy import Remedy
 
 _OWNER = (NAMESPACE_LABEL, COUNTRY_LABEL, SERVICE_LABEL, STACK_LABEL)  # who a container belongs to, and as what
-UNANSWERED = Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")
 
 Kind = Literal["container", "volume", "network"]
 REMOVAL_ORDER: tuple[Kind, ...] = ("container", "volume", "network")  # containers hold the others
@@ -43,26 +41,34 @@ class ContainerFailed(DiveError):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where the engine is that the operator selected, and what selected it.
+    """Where the engine of this process is, and what selected it.
 
-    `is_local`: its published ports are on this machine. `is_default`: it is this machine's usual engine, which
-    `ensure` may start. `default` is the address of that one.
+    `is_local`: it is at a socket of this machine, and so are its published ports. `is_default`: it is this machine's
+    usual engine, which `ensure` may start. `certificates` is the folder of its TLS files, empty without any.
+    `variables` are what other programs need to find it; none if the operator has set them. `command` is how operators
+    address it.
     """
 
     address: str
     selected_by: str
     is_local: bool
     is_default: bool
-    default: str
+    certificates: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    command: str = ""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """The engine itself: `memory` in bytes; `data_folder` holds its data, in its own file system."""
+    """The engine itself: `memory` in bytes; `data_folder` holds its data, in its own file system.
+
+    `architecture` is that of its processor, such as `amd64`.
+    """
 
     version: str
     memory: int
     data_folder: str
+    architecture: str = ""
 
 
 class PublishedPort(NamedTuple):
@@ -343,6 +349,10 @@ class Engine(ABC):
     @abstractmethod
     def disconnect_command(self, network: str, container: str) -> str:
         """Return the command with which an operator takes a container off a network."""
+
+    @abstractmethod
+    def pruning_command(self) -> str:
+        """Return the command with which an operator removes all networks that no one uses."""
 
     @abstractmethod
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:

@@ -14,6 +14,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.verification import VerificationCheckpoint
+from dive_infra.engines.engine import Endpoint
 from dive_infra.membership.place import Place
 from dive_infra.orchestration.access import OWNER, DatabaseAccess
 
@@ -23,12 +24,14 @@ class Context:
     """The country that a stack deploys, and its place in the coalition.
 
     `stack` is the stack's name, part of the label of everything that it owns. `rules` are the country's own, by code.
+    `engine` is where it is deployed if its settings say so.
     """
 
     settings: Settings
     stack: str
     place: Place
     rules: Mapping[str, str]
+    engine: Endpoint | None = None
 
     @cached_property
     def names(self) -> Names:
@@ -74,12 +77,16 @@ class Context:
 
 
 class PhaseComponent(pulumi.ComponentResource):
-    """A phase: it waits for the checkpoint of the phase before it, and ends with its own."""
+    """A phase: it waits for the checkpoint of the phase before it, and ends with its own.
+
+    `plugins` are the explicit providers of all phases, which the first one declares.
+    """
 
     checkpoint: Checkpoint | VerificationCheckpoint
 
     def __init__(self, context: Context, name: str, after: "PhaseComponent | None") -> None:
-        waits = pulumi.ResourceOptions(depends_on=[after.checkpoint]) if after else None
+        self.plugins: list[pulumi.ProviderResource] = after.plugins if after else []
+        waits = pulumi.ResourceOptions(depends_on=[after.checkpoint], providers=after.plugins) if after else None
         super().__init__(f"dive:phases:{name.capitalize()}", name, None, waits)
         self.context = context
 

@@ -17,6 +17,11 @@ class PreflightPhase(PhaseComponent):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, "preflight", None)
+        if context.engine:
+            # It loads Pulumi's package for Docker, which this phase does not need otherwise.
+            from dive_infra.components.engine import plugin
+
+            self.plugins.append(plugin("engine", context.engine, self.child()))
         # The label of everything that this stack owns, in every phase.
         self.mark = StackIdentity("identity", context.stack, self.child()).mark
         names, coalition = context.names, context.place.coalition

@@ -225,8 +225,9 @@ _ROWS = (
         Code.ENGINE,
         "Docker engine",
         "permanent",
-        "The Docker engine does not answer, is on another machine, or has less than 4 GiB of memory.",
-        "Start it (`./dive up` does so as root on Debian), set DOCKER_HOST to its socket, or give it more memory.",
+        "The Docker engine does not answer, publishes where no one reaches it, or has less than 4 GiB of memory.",
+        "Start it (`./dive up` does so as root on Debian), name another one in dive:engine, set dive:address if it is "
+        "on another machine, or give it more memory.",
     ),
     CodeRow(
         Code.TIMEOUT,

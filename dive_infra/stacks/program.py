@@ -6,10 +6,12 @@ from importlib import import_module
 
 import pulumi
 
+from dive_infra import engines
 from dive_infra.catalog import national, policy
 from dive_infra.config import environment
 from dive_infra.config.settings import Settings
 from dive_infra.dynamic.runtime.patches import send_registrations
+from dive_infra.engines.engine import Endpoint, EngineError
 from dive_infra.membership.place import Place, assumed, place_of
 from dive_infra.membership.refusals import MembershipError
 from dive_infra.phases.base import Context
@@ -26,7 +28,7 @@ async def deploy(settings: Settings, stack: str) -> None:
     The hub issues the coalition document from the requests of the countries that it approves; a spoke starts from that
     document. Each declares its own side of each of its links.
     """
-    context = Context(settings, stack, _place(settings), _rules(settings))
+    context = Context(settings, stack, _place(settings), _rules(settings), _engine(settings))
     preflight = PreflightPhase(context)
     await asyncio.to_thread(load_phases)
     from dive_infra.phases.configuration import ConfigurationPhase
@@ -71,6 +73,19 @@ def _rules(settings: Settings) -> Mapping[str, str]:
         refused = national.refused(settings.rules, error.cause, "rules that OPA compiles")
         raise pulumi.RunError(str(refused)) from None
     return rules
+
+
+def _engine(settings: Settings) -> Endpoint | None:
+    """Have this process work with the engine of the settings, and return it; None if they leave it to the machine."""
+    engines.select(settings.engine_selection)
+    if not settings.engine:
+        return None
+    if environment.asks_no_engine():
+        return Endpoint(settings.engine, "dive:engine", is_local=False, is_default=False)
+    try:
+        return engines.current()
+    except EngineError as error:
+        raise pulumi.RunError(str(error)) from None
 
 
 def _place(settings: Settings) -> Place:

@@ -116,6 +116,7 @@ def test_a_provider_prints_only_what_provider_messages_formats(path: Path) -> No
 # Who knows Docker outside `engines/docker`, and why. Everyone else uses the interface of `engines`.
 KNOWS_DOCKER = {
     "engines/__init__.py": "selects the engine",
+    "components/engine.py": "declares Pulumi's provider of Docker",
     "components/network.py": "declares Pulumi's network of Docker",
     "components/service.py": "declares Pulumi's container of Docker",
     "images/builder.py": "builds with Docker; another engine loads what is built",

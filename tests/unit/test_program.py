@@ -16,10 +16,12 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
 
+from dive_infra import engines
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
-from dive_infra.config import paths
+from dive_infra.config import environment, paths
 from dive_infra.config.countries import parse
+from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
@@ -528,3 +530,52 @@ def test_no_environment_variable_command_or_label_holds_a_secret(country: str, r
         text = " ".join(str(inputs[k]) for k in ("envs", "command", "labels") if k in inputs)
         assert "x" * 32 not in text, name
         assert "PRIVATE KEY" not in text, name
+
+
+DOCKER = "pulumi:providers:docker"
+OF_DOCKER = (CONTAINER, "docker:index/network:Network")
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_without_a_setting_the_engine_is_pulumis_default_one(country: str, request: pytest.FixtureRequest) -> None:
+    """Its provider is in no state of an earlier version, and a reference to it would be a change of every resource."""
+    resources = request.getfixturevalue(country)
+    assert of_kind(resources, DOCKER) == {}
+    assert {r.provider for kind in OF_DOCKER for r in of_kind(resources, kind).values()} == {""}
+
+
+@pytest.mark.parametrize(
+    ("engine", "certificates"), [("ssh://anne@host", ""), ("tcp://10.0.0.5:2376", "engine")], ids=["ssh", "TLS"]
+)
+def test_with_the_setting_everything_of_docker_is_declared_on_that_engine(
+    fra: dict[str, Any], engine: str, certificates: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///another.sock")
+    monkeypatch.setenv("DOCKER_CONTEXT", "another")
+    folder = str(tmp_path / certificates) if certificates else ""
+    if folder:
+        Path(folder).mkdir()
+        for file in FILES:
+            (Path(folder) / file).touch()
+    try:
+        resources = register("fra", engine=engine, **({"engineCertificates": folder} if folder else {}))
+    finally:
+        engines.select(EngineSelection())
+    [(urn, plugin)] = [(urn, r) for urn, r in resources.items() if r.type == DOCKER]
+    assert dict(plugin.object) == {"host": engine, "certPath": folder, "context": ""}
+    declared = {name: r for kind in OF_DOCKER for name, r in of_kind(resources, kind).items()}
+    assert {r.provider for r in declared.values()} == {f"{urn}::engine-id"}
+    before = {name: r.object for kind in OF_DOCKER for name, r in of_kind(fra, kind).items()}
+    assert {name: r.object for name, r in declared.items()} == before, "nothing is replaced for it"
+    assert resources.keys() - {urn} == fra.keys()
+
+
+def test_a_preview_from_the_state_needs_neither_the_context_nor_the_certificates(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(environment.NO_ENGINE, "yes")
+    try:
+        [plugin] = of_kind(register("fra", engine="context:of-another-machine"), DOCKER).values()
+    finally:
+        engines.select(EngineSelection())
+    assert set(plugin.ignoreChanges) == {"host", "certPath"}, "those of the state are kept"

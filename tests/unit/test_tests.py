@@ -89,7 +89,6 @@ COVERED = (
     ("dynamic/network_probe.py", "providers/test_storage_resources.py", "with data volumes"),
     ("dynamic/gate.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
     ("dynamic/report.py", "unit/checks/test_report.py", "writes the report that is tested there"),
-    ("dynamic/base.py", "unit/process/test_probe_cache.py", "what every provider shares"),
     ("dynamic/undeclared.py", "providers/test_identity.py", "needs Keycloak"),
     ("dynamic/*", "integration/test_3_heal.py", "a row of the faults damages what it keeps"),
     ("engines/data_loss.py", "unit/diagnosis/test_repair.py", "the choice that a repair names"),

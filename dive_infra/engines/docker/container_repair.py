@@ -50,10 +50,11 @@ def settle(engine: docker.DockerClient, declared: Declared, now: Condition) -> N
         raise ContainerFailed(f"{declared.name}: cannot start: {error.explanation}") from None
 
 
-def remove(engine: docker.DockerClient, declared: Declared, now: Condition) -> None:
+def remove(engine: docker.DockerClient, declared: Declared, now: Condition, by_hand: str) -> None:
     """Remove the container if it carries the mark of its stack; raises `ContainerFailed` for any other.
 
-    `now` is its condition. A container that fills its data volume for the first time is not interrupted.
+    `now` is its condition, `by_hand` the command that removes it whose ever it is. A container that fills its data
+    volume for the first time is not interrupted.
     """
     name = declared.name
     if not now.exists:
@@ -61,7 +62,7 @@ def remove(engine: docker.DockerClient, declared: Declared, now: Condition) -> N
     if now.stack != declared.stack:
         raise ContainerFailed(
             f"container {name} is of stack {now.stack or '(none)'}, not of {declared.stack}, and is in the way",
-            Remedy.decide(f"destroy it with the stack it names, or docker rm -f {name}, then: {UP}"),
+            Remedy.decide(f"destroy it with the stack it names, or {by_hand}, then: {UP}"),
         )
     if now.running and len(declared.mounts) > 1:
         with suppress(ContainerFailed):  # it is removed in any case

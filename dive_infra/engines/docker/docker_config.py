@@ -3,7 +3,7 @@
 import shutil
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -57,8 +57,16 @@ def missing_helper() -> str:
     return next((program for program in programs if not shutil.which(program)), "")
 
 
-def context(name: str) -> tuple[str, bool] | None:
-    """Return the address of a context, and whether it uses TLS files; None if it does not exist."""
+class Context(NamedTuple):
+    """A context of Docker: where its engine is, the folder of its TLS files if any, and whether it trusts all."""
+
+    address: str
+    certificates: Path | None
+    trusts_all: bool
+
+
+def context(name: str) -> Context | None:
+    """Return the context of this name; None if it does not exist. Raises `FileError`."""
     folder, mark = file().parent / "contexts", sha256(name.encode()).hexdigest()
     meta = folder / "meta" / mark / "meta.json"
     if not meta.is_file():
@@ -67,7 +75,7 @@ def context(name: str) -> tuple[str, bool] | None:
     endpoints = found.get("Endpoints")
     endpoint = endpoints.get("docker") if isinstance(endpoints, dict) else None
     address = endpoint.get("Host") if isinstance(endpoint, dict) else None
-    if not isinstance(address, str):
+    if not isinstance(endpoint, dict) or not isinstance(address, str):
         raise BrokenFile(f"{meta} has no Endpoints.docker.Host", Remedy.run(f"docker context inspect {name}"))
     tls = folder / "tls" / mark / "docker"
-    return address, tls.is_dir() and any(tls.iterdir())
+    return Context(address, tls if tls.is_dir() and any(tls.iterdir()) else None, bool(endpoint.get("SkipTLSVerify")))

@@ -13,10 +13,9 @@ from requests.exceptions import RequestException
 
 from dive_infra.config.timeouts import ENGINE_REQUEST
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker import container_repair, containers, engine, files, firewall, networks
+from dive_infra.engines.docker import container_repair, containers, endpoint, engine, files, firewall, networks
 from dive_infra.engines.docker import differences as comparison
 from dive_infra.engines.engine import (
-    UNANSWERED,
     Condition,
     ContainerFailed,
     Difference,
@@ -29,6 +28,7 @@ from dive_infra.engines.engine import (
     NetworkState,
     PublishedPort,
 )
+from dive_infra.engines.selection import unanswered
 from dive_infra.results.remedy import Remedy
 
 _VERSIONS = ("Version", "ApiVersion", "Os", "Arch", "KernelVersion")
@@ -43,23 +43,28 @@ def _requests() -> Iterator[None]:
     except APIError as error:
         raise EngineRefused(str(error.explanation or error)) from error
     except (DockerException, RequestException) as error:
-        raise EngineError(f"the engine did not answer: {error}", UNANSWERED) from error
+        raise EngineError(f"the engine did not answer: {error}", unanswered()) from error
 
 
 class DockerEngine(Engine):
-    """Docker, by its own client. One client serves several threads."""
+    """Docker, by its own client. One client serves several threads. `command` is how operators address this engine."""
 
-    def __init__(self, client: docker.DockerClient) -> None:
-        self._client = client
+    def __init__(self, client: docker.DockerClient, command: str = "docker") -> None:
+        self._client, self._docker = client, command
 
     @classmethod
     def connect(cls, timeout: int = ENGINE_REQUEST) -> "DockerEngine":
-        return cls(engine.client(timeout))
+        return cls(engine.client(timeout), endpoint.current().command)
 
     @_requests()
     def facts(self) -> Facts:
         found = self._client.info()
-        return Facts(str(found["ServerVersion"]), int(found["MemTotal"]), str(found["DockerRootDir"]))
+        return Facts(
+            str(found["ServerVersion"]),
+            int(found["MemTotal"]),
+            str(found["DockerRootDir"]),
+            engine.architecture(found),
+        )
 
     @_requests()
     def versions(self) -> Mapping[str, str]:
@@ -226,7 +231,8 @@ class DockerEngine(Engine):
 
     @_requests()
     def remove_container(self, declared: Declared) -> None:
-        container_repair.remove(self._client, declared, self.find(declared))
+        by_hand = self.removal_command("container", declared.name, force=True)
+        container_repair.remove(self._client, declared, self.find(declared), by_hand)
 
     @_requests()
     def remove(self, kind: Kind, name: str, detach: bool = False) -> bool:
@@ -267,10 +273,13 @@ class DockerEngine(Engine):
 
     def volume_command(self, name: str, labels: Mapping[str, str]) -> str:
         options = " ".join(f"--label {key}={value}" for key, value in sorted(labels.items()))
-        return f"docker volume create {options} {name}"
+        return f"{self._docker} volume create {options} {name}"
+
+    def pruning_command(self) -> str:
+        return f"{self._docker} network prune"
 
     def command_in(self, name: str, script: str, piped: bool = False) -> str:
-        return f"docker exec {'-i ' if piped else ''}{name} sh -c {shlex.quote(script)}"
+        return f"{self._docker} exec {'-i ' if piped else ''}{name} sh -c {shlex.quote(script)}"
 
     @_requests()
     def offline_command(self, name: str, script: str) -> str:
@@ -278,17 +287,18 @@ class DockerEngine(Engine):
         if container is None:
             raise ContainerFailed(f"container {name} does not exist", Remedy.update())
         image, user = container.attrs["Image"], container.attrs["Config"]["User"]
-        beside = f"docker run --rm --network none --volumes-from {name} --user {user} --entrypoint sh {image}"
-        return f"docker stop {name} && {beside} -c {shlex.quote(script)}; docker start {name}"
+        own = self._docker
+        beside = f"{own} run --rm --network none --volumes-from {name} --user {user} --entrypoint sh {image}"
+        return f"{own} stop {name} && {beside} -c {shlex.quote(script)}; {own} start {name}"
 
     def restart_command(self) -> str:
         return firewall.restart_command()
 
     def disconnect_command(self, network: str, container: str) -> str:
-        return f"docker network disconnect {network} {container}"
+        return f"{self._docker} network disconnect {network} {container}"
 
     def removal_command(self, kind: Kind, name: str, force: bool = False) -> str:
-        return f"docker {kind} rm {'-f ' if force else ''}{name}"
+        return f"{self._docker} {kind} rm {'-f ' if force else ''}{name}"
 
     def _container(self, name: str) -> Container | None:
         try:

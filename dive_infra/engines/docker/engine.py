@@ -1,90 +1,87 @@
-"""Which Docker engine: the selected one, or as root on Debian one that is installed and started here."""
+"""Connections to the Docker engine, which as root on Debian is installed and started here if it is this machine's."""
 
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fcntl import LOCK_EX, flock
 from pathlib import Path
+from typing import Any
 
 import docker
 from docker.errors import DockerException
 
 from dive_infra.config.json_file import FileError
 from dive_infra.config.timeouts import ENGINE_ANSWER, ENGINE_REQUEST, ENGINE_START
-from dive_infra.engines.docker import docker_config
+from dive_infra.engines import selection
+from dive_infra.engines.docker import docker_config, endpoint
 from dive_infra.engines.engine import Endpoint, EngineError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import debian
 from dive_infra.toolchain.debian import Progress
 
-SOCKET = "unix:///var/run/docker.sock"
 LOG = Path("/var/log/dockerd.log")
 SYSTEMD = Path("/run/systemd/system")  # exists while systemd manages this machine
 
-
-def host() -> tuple[str, str]:
-    """Return the address of the selected engine and what selected it: DOCKER_HOST, the context, or the default."""
-    if named := os.environ.get("DOCKER_HOST"):
-        return named, "DOCKER_HOST"
-    try:
-        context = os.environ.get("DOCKER_CONTEXT") or docker_config.read().current_context
-        if not context or context == "default":
-            return SOCKET, "the default socket"
-        found = docker_config.context(context)
-    except FileError as error:
-        raise _of_file(error) from None
-    if found is None:
-        raise EngineError(f"docker context {context!r}: not found; expected one of `docker context ls`")
-    endpoint, tls = found
-    if tls:
-        raise EngineError(
-            f"docker context {context!r} uses TLS files",
-            Remedy.decide(
-                f"give them as DOCKER_HOST={endpoint}, DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, "
-                "which every tool here reads"
-            ),
-        )
-    return endpoint, f"docker context {context!r}"
+# The kernel's words for processors -> those of images.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
-    """Return a client of that engine; `timeout` in seconds for one request. Raises `EngineError` without an answer."""
-    endpoint, said_by = host()
+    """Return a client of the current engine; `timeout` in seconds for one request.
+
+    Raises `EngineError` without an answer.
+    """
+    return _client(endpoint.current(), timeout)
+
+
+def architecture(info: Mapping[str, Any]) -> str:
+    """Return what processor an engine has, of its `info`, in the words of images: `amd64`."""
+    return _ARCHITECTURES.get(info["Architecture"], str(info["Architecture"]))
+
+
+def _client(at: Endpoint, timeout: int) -> docker.DockerClient:
     try:
         docker_config.read()  # Docker's library reads it too, and expects its shape
     except FileError as error:
-        raise _of_file(error) from None
+        raise endpoint.of_file(error) from None
     try:
+        if at.certificates or at.address.startswith(endpoint.SSH):
+            from dive_infra.engines.docker import remote  # an engine at a socket needs none of it
+
+            return remote.client(at, timeout)
         return docker.DockerClient.from_env(
-            version="auto", timeout=timeout, environment={**os.environ, "DOCKER_HOST": endpoint}
+            version="auto",
+            timeout=timeout,
+            environment={**os.environ, "DOCKER_HOST": at.address, **at.variables},
         )
     except (ValueError, TypeError) as error:  # an `auth` that is not what `docker login` writes
         raise EngineError(
             f"{docker_config.file()} is not usable: {error}", Remedy.decide("run `docker login` again, or mend it")
         ) from None
     except DockerException as error:
+        remedy = Remedy.deploy(detail="as root on Debian it installs and starts one; else start it, or set DOCKER_HOST")
         raise EngineError(
-            f"no Docker engine answers at {endpoint} ({said_by}): {error}",
-            Remedy.deploy(detail="as root on Debian it installs and starts one; else start it, or set DOCKER_HOST"),
+            f"no Docker engine answers at {at.address} ({at.selected_by}): {error}",
+            selection.unanswered() if selection.selected().address else remedy,
         ) from error
 
 
-def ensure(progress: Progress) -> str:
-    """Return the DOCKER_HOST of an engine that answers; install and start one if that is ours to do."""
-    endpoint, _ = host()
+def ensure(progress: Progress) -> Endpoint:
+    """Return the engine, which answers; install and start this machine's usual one if that is ours to do."""
+    found = endpoint.current()
     try:
-        client(ENGINE_ANSWER).close()
+        _client(found, ENGINE_ANSWER).close()
     except EngineError:
-        if endpoint != SOCKET:
+        if not found.is_default:
             raise
     else:
-        return endpoint
+        return found
     if not debian.possible():
         raise EngineError(
-            f"no Docker engine answers at {SOCKET}, and only root on Debian can have one installed here",
+            f"no Docker engine answers at {found.address}, and only root on Debian can have one installed here",
             Remedy.decide(
                 "install and start Docker (as an ordinary user: join the group `docker`), or set DOCKER_HOST"
             ),
@@ -93,23 +90,7 @@ def ensure(progress: Progress) -> str:
         if not shutil.which("dockerd"):
             debian.install(("docker.io", "iptables", "ca-certificates"), progress)
         _start(progress)
-    return endpoint
-
-
-def current() -> Endpoint:
-    """Return where the selected engine is; ports that it publishes are on its own host's loopback."""
-    address, selected_by = host()
-    return Endpoint(
-        address,
-        selected_by,
-        is_local=address.startswith("unix:"),
-        is_default=address == SOCKET,
-        default=SOCKET,
-    )
-
-
-def _of_file(error: FileError) -> EngineError:
-    return EngineError(error.cause, error.remedy, expected=error.expected)
+    return found
 
 
 @contextmanager
@@ -141,7 +122,7 @@ def _start(progress: Progress) -> None:
         if daemon and daemon.poll() is not None:
             raise EngineError(f"dockerd ended with code {daemon.returncode}:\n{_tail(LOG.read_text(errors='replace'))}")
         if time.monotonic() > deadline:
-            raise EngineError(f"dockerd did not answer at {SOCKET} within {ENGINE_START} s; see {LOG}")
+            raise EngineError(f"dockerd did not answer at {endpoint.SOCKET} within {ENGINE_START} s; see {LOG}")
         time.sleep(0.2)
 
 

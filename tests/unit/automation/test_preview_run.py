@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from dive_infra import engines
 from dive_infra.automation import preview_run
 from dive_infra.automation.preview_run import PreviewSource
 from dive_infra.cli import stacks
-from dive_infra.config import paths
+from dive_infra.config import environment, paths
+from dive_infra.config.engine_selection import EngineSelection
 from dive_infra.config.settings import Settings
 from dive_infra.toolchain.toolchain import Toolchain
 from tests.unit.exported_states import FORGED, exported
@@ -37,3 +39,17 @@ def test_the_preview_of_a_state_that_names_foreign_programs_fails_and_runs_nothi
     assert plan.result == "failed"
     [error] = plan.errors
     assert error.startswith("the state of fra names programs that are not ours: forged has the provider posix system")
+
+
+def test_a_preview_from_the_state_leads_no_one_to_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    tools = Toolchain(Path("pulumi"), [], "installed")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    engines.select(EngineSelection("ssh://host"))
+    try:
+        led = preview_run._tools(tools, from_state=False)
+        assert (led["DOCKER_HOST"], led["DOCKER_CONTEXT"]) == ("ssh://host", "")
+        kept = preview_run._tools(tools, from_state=True)
+        assert kept["DOCKER_HOST"].startswith("unix:///nowhere/")
+        assert kept[environment.NO_ENGINE]
+    finally:
+        engines.select(EngineSelection())

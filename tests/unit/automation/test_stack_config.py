@@ -1,11 +1,15 @@
-"""Stack files: how a country is entered in them."""
+"""Stack files: how a country is entered in them, and the engine that they share."""
+
+from pathlib import Path
 
 import pytest
 import yaml
 
 from dive_infra.automation import stack_config
+from dive_infra.config import paths
 from dive_infra.config.countries import COUNTRIES, HUB, parse
-from dive_infra.config.settings import load
+from dive_infra.config.engine_selection import EngineSelection
+from dive_infra.config.settings import SettingsError, load
 
 
 @pytest.mark.parametrize(
@@ -63,3 +67,62 @@ def test_a_list_is_replaced_as_a_whole(text: str, then: str) -> None:
     assert yaml.safe_load(changed) == yaml.safe_load(then)
     assert load("usa", yaml.safe_load(changed)["config"] | {"a": 1}).authorities == (2, 1)
     assert "# kept" in changed or "# kept" not in text
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    return tmp_path
+
+
+BY_TLS = "config:\n  dive:engine: tcp://10.0.0.5:2376\n  dive:engineCertificates: .dive/engine\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({}, EngineSelection()),
+        ({"usa": "config: {}\n", "fra": ""}, EngineSelection()),
+        ({"usa": BY_TLS, "fra": BY_TLS}, EngineSelection("tcp://10.0.0.5:2376", ".dive/engine")),
+        ({"usa": "config: [", "fra": "config:\n  dive:engine: ssh://host\n"}, EngineSelection("ssh://host")),
+        ({"fra": "config:\n  'dive:engine': ssh://host\n", "other": "config: {}\n"}, EngineSelection("ssh://host")),
+    ],
+    ids=["no files", "none named", "both the same", "one cannot be read", "a file of no country"],
+)
+def test_the_stack_files_of_a_folder_name_one_engine(
+    folder: Path, files: dict[str, str], named: EngineSelection
+) -> None:
+    for stack, text in files.items():
+        (folder / f"Pulumi.{stack}.yaml").write_text(text)
+    assert stack_config.engine() == named
+
+
+@pytest.mark.parametrize(
+    ("other", "shown"),
+    [
+        ("config: {}\n", "Pulumi.usa.yaml: none"),
+        ("config:\n  dive:engine: context:lab\n", "Pulumi.usa.yaml: context:lab"),
+    ],
+)
+def test_different_engines_are_refused_with_both_and_a_way_out(folder: Path, other: str, shown: str) -> None:
+    (folder / "Pulumi.usa.yaml").write_text(other)
+    (folder / "Pulumi.fra.yaml").write_text(BY_TLS)
+    with pytest.raises(SettingsError) as refused:
+        stack_config.engine()
+    assert str(refused.value) == (
+        f"dive:engine differs: {shown}; Pulumi.fra.yaml: tcp://10.0.0.5:2376 with .dive/engine; "
+        "expected the same in all stack files of a folder; "
+        "next: take one checkout, or one DIVE_STACKS folder, for each engine"
+    )
+
+
+def test_a_wrong_engine_is_named_with_its_file(folder: Path) -> None:
+    (folder / "Pulumi.fra.yaml").write_text("config:\n  dive:engine: ssh://-o\n")
+    with pytest.raises(SettingsError, match=r"Pulumi\.fra\.yaml: dive:engine: found 'ssh://-o', expected unix:///path"):
+        stack_config.engine()
+
+
+def test_a_new_country_gets_the_engine_of_the_others(folder: Path) -> None:
+    (folder / "Pulumi.fra.yaml").write_text(BY_TLS)
+    made = load("gbr", yaml.safe_load(stack_config.file_text(None, parse("GBR")))["config"])
+    assert made.engine_selection == EngineSelection("tcp://10.0.0.5:2376", ".dive/engine")

@@ -100,7 +100,9 @@ def test_what_pulumi_writes_of_itself_and_of_plugins_passes() -> None:
 
 def test_all_that_the_program_registers_at_the_hub_and_at_a_spoke_passes() -> None:
     program = test_program.register("fra") | test_program.register("usa", spokes=["FRA"])
+    program |= test_program.register("fra", engine="ssh://anne@host")
     found = [resource(r.type, dict(r.object), dict(r.object)) | {"urn": urn} for urn, r in program.items()]
+    assert "pulumi:providers:docker" in {r["type"] for r in found}, "of the engine that the settings name"
     assert len([r for r in found if r["type"].startswith("pulumi:providers:")]) > 1
     refuse_foreign("fra", exported(*found))
 

@@ -18,16 +18,16 @@ from dive_infra.toolchain.toolchain import Toolchain
 def test_bytecode_is_kept_whatever_the_shell_says() -> None:
     tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
     given = {"PYTHONDONTWRITEBYTECODE": "1", "PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
-    added = workspace.environment(tools, "unix:///var/run/docker.sock", given)
+    added = workspace.environment(tools, {}, given)
     assert (given | added)["PYTHONDONTWRITEBYTECODE"] == ""
 
 
 def test_every_pulumi_of_the_environment_is_judged_unless_its_owner_says_otherwise() -> None:
     tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
     given = {"PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
-    added = workspace.environment(tools, "unix:///var/run/docker.sock", given)
+    added = workspace.environment(tools, {}, given)
     assert Path(added["PULUMI_OPTION_POLICY_PACK"], "PulumiPolicy.yaml").is_file()
-    without = workspace.environment(tools, "unix:///var/run/docker.sock", given | {"PULUMI_OPTION_POLICY_PACK": ""})
+    without = workspace.environment(tools, {}, given | {"PULUMI_OPTION_POLICY_PACK": ""})
     assert "PULUMI_OPTION_POLICY_PACK" not in without
 
 
@@ -38,6 +38,15 @@ def test_looks_at_live_resources_do_not_wait_for_each_other() -> None:
 
 
 TOOLS = Toolchain(Path("pulumi"), [], "built")
+
+
+def test_the_variables_of_the_engine_replace_those_of_the_shell() -> None:
+    given = {"PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x", "DOCKER_CONTEXT": "other"}
+    added = workspace.environment(TOOLS, {"DOCKER_HOST": "ssh://host", "DOCKER_CONTEXT": ""}, given)
+    assert {k: v for k, v in (given | added).items() if k.startswith("DOCKER_")} == {
+        "DOCKER_HOST": "ssh://host",
+        "DOCKER_CONTEXT": "",
+    }
 
 
 @pytest.mark.parametrize("proxy", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"])
@@ -71,7 +80,7 @@ def test_the_folder_has_always_this_checkouts_project_file(tmp_path: Path, monke
     monkeypatch.setattr(paths, "STACKS", tmp_path)
     monkeypatch.setattr(paths, "HOME", tmp_path / ".dive")
     (tmp_path / "Pulumi.yaml").write_text("name: old")
-    added = workspace.environment(TOOLS, "unix:///run/docker.sock", {"PATH": "/bin"})
+    added = workspace.environment(TOOLS, {}, {"PATH": "/bin"})
     assert (tmp_path / "Pulumi.yaml").read_bytes() == (paths.ROOT / "Pulumi.yaml").read_bytes()
     assert added["PULUMI_BACKEND_URL"] == (tmp_path / ".dive" / "state").as_uri()
     assert added["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(tmp_path / ".dive" / "passphrase")
@@ -81,7 +90,7 @@ def test_a_folder_that_is_not_there_is_told_with_the_next_step(tmp_path: Path, m
     gone = tmp_path / "gone"
     monkeypatch.setattr(paths, "STACKS", gone)
     with pytest.raises(workspace.StateError, match=f"expected one with stack files .*; next: mkdir -p {gone}"):
-        workspace.environment(TOOLS, "unix:///run/docker.sock", {"PATH": "/bin"})
+        workspace.environment(TOOLS, {}, {"PATH": "/bin"})
 
 
 @pytest.fixture

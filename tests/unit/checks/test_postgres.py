@@ -1,6 +1,7 @@
 """What a Postgres holds beside its declaration, from its answers."""
 
 import shlex
+from unittest.mock import Mock
 
 import pytest
 
@@ -26,7 +27,7 @@ LIVE = {
 
 
 def findings(*changed: tuple[postgres.Key, str]) -> list[Finding]:
-    engine = DockerEngine.__new__(DockerEngine)  # asks no server
+    engine = DockerEngine(Mock())  # asks no server
     found = postgres.findings(LIVE | dict(changed), engine, FRANCE, HELD)
     return [f for f in found if f.verdict != "valid"]
 

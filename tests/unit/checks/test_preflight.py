@@ -20,15 +20,29 @@ from tests.unit.checks.specs import FRANCE, SPECS
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:2375", "ssh://somebody@elsewhere", "npipe:////./pipe/docker"])
-def test_an_engine_elsewhere_is_refused_by_its_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+def test_an_engine_elsewhere_that_publishes_on_its_own_loopback_is_refused(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", endpoint)
     looked = [c for c in preflight.checks(SPECS[0]) if c.topic == "endpoint"]  # type: ignore[arg-type]
     (refused,) = runner.run(looked, 5).findings
     assert refused.verdict == "invalid"
-    assert f"{endpoint} (DOCKER_HOST)" in refused.found
-    assert "an engine on this machine" in refused.expected
-    assert "127.0.0.1" in refused.expected
-    assert str(refused.remedy) == "DOCKER_HOST=unix:///var/run/docker.sock pulumi up"
+    assert refused.found == f"{endpoint} (DOCKER_HOST), which publishes on its own 127.0.0.1"
+    assert "an address of the engine's machine" in refused.expected
+    assert str(refused.remedy) == "pulumi config set dive:address <ip>, then: pulumi up"
+
+
+def test_an_engine_elsewhere_that_publishes_where_others_reach_it_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "ssh://somebody@elsewhere")
+    assert preflight.endpoint("10.0.0.5") == "ssh://somebody@elsewhere"
+    with pytest.raises(CheckFailed):
+        preflight.endpoint("127.0.0.2")
+
+
+def test_the_disk_of_another_machine_is_not_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(objects, "connect", lambda: Mock(facts=lambda: Facts("28", 1 << 35, str(tmp_path))))
+    monkeypatch.setenv("DOCKER_HOST", "ssh://somebody@elsewhere")
+    assert preflight.disk(1e9) == "on another machine, not checked"
 
 
 def test_an_engine_at_a_socket_of_this_machine_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,14 +119,15 @@ def test_address_ranges_that_are_used_up_are_named_before_anything_is_created(
     monkeypatch: pytest.MonkeyPatch, existing: list[str], free: int | None, verdict: str, advisory: bool
 ) -> None:
     there = [EngineObject("network", name, {}) for name in existing]
-    engine = Mock(networks=lambda: there, free_address_ranges=lambda _most: free)
+    prune = "docker network prune"
+    engine = Mock(networks=lambda: there, free_address_ranges=lambda _most: free, pruning_command=lambda: prune)
     monkeypatch.setattr(objects, "connect", lambda: engine)
     asked = [c for c in preflight.checks(SPECS[0]) if c.topic == "address ranges"]  # type: ignore[arg-type]
     (finding,) = runner.run(asked, 5).findings
     assert (finding.verdict, finding.advisory) == (verdict, advisory)
     if verdict == "invalid":
         assert finding.found == f"0 of 1 free for: {FRANCE.network}"
-        assert "docker network prune" in str(finding.remedy)
+        assert prune in str(finding.remedy)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dive_infra import engines
 from dive_infra.cli.__main__ import app
 from dive_infra.config import paths
+from dive_infra.config.engine_selection import EngineSelection
+from dive_infra.engines import selection
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,26 @@ def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
     result = CliRunner().invoke(app, ["up", "USA"])
     assert result.exit_code == 2
     assert told in result.stderr
+
+
+def test_stack_files_that_name_several_engines_stop_every_verb_that_needs_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Pulumi.usa.yaml").write_text("config: {}\n")
+    (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:engine: ssh://host\n")
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    for verb in (["up", "FRA"], ["images", "list"], ["status"]):
+        result = CliRunner().invoke(app, verb)
+        assert result.exit_code == 2
+        assert "dive:engine differs: Pulumi.usa.yaml: none; Pulumi.fra.yaml: ssh://host" in result.stderr
+    assert CliRunner().invoke(app, ["explain", "1203"]).exit_code == 0
+
+
+def test_a_verb_works_with_the_engine_of_the_stack_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "Pulumi.fra.yaml").write_text("config:\n  dive:engine: ssh://host\n")
+    monkeypatch.setattr(paths, "STACKS", tmp_path)
+    try:
+        CliRunner().invoke(app, ["up", "FRR"])
+        assert selection.selected() == EngineSelection("ssh://host")
+    finally:
+        engines.select(EngineSelection())

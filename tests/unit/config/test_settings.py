@@ -148,6 +148,19 @@ def test_keys_of_other_packages_are_left_to_them() -> None:
             "dive:address: 192.0.2.7 is on the network, and a browser looks for fra.dive.localhost on its own machine; "
             "expected a domain that is not below .localhost, next: pulumi config set dive:domain <domain> -s fra",
         ),
+        (
+            "fra",
+            "engine",
+            "ssh://-oProxyCommand=x",
+            "dive:engine: found 'ssh://-oProxyCommand=x', expected unix:///path",
+        ),
+        ("fra", "engine", "tcp://10.0.0.5:2376", "dive:engineCertificates: not set, expected the folder with ca.pem"),
+        (
+            "fra",
+            "engineCertificates",
+            "certificates",
+            "dive:engineCertificates: found 'certificates', expected it only",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(stack: str, key: str, value: str, told: str) -> None:

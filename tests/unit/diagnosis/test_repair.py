@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from dive_infra import engines
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import ReportFile, StackState
 from dive_infra.checks import connectivity, initialization, objects, runner
@@ -27,7 +28,7 @@ from dive_infra.diagnosis.repair import plan
 from dive_infra.diagnosis.snapshot import Failed, Snapshot, Source
 from dive_infra.engines.data_loss import choice
 from dive_infra.engines.docker.docker_engine import DockerEngine
-from dive_infra.engines.engine import UNANSWERED, EngineObject
+from dive_infra.engines.engine import EngineObject
 from dive_infra.orchestration.overview import Failure, Overview
 from dive_infra.orchestration.records import Current
 from dive_infra.orchestration.states import Phase, State
@@ -192,14 +193,15 @@ def test_a_dead_lock_is_cleared_before_the_update_and_a_living_one_is_left() -> 
 
 def test_an_engine_of_this_machine_is_started_before_anything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     down = view(DEPLOYMENT=[replace(STOPPED, verdict=Verdict.UNKNOWN)])
-    country = replace(down.country, failed=(Failed("engine", "no answer", UNANSWERED),))
+    country = replace(down.country, failed=(Failed("engine", "no answer", engines.unanswered()),))
     monkeypatch.setattr(repair.debian, "possible", lambda: True)
     monkeypatch.setenv("DOCKER_HOST", "unix:///var/run/docker.sock")
     assert steps(found(view_of(country))) == [("engine", "FRA")]
-    monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
-    elsewhere = found(view_of(country))
-    assert steps(elsewhere) == []
-    assert ended(outcome(elsewhere.symptoms, elsewhere)) != Exit.OK
+    for other in ("tcp://engine.example:2376", "ssh://engine.example", "unix:///run/user/1000/docker.sock"):
+        monkeypatch.setenv("DOCKER_HOST", other)
+        elsewhere = found(view_of(country))
+        assert steps(elsewhere) == []
+        assert ended(outcome(elsewhere.symptoms, elsewhere)) != Exit.OK
 
 
 def test_nothing_is_changed_while_containers_cannot_reach_each_other() -> None:

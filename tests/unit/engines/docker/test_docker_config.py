@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dive_infra.config.json_file import FileError
-from dive_infra.engines.docker import docker_config, engine
+from dive_infra.engines.docker import docker_config, endpoint, engine
 from dive_infra.engines.engine import EngineError
 from dive_infra.images import registry
 from tests.unit.config.test_json_file import JSON
@@ -48,7 +48,7 @@ def test_whatever_it_holds_the_client_answers_in_one_line(folder: Path, content:
 
 def flaw_of_host() -> str:
     try:
-        engine.host()
+        endpoint.current()
     except EngineError as flaw:
         return str(flaw)
     return ""
@@ -56,13 +56,13 @@ def flaw_of_host() -> str:
 
 def test_a_context_of_null_is_the_default(folder: Path) -> None:
     (folder / "config.json").write_text('{"currentContext": null}')
-    assert engine.host() == (engine.SOCKET, "the default socket")
+    assert endpoint.current().selected_by == "the default socket"
 
 
 def test_a_list_is_named_with_its_file(folder: Path) -> None:
     (folder / "config.json").write_text("[]")
     with pytest.raises(EngineError, match=rf"{folder}/config.json holds a list; expected a JSON object; next: "):
-        engine.host()
+        endpoint.current()
 
 
 def test_a_wrong_key_is_named(folder: Path) -> None:

@@ -56,6 +56,18 @@ def test_a_command_on_the_volumes_of_a_container_starts_it_again_whatever_happen
         DockerEngine(client).offline_command("p", "true")
 
 
+def test_commands_for_operators_name_the_engine() -> None:
+    engine = DockerEngine(Mock(), "docker -H ssh://host")
+    assert engine.command_in("p", "true", piped=True) == "docker -H ssh://host exec -i p sh -c true"
+    assert engine.removal_command("volume", "v") == "docker -H ssh://host volume rm v"
+    assert engine.disconnect_command("n", "p") == "docker -H ssh://host network disconnect n p"
+    assert engine.volume_command("v", {"a": "b"}) == "docker -H ssh://host volume create --label a=b v"
+    assert engine.pruning_command() == "docker -H ssh://host network prune"
+    engine._client.containers.get.return_value.attrs = {"Image": "i", "Config": {"User": "u"}}  # type: ignore[attr-defined]
+    assert engine.offline_command("p", "true").count("docker -H ssh://host ") == 3
+    assert DockerEngine(Mock()).removal_command("container", "p", force=True) == "docker container rm -f p"
+
+
 def test_the_age_of_a_container_is_known_or_none() -> None:
     client = Mock()
     client.containers.get.return_value.attrs = {"Created": "2026-11-24T12:00:05.123456789Z"}

@@ -1,53 +1,47 @@
-"""Which engine is meant."""
+"""Which engines are connected to, and which may be installed and started."""
 
-import json
-from hashlib import sha256
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dive_infra import engines
+from dive_infra.config.engine_selection import EngineSelection
 from dive_infra.engines.docker import engine
+from dive_infra.engines.engine import EngineError
+from tests.support.engine import StandIn, at_socket
 
 
-@pytest.fixture
-def docker_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An operator's ~/.docker with a context `remote`."""
-    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+@pytest.fixture(autouse=True)
+def no_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    meta = tmp_path / "contexts/meta" / sha256(b"remote").hexdigest()
-    meta.mkdir(parents=True)
-    endpoint = {"docker": {"Host": "unix:///nowhere/remote.sock", "SkipTLSVerify": False}}
-    (meta / "meta.json").write_text(json.dumps({"Name": "remote", "Metadata": {}, "Endpoints": endpoint}))
-    return tmp_path
+    yield
+    engines.select(EngineSelection())
 
 
-def test_the_usual_socket_is_meant_when_nothing_else_is_said(docker_config: Path) -> None:
-    assert engine.host() == (engine.SOCKET, "the default socket")
-
-
-def test_the_current_context_is_honoured(docker_config: Path) -> None:
-    (docker_config / "config.json").write_text('{"currentContext": "remote"}')
-    assert engine.host() == ("unix:///nowhere/remote.sock", "docker context 'remote'")
-
-
-def test_docker_host_goes_before_a_context(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_CONTEXT", "remote")
+def test_an_engine_named_by_the_operator_is_never_replaced_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/here.sock")
-    assert engine.host() == ("unix:///nowhere/here.sock", "DOCKER_HOST")
-
-
-def test_an_unknown_context_is_refused(docker_config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_CONTEXT", "elsewhere")
-    with pytest.raises(engine.EngineError, match=r"'elsewhere': not found; expected one of `docker context ls`"):
-        engine.host()
-
-
-def test_an_engine_named_by_the_operator_is_never_replaced_by_another(
-    docker_config: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/here.sock")
-    with pytest.raises(
-        engine.EngineError, match=r"no Docker engine answers at unix:///nowhere/here\.sock \(DOCKER_HOST\)"
-    ):
+    with pytest.raises(EngineError, match=r"no Docker engine answers at unix:///nowhere/here\.sock \(DOCKER_HOST\)"):
         engine.ensure(lambda _: pytest.fail("nothing is to be installed or started"))
+
+
+def test_nor_is_the_one_of_the_setting() -> None:
+    engines.select(EngineSelection("unix:///nowhere/here.sock"))
+    with pytest.raises(EngineError, match=r"no Docker engine answers at unix:///nowhere/here\.sock \(dive:engine\)"):
+        engine.ensure(lambda _: pytest.fail("nothing is to be installed or started"))
+
+
+def test_the_setting_goes_before_the_variables_of_a_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://nowhere:1")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    with at_socket(StandIn(), tmp_path / "docker.sock") as address:
+        engines.select(EngineSelection(address))
+        assert engine.client().info()["Architecture"] == "x86_64"
+        assert engines.connect().command_in("opa", "true") == f"docker -H {address} exec opa sh -c true"
+
+
+@pytest.mark.parametrize(("kernel", "image"), [("x86_64", "amd64"), ("aarch64", "arm64"), ("riscv64", "riscv64")])
+def test_processors_have_the_names_that_images_have(kernel: str, image: str) -> None:
+    assert engine.architecture({"Architecture": kernel}) == image

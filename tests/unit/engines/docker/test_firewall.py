@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dive_infra.engines.docker import engine, firewall
+from dive_infra.engines.docker import endpoint, engine, firewall
 
 FLUSHED = "-P FORWARD DROP\n"
 RULES = f"{FLUSHED}-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n"
@@ -15,7 +15,7 @@ RULES = f"{FLUSHED}-A FORWARD -j DOCKER-USER\n-A FORWARD -o docker0 -j DOCKER\n"
 
 @pytest.fixture(autouse=True)
 def root_with_iptables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", engine.SOCKET)
+    monkeypatch.setenv("DOCKER_HOST", endpoint.SOCKET)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/sbin/{name}")
 
@@ -45,8 +45,9 @@ def test_it_is_not_read_elsewhere_or_by_others(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert firewall.evidence() == ""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
-    assert firewall.evidence() == ""
+    for other in ("tcp://engine.example:2376", "ssh://engine.example", "unix:///run/user/1000/docker.sock"):
+        monkeypatch.setenv("DOCKER_HOST", other)
+        assert firewall.evidence() == ""
 
 
 def test_the_command_restarts_docker_as_it_was_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from docker.errors import DockerException
 
 from dive_infra.config import environment
 from dive_infra.config.paths import ROOT
+from dive_infra.engines.docker import engine as engines
 from dive_infra.images import registry
 from dive_infra.images.recipes import RECIPES, Artifact, tag, write_context
 from dive_infra.results.errors import DiveError
+from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import debian, toolchain
 from dive_infra.toolchain.debian import Progress
 
@@ -46,6 +48,8 @@ def build(
 ) -> None:
     """Build the recipe of `service` on the image `base` and tag it `name`; `files` join its context."""
     recipe = RECIPES[service]
+    if recipe.binaries:
+        _require_own_processor(engine, name)
     binaries = {binary: toolchain.binary(binary, progress) for binary in recipe.binaries}
     arguments = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     arguments |= recipe.arguments
@@ -81,6 +85,7 @@ def build(
 
 def debootstrap(engine: docker.DockerClient, name: str, progress: Progress) -> None:
     """Create the base image by debootstrap; the cache keeps the tarball."""
+    _require_own_processor(engine, name)
     tarball = cache_dir("images") / f"{tag('base').rpartition('/')[2].replace(':', '-')}.tar"
     if not _intact(tarball):
         if not debian.possible():
@@ -134,6 +139,16 @@ def fetch(engine: docker.DockerClient, maven: str, artifact: Artifact, progress:
         raise BuildError(f"fetching {artifact.coordinates}: {error}") from error
     finally:
         container.remove(force=True)
+
+
+def _require_own_processor(engine: docker.DockerClient, name: str) -> None:
+    """Raise `BuildError` if programs that are built here would not run on the engine."""
+    here, there = engines.architecture_here(), engines.architecture(engine.info())
+    if here != there:
+        raise BuildError(
+            f"{name} holds programs that are built here for {here}, and the engine has {there}",
+            Remedy.decide(f"name images that it can pull in dive:images, or run this on a machine with {there}"),
+        )
 
 
 def host_ca() -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dive_infra.catalog.services import services
 from dive_infra.config.settings import Settings
 from dive_infra.engines.docker import engine
-from dive_infra.images import resolution
+from dive_infra.images import resolution, transfer
 from dive_infra.images.resolution import ResolvedImage
 from dive_infra.toolchain.debian import Progress
 
@@ -16,19 +16,23 @@ def references(countries: Sequence[Settings]) -> dict[str, str]:
 
 
 def ensure(countries: Sequence[Settings], progress: Progress) -> None:
-    """Find, pull or build every image of these countries.
+    """Find, pull, send or build every image of these countries.
 
     Raises `EngineError` or `ImageError`, and `PackageError` or `ToolchainError` for what a build needs.
     """
     for settings in countries:
-        resolved = resolution.resolve_all(engine.client(), references([settings]), progress)
+        client, wanted = engine.client(), references([settings])
+        transfer.bring(client, wanted, progress)
+        resolved = resolution.resolve_all(client, wanted, progress)
         sources = " · ".join(f"{name} {image.source}" for name, image in sorted(resolved.items()))
         progress(f"{settings.country}: {sources}")
 
 
 def resolve(service: str, reference: str, progress: Progress) -> ResolvedImage:
-    """Find, pull or build the image of a service; raises what `ensure` raises."""
-    return resolution.resolve(engine.client(), service, reference, progress)
+    """Find, pull, send or build the image of a service; raises what `ensure` raises."""
+    client = engine.client()
+    transfer.bring(client, {service: reference}, progress)
+    return resolution.resolve(client, service, reference, progress)
 
 
 def found(countries: Sequence[Settings]) -> dict[str, tuple[str, ResolvedImage | None]]:

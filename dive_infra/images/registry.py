@@ -46,6 +46,17 @@ def ask(reference: str) -> dict[str, dict[str, str]]:
         limited.close()
 
 
+def has(reference: str) -> bool:
+    """Return True if a registry answers and has the image; it has none of our own services."""
+    if ours(reference):
+        return False
+    try:
+        ask(reference)
+    except ImageError:
+        return False
+    return True
+
+
 def pull(engine: docker.DockerClient, reference: str, progress: Progress) -> str:
     """Pull an image and return its id. Raises `ImageError`."""
     _require_helper()

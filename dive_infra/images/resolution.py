@@ -42,8 +42,29 @@ def find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedI
     if not there or service not in OPTIMIZED:
         return there
     name = tag(OPTIMIZED[service], there.id)
-    image = _present(engine, name)
+    image = present(engine, name)
     return ResolvedImage(_id(image), name, "present") if image else None
+
+
+def held(engine: docker.DockerClient, service: str, reference: str) -> dict[str, Image]:
+    """Return the image of `service` on the engine and the one that is built on it, by names that an archive can hold.
+
+    An archive holds no digests of registries, so an image that is known by one alone is left out.
+    """
+    for name in _names(service, reference):
+        if "@" not in name and (image := present(engine, name)):
+            on_it = tag(OPTIMIZED[service], _id(image)) if service in OPTIMIZED else name
+            above = present(engine, on_it)
+            return {name: image} | ({on_it: above} if above else {})
+    return {}
+
+
+def present(engine: docker.DockerClient, name: str) -> Image | None:
+    """Return the image of this name or id, or None if the engine has none."""
+    try:
+        return engine.images.get(name)
+    except ImageNotFound:
+        return None
 
 
 def resolve(
@@ -57,8 +78,8 @@ def resolve(
     if not (recipe := OPTIMIZED.get(service)):
         return there
     name = tag(recipe, there.id)
-    with _one_builder(recipe):
-        if image := _present(engine, name):
+    with one_builder(recipe):
+        if image := present(engine, name):
             return ResolvedImage(_id(image), name, there.source)
         return ResolvedImage(_build(engine, recipe, there.id, name, progress), name, "built")
 
@@ -77,13 +98,16 @@ def resolve_all(
 
 def _find(engine: docker.DockerClient, service: str, reference: str) -> ResolvedImage | None:
     """Return the configured image, at its locked digest if it has one, else our own with its interface."""
-    names = [] if registry.ours(reference) else [registry.locked(reference)]
-    if _buildable(service, reference):
-        names.append(tag(service))
-    for name in names:
-        if image := _present(engine, name):
+    for name in _names(service, reference):
+        if image := present(engine, name):
             return ResolvedImage(_id(image), name, "present")
     return None
+
+
+def _names(service: str, reference: str) -> list[str]:
+    """Return the names that the image may have, the configured one first."""
+    configured = [] if registry.ours(reference) else [registry.locked(reference)]
+    return configured + ([tag(service)] if _buildable(service, reference) else [])
 
 
 def _obtain(engine: docker.DockerClient, service: str, reference: str, progress: Progress) -> ResolvedImage:
@@ -107,8 +131,8 @@ def _obtain(engine: docker.DockerClient, service: str, reference: str, progress:
 def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress) -> str:
     """Return the id of an image of `RECIPES`; build it and those below it if they are missing."""
     recipe, name = RECIPES[service], tag(service)
-    with _one_builder(service):
-        if image := _present(engine, name):
+    with one_builder(service):
+        if image := present(engine, name):
             return _id(image)
         if service == "base":
             return _base(engine, name, progress)
@@ -119,12 +143,12 @@ def _ensure_built(engine: docker.DockerClient, service: str, progress: Progress)
 
 def _base(engine: docker.DockerClient, name: str, progress: Progress) -> str:
     """Return Debian's own image if available, else one built from Debian's packages."""
-    image = _present(engine, BASE_IMAGE)
+    image = present(engine, BASE_IMAGE)
     if not image:
         try:
             registry.ask(BASE_IMAGE)
             registry.pull(engine, BASE_IMAGE, progress)
-            image = _present(engine, BASE_IMAGE)
+            image = present(engine, BASE_IMAGE)
         except ImageError:
             builder.debootstrap(engine, name, progress)
     if image:
@@ -137,20 +161,13 @@ def _build(engine: docker.DockerClient, service: str, base: str, name: str, prog
     try:
         for file, artifact in RECIPES[service].artifacts.items():
             if not builder.cached(artifact).exists():
-                with _one_builder("artifact"):
+                with one_builder("artifact"):
                     builder.fetch(engine, _ensure_built(engine, "maven", progress), artifact, progress)
             files[file] = builder.cached(artifact)
         builder.build(engine, service, base, name, files, progress)
     except builder.BuildError as error:
         raise ImageError(str(error)) from error
     return _id(engine.images.get(name))
-
-
-def _present(engine: docker.DockerClient, name: str) -> Image | None:
-    try:
-        return engine.images.get(name)
-    except ImageNotFound:
-        return None
 
 
 def _id(image: Image) -> str:
@@ -165,7 +182,7 @@ def _buildable(service: str, reference: str) -> bool:
 
 
 @contextmanager
-def _one_builder(recipe: str) -> Iterator[None]:
+def one_builder(recipe: str) -> Iterator[None]:
     """Let only one run or thread on this machine build an image at a time."""
     with (builder.cache_dir("locks") / f"image-{recipe}").open("w") as file:
         flock(file, LOCK_EX)

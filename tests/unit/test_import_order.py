@@ -123,6 +123,7 @@ KNOWS_DOCKER = {
     "images/country_images.py": "connects for the two beside it",
     "images/registry.py": "asks a registry through Docker, which holds the credentials",
     "images/resolution.py": "looks for images on Docker, and pulls them",
+    "images/transfer.py": "sends images from one Docker to another",
 }
 
 

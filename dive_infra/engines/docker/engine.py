@@ -1,6 +1,7 @@
 """Connections to the Docker engine, which as root on Debian is installed and started here if it is this machine's."""
 
 import os
+import platform
 import shutil
 import subprocess
 import time
@@ -37,9 +38,28 @@ def client(timeout: int = ENGINE_REQUEST) -> docker.DockerClient:
     return _client(endpoint.current(), timeout)
 
 
+def client_here(timeout: int = ENGINE_REQUEST) -> docker.DockerClient | None:
+    """Return a client of this machine's own engine, if a country runs on another one and this one answers."""
+    here, current = endpoint.of_this_machine(), endpoint.current()
+    chosen = selection.selected().address or not current.is_local
+    if not chosen or here is None or here.address == current.address:
+        return None
+    try:
+        found = _client(here, ENGINE_ANSWER)
+    except EngineError:
+        return None
+    found.api.timeout = timeout
+    return found
+
+
 def architecture(info: Mapping[str, Any]) -> str:
     """Return what processor an engine has, of its `info`, in the words of images: `amd64`."""
     return _ARCHITECTURES.get(info["Architecture"], str(info["Architecture"]))
+
+
+def architecture_here() -> str:
+    """Return what processor this machine has, in the same words."""
+    return _ARCHITECTURES.get(platform.machine(), platform.machine())
 
 
 def _client(at: Endpoint, timeout: int) -> docker.DockerClient:

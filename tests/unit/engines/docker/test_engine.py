@@ -7,7 +7,7 @@ import pytest
 
 from dive_infra import engines
 from dive_infra.config.engine_selection import EngineSelection
-from dive_infra.engines.docker import engine
+from dive_infra.engines.docker import endpoint, engine
 from dive_infra.engines.engine import EngineError
 from tests.support.engine import StandIn, at_socket
 
@@ -42,6 +42,25 @@ def test_the_setting_goes_before_the_variables_of_a_shell(tmp_path: Path, monkey
         assert engines.connect().command_in("opa", "true") == f"docker -H {address} exec opa sh -c true"
 
 
+def test_this_machines_engine_is_another_one_only_if_a_country_runs_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_socket(StandIn(), tmp_path / "here.sock") as here, at_socket(StandIn(), tmp_path / "there.sock") as there:
+        monkeypatch.setattr(endpoint, "SOCKET", here)
+        assert engine.client_here() is None
+        monkeypatch.setenv("DOCKER_HOST", there)
+        assert engine.client_here() is None, "it is on this machine, and as before nothing else is looked for"
+        engines.select(EngineSelection(there))
+        found = engine.client_here()
+        assert found
+        assert found.info()
+        engines.select(EngineSelection(here))
+        assert engine.client_here() is None
+    engines.select(EngineSelection("ssh://elsewhere"))
+    assert engine.client_here() is None, "it does not answer"
+
+
 @pytest.mark.parametrize(("kernel", "image"), [("x86_64", "amd64"), ("aarch64", "arm64"), ("riscv64", "riscv64")])
-def test_processors_have_the_names_that_images_have(kernel: str, image: str) -> None:
-    assert engine.architecture({"Architecture": kernel}) == image
+def test_processors_have_the_names_that_images_have(kernel: str, image: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: kernel)
+    assert engine.architecture_here() == engine.architecture({"Architecture": kernel}) == image

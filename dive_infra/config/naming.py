@@ -4,6 +4,7 @@ A service has one port: it listens on it inside its container, the engine publis
 the URL contains it. Therefore one URL serves browsers, containers and checks, and an issuer is one string everywhere.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -17,6 +18,7 @@ DEFAULT_NAMESPACE = "dive"
 NAMESPACE_LABEL, COUNTRY_LABEL, STACK_LABEL = "dive.namespace", "dive.country", "dive.stack"
 SERVICE_LABEL, CLASS_LABEL = "dive.service", "dive.class"
 CARRIER_LABEL = "dive.carrier"  # of a container that only carries files into a service's volume
+LINK_LABEL = "dive.link"  # of a link's network, which no stack owns: `fra-usa`
 LOOPBACK = "127.0.0.1"
 DEPLOYER = "dive-deployer"  # service account in realm master, created at Keycloak's first start
 ORPHANS = "orphans/"  # followed by the mark of an abandoned deployment, in `environment.REMOVE`
@@ -60,6 +62,17 @@ def default_port(service: str, country: Country, namespace: str = DEFAULT_NAMESP
 def signable(zone: str, address: str = "") -> tuple[str, ...]:
     """Return what a country's CA may sign certificates for: the zone, names below it, and the country's address."""
     return zone, f"{address or LOOPBACK}/32"
+
+
+def linked_by(network: str, namespace: str) -> tuple[str, ...]:
+    """Return the codes of the two countries whose link a network is for; none if it is another network."""
+    found = re.fullmatch(rf"{re.escape(namespace)}-link-([a-z]{{3}})-([a-z]{{3}})", network)
+    return tuple(map(str.upper, found.groups())) if found else ()
+
+
+def between_countries(network: str, namespace: str) -> bool:
+    """Return True for the network of a link, and for the one that spanned all countries in the previous release."""
+    return bool(linked_by(network, namespace)) or network == f"{namespace}-shared"
 
 
 @dataclass(frozen=True)
@@ -107,6 +120,10 @@ class Names:
     @property
     def network(self) -> str:
         return self.prefix
+
+    def link_network(self, partner: "Names") -> str:
+        """Return the network that two countries on one engine share for their link, the same from both sides."""
+        return f"{self.namespace}-link-{'-'.join(sorted((self.country.lower, partner.country.lower)))}"
 
     @property
     def shared_network(self) -> str:

@@ -16,6 +16,7 @@ from dive_infra.config.naming import (
     NAMESPACE_LABEL,
     SERVICE_LABEL,
     STACK_LABEL,
+    between_countries,
 )
 from dive_infra.engines.declaration import Declared
 from dive_infra.results.errors import DiveError
@@ -103,12 +104,24 @@ class NetworkState:
 
 
 @dataclass(frozen=True)
+class NetworkEnd:
+    """A container's end on a network: the network's id, empty before the container's first start, and its names."""
+
+    network: str
+    aliases: tuple[str, ...]
+
+    def leads_to(self, network: str) -> bool:
+        """Return True if the container is on the network with this id, or will be once it starts."""
+        return self.network in (network, "")
+
+
+@dataclass(frozen=True)
 class Condition:
     """A container as it is now. `health` is `healthy`, `unhealthy`, `starting`, or `none` without a health check.
 
     `name` is the present one. `restarting`: it crashed, and the engine starts it again. `stack` is the mark of its
-    owner, empty without one. `half_made`: an interrupted run left it before its gate. `attributes` are in the engine's
-    own terms, for `Engine.differences`.
+    owner, empty without one. `half_made`: an interrupted run left it before its gate. `networks`: by name, those
+    that it is on, or will be once it starts. `attributes` are in the engine's own terms, for `Engine.differences`.
     """
 
     exists: bool
@@ -123,6 +136,7 @@ class Condition:
     restarts: int = 0
     stack: str = ""
     half_made: bool = False
+    networks: Mapping[str, NetworkEnd] = field(default_factory=dict[str, NetworkEnd])
     attributes: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     @property
@@ -249,12 +263,20 @@ class Engine(ABC):
         """Return all networks with exactly this name."""
 
     @abstractmethod
+    def network_ids(self) -> Mapping[str, str]:
+        """Return name -> id of all networks; of several with one name, the one that `join` chooses."""
+
+    @abstractmethod
     def free_address_ranges(self, most: int) -> int | None:
         """Return for how many more networks the engine has an address range, counted to `most`; None if unknown."""
 
     @abstractmethod
     def network_users(self, network: str) -> list[EngineObject]:
-        """Return the containers on the network with this id."""
+        """Return the running containers on the network with this id."""
+
+    @abstractmethod
+    def attached(self, network: str) -> list[EngineObject]:
+        """Return the containers on the network of this name, running or not."""
 
     @abstractmethod
     def processes(self, name: str) -> list[str]:
@@ -310,6 +332,17 @@ class Engine(ABC):
     @abstractmethod
     def remove_network(self, network: str) -> None:
         """Remove the network with this id, after taking its containers off it."""
+
+    @abstractmethod
+    def join(self, container: str, network: str, alias: str, labels: Mapping[str, str]) -> None:
+        """Have a container, running or not, on a network by the name `alias`; it is not restarted.
+
+        Without a network of this name, one is created, with `labels` and without a way out of it.
+        """
+
+    @abstractmethod
+    def leave(self, container: str, network: str) -> None:
+        """Take a container off a network without a restart; the last one to leave removes the network."""
 
     @abstractmethod
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None: ...
@@ -376,3 +409,21 @@ def ours_by_use(engine: Engine, network: NetworkState, stack: str) -> bool:
     """Return True for a network without an owner that only containers of `stack` use: ours, recreated by hand."""
     users = [user.stack for user in engine.network_users(network.id)]
     return not network.stack and bool(users) and set(users) == {stack}
+
+
+def link_flaw(now: Condition, network: str, alias: str, ids: Mapping[str, str]) -> str:
+    """Return why a container is not on the network of a link by the name `alias`; empty if it is.
+
+    `ids` are those of all networks, by name.
+    """
+    if network not in ids:
+        return "the network does not exist"
+    end = now.networks.get(network)
+    if end is None or not end.leads_to(ids[network]):
+        return "is not on it"
+    return "" if alias in end.aliases else f"is on it without the name {alias}"
+
+
+def undeclared_links(now: Condition, namespace: str, links: Collection[str]) -> list[str]:
+    """Return the networks between countries that a container is on and should not be; `links` are the declared ones."""
+    return sorted(name for name in now.networks if between_countries(name, namespace) and name not in links)

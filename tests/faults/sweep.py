@@ -39,6 +39,8 @@ ELSEWHERE: Mapping[str, str] = {
     "delete documents": "of another declaration",
     "replace documents": "of altered ones",
     "connect container": "of a network that was lost",
+    "create network": "of a link, which the hub creates first",
+    "leave network": "of a link that ended",
     "start container": "of one that is stopped",
     "rename container": "of one that was renamed",
     "remove container": "of one that was made otherwise",

@@ -7,6 +7,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from dive_infra.config.naming import STACK_LABEL
+from dive_infra.engines.docker import links
 from dive_infra.engines.docker.units import NANOSECONDS
 from dive_infra.engines.engine import Condition, ContainerFailed
 
@@ -47,6 +48,7 @@ def observe(engine: docker.DockerClient, name: str) -> Condition:
         restarts=attributes["RestartCount"],
         stack=str((attributes["Config"]["Labels"] or {}).get(STACK_LABEL, "")),
         half_made=not attributes["HostConfig"]["PidsLimit"],  # the first thing that its gate sets
+        networks=links.ends(attributes),
         attributes=attributes,
     )
 

@@ -1,7 +1,7 @@
 """`DockerEngine`: the interface `Engine`, by requests to Docker."""
 
 import shlex
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from requests.exceptions import RequestException
 
 from dive_infra.config.timeouts import ENGINE_REQUEST
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker import container_repair, containers, endpoint, engine, files, firewall, networks
+from dive_infra.engines.docker import container_repair, containers, endpoint, engine, files, firewall, links, networks
 from dive_infra.engines.docker import differences as comparison
 from dive_infra.engines.engine import (
     Condition,
@@ -76,12 +76,7 @@ class DockerEngine(Engine):
 
     @_requests()
     def containers(self) -> list[EngineObject]:
-        found = self._client.api.containers(all=True)
-        return [
-            EngineObject("container", c["Names"][0].lstrip("/"), c["Labels"] or {}, _published(c))
-            for c in found
-            if c["Names"]
-        ]
+        return _listed(self._client.api.containers(all=True))
 
     @_requests()
     def networks(self) -> list[EngineObject]:
@@ -167,6 +162,10 @@ class DockerEngine(Engine):
         return [NetworkState(str(n.id), name, networks.mark(n)) for n in found]
 
     @_requests()
+    def network_ids(self) -> Mapping[str, str]:
+        return links.ids(self._client.api.networks())
+
+    @_requests()
     def free_address_ranges(self, most: int) -> int | None:
         return networks.free_ranges(self._client.info(), self._client.api.networks(), most)
 
@@ -178,6 +177,10 @@ class DockerEngine(Engine):
                 user = self._client.containers.get(id_)
                 found.append(EngineObject("container", str(user.name), user.labels or {}))
         return found
+
+    @_requests()
+    def attached(self, network: str) -> list[EngineObject]:
+        return _listed(self._client.api.containers(all=True, filters={"network": network}))
 
     @_requests()
     def output(self, name: str, command: Sequence[str]) -> str:
@@ -257,6 +260,14 @@ class DockerEngine(Engine):
         networks.remove(self._client.networks.get(network))
 
     @_requests()
+    def join(self, container: str, network: str, alias: str, labels: Mapping[str, str]) -> None:
+        links.join(self._client, container, network, alias, labels)
+
+    @_requests()
+    def leave(self, container: str, network: str) -> None:
+        links.leave(self._client, container, network)
+
+    @_requests()
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         self._client.volumes.create(name, labels=dict(labels))
 
@@ -309,6 +320,14 @@ class DockerEngine(Engine):
 
 def _text(printed: bytes | None) -> str:
     return (printed or b"").decode(errors="replace").strip()
+
+
+def _listed(found: Iterable[Mapping[str, Any]]) -> list[EngineObject]:
+    return [
+        EngineObject("container", c["Names"][0].lstrip("/"), c["Labels"] or {}, _published(c))
+        for c in found
+        if c["Names"]
+    ]
 
 
 def _published(container: Mapping[str, Any]) -> tuple[PublishedPort, ...]:

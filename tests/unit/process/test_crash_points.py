@@ -20,6 +20,7 @@ WRITES = re.compile(
     r"""\.insert_many\(|\.bulk_write\(|\.replace_one\(|\.delete_many\(|\.update_one\(
     |\.volumes\.create\(|\.containers\.create\(|\.put_archive\(|\b(api\.post|network\.(dis)?connect|network\.remove)\(
     |\b(container|made)\.(start|restart|unpause|stop|remove|rename)\(
+    |\bapi\.(create_network|remove_network|(dis)?connect_container_(to|from)_network)\(
     |engine\.remove_network\(|\._send\((?!"GET")|\.transaction\(\)|pg_advisory_unlock|pg_try_advisory_lock""",
     re.VERBOSE,
 )
@@ -30,6 +31,7 @@ PLACES = (
     "orchestration",
     "engines/docker/container_repair.py",
     "engines/docker/files.py",
+    "engines/docker/links.py",
     "dynamic/network_probe.py",
 )
 

@@ -1,0 +1,73 @@
+"""Networks between countries: containers join and leave them in place, running or not.
+
+Such a network has no way out (`internal`), so that a container's published ports never move to it from its country's
+network, which Docker chooses between by name otherwise.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+
+from dive_infra.engines.engine import NetworkEnd
+from dive_infra.process.crash_points import crash_point
+
+_IN_USE, _GONE, _EXISTS = 403, 404, 409  # Docker's answers
+
+
+def ends(attributes: Mapping[str, Any]) -> dict[str, NetworkEnd]:
+    """Return network -> a container's end on it, as Docker describes the container."""
+    found = attributes["NetworkSettings"]["Networks"] or {}
+    return {name: NetworkEnd(end["NetworkID"] or "", tuple(end["Aliases"] or ())) for name, end in found.items()}
+
+
+def ids(networks: list[dict[str, Any]]) -> dict[str, str]:
+    """Return name -> id. Docker may have several networks of one name: all countries choose the lowest id."""
+    return {n["Name"]: n["Id"] for n in sorted(networks, key=lambda n: str(n["Id"]), reverse=True)}
+
+
+def join(client: docker.DockerClient, container: str, network: str, alias: str, labels: Mapping[str, str]) -> None:
+    """Have a container on a network by this name, and create the network if there is none."""
+    found = ids(client.api.networks())
+    if network not in found:
+        _create(client, network, labels)
+        found = ids(client.api.networks())
+    end = ends(client.api.inspect_container(container)).get(network)
+    if end and end.leads_to(found[network]) and alias in end.aliases:
+        return
+    with crash_point("join network"):
+        if end:
+            client.api.disconnect_container_from_network(container, _place(client, network, end), force=True)
+        client.api.connect_container_to_network(container, found[network], aliases=[alias])
+
+
+def leave(client: docker.DockerClient, container: str, network: str) -> None:
+    """Take a container off a network, and remove the network once no container is on it, running or not."""
+    with crash_point("leave network"):
+        with suppress(NotFound):  # without its container, there is no end
+            if end := ends(client.api.inspect_container(container)).get(network):
+                client.api.disconnect_container_from_network(container, _place(client, network, end), force=True)
+        if client.api.containers(all=True, filters={"network": network}):
+            return
+        if id_ := ids(client.api.networks()).get(network):
+            try:
+                client.api.remove_network(id_)
+            except APIError as error:  # the other country has removed it, or has joined meanwhile
+                if error.status_code not in (_GONE, _IN_USE):
+                    raise
+
+
+def _create(client: docker.DockerClient, network: str, labels: Mapping[str, str]) -> None:
+    with crash_point("create network"):
+        try:
+            client.api.create_network(network, "bridge", internal=True, labels=dict(labels), check_duplicate=True)
+        except APIError as error:
+            if error.status_code != _EXISTS:  # the other country has created it meanwhile
+                raise
+
+
+def _place(client: docker.DockerClient, network: str, end: NetworkEnd) -> str:
+    """Return how Docker calls the network of an end: a stopped container keeps one that is gone, by its name alone."""
+    return end.network if end.network in {n["Id"] for n in client.api.networks()} else network

@@ -77,7 +77,7 @@ def backend(
         },
         health=https_health(names.host("backend"), port, "/api/health"),
         needs=("mongodb", "redis", "opa"),
-        shared=names.country.is_hub,  # spokes fetch policies here
+        linked="partners" if names.country.is_hub else "none",  # spokes fetch policies here
     )
 
 
@@ -109,7 +109,6 @@ def kas(names: Names, hub: Names, partners: Sequence[Names] = (), agreements: Ag
         },
         health=https_health(names.host("kas"), port, "/health"),
         needs=("mongodb", "opa"),
-        shared=True,
     )
 
 

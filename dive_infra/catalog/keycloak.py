@@ -75,7 +75,7 @@ def keycloak(names: Names, hub: Names, partners: Sequence[Names] = ()) -> Servic
         memory_mb=1024,
         cpus=2.0,
         needs=("postgres",),
-        shared=True,
+        linked="partners",
         hosts={host: at for p in partners for host, at in names.hosts_of(p, "keycloak").items()},
         stop_grace=20,
     )

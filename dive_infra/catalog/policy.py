@@ -261,7 +261,7 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
         health=https_health(names.host("opal-server"), port, "/healthcheck"),
         memory_mb=384,
         needs=("backend",),
-        shared=True,
+        linked="partners",
     )
 
 
@@ -306,7 +306,7 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         copies=_COPIES,
         memory_mb=384,
         needs=("opa",),
-        shared=True,
+        linked="hub",  # also of a spoke that has cut the hub off: policies remain the hub's
         hosts=names.hosts_of(hub, "opal-server", "backend"),
     )
 

@@ -21,16 +21,23 @@ def services(
 ) -> list[ServiceSpec]:
     """Return the services of a country, each after those that it needs.
 
-    `images` replaces single image references; `rules` are the country's own (`catalog.national`). The network between
-    countries is the hub's, on its engine: a country elsewhere has none.
+    `images` replaces single image references; `rules` are the country's own (`catalog.national`).
     """
     distributor = opal_server if names.country.is_hub else opal_client
     specs = [make(names, hub) for make in (postgres, mongodb, redis)]
     specs += [keycloak(names, hub, partners), opa(names, hub, rules)]
     specs += [make(names, hub, partners, agreements) for make in (kas, backend)]
     specs += [distributor(names, hub), frontend(names, hub, partners, agreements)]
-    joined = names.beside(hub)
-    return _ordered([replace(s, image=images.get(s.name, s.image), shared=s.shared and joined) for s in specs])
+    return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])
+
+
+def links(spec: ServiceSpec, names: Names, hub: Names, partners: Sequence[Names]) -> dict[str, str]:
+    """Return the networks of links that a service is on, each with its name there: its host alone.
+
+    Without the bare name of the service, which would mean one of each country. A partner elsewhere shares no network.
+    """
+    others = {"none": (), "hub": (hub,), "partners": partners}[spec.linked]
+    return {names.link_network(other): names.host(spec.name) for other in others if names.beside(other)}
 
 
 def _ordered(specs: list[ServiceSpec]) -> list[ServiceSpec]:

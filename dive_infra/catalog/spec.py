@@ -7,6 +7,7 @@ from typing import Literal
 from dive_infra.config.naming import LOOPBACK
 
 ServiceClass = Literal["core", "optional", "stretch"]
+Linked = Literal["none", "hub", "partners"]
 
 FILES = "/etc/dive"
 CERTIFICATE = f"{FILES}/tls.crt"  # the country's certificate, followed by its issuers
@@ -76,8 +77,9 @@ class ServiceSpec:
     mode 0400, mounted read-only, and contain only the `secrets` that are named. `environment` never holds a secret.
     `live` are those of them that the service reads anew when they change: they are updated while it runs, any other
     change makes another container.
-    `needs` names services of the same country that must be healthy before this one starts. `shared` joins the network
-    between countries. `hosts`: names of partners elsewhere that the service asks -> address.
+    `needs` names services of the same country that must be healthy before this one starts. `linked`: the countries
+    with which it exchanges requests, on whose links' networks it therefore is. `hosts`: names of partners elsewhere
+    that the service asks -> address.
     """
 
     name: str
@@ -99,6 +101,6 @@ class ServiceSpec:
     cpus: float = 1.0
     pids: int = 200
     needs: tuple[str, ...] = ()
-    shared: bool = False
+    linked: Linked = "none"
     hosts: Mapping[str, str] = field(default_factory=dict[str, str])
     stop_grace: int = 10  # seconds

@@ -11,7 +11,7 @@ import psycopg
 
 from dive_infra.catalog import policy
 from dive_infra.catalog.spec import FILES
-from dive_infra.checks import mongodb, objects, out_of_step, policy_engine, redis
+from dive_infra.checks import link_networks, mongodb, objects, out_of_step, policy_engine, redis
 from dive_infra.checks import postgres as postgres_server
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import ContainerSpec, DatabaseSpec, DeploymentSpec
@@ -40,6 +40,7 @@ def checks(spec: DeploymentSpec) -> list[Check]:
     names = spec.names
     found = [
         Check("every declared container runs and is healthy", "containers", lambda: containers(spec.containers)),
+        link_networks.check(spec),
         Check(
             mongodb.SENTENCE,
             "mongodb",

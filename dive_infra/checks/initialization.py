@@ -6,8 +6,8 @@ from functools import partial
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed
 from dive_infra.checks.spec import InitializationSpec
-from dive_infra.config.countries import COUNTRIES, HUB_CODE
-from dive_infra.config.naming import NAMESPACE_LABEL, SERVICES, STACK_LABEL, Names
+from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.naming import SERVICES, STACK_LABEL, between_countries
 from dive_infra.crypto import pki
 from dive_infra.engines import data_loss
 from dive_infra.engines.engine import Engine, EngineObject
@@ -16,7 +16,7 @@ from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 _UP = Remedy.update()
-_ALONE = "only containers of the coalition are on its networks"
+_ALONE, _USERS = "only containers of the country are on its network", "network users"
 _RENEWED = Remedy.update(detail="renews it")
 _CA_DAYS = 365  # as long as a certificate of a service lasts: one that is issued later outlives the CA
 _ROTATED = Remedy.decide("at the hub: ./dive rotate-ca --begin", country=HUB_CODE)
@@ -29,7 +29,7 @@ def checks(spec: InitializationSpec) -> list[Check]:
             "networks",
             lambda: networks(spec),
         ),
-        Check(_ALONE, "network users", lambda: network_users(spec)),
+        Check(_ALONE, _USERS, lambda: network_users(spec)),
         Check(
             "the data volumes exist and belong to this stack",
             "volumes",
@@ -65,10 +65,11 @@ def checks(spec: InitializationSpec) -> list[Check]:
 
 
 def networks(spec: InitializationSpec) -> str:
-    flaw = _flaw(spec, objects.connect().networks(), spec.networks)
+    wanted = _networks(spec)
+    flaw = _flaw(spec, objects.connect().networks(), wanted)
     if flaw:
-        raise CheckFailed(flaw, f"{len(spec.networks)} of stack {spec.stack}", _UP, Code.NETWORK)
-    return ", ".join(spec.networks) or "none declared"
+        raise CheckFailed(flaw, f"{len(wanted)} of stack {spec.stack}", _UP, Code.NETWORK)
+    return ", ".join(wanted) or "none declared"
 
 
 def network_users(spec: InitializationSpec) -> list[Finding]:
@@ -77,40 +78,24 @@ def network_users(spec: InitializationSpec) -> list[Finding]:
     Only a running container is on a network. One of ours is never named: without its labels, it is DEPLOYMENT's.
     """
     engine, names = objects.connect(), spec.names
-    ours = {names.of(country).container(service) for country in COUNTRIES.values() for service in SERVICES}
+    ours = {names.container(service) for service in SERVICES}
     users = [
         (network, user)
-        for network in spec.networks
+        for network in _networks(spec)
         for state in engine.networks_named(network)
         for user in engine.network_users(state.id)
     ]
     foreign = [
-        _foreign(engine, network, user.name)
+        objects.foreign(engine, network, user.name, "only containers of the country", _USERS)
         for network, user in users
-        if user.name not in ours and not _of_coalition(names, network, user)
+        if user.name not in ours and not names.owns(user.labels)
     ]
-    return foreign or [Finding(_ALONE, Verdict.VALID, found=f"{len(users)} containers", topic="network users")]
+    return foreign or [Finding(_ALONE, Verdict.VALID, found=f"{len(users)} containers", topic=_USERS)]
 
 
-def _of_coalition(names: Names, network: str, user: EngineObject) -> bool:
-    """Return True if a container's labels are the country's or, on the network between countries, the coalition's."""
-    return names.owns(user.labels) or (
-        network == names.shared_network and user.labels.get(NAMESPACE_LABEL) == names.namespace
-    )
-
-
-def _foreign(engine: Engine, network: str, container: str) -> Finding:
-    return Finding(
-        f"{container} is not on {network}",
-        Verdict.INVALID,
-        "only containers of the coalition",
-        f"{container}, which is not one",
-        Remedy.decide(engine.disconnect_command(network, container)),
-        code=Code.NETWORK,
-        topic="network users",
-        subject=f"network {network}",
-        undeclared=True,
-    )
+def _networks(spec: InitializationSpec) -> tuple[str, ...]:
+    """Return the networks of the country alone: those of links are DEPLOYMENT's (`checks.link_networks`)."""
+    return tuple(name for name in spec.networks if not between_countries(name, spec.names.namespace))
 
 
 def volumes(spec: InitializationSpec) -> str:
@@ -132,7 +117,7 @@ def _flaw(spec: InitializationSpec, listed: Sequence[EngineObject], wanted: Sequ
     foreign = [
         f"{name} belongs to stack {found[name].stack or '(none)'}"
         for name in wanted
-        if name in found and name != spec.names.shared_network and found[name].stack != spec.stack
+        if name in found and found[name].stack != spec.stack
     ]
     return "; ".join([f"{', '.join(missing)} missing", *foreign] if missing else foreign)
 

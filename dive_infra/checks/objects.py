@@ -8,6 +8,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import ENGINE_ANSWER
 from dive_infra.engines.engine import Engine, EngineError, EngineObject
 from dive_infra.results.codes import Code
+from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 
 
@@ -57,6 +58,21 @@ def caused_by(
     finally:
         engine.close()
     return otherwise
+
+
+def foreign(engine: Engine, network: str, container: str, expected: str, topic: str) -> Finding:
+    """Return the finding of a container that does not belong on a network; a person decides on it."""
+    return Finding(
+        f"{container} is not on {network}",
+        Verdict.INVALID,
+        expected,
+        f"{container}, which is not one",
+        Remedy.decide(engine.disconnect_command(network, container)),
+        code=Code.NETWORK,
+        topic=topic,
+        subject=f"network {network}",
+        undeclared=True,
+    )
 
 
 def owned_by_stack(names: Names, mark: str) -> list[EngineObject]:

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from ipaddress import ip_address
@@ -47,7 +47,7 @@ def checks(spec: PreflightSpec) -> list[Check]:
         Check(
             "the engine has an address range for every network that is not there yet",
             "address ranges",
-            lambda: address_ranges(names),
+            lambda: address_ranges(names, spec.links),
         ),
         Check("every port is free or used by this country", "ports", lambda: ports(names, spec.services)),
         Check(
@@ -82,13 +82,13 @@ def checks(spec: PreflightSpec) -> list[Check]:
     return found
 
 
-def endpoint(published: str) -> str:
-    """Check that this machine reaches what is published on the address `published` of the engine's machine."""
+def endpoint(published: str = "") -> str:
+    """Check that this machine reaches what is published on the address `published` of the engine's machine, if known."""
     try:
         found = engines.current()
     except EngineError as error:
         raise CheckUnknown(error.cause, engines.unanswered(error.remedy)) from None
-    if not found.is_local and ip_address(published).is_loopback:
+    if not found.is_local and published and ip_address(published).is_loopback:
         raise CheckFailed(
             f"{found.address} ({found.selected_by}), which publishes on its own {published}",
             "an address of the engine's machine that others reach, or an engine on this machine",
@@ -151,11 +151,10 @@ def _has_data(engine: Engine, spec: PreflightSpec) -> bool:
     return any(o.name in own and o.stack == spec.stack for o in engine.volumes())
 
 
-def address_ranges(names: Names) -> str:
-    """Check before anything is created that the engine can create the networks of the country."""
+def address_ranges(names: Names, links: Sequence[str] = ()) -> str:
+    """Check before anything is created that the engine can create the networks of the country and of its `links`."""
     engine = objects.connect()
-    wanted = {names.network, *([names.shared_network] if names.country.is_hub else [])}
-    missing = sorted(wanted - {network.name for network in engine.networks()})
+    missing = sorted({names.network, *links} - {network.name for network in engine.networks()})
     if not missing:
         return "none needed"
     free = engine.free_address_ranges(len(missing))
@@ -267,7 +266,7 @@ def orphaned(names: Names, stack: str, services: Iterable[str]) -> str:
     kept = {*map(names.container, declared), *_own_containers(names, declared, containers).values()}
     left = [
         *(o for o in containers if o.name not in kept),
-        *(o for o in engine.networks() if o.name not in (names.network, names.shared_network)),
+        *(o for o in engine.networks() if o.name not in (names.network, names.retired_network)),
         *(o for o in engine.volumes() if o.labels.get(SERVICE_LABEL) not in declared),
     ]
     ours = [o for o in left if o.stack == stack]

@@ -32,7 +32,7 @@ def _secret() -> Any:
 
 @dataclass(frozen=True)
 class PreflightSpec:
-    """`services` need their ports. Sizes are in GiB.
+    """`services` need their ports. Sizes are in GiB. `links` are the networks of the country's links.
 
     A spoke has a `hub`, and relies on a coalition document that `expires` (ISO 8601): the hub declares that, so that it
     is left out of the fingerprint, as are the `ends` of agreements: this country or partner -> moment (ISO 8601).
@@ -49,6 +49,7 @@ class PreflightSpec:
     ends: Annotated[Mapping[str, str], LEFT_OUT_IF_EMPTY] = field(
         default_factory=dict[str, str], metadata={"observed": True}
     )
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class DeploymentSpec:
     """`opa` is the token that reads, `keycloak` the secret of `dive-deployer`.
 
     `opa_local`: the modules that OPA has from its own files, by path. `store` is the login at the record, whose
-    schema must match.
+    schema must match. `links`: network between countries -> the country's containers on it -> their names there.
     """
 
     names: Names
@@ -108,6 +109,7 @@ class DeploymentSpec:
     # Hashes of tokens; none in the states of an earlier program.
     opa_local: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, metadata={"secret": True})
     hub: Names | None = None  # where policies come from; none in the states of an earlier program
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])  # as `hub`
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The networks of a country: its own, and at the hub the one between countries."""
+"""The network of a country."""
 
 import pulumi
 import pulumi_docker as docker

@@ -1,15 +1,16 @@
 """One service of a country: its files and its hardened container between a probe and a gate.
 
-    Files ── Probe ── Container ── Gate ──> what needs this service
+    Files ── Probe ── Container ── LinkEnds ── Gate ──> what needs this service
 
 The files and the probe check before the container whether it exists as declared, the gate checks after it whether it
-runs and is healthy. A plain `pulumi up` thereby repairs a removed, edited or stopped container (`dynamic.files`,
-`dynamic.probe`, `dynamic.gate`). All compare with one declaration (`engines.declaration`).
+runs and is healthy. A service that serves or asks partners is put on the networks of their links in between, because
+some are healthy only then. A plain `pulumi up` thereby repairs a removed, edited or stopped container (`dynamic.files`,
+`dynamic.probe`, `dynamic.link_ends`, `dynamic.gate`). All compare with one declaration (`engines.declaration`).
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +22,7 @@ from dive_infra.config.naming import STACK_LABEL, Names
 from dive_infra.dynamic.files import LIVE, LiveFiles, ServiceFiles
 from dive_infra.dynamic.gate import Gate
 from dive_infra.dynamic.image import Image
+from dive_infra.dynamic.link_ends import LinkEnds
 from dive_infra.dynamic.probe import Probe
 from dive_infra.engines.declaration import complete, declare
 from dive_infra.engines.docker.units import RESTART
@@ -31,6 +33,7 @@ class ServiceArgs:
     """What a service consists of; `needs` are the resources that its container waits for.
 
     `stack` is the mark of the owning stack, a label of every object, so that a second stack of the country is noticed.
+    `links`: the networks of links that a linked service is on now, each with its name there.
     `coalition`: the document that a live file holds; a preview may not know it, and no container depends on it.
     `begins_with`: incarnations of its data; the container is replaced when lost data was accepted as lost.
     """
@@ -41,6 +44,7 @@ class ServiceArgs:
     material: pulumi.Input[Material]
     image: Image
     networks: Sequence[pulumi.Resource]
+    links: Mapping[str, str] = field(default_factory=dict[str, str])
     coalition: pulumi.Input[str] = ""
     begins_with: Sequence[pulumi.Output[int]] = ()
     needs: Sequence[pulumi.Resource] = ()
@@ -135,6 +139,11 @@ class Service(pulumi.ComponentResource):
                 replace_on_changes=["healthcheck"],
             ),
         )
+        joined: list[pulumi.Resource] = []
+        if spec.linked != "none":
+            after = pulumi.ResourceOptions(parent=self, depends_on=[*args.networks, self.container])
+            links = LinkEnds(f"{name}-links", shape.name, self.container.id, names.namespace, args.links, after)
+            joined.append(links)
         self.gate = Gate(
             f"{name}-gate",
             container=shape.name,
@@ -143,7 +152,7 @@ class Service(pulumi.ComponentResource):
             service_class=spec.service_class,
             declared=self.declared,
             deadline=spec.health.deadline,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.container]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.container, *joined]),
         )
         self.container_id = self.container.id
         self.ready = self.gate.ready

@@ -126,8 +126,8 @@ class Names:
         return f"{self.namespace}-link-{'-'.join(sorted((self.country.lower, partner.country.lower)))}"
 
     @property
-    def shared_network(self) -> str:
-        """Return the network between countries, which the hub owns."""
+    def retired_network(self) -> str:
+        """Return the network that spanned all countries in the previous release; the hub's stack owns it."""
         return f"{self.namespace}-shared"
 
     def container(self, service: str) -> str:

@@ -25,6 +25,7 @@ PROVIDERS: Mapping[str, str] = {
     "Gate": "dive_infra.dynamic.gate:GateProvider",
     "Guard": "dive_infra.dynamic.guard:GuardProvider",
     "Image": "dive_infra.dynamic.image:ImageProvider",
+    "LinkEnds": "dive_infra.dynamic.link_ends:LinkEndsProvider",
     "LiveFiles": "dive_infra.dynamic.files:LiveFilesProvider",
     "MemberAuthority": "dive_infra.dynamic.coalition:MemberAuthorityProvider",
     "Membership": "dive_infra.dynamic.coalition:MembershipProvider",

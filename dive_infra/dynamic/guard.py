@@ -41,24 +41,23 @@ class GuardProvider(Provider):
 
 
 def _others(engine: Engine, before: Inputs) -> list[str]:
-    """Return the other countries on the network between countries."""
-    if not before.get("network"):
-        return []
-    attached = [
-        user for network in engine.networks_named(before["network"]) for user in engine.network_users(network.id)
-    ]
+    """Return the other countries on the networks of the hub's links."""
+    networks = before.get("network") or []
+    if isinstance(networks, str):  # of the previous release: the one between all countries
+        networks = [networks]
+    attached = [user for network in networks for user in engine.attached(network)]
     return sorted({user.labels.get(COUNTRY_LABEL, user.name) for user in attached} - {before["country"]})
 
 
 class Guard(Resource, module="dive", name="Guard"):
-    """`protected`: data volumes; `network`: at the hub, the one between countries. It must depend on all phases."""
+    """`protected`: data volumes; `network`: at the hub, those of its links. It must depend on all phases."""
 
     def __init__(
         self,
         name: str,
         country: str,
         protected: Sequence[str],
-        network: str | None,
+        network: Sequence[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {"country": country, "protected": list(protected), "network": network}

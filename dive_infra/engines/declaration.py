@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from dive_infra.catalog.spec import FILES, HealthCheck, ServiceSpec
 from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
-from dive_infra.config.naming import LOOPBACK, STACK_LABEL, Names
+from dive_infra.config.naming import LOOPBACK, NAMESPACE_LABEL, STACK_LABEL, Names, between_countries
 
 _MEGABYTE = 1024 * 1024
 
@@ -18,8 +18,9 @@ class Declared:
     """The declaration of a container. `image` is its id; empty `entrypoint` and `command` mean the image's own.
 
     `environment` is laid over the image's. `memory` is in bytes and includes swap. `mounts`: destination -> volume,
-    with `:ro` appended if read-only. `networks`: network -> the container's names in it. `ports` are published at
-    `address`; empty, on loopback. `hosts`: names that the container knows beside those of its networks -> address.
+    with `:ro` appended if read-only. `networks`: network -> the container's names in it, without those of links, which
+    come and go while the container runs (`dynamic.link_ends`). `ports` are published at `address`; empty, on loopback.
+    `hosts`: names that the container knows beside those of its networks -> address.
     """
 
     name: str
@@ -55,6 +56,10 @@ class Declared:
         """Return the mark of the stack that owns the container."""
         return self.labels[STACK_LABEL]
 
+    def is_of_link(self, network: str) -> bool:
+        """Return True for an undeclared network between countries, which `dynamic.link_ends` has the container on."""
+        return network not in self.networks and between_countries(network, self.labels.get(NAMESPACE_LABEL, ""))
+
     def plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = _ADAPTER.dump_python(self)
         return plain
@@ -71,9 +76,6 @@ def load(plain: Mapping[str, Any]) -> Declared:
 def declare(spec: ServiceSpec, names: Names) -> Declared:
     """Return what is known about a service's container before its image, its files and its stack are."""
     container, port, host = names.container(spec.name), names.port(spec.name), names.host(spec.name)
-    networks: dict[str, tuple[str, ...]] = {names.network: (host, spec.name)}
-    if spec.shared:  # without bare service names: between countries one would mean several containers
-        networks[names.shared_network] = (host,)
     mounts = {spec.data: names.data_volume(spec.name)} if spec.data else {}
     if spec.copies:
         mounts[spec.copies] = names.copies_volume(spec.name)
@@ -91,7 +93,7 @@ def declare(spec: ServiceSpec, names: Names) -> Declared:
         processes=spec.pids,
         ports=(port,),
         mounts=mounts,
-        networks=networks,
+        networks={names.network: (host, spec.name)},
         labels=names.labels(spec.name, spec.service_class),
         address=names.address,
         hosts=dict(spec.hosts),

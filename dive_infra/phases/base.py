@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 
-from dive_infra.catalog.services import services
+from dive_infra.catalog.services import links, services
 from dive_infra.catalog.spec import ServiceSpec
 from dive_infra.components.values import secret
 from dive_infra.config.naming import Names
@@ -24,7 +24,8 @@ class Context:
     """The country that a stack deploys, and its place in the coalition.
 
     `stack` is the stack's name, part of the label of everything that it owns. `rules` are the country's own, by code.
-    `engine` is where it is deployed if its settings say so.
+    `engine` is where it is deployed if its settings say so. `retired`, at the hub: the network of the previous release,
+    while others are still on it (`stacks.retired_network`).
     """
 
     settings: Settings
@@ -32,6 +33,7 @@ class Context:
     place: Place
     rules: Mapping[str, str]
     engine: Endpoint | None = None
+    retired: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> Names:
@@ -53,6 +55,21 @@ class Context:
     def specs(self) -> Sequence[ServiceSpec]:
         place = self.place
         return services(self.names, self.hub, self.partners, self.settings.images, self.rules, place.agreements)
+
+    def links(self, spec: ServiceSpec) -> dict[str, str]:
+        """Return the networks between countries that a service is on, each with its name there."""
+        retired = self.retired if spec.linked != "none" else ()
+        found = links(spec, self.names, self.hub, self.partners)
+        return found | dict.fromkeys(retired, self.names.host(spec.name))
+
+    @property
+    def link_networks(self) -> dict[str, dict[str, str]]:
+        """Return the networks between countries, each with the country's containers on it and their names there."""
+        found: dict[str, dict[str, str]] = {}
+        for spec in self.specs:
+            for network, alias in self.links(spec).items():
+                found.setdefault(network, {})[self.names.container(spec.name)] = alias
+        return found
 
     def store(self, password: pulumi.Input[str], ca: pulumi.Input[str]) -> pulumi.Output[DatabaseAccess]:
         """Return the login at the orchestration database of this country."""

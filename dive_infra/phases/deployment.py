@@ -72,6 +72,7 @@ class DeploymentPhase(PhaseComponent):
                 self._material(row, base),
                 image=base.images[row.name],
                 networks=[network.network for network in base.networks],
+                links=self.context.links(row),
                 coalition=base.coalition if policy.COALITION in row.live else "",
                 begins_with=[*lost, *map(self._incarnation, own)],
                 needs=[*needs, self.databases.kept] if own else needs,
@@ -149,6 +150,7 @@ class DeploymentPhase(PhaseComponent):
                 store=found["store"],
                 opa_local=local_modules({name: secrets[name] for name in tokens}, context.rules),
                 hub=context.hub,
+                links=context.link_networks,
             )
 
         containers = {

@@ -70,9 +70,7 @@ class InitializationPhase(PhaseComponent):
             self.rotating = False
         signer = IssuedBy(self.issuer, self.secrets["ca-key"])
         self.networks = [Network("network", names.network, names, stack, self.child())]
-        if context.is_hub:
-            self.networks.append(Network("shared-network", names.shared_network, names, stack, self.child()))
-        joined = {names.network, names.shared_network} if names.beside(context.hub) else {names.network}
+        self.networks += [Network("shared-network", name, names, stack, self.child()) for name in context.retired]
         self.storage = Storage("data", names, stack, context.specs, context.settings.disposable, self.child())
         self.certificates = CountryCertificate("tls", names, [s.name for s in context.specs], signer, self.child())
         self.images = {
@@ -96,7 +94,7 @@ class InitializationPhase(PhaseComponent):
                 lambda found: spec.InitializationSpec(
                     names,
                     found["stack"],
-                    networks=tuple(sorted(joined)),
+                    networks=(names.network,),
                     volumes=tuple(names.data_volume(s.name) for s in context.specs if s.data),
                     images=tuple(found["images"]),
                     certificates=found["certificates"],

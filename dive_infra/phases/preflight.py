@@ -33,8 +33,8 @@ class PreflightPhase(PhaseComponent):
 
         def specification(mark: str) -> spec.PreflightSpec:
             services = tuple(s.name for s in context.specs)
-            hub = context.hub if coalition else None
-            return spec.PreflightSpec(names, mark, services, ca, hub, expires=expires, ends=context.place.ends)
+            hub, links, ends = context.hub if coalition else None, tuple(context.link_networks), context.place.ends
+            return spec.PreflightSpec(names, mark, services, ca, hub, expires=expires, ends=ends, links=links)
 
         self.checkpoint = Checkpoint(
             "preflight-checkpoint",

@@ -120,9 +120,9 @@ _ROWS = (
         Code.NETWORK,
         "Network missing, shared or cut off",
         "recoverable",
-        "A network of the country does not exist on the engine, belongs to another stack, has a foreign container on "
-        "it, cannot be created because the engine's address ranges are used up, or passes no packets because the "
-        "engine's firewall rules are gone.",
+        "A network of the country or of one of its links does not exist on the engine, lacks a container of the "
+        "country, belongs to another stack, has a foreign container on it, cannot be created because the engine's "
+        "address ranges are used up, or passes no packets because the engine's firewall rules are gone.",
         "`./dive up FRA` creates it again and connects the containers; a finding about a foreign container names the "
         "command that takes it off; free an address range first if there is none; restart the engine with the named "
         "command if its firewall rules are gone: it installs them when it starts.",

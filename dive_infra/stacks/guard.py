@@ -16,6 +16,6 @@ def guard(context: Context, phases: Sequence[PhaseComponent]) -> None:
         "guard",
         names.country.code,
         [] if context.settings.disposable else data,
-        names.shared_network if context.is_hub else None,
+        [*map(names.link_network, context.partners), *context.retired] if context.is_hub else None,
         pulumi.ResourceOptions(parent=phases[-1], depends_on=[*phases[:-1], phases[-1].end]),
     )

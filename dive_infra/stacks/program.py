@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 
 import pulumi
@@ -17,6 +18,7 @@ from dive_infra.membership.refusals import MembershipError
 from dive_infra.phases.base import Context
 from dive_infra.phases.preflight import PreflightPhase
 from dive_infra.results.text import now
+from dive_infra.stacks import retired_network
 from dive_infra.stacks.guard import guard
 from dive_infra.stacks.outputs import export
 from dive_infra.toolchain import rego
@@ -31,6 +33,7 @@ async def deploy(settings: Settings, stack: str) -> None:
     context = Context(settings, stack, _place(settings), _rules(settings), _engine(settings))
     preflight = PreflightPhase(context)
     await asyncio.to_thread(load_phases)
+    context = replace(context, retired=await asyncio.to_thread(retired_network.in_use, context.names))
     from dive_infra.phases.configuration import ConfigurationPhase
     from dive_infra.phases.deployment import DeploymentPhase
     from dive_infra.phases.initialization import InitializationPhase

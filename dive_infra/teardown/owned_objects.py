@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from dive_infra.config.naming import COUNTRY_LABEL, NAMESPACE_LABEL, SERVICES, Names
+from dive_infra.config.naming import COUNTRY_LABEL, NAMESPACE_LABEL, SERVICES, Names, linked_by
 from dive_infra.config.paths import HOME, ROOT
 from dive_infra.engines.engine import REMOVAL_ORDER, Engine, EngineError, EngineObject, Kind
 
@@ -29,7 +29,7 @@ class OwnedObject:
 
 def engine_objects(engine: Engine, names: Names) -> list[OwnedObject]:
     """Return the country's objects on the engine, in the order of removal; raises `EngineError`."""
-    ours = [o for o in engine.everything() if belongs_to(o, names)]
+    ours = [o for o in engine.everything() if belongs_to(o, names) or _abandoned(engine, o, names)]
     sizes = engine.volume_sizes() if any(o.kind == "volume" for o in ours) else {}
     owned = [OwnedObject(o.kind, o.name, o.stack, sizes.get(o.name) if o.kind == "volume" else None) for o in ours]
     return sorted(owned, key=lambda o: (REMOVAL_ORDER.index(o.kind), o.name))
@@ -43,9 +43,16 @@ def belongs_to(there: EngineObject, names: Names) -> bool:
     patterns = {
         "container": rf"{names.prefix}-({services})",
         "volume": rf"{names.prefix}-({services})-(data|files-[0-9a-f]{{8}})",
-        "network": "|".join(map(re.escape, [names.network, *([names.shared_network] if names.country.is_hub else [])])),
+        "network": re.escape(names.network),
     }
     return re.fullmatch(patterns[there.kind], there.name) is not None
+
+
+def _abandoned(engine: Engine, there: EngineObject, names: Names) -> bool:
+    """Return True for the network of one of its links without a container of another country."""
+    if there.kind != "network" or names.country.code not in linked_by(there.name, names.namespace):
+        return False
+    return all(belongs_to(user, names) for user in engine.attached(there.name))
 
 
 def countries_on_engine(engine: Engine, namespace: str) -> set[str]:

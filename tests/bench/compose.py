@@ -50,8 +50,8 @@ def _program(progress: Progress) -> list[str]:
 
 
 def _file(client: docker.DockerClient, names: Names, specs: Sequence[ServiceSpec]) -> Any:
-    networks = [names.network, names.shared_network]
     made = {spec.name: _service(client, names, spec) for spec in specs}
+    networks = sorted({network for service in made.values() for network in service["networks"]})
     volumes = {v.partition(":")[0]: {"external": True} for s in made.values() for v in s["volumes"]}
     return _literal({"services": made, "networks": {n: {"external": True} for n in networks}, "volumes": volumes})
 
@@ -60,7 +60,7 @@ def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> di
     """Return the service as `components.service` declares it, with image and volumes of the running container."""
     running = client.containers.get(names.container(spec.name)).attrs
     port, health = names.port(spec.name), spec.health
-    aliases = {names.network: [names.host(spec.name), spec.name], names.shared_network: [names.host(spec.name)]}
+    host = names.host(spec.name)
     return {
         "container_name": names.container(spec.name),
         "image": running["Image"],
@@ -84,7 +84,10 @@ def _service(client: docker.DockerClient, names: Names, spec: ServiceSpec) -> di
         ],
         "ports": [f"{names.published}:{port}:{port}"],
         **({"extra_hosts": dict(spec.hosts)} if spec.hosts else {}),
-        "networks": {n: {"aliases": aliases[n]} for n in running["NetworkSettings"]["Networks"]},
+        "networks": {
+            n: {"aliases": [host, spec.name] if n == names.network else [host]}
+            for n in running["NetworkSettings"]["Networks"]
+        },
         "healthcheck": {
             "test": ["CMD", *health.test],
             "interval": f"{health.interval}s",

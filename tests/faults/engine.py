@@ -130,6 +130,11 @@ def _off_the_network(scene: Scene, service: str) -> None:
     scene.engine.networks.get(scene.hurt.names.network).disconnect(scene.container(service))
 
 
+def _off_the_link(scene: Scene, service: str) -> None:
+    link = scene.usa.names.link_network(scene.fra.names)
+    scene.engine.networks.get(link).disconnect(scene.container(service))
+
+
 def network_lost(scene: Scene, again: bool = False) -> None:
     """Remove the country's network; `again`: recreate it by hand, with its containers, without our labels."""
     network = scene.engine.networks.get(scene.hurt.names.network)
@@ -217,6 +222,14 @@ FAULTS: tuple[Fault, ...] = (
         runs_on=True,
         also=(),
         selected="small things",
+    ),
+    _fault(
+        "is off the network of its link",
+        "keycloak",
+        lambda s: _off_the_link(s, "keycloak"),
+        ("links",),
+        runs_on=True,
+        also=(),
     ),
     _network("the network is removed", network_lost),
     _network("the network is made anew by hand", lambda s: network_lost(s, again=True)),

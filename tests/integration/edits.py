@@ -91,6 +91,9 @@ _JOINED = _steps(
     "backend-live",
     "kas-live",
     "opal-server-live",
+    "keycloak-links",
+    "backend-links",
+    "opal-server-links",
     "probe-persons",
     "publication",
 )

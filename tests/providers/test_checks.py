@@ -26,6 +26,7 @@ from dive_infra.catalog.spec import FILES, HealthCheck, ServiceClass
 from dive_infra.checks import (
     deployment,
     initialization,
+    link_networks,
     mongodb,
     objects,
     policy_engine,
@@ -55,6 +56,7 @@ from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import await_healthy, observe
+from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
 from dive_infra.results.finding import Finding
@@ -68,6 +70,7 @@ from tests.support.record import FORMER, HUB_NAMES, SECRETS, Book, Record
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 MEGABYTE = 1024 * 1024
 STACK = {"dive.stack": "fra"}
+DEPLOYED = DeploymentSpec(FRANCE, (), ())
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +268,7 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
     spec = InitializationSpec(
         FRANCE,
         "fra",
-        (FRANCE.network, FRANCE.shared_network),
+        (FRANCE.network,),
         (FRANCE.data_volume("redis"),),
         (record.container.attrs["Image"],),
         record.lab.material.ca,
@@ -274,7 +277,6 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
     with ExitStack() as undo:
         engine = record.lab.engine
         undo.callback(engine.networks.create(FRANCE.network, labels=labels).remove)
-        undo.callback(engine.networks.create(FRANCE.shared_network, labels={"dive.stack": "usa"}).remove)
         volume = engine.volumes.create(FRANCE.data_volume("redis"), labels=labels)
         assert validate(spec, 5).verdict == "valid"
         with container(record, "kas", labels={}) as (renamed, _), stranger(record, FRANCE.network) as name:
@@ -299,6 +301,26 @@ def test_networks_volumes_and_images_are_proven_by_looking(record: Record) -> No
 
 
 # DEPLOYMENT
+
+
+def test_a_stranger_on_the_network_of_a_link_is_named_with_the_command_that_takes_it_off(record: Record) -> None:
+    link, alias = FRANCE.link_network(HUB_NAMES), FRANCE.host("kas")
+    there = DockerEngine.connect()
+    with container(record, "kas") as (_, wanted), ExitStack() as undo:
+        undo.callback(there.leave, wanted.declared.name, link)
+        spec = replace(DEPLOYED, containers=(wanted,), links={link: {wanted.declared.name: alias}})
+        [missing] = link_networks.findings(spec)
+        assert missing.found == f"{wanted.declared.name}: the network does not exist"
+        there.join(wanted.declared.name, link, alias, {"dive.namespace": FRANCE.namespace})
+        [valid] = link_networks.findings(spec)
+        assert valid.verdict == "valid"
+        with stranger(record, link) as name:
+            [foreign] = link_networks.findings(spec)
+            assert name in foreign.found
+            subprocess.run(str(foreign.remedy), shell=True, check=True, timeout=30)
+            [valid] = link_networks.findings(spec)
+            assert valid.verdict == "valid"
+    there.close()
 
 
 def answer(container: ContainerSpec) -> tuple[str, str]:

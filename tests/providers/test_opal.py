@@ -48,11 +48,11 @@ Mongo = Database[dict[str, Any]]
 
 
 class Beside(Names):
-    """A country whose containers all stand in the network between countries."""
+    """A country whose containers are all on the network of one link, as those that the hub and a spoke need are."""
 
     @property
     def network(self) -> str:
-        return self.shared_network
+        return f"{self.namespace}-link-fra-usa"
 
 
 USA, FRA, DEU = (Beside(country, "h-opal") for country in (HUB, COUNTRIES["FRA"], COUNTRIES["DEU"]))

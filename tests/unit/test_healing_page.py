@@ -44,6 +44,8 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "fault: * has an altered file",
         "fault: * has lost its files and crashes",
         "fault: the network is removed",
+        "fault: keycloak is off the network of its link",
+        "providers/test_link_ends.py::test_a_stopped_container_whose_network_is_gone_can_be_started_again",
     ),
     "a Postgres role": (
         "fault: a role of Postgres has another password",
@@ -87,7 +89,10 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "fault: a policy that permits everything is in OPA",
         "integration/test_3_verification.py::test_a_document_that_the_wrong_people_may_read_is_told",
     ),
-    "a foreign container": (f"{CHECKS}::test_networks_volumes_and_images_are_proven_by_looking",),
+    "a foreign container": (
+        f"{CHECKS}::test_networks_volumes_and_images_are_proven_by_looking",
+        f"{CHECKS}::test_a_stranger_on_the_network_of_a_link_is_named_with_the_command_that_takes_it_off",
+    ),
     "a database dropped": (
         "fault: the portal's database is dropped",
         "fault: the orchestration database is dropped",
@@ -274,7 +279,11 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "**Networks**": (
         f"{CHECKS}::test_networks_volumes_and_images_are_proven_by_looking",
         f"{CHECKS}::test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing",
-        "unit/checks/test_initialization.py::test_a_foreign_container_on_a_network_is_named_and_one_of_ours_never",
+        "unit/checks/test_initialization.py::test_a_foreign_container_on_the_network_is_named_and_one_of_ours_never",
+    ),
+    "On a link's": (
+        "unit/checks/test_link_networks.py"
+        "::test_a_stranger_is_named_with_the_command_that_takes_it_off_and_a_partner_is_not",
     ),
     "What lives in memory": (
         f"{CHECKS}::test_a_restart_removes_what_someone_changed_in_redis",

@@ -25,6 +25,7 @@ from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
+from dive_infra.stacks import retired_network
 from dive_infra.stacks.program import deploy
 from policy.rule import Judgement, Resource, judge
 from policy.rules import RULES
@@ -59,6 +60,7 @@ TOKENS = {
     "pulumi-python:dynamic/dive:Gate",
     "pulumi-python:dynamic/dive:Guard",
     "pulumi-python:dynamic/dive:Image",
+    "pulumi-python:dynamic/dive:LinkEnds",
     "pulumi-python:dynamic/dive:LiveFiles",
     "pulumi-python:dynamic/dive:MemberAuthority",
     "pulumi-python:dynamic/dive:Membership",
@@ -139,11 +141,13 @@ def register(
     stack: str,
     files: Mapping[str, str] | None = None,
     elsewhere: Mapping[str, str] = MappingProxyType({}),
+    retired: tuple[str, ...] = (),
     **configuration: Any,
 ) -> dict[str, Any]:
     """Runs a stack's program beside `files`; returns URN -> what it asked the engine to register.
 
-    `elsewhere`: code -> address of each country that is not published where this one is.
+    `elsewhere`: code -> address of each country that is not published where this one is. `retired`: the network of the
+    previous release, if others are still on it.
     """
     monitor = Monitor()
     mocks.set_mocks(monitor.mocks, project="dive", stack=stack, preview=False, monitor=monitor)
@@ -156,6 +160,7 @@ def register(
 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(paths, "STACKS", Path(folder))
+        patch.setattr(retired_network, "in_use", lambda _: retired)
         for name, text in (files or {}).items():
             (Path(folder) / name).write_text(text)
         here = [settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")]
@@ -181,6 +186,13 @@ CONTAINER = "docker:index/container:Container"
 # A change of one of these makes another container, or starts it again.
 RUNNING = (CONTAINER, *(f"pulumi-python:dynamic/dive:{kind}" for kind in ("Files", "Probe", "Gate")))
 LIVE_FILES = "pulumi-python:dynamic/dive:LiveFiles"
+LINK_ENDS = "pulumi-python:dynamic/dive:LinkEnds"
+
+
+def links(resources: dict[str, Any]) -> dict[str, dict[str, str]]:
+    """Service -> the networks of links that it is on, with its name there."""
+    found = of_kind(resources, LINK_ENDS)
+    return {name.removesuffix("-links"): MessageToDict(r.object["links"]) for name, r in found.items()}
 
 
 @pytest.fixture(scope="module")
@@ -406,6 +418,84 @@ def test_a_partner_of_a_spoke_changes_no_container(fra: dict[str, Any], change: 
         assert {name: r.object for name, r in after.items()} == {name: r.object for name, r in before.items()}
     links = {name.split("-")[2] for name in map(short, other) if name.startswith("link-to-")}
     assert links == ({"usa", "deu"} if "partners" in change else set())
+
+
+def test_only_what_a_partner_needs_is_on_the_network_of_a_link(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    network, zones = "dive-link-fra-usa", ("usa.dive.localhost", "fra.dive.localhost")
+    hub, spoke = zones
+    assert links(usa) == {
+        "keycloak": {network: f"idp.{hub}"},
+        "backend": {network: f"api.{hub}"},
+        "opal-server": {network: f"opal.{hub}"},
+    }
+    assert links(fra) == {"keycloak": {network: f"idp.{spoke}"}, "opal-client": {network: f"opal-client.{spoke}"}}
+    for code, resources in (("usa", usa), ("fra", fra)):
+        for name, container in of_kind(resources, CONTAINER).items():
+            found = [end["name"] for end in MessageToDict(container.object)["networksAdvanced"]]
+            assert found == [f"dive-{code}"], f"{name}: it would be replaced whenever a partner comes or goes"
+        assert f"dive-{code}" in str(of_kind(resources, "docker:index/network:Network")["network-network"].object)
+        assert len(of_kind(resources, "docker:index/network:Network")) == 1
+
+
+def test_the_networks_of_a_countrys_links_come_and_go_with_its_partners(fra: dict[str, Any]) -> None:
+    to_usa, to_deu = "dive-link-fra-usa", "dive-link-deu-fra"
+    linked = links(register("fra", partners=["DEU"]))
+    assert {service: {*found} for service, found in linked.items()} == {
+        "keycloak": {to_usa, to_deu},
+        "opal-client": {to_usa},
+    }
+    cut = links(register("fra", cut=["USA"]))
+    assert cut["keycloak"] == {}
+    assert cut["opal-client"] == links(fra)["opal-client"], "policies remain the hub's business"
+    assert not any(links(register("usa", spokes=["FRA"], cut=["FRA"])).values())
+
+
+@pytest.mark.parametrize("country", ["usa", "fra"])
+def test_a_gate_opens_once_its_container_is_on_the_networks_of_its_links(
+    country: str, request: pytest.FixtureRequest
+) -> None:
+    """An OPAL client is healthy only with the hub's policies."""
+    resources = request.getfixturevalue(country)
+    gates, ends = of_kind(resources, "pulumi-python:dynamic/dive:Gate"), of_kind(resources, LINK_ENDS)
+    for service in links(resources):
+        assert f"{service}-container" in waits(ends[f"{service}-links"])
+        assert f"{service}-links" in waits(gates[f"{service}-gate"])
+
+
+def test_the_phases_know_the_networks_of_links(usa: dict[str, Any], fra: dict[str, Any]) -> None:
+    checkpoints = of_kind(fra, "pulumi-python:dynamic/dive:Checkpoint")
+    preflight, initialization, deployment = (
+        json.loads(MessageToDict(checkpoints[f"{phase}-checkpoint"].object)["spec"]["value"])
+        for phase in ("preflight", "initialization", "deployment")
+    )
+    assert preflight["links"] == ["dive-link-fra-usa"]
+    assert initialization["networks"] == ["dive-fra"]
+    assert deployment["links"] == {
+        "dive-link-fra-usa": {
+            "dive-fra-keycloak": "idp.fra.dive.localhost",
+            "dive-fra-opal-client": "opal-client.fra.dive.localhost",
+        }
+    }
+    guards = [of_kind(r, "pulumi-python:dynamic/dive:Guard")["guard"].object for r in (usa, fra)]
+    assert [MessageToDict(guard).get("network") for guard in guards] == [["dive-link-fra-usa"], None]
+
+
+def test_the_network_of_the_previous_release_stays_at_the_hub_while_others_are_on_it(usa: dict[str, Any]) -> None:
+    """Its resource is the same; the hub's containers are on it as on the network of a link."""
+    retired, kind = "dive-shared", "docker:index/network:Network"
+    other = register("usa", retired=(retired,), spokes=["FRA"])
+    kept = of_kind(other, kind)["shared-network-network"]
+    assert MessageToDict(kept.object)["name"] == retired
+    assert "shared-network-network" not in of_kind(usa, kind)
+    assert links(other) == {
+        service: found | dict.fromkeys([retired], *found.values()) for service, found in links(usa).items()
+    }
+    for name, ends in of_kind(other, LINK_ENDS).items():
+        assert "shared-network-network" in waits(ends), name
+    for name, container in of_kind(other, CONTAINER).items():
+        assert container.object == of_kind(usa, CONTAINER)[name].object, name
+    guard = of_kind(other, "pulumi-python:dynamic/dive:Guard")["guard"]
+    assert MessageToDict(guard.object)["network"] == ["dive-link-fra-usa", retired]
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

@@ -115,10 +115,13 @@ def _recovers(engine: docker.DockerClient, container: Container, seconds: float)
 
 
 def _connect(engine: docker.DockerClient, declared: Declared, now: Condition) -> bool:
-    """Connect the container to exactly the declared networks; return True if anything changed."""
+    """Connect the container to exactly the declared networks; return True if anything changed.
+
+    Those of links are left as they are.
+    """
     changed = False
     ends: Mapping[str, Any] = now.attributes["NetworkSettings"]["Networks"]
-    for name in sorted(ends.keys() | declared.networks.keys()):
+    for name in sorted({*(n for n in ends if not declared.is_of_link(n)), *declared.networks}):
         aliases, end = declared.networks.get(name), ends.get(name)
         try:
             network = engine.networks.get(name)

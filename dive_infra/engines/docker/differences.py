@@ -49,12 +49,16 @@ def _mounts(live: Mapping[str, Any], declared: Declared, image: Mapping[str, Any
 
 
 def _networks(live: Mapping[str, Any], declared: Declared) -> list[str]:
-    """Return `network/name in it` for the declared names; Docker adds names of its own."""
+    """Return `network/name in it` for the declared names; Docker adds names of its own.
+
+    Of a network that is not declared, `network/?`; those of links are compared elsewhere (`checks.link_networks`).
+    """
     found: list[str] = []
     for network, end in live["NetworkSettings"]["Networks"].items():
-        found += [
-            f"{network}/{name}" for name in declared.networks.get(network, "?") if name in (end["Aliases"] or "?")
-        ]
+        if network in declared.networks:
+            found += [f"{network}/{name}" for name in declared.networks[network] if name in (end["Aliases"] or ())]
+        elif not declared.is_of_link(network):
+            found.append(f"{network}/?")
     return sorted(found)
 
 

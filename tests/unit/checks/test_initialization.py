@@ -7,6 +7,7 @@ import pytest
 from dive_infra.checks import initialization, objects, runner
 from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import InitializationSpec
+from dive_infra.config.naming import STACK_LABEL
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import EngineObject, NetworkState
 from dive_infra.results.codes import Code
@@ -14,26 +15,29 @@ from dive_infra.results.finding import Verdict
 from tests.unit.checks.specs import FRANCE, USA
 
 
-def test_a_foreign_container_on_a_network_is_named_and_one_of_ours_never(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_container_on_the_network_is_named_and_one_of_ours_never(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = [
         EngineObject("container", "t-unit-fra-x", FRANCE.labels("x", "core")),
         EngineObject("container", FRANCE.container("opa"), {}),  # recreated by hand, without its labels
     ]
     hub = EngineObject("container", "t-unit-usa-x", USA.labels("x", "core"))
     stranger = EngineObject("container", "stranger", {"dive.country": "FRA"})
-    users = {FRANCE.network: [*ours, hub, stranger], FRANCE.shared_network: [*ours, hub]}
+    users = {FRANCE.network: [*ours, hub, stranger]}
     engine = Mock()
     engine.networks_named.side_effect = lambda name: [NetworkState(name, name, "")]
     engine.network_users.side_effect = lambda network: users[network]
     engine.disconnect_command.side_effect = lambda network, name: f"off {network} {name}"
     monkeypatch.setattr(objects, "connect", lambda: engine)
-    spec = InitializationSpec(FRANCE, "fra", (*users,), (), (), "")
+    before = (FRANCE.network, FRANCE.retired_network)  # as a state of the previous release has it
+    spec = InitializationSpec(FRANCE, "fra", before, (), (), "")
     found = initialization.network_users(spec)
     assert [f.remedy.detail for f in found] == [f"off {FRANCE.network} {name}" for name in ("t-unit-usa-x", "stranger")]
     assert all(f.undeclared and f.verdict == Verdict.INVALID for f in found)
     users[FRANCE.network] = ours
     [valid] = initialization.network_users(spec)
-    assert (valid.verdict, valid.found) == (Verdict.VALID, "5 containers")
+    assert (valid.verdict, valid.found) == (Verdict.VALID, "2 containers")
+    engine.networks.return_value = [EngineObject("network", FRANCE.network, {STACK_LABEL: "fra"})]
+    assert initialization.networks(spec) == FRANCE.network
 
 
 def _issued(days: int, *names: str) -> str:

@@ -16,7 +16,7 @@ from dive_infra.engines.engine import EngineObject, Facts, PublishedPort
 from dive_infra.membership.fields import moment_text
 from dive_infra.results.codes import Code
 from dive_infra.results.text import now
-from tests.unit.checks.specs import FRANCE, SPECS
+from tests.unit.checks.specs import FRANCE, SPECS, USA
 
 
 @pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:2375", "ssh://somebody@elsewhere", "npipe:////./pipe/docker"])
@@ -172,6 +172,15 @@ def test_of_an_engine_elsewhere_only_the_containers_can_be_asked(monkeypatch: py
     monkeypatch.setattr(objects, "connect", lambda: Mock(containers=lambda: [holder]))
     with pytest.raises(CheckFailed, match="by container other"):
         preflight.ports(FRANCE, ("kas",))
+
+
+def test_a_network_of_a_link_that_is_not_there_needs_a_range_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    to_usa, to_deu = FRANCE.link_network(USA), f"{FRANCE.namespace}-link-deu-fra"
+    there = [EngineObject("network", name, {}) for name in (FRANCE.network, to_deu)]
+    monkeypatch.setattr(objects, "connect", lambda: Mock(networks=lambda: there, free_address_ranges=lambda _most: 0))
+    with pytest.raises(CheckFailed) as failed:
+        preflight.address_ranges(FRANCE, (to_usa, to_deu))
+    assert failed.value.found == f"0 of 1 free for: {to_usa}"
 
 
 def _kas(name: str, **labels: str) -> EngineObject:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dive_infra.config.countries import COUNTRIES, HUB, UnknownCountry, parse
-from dive_infra.config.naming import SERVICES, Names, default_port, signable
+from dive_infra.config.naming import SERVICES, Names, between_countries, default_port, linked_by, signable
 
 namespaces = st.from_regex(r"[a-z][a-z0-9]{1,15}", fullmatch=True)
 
@@ -39,7 +39,17 @@ def test_the_well_known_ports_of_the_hub_and_france() -> None:
     assert fra.url("keycloak") == "https://idp.fra.dive.localhost:8453"
     assert fra.url("frontend") == "https://portal.fra.dive.localhost:3010"
     assert fra.container("postgres") == "dive-fra-postgres"
-    assert (fra.realm, fra.idp_alias, fra.shared_network) == ("dive-v3-broker-fra", "fra-idp", "dive-shared")
+    assert (fra.realm, fra.idp_alias) == ("dive-v3-broker-fra", "fra-idp")
+
+
+def test_a_link_has_one_network_whose_name_says_of_whom() -> None:
+    usa, fra, deu = (Names(parse(code)) for code in ("USA", "FRA", "DEU"))
+    assert fra.link_network(usa) == usa.link_network(fra) == "dive-link-fra-usa"
+    assert linked_by(fra.link_network(deu), "dive") == ("DEU", "FRA")
+    for other in (fra.network, fra.retired_network, "dive-link-fra", "dive-link-fra-usa-2", "other-link-fra-usa"):
+        assert linked_by(other, "dive") == ()
+    found = [between_countries(n, "dive") for n in ("dive-link-fra-usa", "dive-shared", "dive-fra", "t-shared")]
+    assert found == [True, True, False, False]
 
 
 def test_a_single_port_can_be_overridden_and_a_partner_keeps_its_own() -> None:

@@ -13,7 +13,7 @@ from dive_infra.config.naming import Names
 from dive_infra.engines.engine import EngineObject
 from dive_infra.orchestration.states import Phase
 from dive_infra.teardown import inventory
-from dive_infra.teardown.owned_objects import belongs_to
+from dive_infra.teardown.owned_objects import belongs_to, engine_objects
 
 FRA = Names(parse("FRA"))
 
@@ -54,3 +54,19 @@ def test_a_country_is_removed_by_the_names_that_it_is_deployed_with(
     monkeypatch.setattr(inventory.stack_state, "read_stack", lambda *_: stack)
     found = inventory.take_inventory(edited)
     assert [o.name for o in found.objects] == ["dive-fra-redis" if deployed else "edited-fra-redis"]
+
+
+def test_the_network_of_a_link_is_a_countrys_once_no_other_is_on_it() -> None:
+    own = EngineObject("container", "dive-fra-keycloak", {"dive.namespace": "dive", "dive.country": "FRA"})
+    hub = EngineObject("container", "dive-usa-keycloak", {"dive.namespace": "dive", "dive.country": "USA"})
+    users = {
+        "dive-link-fra-usa": [own, hub],
+        "dive-link-deu-fra": [own],
+        "dive-link-fra-gbr": [],
+        "dive-link-deu-usa": [],
+    }
+    labels = {"dive.namespace": "dive", "dive.link": ""}
+    networks = [EngineObject("network", name, labels) for name in users]
+    engine = Mock(everything=lambda: [own, *networks], attached=lambda name: users[name])
+    found = [o.name for o in engine_objects(engine, FRA)]
+    assert found == ["dive-fra-keycloak", "dive-link-deu-fra", "dive-link-fra-gbr"]

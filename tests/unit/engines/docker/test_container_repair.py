@@ -7,7 +7,11 @@ from unittest.mock import Mock
 import pytest
 from docker.errors import APIError
 
+from dive_infra.catalog.spec import HealthCheck
+from dive_infra.config.naming import NAMESPACE_LABEL
+from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker import container_repair
+from dive_infra.engines.docker.differences import _networks
 from dive_infra.engines.engine import Condition, ContainerFailed
 
 # What Docker answers, by how far the process has ended.
@@ -59,3 +63,19 @@ def test_a_refused_name_is_reported_with_both_names() -> None:
     engine.containers.get.return_value.rename.side_effect = APIError("", explanation="the name is in use")
     with pytest.raises(ContainerFailed, match="opa: cannot rename opa-old: the name is in use"):
         container_repair._rename(engine, DECLARED, Condition(True, id="1", name="opa-old"))
+
+
+def test_networks_of_links_are_left_alone_and_any_other_that_is_not_declared_is_left() -> None:
+    """They come and go with partners, while the container and its gate stay as they are."""
+    labels = {NAMESPACE_LABEL: "t"}
+    declared = Declared("opa", "1:1", HealthCheck(("true",)), networks={"t-fra": ("opa",)}, labels=labels)
+    ends = {name: {"NetworkID": name, "Aliases": ["opa"]} for name in ("t-fra", "t-link-fra-usa", "t-shared", "other")}
+    attributes = {"NetworkSettings": {"Networks": ends}}
+    assert _networks(attributes, declared) == ["other/?", "t-fra/opa"]
+    engine = Mock()
+    engine.networks.get.side_effect = lambda name: left.setdefault(name, Mock(id=name))
+    left: dict[str, Mock] = {}
+    assert container_repair._connect(engine, declared, Condition(True, attributes=attributes))
+    assert left.keys() == {"other", "t-fra"}
+    left["other"].disconnect.assert_called_once()
+    left["t-fra"].disconnect.assert_not_called()

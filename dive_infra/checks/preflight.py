@@ -83,7 +83,7 @@ def checks(spec: PreflightSpec) -> list[Check]:
 
 
 def endpoint(published: str = "") -> str:
-    """Check that this machine reaches what is published on the address `published` of the engine's machine, if known."""
+    """Check that this machine reaches what the engine's machine publishes at `published`, if that is known."""
     try:
         found = engines.current()
     except EngineError as error:

@@ -1,4 +1,7 @@
-"""Images from this machine's own engine to the one that a country runs on, where no registry has them."""
+"""Images from this machine's own engine to the one that a country runs on, where no registry has them.
+
+What neither has is built here: the other machine may reach no package index.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -17,16 +20,20 @@ _CHUNK = 1 << 20  # bytes
 
 
 def bring(engine: docker.DockerClient, references: Mapping[str, str], progress: Progress) -> None:
-    """Send, of service -> reference, what the engine lacks, no registry has and this machine's own engine holds.
+    """Send, of service -> reference, what the engine lacks and no registry has; build here what is missing here, too.
 
-    All in one stream, which has the layers that images share once. Does nothing without another engine on this machine.
-    Raises `ImageError` if something is not there afterwards.
+    All in one stream, which has the layers that images share once. Does nothing without another engine on this machine,
+    or with one for another processor. Raises `ImageError` if something is not there afterwards.
     """
     here = engines.client_here()
     if here is None:
         return
     with closing(here), resolution.one_builder("transfer"):
-        names = _sendable(here, engine, references)
+        lacking = _lacking(engine, references)
+        if not lacking or engines.architecture(here.info()) != engines.architecture(engine.info()):
+            return
+        resolution.resolve_all(here, lacking, progress)
+        names = sorted({name for row in lacking.items() for name in resolution.held(here, *row)})
         if not names:
             return
         progress(f"sending {', '.join(names)} from this machine's engine")
@@ -40,16 +47,12 @@ def bring(engine: docker.DockerClient, references: Mapping[str, str], progress: 
             raise ImageError(f"{', '.join(missing)}: sent to the engine, but not there")
 
 
-def _sendable(here: docker.DockerClient, engine: docker.DockerClient, references: Mapping[str, str]) -> list[str]:
-    """Return the names of the images to send, each once; an image for another processor would not run there."""
-    lacking = {
+def _lacking(engine: docker.DockerClient, references: Mapping[str, str]) -> dict[str, str]:
+    return {
         service: reference
         for service, reference in references.items()
         if not resolution.find(engine, service, reference) and not registry.has(registry.locked(reference))
     }
-    held = {name: image for row in lacking.items() for name, image in resolution.held(here, *row).items()}
-    processor = engines.architecture(engine.info()) if held else ""
-    return [name for name, image in held.items() if image.attrs["Architecture"] == processor]
 
 
 def _archive(here: docker.DockerClient, names: list[str]) -> Iterator[bytes]:

@@ -358,8 +358,17 @@ def test_countries_of_one_machine_share_a_network_at_any_address(fra: dict[str, 
     there = register("fra", domain="dive.example", address="192.0.2.7")
     for resources in (fra, there):
         assert hosts(resources) == {}
-        joined = {n["name"] for r in of_kind(resources, CONTAINER).values() for n in dict(r.object)["networksAdvanced"]}
-        assert joined == {"dive-fra", "dive-shared"}
+        assert {network for found in links(resources).values() for network in found} == {"dive-link-fra-usa"}
+
+
+def test_two_spokes_of_one_machine_share_a_network_wherever_their_hub_is() -> None:
+    place = {"domain": "dive.example", "address": "192.0.2.7"}
+    fra = register("fra", elsewhere={"USA": "192.0.2.1"}, partners=["DEU"], **place)
+    assert {service: {*found} for service, found in links(fra).items()} == {
+        "keycloak": {"dive-link-deu-fra"},
+        "opal-client": set(),
+    }
+    assert {*hosts(fra)} == {"keycloak", "opal-client"}
 
 
 CERTIFICATES = tuple(f"pulumi-python:dynamic/dive:{kind}" for kind in ("Certificate", "MemberAuthority"))

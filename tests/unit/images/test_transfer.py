@@ -1,6 +1,6 @@
 """An engine elsewhere gets the images that this machine's own engine has, in one stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -110,3 +110,14 @@ def test_a_service_has_its_image_after_it_was_sent(pair: Pair) -> None:
     found = country_images.resolve("backend", "dive/backend", pair.said.append)
     assert (found.reference, found.source) == (BACKEND, "present")
     assert resolution.find(pair.client, "backend", "dive/backend") == found
+
+
+def test_what_neither_has_is_built_here_and_sent(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other machine may reach no package index."""
+
+    def built(_: docker.DockerClient, references: Mapping[str, str], __: object) -> None:
+        assert references == {"backend": "dive/backend"}
+        pair.here.images = {BACKEND: "amd64"}
+
+    monkeypatch.setattr(resolution, "resolve_all", built)
+    assert pair.bring(backend="dive/backend") == [BACKEND]

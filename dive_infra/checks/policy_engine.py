@@ -1,7 +1,8 @@
 """OPA decides by what the hub distributes and what the country declares: the same policies and data, nothing else.
 
-The hub's backend answers one bundle with both; while it does not, that is the signed copy that a spoke's OPAL client
-keeps. An OPA answers its policies, and its data with the values of all rules; it hides what is below `system`.
+The hub's backend answers one bundle with both; while it does not, or refuses this country, that is the signed copy
+that a spoke's OPAL client keeps. An OPA answers its policies, and its data with the values of all rules; it hides what
+is below `system`.
 """
 
 import io
@@ -35,6 +36,8 @@ DATA = "OPA decides by the data that the hub distributes, and by no other"
 _FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
 _POLL = 0.5
 _SHOWN = 3
+_AWAY, _REFUSED = "the hub does not answer", "the hub refuses this country"
+_ASK = "ask the operator of the hub whether it has cut this country off"
 
 Path = tuple[str, ...]
 
@@ -60,7 +63,11 @@ class Wanted:
 
 
 class _Silent(CheckUnknown):
-    """The hub does not answer."""
+    """The hub tells this country nothing: it does not answer, or refuses it; `found` ends with `why`."""
+
+    def __init__(self, url: str, cause: str, why: str, remedy: Remedy) -> None:
+        super().__init__(f"{url}: {cause}", remedy)
+        self.why = why
 
 
 def restart(names: Names) -> Remedy:
@@ -212,16 +219,17 @@ def _wanted(http: httpx.Client, names: Names, hub: Names) -> Wanted:
         checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found)
         if not isinstance(error, _Silent) or names.country.is_hub:
             return checkout
+        why = error.why
     try:
-        return _copy(names)
+        return _copy(names, why)
     except NotSigned as error:
         return replace(checkout, silent=f"{checkout.silent}; and the copy at this country is not used: {error}")
     except ContainerFailed:
         return checkout
 
 
-def _copy(names: Names) -> Wanted:
-    """Return what the hub signed last, as this country's OPAL client keeps it.
+def _copy(names: Names, why: str) -> Wanted:
+    """Return what the hub signed last, as this country's OPAL client keeps it, and `why` that counts.
 
     Raises `ContainerFailed` without a copy, and `NotSigned` for anything that the hub did not sign.
     """
@@ -233,7 +241,7 @@ def _copy(names: Names) -> Wanted:
     except (ValueError, KeyError, TypeError) as error:
         raise NotSigned(f"{policy.COPY}: {type(error).__name__}: {error}") from None
     signed = datetime.fromtimestamp(signed_at(files, key), UTC)
-    age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; the hub does not answer"
+    age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; {why}"
     return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
 
 
@@ -248,9 +256,11 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
     except ContainerFailed as error:
         raise CheckUnknown(error.cause, remedy) from None
     except httpx.HTTPError as error:
-        raise _Silent(f"{url}: {first_line(error)}", remedy) from None
+        raise _Silent(url, first_line(error), _AWAY, remedy) from None
     if answer.is_server_error:
-        raise _Silent(f"{url}: status {answer.status_code}", remedy)
+        raise _Silent(url, f"status {answer.status_code}", _AWAY, remedy)
+    if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise _Silent(url, f"status {answer.status_code}", _REFUSED, Remedy.decide(_ASK, country=HUB_CODE))
     if answer.status_code != httpx.codes.OK:
         raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:

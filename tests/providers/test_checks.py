@@ -70,7 +70,7 @@ from tests.support.record import FORMER, HUB_NAMES, SECRETS, Book, Record
 FRANCE = HUB_NAMES.of(COUNTRIES["FRA"])
 MEGABYTE = 1024 * 1024
 STACK = {"dive.stack": "fra"}
-DEPLOYED = DeploymentSpec(FRANCE, (), ())
+DEPLOYED = DeploymentSpec(FRANCE, (), (), "", "", "")
 
 
 @pytest.fixture(scope="module")
@@ -211,11 +211,13 @@ def test_what_carries_our_mark_and_is_not_declared_is_shown_and_decides_nothing(
             assert "docker container rm t-record-fra-redis" in str(found.remedy)
 
 
-def test_an_engine_on_another_machine_is_refused_and_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert preflight.endpoint().startswith("unix:")
+def test_an_engine_elsewhere_that_publishes_on_its_own_loopback_is_refused_and_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert preflight.endpoint(LOOPBACK).startswith("unix:")
     monkeypatch.setenv("DOCKER_HOST", "tcp://engine.example:2376")
     with pytest.raises(CheckFailed, match=r"tcp://engine\.example:2376") as caught:
-        preflight.endpoint()
+        preflight.endpoint(LOOPBACK)
     assert caught.value.final
 
 
@@ -433,7 +435,7 @@ def test_every_datastore_answers_a_login_and_refuses_another(services: Record, o
     assert off[policy_engine.POLICIES].found.startswith("authz.rego missing, checks/attributes.rego missing")
     assert str(off[policy_engine.POLICIES].remedy) == "pulumi up -s usa (the hub distributes again)"
     topics = {f.topic for f in validation.findings}
-    assert topics == {"containers", "mongodb", "redis", "opa", "policies", "postgres", "schema"}
+    assert topics == {"containers", "link networks", "mongodb", "redis", "opa", "policies", "postgres", "schema"}
     wrong = replace(spec, mongodb="x", redis="x", opa="x", databases=(replace(spec.databases[0], password="x"),))
     red = {f.topic: f for f in validate(wrong, 10).findings if f.verdict == "invalid"}
     assert set(red) == {"mongodb", "redis", "opa", "postgres"}

@@ -15,10 +15,10 @@ mount -t tmpfs none /run
 mount -t tmpfs none /var/lib/docker
 ip link set lo up
 unset DOCKER_HOST
-"$PYTHON" -c 'from dive_infra.engines.docker import engine; print(engine.ensure(print))'
+"$PYTHON" -c 'from dive_infra.engines.docker import engine; print(engine.ensure(print).address)'
 test -S /run/docker.sock
 "$PYTHON" -c 'from dive_infra.engines.docker import engine; print(engine.client().containers.list(all=True))'
-"$PYTHON" -c 'from dive_infra.engines.docker import engine; print(engine.ensure(print))'
+"$PYTHON" -c 'from dive_infra.engines.docker import engine; print(engine.ensure(print).address)'
 """
 
 # The same machine, with an engine that gives its containers other user ids.

@@ -21,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from docker.errors import NotFound
 from docker.models.containers import Container
+from docker.types import Mount
 from pymongo.database import Database
 
 from dive_infra.catalog import applications, policy
 from dive_infra.catalog.datastores import ROOT_USER, mongodb
 from dive_infra.catalog.opal.signature import signed_at
-from dive_infra.catalog.spec import Material
+from dive_infra.catalog.spec import FILES, Material
 from dive_infra.checks import policy_engine
 from dive_infra.checks.runner import CheckFailed
 from dive_infra.config.countries import COUNTRIES, HUB
@@ -37,6 +38,7 @@ from dive_infra.engines.docker import engine, files
 from dive_infra.engines.docker.containers import await_healthy
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity.opal_token import mint_opal_token
+from dive_infra.images.resolution import resolve
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
@@ -417,7 +419,11 @@ def test_a_hub_that_distributes_packages_of_the_country_changes_none_of_them(coa
         assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED)) == "national.expelled"
         assert coalition.call(FRA, "opa", "/v1/policies", "wrong").status_code == 401
     finally:
-        lab.write_files(spec, image)
+        removed = f"import os; [os.remove(f'{FILES}/policies/{{path}}') for path in {sorted(_FOREIGN)}]"
+        mount = Mount(FILES, USA.files_volume("backend"))
+        lab.engine.containers.run(
+            image, ["-c", removed], entrypoint=["python"], user="0:0", mounts=[mount], remove=True
+        )
     _await(lambda: off(coalition, FRA) == [], within=60)
 
 
@@ -667,6 +673,39 @@ def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub
         found = distributed(hub_away, FRA)
         assert [f.verdict for f in found] == ["valid", "valid"], found
         assert all("signed by the hub " in f.note and "the hub does not answer" in f.note for f in found)
+
+
+@pytest.fixture
+def cut_off(coalition: Coalition) -> Iterator[Coalition]:
+    """The hub refuses France, after France kept what it signed; France is a member again at the end."""
+    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    lab = coalition.labs["USA"]
+    before = lab.material
+
+    def admit(members: Mapping[str, str]) -> None:
+        lab.material = replace(before, policy_keys=members)
+        for spec in (policy.opal_server(USA, USA), applications.backend(USA, USA)):
+            lab.write_files(spec, resolve(lab.engine, spec.name, spec.image).id)
+
+    def answer() -> int:
+        return int(coalition.call(USA, "backend", "/api/opal/bundle.tar.gz", _token(FRA)).status_code)
+
+    admit({code: key for code, key in before.policy_keys.items() if code != "FRA"})
+    try:
+        _await(lambda: answer() == 401, within=15)
+        yield coalition
+    finally:
+        admit(before.policy_keys)
+        _await(lambda: answer() == 200, within=15)
+
+
+def test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart(cut_off: Coalition) -> None:
+    _restart(cut_off, "opa", "opal-client")
+    _await(lambda: _decides(cut_off), within=60)
+    assert cut_off.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
+    found = distributed(cut_off, FRA)
+    assert [f.verdict for f in found] == ["valid", "valid"], found
+    assert all("signed by the hub " in f.note and "the hub refuses this country" in f.note for f in found)
 
 
 def test_the_hubs_api_alone_away_opa_gets_the_data_too(coalition: Coalition) -> None:

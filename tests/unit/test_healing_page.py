@@ -259,7 +259,9 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "unit/diagnosis/test_status.py::test_a_phase_shows_what_a_valid_finding_points_out",
     ),
     "A hub that refuses": (
-        "unit/checks/test_policy_engine.py::test_a_hub_that_refuses_the_country_is_not_replaced_by_the_copy",
+        "unit/checks/test_policy_engine.py"
+        "::test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age",
+        f"{OPAL}::test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart",
     ),
     "An update reads the coalition document": (
         "unit/membership/test_files.py::test_a_file_is_below_the_stack_files",

@@ -1,6 +1,7 @@
 """Gunicorn's configuration of the OPAL client: TLS, secrets from files, and three things that OPAL does not do itself.
 
-A token that the hub refuses ends the client at once, with a message; OPAL would try for ever. An OPA that was
+A token that the hub refuses ends the client at once, with a message; OPAL would try for ever. A country that has what
+the hub signed once goes on with that: a hub may cut it off, but not end its decisions. An OPA that was
 restarted, hence has forgotten its policies, gets them again; OPAL notices that of an OPA inside its own container only.
 And what the hub distributes is kept, as the hub signed it, for an OPA that was restarted while the hub does not answer.
 """
@@ -88,7 +89,7 @@ def _stop(problem: str) -> None:
 
 
 def on_starting(arbiter: Any) -> None:
-    """Listens within the container only, and ends with a token that the hub refuses.
+    """Listens within the container only, and ends with a token that the hub refuses, unless it has signed something.
 
     A hub that is down is another matter: OPAL waits for it.
     """
@@ -101,9 +102,18 @@ def on_starting(arbiter: Any) -> None:
             _call(url, _token)
         except urllib.error.HTTPError as error:
             if error.code in (401, 403):
-                _stop(f"the hub refuses this country's token: {error.code} from {url}")
+                _refused(f"the hub refuses this country's token: {error.code} from {url}")
         except OSError as error:
             _log.warning("the hub is out of reach, going on without: %s: %s", url, error)
+
+
+def _refused(problem: str) -> None:
+    """Ends the client, unless the hub has signed something for this country that OPA can have."""
+    try:
+        _stored()
+    except _BROKEN:
+        _stop(problem)
+    _log.warning("%s; going on with what it signed last", problem)
 
 
 def post_worker_init(_: Any) -> None:

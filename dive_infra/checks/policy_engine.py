@@ -37,7 +37,6 @@ _FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
 _POLL = 0.5
 _SHOWN = 3
 _AWAY, _REFUSED = "the hub does not answer", "the hub refuses this country"
-_ASK = "ask the operator of the hub whether it has cut this country off"
 
 Path = tuple[str, ...]
 
@@ -63,7 +62,7 @@ class Wanted:
 
 
 class _Silent(CheckUnknown):
-    """The hub tells this country nothing: it does not answer, or refuses it; `found` ends with `why`."""
+    """The hub tells this country nothing; `why` says whether it does not answer, or refuses the country."""
 
     def __init__(self, url: str, cause: str, why: str, remedy: Remedy) -> None:
         super().__init__(f"{url}: {cause}", remedy)
@@ -260,7 +259,7 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
     if answer.is_server_error:
         raise _Silent(url, f"status {answer.status_code}", _AWAY, remedy)
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise _Silent(url, f"status {answer.status_code}", _REFUSED, Remedy.decide(_ASK, country=HUB_CODE))
+        raise _Silent(url, f"status {answer.status_code}", _REFUSED, remedy)
     if answer.status_code != httpx.codes.OK:
         raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:

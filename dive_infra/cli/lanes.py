@@ -1,6 +1,7 @@
 """Lanes of tests: pytest processes that run side by side, and what they report together.
 
-Most of a coalition's tests wait for containers. What needs no coalition runs beside them, with less claim to the cores.
+Most of a coalition's tests wait for containers, and so do many of single servers. What needs no coalition runs beside
+them, with less claim to the cores.
 """
 
 import os
@@ -17,7 +18,10 @@ from dive_infra.config.paths import ROOT
 
 NOTHING_COLLECTED = 5  # pytest's exit code
 SLOWEST = 15
-_NICE = 7  # a fifth of the claim of those that wait for containers: these have time limits
+
+# How much less claim to the cores: a fifth, and a twentieth. Those that wait for containers have time limits.
+_NICE = 7
+_NICER = 14
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,10 @@ class Lane:
     nice: int = 0
 
 
-MODULES = Lane("modules", ("tests/unit", "tests/providers", "tests/integration"), "not coalition", True, _NICE)
 COALITION = Lane("coalition", ("tests/integration",), "coalition")
-ALL = (COALITION, MODULES)
-FAST = Lane("modules", ("tests/unit",), "not engine", True)
+SERVERS = Lane("servers", ("tests/providers", "tests/integration"), "engine and not coalition", True, _NICE)
+UNIT = Lane("unit", ("tests/unit",), "not engine", True, _NICER)
+ALL = (COALITION, SERVERS, UNIT)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def _join(thread: threading.Thread) -> None:
 
 def _run(lane: Lane, arguments: Sequence[str], folder: Path, coverage: bool) -> Finished:
     results = folder / f"{lane.name}.xml"
-    measured = ["-m", "coverage", "run", f"--data-file={data(folder)}"] if coverage and lane.measured else []
+    measured = ["-m", "coverage", "run", f"--data-file={data(folder, lane)}"] if coverage and lane.measured else []
     command = ["nice", "-n", str(lane.nice), sys.executable, *measured, "-m", "pytest", "-v", "-m", lane.markers]
     command += [f"--junit-xml={results}", *lane.paths, *arguments]
     started = time.monotonic()
@@ -103,9 +107,9 @@ def _run(lane: Lane, arguments: Sequence[str], folder: Path, coverage: bool) -> 
     return Finished(lane, running.returncode, time.monotonic() - started, tests)
 
 
-def data(folder: Path) -> Path:
-    """Return where the measured lane writes what it covered."""
-    return folder / "coverage.data"
+def data(folder: Path, lane: Lane) -> Path:
+    """Return where a measured lane writes what it covered."""
+    return folder / f"coverage.{lane.name}"
 
 
 def read(text: str) -> tuple[Case, ...]:

@@ -86,7 +86,7 @@ def everything(fast: bool, arguments: Sequence[str], coverage: bool) -> bool:
     with tempfile.TemporaryDirectory(prefix="dive-test-") as place:
         folder = Path(place)
         started = time.monotonic()
-        finished = lanes.run([lanes.FAST] if fast else lanes.ALL, arguments, folder, coverage)
+        finished = lanes.run([lanes.UNIT] if fast else lanes.ALL, arguments, folder, coverage)
         tests = [test for lane in finished for test in lane.tests]
         print(report(finished, covered(folder) if coverage else ""), flush=True)
     passed = lanes.ok(finished)
@@ -112,11 +112,14 @@ def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
 
 
 def covered(folder: Path) -> str:
-    """Return how much of `dive_infra` the measured lane executed, in all and by package."""
-    command = [sys.executable, "-m", "coverage", "json", "-q", "-o", "-", f"--data-file={lanes.data(folder)}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        return f"coverage: not measured: {done.stderr.strip() or done.stdout.strip()}"
+    """Return how much of `dive_infra` the measured lanes executed, in all and by package."""
+    measured = [lane for lane in lanes.ALL if lanes.data(folder, lane).exists()]
+    files = [str(lanes.data(folder, lane)) for lane in measured]
+    coverage, both = [sys.executable, "-m", "coverage"], f"--data-file={folder / 'coverage'}"
+    for command in (["combine", "-q", "--keep", both, *files], ["json", "-q", "-o", "-", both]):
+        done = subprocess.run([*coverage, *command], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            return f"coverage: not measured: {done.stderr.strip() or done.stdout.strip()}"
     found = json.loads(done.stdout)
     packages: dict[str, list[int]] = {}
     for file, of in found["files"].items():
@@ -125,12 +128,10 @@ def covered(folder: Path) -> str:
         counts[0] += of["summary"]["covered_lines"]
         counts[1] += of["summary"]["num_statements"]
     by_package = ", ".join(f"{name} {100 * a // b}" for name, (a, b) in sorted(packages.items()) if name and b)
-    unmeasured = " and ".join(lane.name for lane in lanes.ALL if not lane.measured)
     return (
         f"coverage of dive_infra: {found['totals']['percent_covered']:.0f} % of its lines\n"
         f"  by package: {by_package}\n"
-        f"  by lane {lanes.MODULES.name} itself; lanes {unmeasured}, and what tests start as processes of their own,"
-        " are not measured"
+        f"  by {' and '.join(lane.name for lane in measured)}; not what tests start as processes of their own"
     )
 
 

@@ -1,12 +1,15 @@
 """A person with a browser: signs in at the USA portal with France, and reads what the policy allows."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support import expected_conditions as seen
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -41,6 +44,15 @@ def browser(fra: Country, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     driver.quit()
 
 
+def wait(browser: webdriver.Chrome, condition: Callable[[webdriver.Chrome], WebElement | Literal[False]]) -> WebElement:
+    """Wait for a page that fulfils the condition; if none comes, tell the page that is there instead."""
+    try:
+        return WebDriverWait(browser, PATIENCE).until(condition)
+    except TimeoutException:
+        page = browser.find_element(By.TAG_NAME, "body").text
+        raise AssertionError(f"still at {browser.current_url} after {PATIENCE} s:\n{page}") from None
+
+
 def picture(browser: webdriver.Chrome, name: str) -> None:
     ARTIFACTS.mkdir(exist_ok=True)
     assert browser.save_screenshot(str(ARTIFACTS / f"{name}.png"))
@@ -49,18 +61,18 @@ def picture(browser: webdriver.Chrome, name: str) -> None:
 def test_a_french_person_signs_in_at_the_portal_of_the_usa(
     usa: Country, fra: Country, browser: webdriver.Chrome
 ) -> None:
-    wait = WebDriverWait(browser, PATIENCE)
     portal = usa.names.url("frontend")
 
     browser.get(portal)
-    wait.until(seen.element_to_be_clickable((By.ID, "login-fra"))).click()
-    wait.until(seen.url_contains(fra.names.host("keycloak")))
+    wait(browser, seen.element_to_be_clickable((By.ID, "login-fra"))).click()
+    wait(browser, seen.element_to_be_clickable((By.ID, "kc-login")))
+    assert fra.names.host("keycloak") in browser.current_url
     picture(browser, "1-sign-in-at-home")
     browser.find_element(By.ID, "username").send_keys("testuser-fra-2")
     browser.find_element(By.ID, "password").send_keys(fra.outputs()["test_user_password"])
     browser.find_element(By.ID, "kc-login").click()
 
-    wait.until(seen.presence_of_element_located((By.ID, "whoami")))
+    wait(browser, seen.presence_of_element_located((By.ID, "whoami")))
     assert browser.current_url.startswith(portal)
     assert browser.find_element(By.ID, "claim-countryOfAffiliation").text == "FRA"
     assert browser.find_element(By.ID, "claim-uniqueID").text == "testuser-fra-2"
@@ -72,8 +84,8 @@ def test_a_french_person_signs_in_at_the_portal_of_the_usa(
     assert refused, "and not everything"
     pages = [f"{portal}/documents/{row[0].get_attribute('data-resource')}" for row in (allowed, refused)]
     browser.get(pages[0])
-    assert wait.until(seen.presence_of_element_located((By.ID, "content"))).text
+    assert wait(browser, seen.presence_of_element_located((By.ID, "content"))).text
     picture(browser, "3-a-document")
     browser.get(pages[1])
-    assert wait.until(seen.presence_of_element_located((By.ID, "refusal"))).text
+    assert wait(browser, seen.presence_of_element_located((By.ID, "refusal"))).text
     picture(browser, "4-a-refusal")

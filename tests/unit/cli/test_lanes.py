@@ -52,8 +52,8 @@ def test_lanes_pass_when_each_does_and_one_ran_a_test(codes: tuple[int, ...], pa
 
 def test_every_test_is_of_exactly_one_lane() -> None:
     """Whatever markers it has; and all folders of tests are in one lane at least."""
-    for coalition in (False, True):
-        markers = {"coalition": coalition}
+    for needs in ((), ("engine",), ("engine", "coalition")):
+        markers = {marker: marker in needs for marker in ("engine", "coalition")}
         chosen = [lane.name for lane in lanes.ALL if eval(lane.markers, {}, markers)]
         assert len(chosen) == 1, markers
     root = lanes.ROOT
@@ -122,7 +122,7 @@ def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_la
 def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:
     pytest.importorskip("coverage")
     assert covered(tmp_path).startswith("coverage: not measured: ")
-    command = [sys.executable, "-m", "coverage", "run", f"--data-file={lanes.data(tmp_path)}"]
+    command = [sys.executable, "-m", "coverage", "run", f"--data-file={lanes.data(tmp_path, lanes.UNIT)}"]
     done = subprocess.run([*command, "-m", "dive_infra.config.naming"], cwd=lanes.ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     told = covered(tmp_path)

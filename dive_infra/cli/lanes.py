@@ -19,9 +19,9 @@ from dive_infra.config.paths import ROOT
 NOTHING_COLLECTED = 5  # pytest's exit code
 SLOWEST = 15
 
-# How much less claim to the cores: a fifth, and a twentieth. Those that wait for containers have time limits.
-_NICE = 7
-_NICER = 14
+# A tenth and a seventieth of the claim to the cores: a coalition takes longest, and its services have time limits.
+_NICE = 10
+_NICER = 19
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The ends of two countries on the network of their link, called as the engine calls them, on a real engine."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import docker
@@ -13,7 +14,7 @@ from dive_infra.config.naming import LOOPBACK, Names
 from dive_infra.dynamic.gate import GateProvider
 from dive_infra.dynamic.link_ends import LinkEndsProvider
 from dive_infra.engines.declaration import Declared
-from dive_infra.engines.docker import engine
+from dive_infra.engines.docker import engine, links
 from dive_infra.engines.docker.networks import called
 from dive_infra.images import resolution
 from tests.support.by_hand import create
@@ -121,6 +122,20 @@ def test_two_countries_meet_on_the_network_of_their_link_and_nothing_restarts(
     provider.delete(USA.container("keycloak"), inputs(USA, usa, FRA))
     assert not called(client, LINK)
     assert (born(usa), born(fra)) == before
+
+
+def test_many_who_create_the_network_at_once_create_one(client: docker.DockerClient) -> None:
+    """Docker itself would create one for each of them."""
+    image, labels = resolution.resolve(client, "redis", "redis:7.4.7-bookworm").id, USA.labels("redis", "core")
+    several = [client.containers.create(image, labels=labels) for _ in range(4)]
+    alias = USA.host("keycloak")
+    with ThreadPoolExecutor(len(several)) as at_once:
+        list(at_once.map(lambda c: links.join(client, str(c.id), LINK, alias, {}), several))
+    [network] = called(client, LINK)
+    for container in several:
+        assert links.ends(client.api.inspect_container(str(container.id)))[LINK].leads_to(str(network.id))
+        links.leave(client, str(container.id), LINK)
+    assert not called(client, LINK)
 
 
 def test_an_end_that_is_lost_or_without_its_name_is_mended_in_place(

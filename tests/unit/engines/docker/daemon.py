@@ -20,6 +20,7 @@ class Daemon:
         self.calls: list[str] = []
         self.there: dict[str, dict[str, Any]] = {}
         self.nets: dict[str, dict[str, Any]] = {}
+        self.bridges: set[str] = set()  # of networks that are being created
         self._made = 0
 
     # What a test sets up.
@@ -71,7 +72,12 @@ class Daemon:
         self.calls.append(f"create {name}")
         if name in {n["Name"] for n in self.nets.values()}:
             raise refusal(409, f"network with name {name} already exists")
+        if (bridge := more["options"]["com.docker.network.bridge.name"]) in self.bridges:
+            raise refusal(403, f"cannot create network {name} ({bridge}): conflicts with network {name}")
         self.nets[self.network(name)]["Labels"] = more["labels"]
+
+    def info(self) -> dict[str, str]:
+        return {"ID": "engine-1"}
 
     def connect_container_to_network(self, container: str, network: str, aliases: Sequence[str]) -> None:
         found, name = self.inspect_container(container), self.nets[network]["Name"]

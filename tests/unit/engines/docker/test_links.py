@@ -7,6 +7,7 @@ import pytest
 from dive_infra.config.naming import LINK_LABEL, NAMESPACE_LABEL
 from dive_infra.engines.docker import links
 from dive_infra.engines.docker.docker_engine import DockerEngine
+from dive_infra.engines.engine import ContainerFailed
 from tests.unit.engines.docker.daemon import Daemon, refusal
 
 LINK, IDP, LABELS = "t-link-fra-usa", "idp.fra.t.localhost", {NAMESPACE_LABEL: "t", LINK_LABEL: "fra-usa"}
@@ -49,6 +50,34 @@ def test_a_network_that_the_other_country_creates_meanwhile_is_joined(
     theirs = daemon.network(LINK)
     engine.join("t-fra-keycloak", LINK, IDP, LABELS)
     assert daemon.calls == [f"create {LINK}", f"connect t-fra-keycloak {theirs}"]
+
+
+def test_a_network_whose_bridge_exists_is_awaited_until_it_is_listed(
+    daemon: Daemon, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Docker has another one's bridge before it lists the network."""
+    daemon.bridges = {links.bridge("engine-1", LINK)}
+    looks = iter([[], [], []])
+    monkeypatch.setattr(daemon, "networks", lambda: next(looks, [{"Name": LINK, "Id": theirs}]))
+    theirs = daemon.network(LINK)
+    daemon.nets[theirs]["Name"] = "not listed yet"
+    engine.join("t-fra-keycloak", LINK, IDP, LABELS)
+    assert daemon.calls == [f"create {LINK}", f"connect t-fra-keycloak {theirs}"]
+
+
+def test_a_bridge_that_another_network_has_is_told(
+    daemon: Daemon, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon.bridges = {links.bridge("engine-1", LINK)}
+    monkeypatch.setattr(links, "_CREATED", 0.1)
+    with pytest.raises(ContainerFailed, match=f"network {LINK}: not there 0 s after"):
+        engine.join("t-fra-keycloak", LINK, IDP, LABELS)
+
+
+def test_the_bridge_of_a_network_has_a_name_that_linux_takes_and_no_other_has() -> None:
+    names = {links.bridge(engine, network) for engine in ("a", "b") for network in ("t-link-fra-usa", LINK + "x")}
+    assert len(names) == 4
+    assert {len(name) for name in names} == {15}
 
 
 def test_an_end_without_its_name_or_on_another_network_of_the_name_is_replaced(

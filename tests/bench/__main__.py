@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from signal import SIGINT
 from statistics import median
@@ -22,7 +23,7 @@ from dive_infra.checks.spec import VerificationSpec
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker import engine
 from dive_infra.orchestration.states import Phase
-from tests.bench import chain, figures, floors
+from tests.bench import chain, figures, floors, members
 from tests.bench.compose import Compose
 from tests.bench.faults import FAULTS
 from tests.bench.figures import Figure
@@ -181,17 +182,25 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--docs", action="store_true")
+    parser.add_argument("--members", type=members.counts, default=())
     wanted = parser.parse_args()
+    if wanted.members and wanted.docs:
+        parser.error("--docs writes the table of the other measurement; leave out --docs or --members")
     before = os.getloadavg()[0]
-    found = measure(wanted.rounds)
+    asked = wanted.members
+    found = members.measure(asked, wanted.rounds, console.print) if asked else measure(wanted.rounds)
+    lines = members.summary(asked, found) if asked else {}
     after = os.getloadavg()[0]
     load = f"{os.cpu_count()} processors, load {before:.1f} before and {after:.1f} after, {wanted.rounds} rounds"
     # The answer goes to standard output, unless that is to be JSON alone.
     shown = console if wanted.json else Console(highlight=False)
     figures.show(found, found[0], shown)
+    for of, line in lines.items():
+        shown.print(f"{of}: {line}", soft_wrap=True)
     shown.print(load)
     if wanted.json:
-        json.dump({"load": [before, after], "figures": figures.plain(found)}, sys.stdout, indent=2)
+        plain = {"load": [before, after], "figures": figures.plain(found)}
+        json.dump(plain | {of: asdict(line) for of, line in lines.items()}, sys.stdout, indent=2)
     if wanted.docs:
         head, _, rest = DOCUMENT.read_text().partition(BEGIN)
         _, _, tail = rest.partition(END)

@@ -22,6 +22,7 @@ from docker.errors import DockerException
 _NETWORK = "10.86.0"
 _LAN = "divetest-lan"
 _OURS = 1  # the last part of this machine's address there; those of the hosts follow ten later
+_RANGES = "base=10.201.0.0/16,size=24"  # of an engine's networks: Docker's own ranges are too few for many links
 _STARTS = 60  # seconds that an engine may take to answer
 _ENDS = 60
 
@@ -118,6 +119,7 @@ def _start(host: Host) -> "subprocess.Popen[bytes]":
     command = ["nsenter", f"--net=/run/netns/{host.namespace}", "dockerd", "--host", host.engine]
     command += ["--data-root", f"{host.folder}/data", "--exec-root", f"{host.folder}/run"]
     command += ["--pidfile", f"{host.folder}/engine.pid", "--log-level", "warn"]
+    command += ["--default-address-pool", _RANGES]
     with (host.folder / "log").open("wb") as log:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 

@@ -1,13 +1,14 @@
-"""The benchmark's arithmetic: chains of measured times, and ratios to the floor."""
+"""The benchmark's arithmetic: chains of measured times, ratios to the floor, and what a member costs the hub."""
 
 import io
+from argparse import ArgumentTypeError
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from dive_infra.catalog.spec import HealthCheck, ServiceSpec
-from tests.bench import chain
+from tests.bench import chain, members
 from tests.bench.figures import Figure, cells, markdown, rows, show
 
 
@@ -90,3 +91,36 @@ def test_without_a_terminal_each_figure_is_one_plain_row() -> None:
     assert len(lines) == 1 + len(FIGURES)
     assert lines[0].split() == ["min", "median", "max", "CPU", "×", "floor", "what"]
     assert lines[2].split()[:5] == ["1.10", "1.15", "1.20", "–", "0.37"]
+
+
+def test_points_on_a_line_are_no_distance_from_it() -> None:
+    found = members.line({1: 7.2, 8: 8.6, 16: 10.2, 31: 13.2})
+    assert (found.start, found.each, found.residual) == pytest.approx((7.0, 0.2, 0.0))
+
+
+def test_growth_that_is_not_linear_shows_as_a_residual() -> None:
+    found = members.line({number: 7 + number**2 / 100 for number in (1, 8, 16, 31)})
+    assert found.residual > 0.5
+
+
+def test_the_residual_is_that_of_the_farthest_point() -> None:
+    found = members.line({1: 1.0, 2: 2.0, 3: 0.0})
+    assert (found.each, found.start) == pytest.approx((-0.5, 2.0))
+    assert found.residual == pytest.approx(1.0)
+    assert str(found) == "-500 ms a member, 2.00 s without any; at most 1.00 s off"
+
+
+def test_a_disturbed_round_does_not_change_what_a_member_costs() -> None:
+    few, many = Figure("1", wall=[5.0, 5.0, 50.0], cpu=[7.0, 7.0, 9.0]), Figure("11", wall=[6.0] * 3, cpu=[9.0] * 3)
+    found = members.summary((1, 11), [few, many])
+    assert (found["processor"].each, found["wall"].each) == pytest.approx((0.2, 0.1))
+
+
+def test_numbers_of_members_are_read() -> None:
+    assert members.counts("1,8,16,31") == (1, 8, 16, 31)
+
+
+@pytest.mark.parametrize("text", ["", "x", "8", "8,1", "1,1", "0,8", "1,1000"])
+def test_numbers_that_make_no_line_are_refused(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=f"found '{text}', expected ascending numbers from 1 to 52"):
+        members.counts(text)

@@ -17,8 +17,10 @@ from dive_infra.config import paths
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.settings import PROJECT, Settings, load
+from dive_infra.crypto import pki
 from dive_infra.membership import files, keys, request
 from dive_infra.membership.enrolment import new_keys, private_keys, request_of
+from dive_infra.membership.key_rotation import counting, newest
 from dive_infra.membership.place import same
 from dive_infra.membership.refusals import MembershipError, NotEnrolled, RequestDiffers
 from dive_infra.membership.request import Request
@@ -62,26 +64,27 @@ def enrol(runner: Runner, folder: Path | None = None) -> Enrolled:
     folder = folder or paths.STACKS
     made: list[str] = []
     _create_stack(runner)
-    settings = _settings(runner)
+    settings = read_settings(runner)
     lacking = [c for c in enrolled(settings.is_hub) if c.name not in settings.secrets]
     path = files.request_file(settings.country, folder)
     if path.exists() and len(lacking) == len(enrolled(settings.is_hub)):
         raise _received(settings.country)
     for name, value in new_keys(lacking).items():
-        runner.ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{name}", stdin=value)
+        set_secret(runner, name, value)
         made.append(name)
     if lacking:
-        settings = _settings(runner)
-    if not settings.is_hub and not settings.coalition_key and (key := _coalition_key(runner, folder)):
-        runner.ask("config", "set", _PIN, key)
+        settings = read_settings(runner)
+    known = [] if settings.is_hub else _coalition_keys(runner, folder)
+    if known and settings.coalition_key in ("", *known[:-1]):  # the one that is pinned may have a successor
+        runner.ask("config", "set", _PIN, known[-1])
         made.append("coalitionKey")
     private = private_keys(settings)
-    own = request_of(settings.names, private, now())
+    own = request_of(settings.names, newest(private), now())
     try:
         filed = request.read(path.read_bytes(), path.name)
     except (FileNotFoundError, MembershipError):
         return _renewed(path, own, private, made)
-    if request.fingerprint(filed) != request.fingerprint(own):
+    if request.fingerprint(filed) != request.fingerprint(request_of(settings.names, counting(private, filed), now())):
         raise _received(settings.country)
     try:
         same(filed, own)
@@ -118,19 +121,25 @@ def _create_stack(runner: Runner) -> None:
         raise PulumiFailed(f"`pulumi stack init -s {runner.name}` failed: {' '.join(done.stderr.split())}")
 
 
-def _settings(runner: Runner) -> Settings:
-    """Return the settings of a stack file, its secrets included."""
+def set_secret(runner: Runner, name: str, value: str) -> None:
+    """Set a secret through standard input: every user of the machine can read a command line."""
+    runner.ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{name}", stdin=value)
+
+
+def read_settings(runner: Runner) -> Settings:
+    """Return the settings of a stack file, its secrets included; raises `PulumiFailed` or `SettingsError`."""
     found = json.loads(runner.ask("config", "--show-secrets", "--json"))
     return load(runner.name, {key: one.get("value", one.get("objectValue")) for key, one in found.items()})
 
 
-def _coalition_key(runner: Runner, folder: Path) -> str:
-    """Return the public key of the coalition if its private half is in a stack file here, else an empty text."""
+def _coalition_keys(runner: Runner, folder: Path) -> list[str]:
+    """Return the public key of the coalition, two while it is being replaced; none without the hub's stack file."""
     hub = _hub_file(folder)
     if "coalition-key" not in (_configuration(hub).get(f"{PROJECT}:secrets") or {}):
-        return ""
+        return []
     beside = replace(runner, name=HUB_CODE.lower(), file=hub if runner.file else None)
-    return keys.public_text(private_keys(_settings(beside))["coalition-key"])
+    held = private_keys(read_settings(beside))["coalition-key"]
+    return [keys.public_text(key) for key in pki.private_keys(held)]
 
 
 def _configuration(path: Path) -> dict[str, Any]:

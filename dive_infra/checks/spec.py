@@ -170,7 +170,9 @@ class VerificationSpec:
 
     A partner's person logs in here, whose password the partner has sealed to `sealing_key`; `deployer_key` signs what
     this country publishes. `report` is the path of the report, relative to the program; `max_age` is in seconds.
-    `issuer`, while the coalition's CA is being rotated: the CA certificate (PEM) of this country.
+    `issuer`, while the coalition's CA is being rotated: the CA certificate (PEM) of this country. `pinned`, while its
+    key is being rotated: the one on which this country relies. During a rotation of the own keys, `sealing_key` and
+    `deployer_key` hold two.
     """
 
     own: Party
@@ -183,6 +185,7 @@ class VerificationSpec:
     sealing_key: str = field(default="", repr=False, metadata={"secret": True})
     deployer_key: str = field(default="", repr=False, metadata={"secret": True})
     issuer: Annotated[str, LEFT_OUT_IF_EMPTY] = field(default="", metadata={"observed": True})
+    pinned: Annotated[str, LEFT_OUT_IF_EMPTY] = field(default="", metadata={"observed": True})
 
 
 Spec = PreflightSpec | InitializationSpec | DeploymentSpec | ConfigurationSpec | SeedingSpec | VerificationSpec

@@ -61,7 +61,7 @@ VERBS = (
         reload_secrets.reload_secrets,
         ("./dive reload-secrets FRA redis --generate", "./dive reload-secrets FRA --env-file secrets.env"),
     ),
-    Verb("rotate-keys", rotate_keys.rotate_keys, ("./dive rotate-keys FRA",)),
+    Verb("rotate-keys", rotate_keys.rotate_keys, ("./dive rotate-keys FRA", "./dive rotate-keys FRA --begin")),
     Verb("rotate-ca", rotate_ca.rotate_ca, ("./dive rotate-ca --begin", "./dive rotate-ca --continue --without FRA")),
     Verb("new", new.new, ("./dive new GBR", "./dive new GBR --show")),
     Verb("cut", cut.cut, ("./dive cut FRA --at USA", "./dive cut FRA --at USA --undo")),

@@ -13,6 +13,7 @@ from dive_infra import engines
 from dive_infra.automation import stack_state
 from dive_infra.automation.country_lock import hold_country
 from dive_infra.automation.deploy import update
+from dive_infra.automation.enrolment import set_secret
 from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.stack_config import all_codes
@@ -172,7 +173,7 @@ def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
             if lock.unavailable:
                 warn_without_lock(lock)
             for change in run.changes:
-                _configure(name, change.name, change.new)
+                set_secret(Runner.of(name), change.name, change.new)
             console.print(f"[green]✓[/] Pulumi.{name}.yaml: {', '.join(c.name for c in run.changes)}", soft_wrap=True)
             run.rotate(lambda one: console.print(f"[green]✓[/] the server accepts its new {one}"))
     except CountryLocked as locked:
@@ -193,11 +194,6 @@ def _rotate(run: Rotation, settings: Settings, found: StackState) -> None:
 
 def _command(code: str) -> str:
     return f"./dive reload-secrets {code}"
-
-
-def _configure(name: str, secret: str, value: str) -> None:
-    """Set a secret through standard input: every user of the machine can read a command line."""
-    Runner.of(name).ask("config", "set", "--secret", "--path", f"{PROJECT}:secrets.{secret}", stdin=value)
 
 
 def _update(name: str, code: str) -> None:

@@ -1,4 +1,4 @@
-"""`./dive rotate-keys`: replace the keys that a country's Keycloak signs and encrypts with, and record the new ones."""
+"""`./dive rotate-keys`: replace the keys of a country's Keycloak, or in two steps those that it is enrolled with."""
 
 import time
 from dataclasses import replace
@@ -14,10 +14,12 @@ from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import StackState
 from dive_infra.checks.spec import ConfigurationSpec
+from dive_infra.cli import enrolled_keys
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import REPORTER, console, fail, refuse, warn_without_lock
-from dive_infra.cli.stacks import chosen, state_to_change
+from dive_infra.cli.stacks import chosen, codes, state_to_change
+from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.environment import ACCEPT_KEYS
 from dive_infra.identity import key_providers
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
@@ -27,15 +29,34 @@ from dive_infra.results.remedy import UP, Remedy
 
 def rotate_keys(
     country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
+    begin: Annotated[
+        bool, typer.Option("--begin", help="Instead: create new keys of the country beside those of its request.")
+    ] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Then: drop the keys before.")] = False,
+    without: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="With --finish: go on without a partner.", autocompletion=lambda: [*COUNTRIES]),
+    ] = None,
 ) -> None:
-    """Replace the keys of a country's Keycloak by fresh ones.
+    """Replace the keys of a country's Keycloak, or of its request.
 
-    Keycloak generates them, for the country's realm and for realm master; the update after it records them. Tokens and
-    sessions of the old keys end: people log in again.
+    Keycloak generates its keys, for the country's realm and for realm master; the update after it records them. Tokens
+    and sessions of the old keys end: people log in again. The keys of the request (CA, deployer, sealing and policy
+    key; at the hub the coalition key, too) are replaced in two steps, between which every partner updates in its own
+    time, and no link breaks.
     """
     [settings] = chosen([country])
     code, name = settings.country, settings.country.lower()
+    if (begin and finish) or (without and not finish):
+        fail("expected --begin, or --finish with the partners to go on --without", Exit.UNKNOWN)
+    gone = codes(without or [])
     prepare()
+    if begin:
+        enrolled_keys.begin(code)
+        return
+    if finish:
+        enrolled_keys.finish(code, gone)
+        return
     found, spec = _deployed(code)
     started = time.monotonic()
     realms = _rotate(code, found, spec)

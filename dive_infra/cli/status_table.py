@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import grid, kind, lines, mark, signs
-from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, StatusReport
+from dive_infra.diagnosis.status_report import CountryStatus, PhaseStatus, Problem, RotationStatus, StatusReport
 from dive_infra.results.finding import Verdict
 from dive_infra.results.text import ago
 
@@ -80,11 +80,9 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
     for code in country.cut:
         undo = f"./dive cut {code} --at {country.code} --undo"
         yield Text(f"    {code} is cut off; to restore it: {undo}", style="yellow")
-    if country.rotation:
-        command = f"./dive rotate-ca --{country.rotation.next}"
-        yield Text(f"    the coalition's CA is being replaced: {command}", style="yellow")
-        for code, cause in country.rotation.waiting.items():
-            yield Text(f"    {signs(f'it waits for {code}, which {cause}', console)}", style="yellow")
+    yield from _rotation("the coalition's CA is being replaced: ./dive rotate-ca", country.rotation, console)
+    keys = f"the keys of {country.code} are being replaced: ./dive rotate-keys {country.code}"
+    yield from _rotation(keys, country.keys, console)
     yield from _problems(country, console)
     if country.collecting:
         yield Text("  without an answer")
@@ -92,6 +90,15 @@ def _country(country: CountryStatus, console: Console) -> Iterator[RenderableTyp
             cause = f"{error.source}: {error.cause}"
             yield Padding(grid([[mark("unknown", console), signs(cause, console)]], None, 1), (0, 0, 0, 4))
             yield Text(f"       next: {error.next}")
+
+
+def _rotation(what: str, found: RotationStatus | None, console: Console) -> Iterator[RenderableType]:
+    """Yield what is being replaced, with the command of the next step, and for whom that waits."""
+    if found is None:
+        return
+    yield Text(f"    {what} --{found.next}", style="yellow")
+    for code, cause in found.waiting.items():
+        yield Text(f"    {signs(f'it waits for {code}, which {cause}', console)}", style="yellow")
 
 
 def _title(country: CountryStatus, console: Console) -> Text:

@@ -253,7 +253,12 @@ def _nearest(name: str, known: list[str]) -> str:
 def flaw_of(credential: Credential, value: str) -> str | None:
     """Return why a given secret is refused and what is expected, without the value; None if it is accepted."""
     if wanted := pki.KEYS.get(credential.kind):
-        return None if pki.is_key(value, credential.kind) else f"is not {wanted} (PEM, no passphrase)"
+        held = pki.private_keys(value)
+        if len(held) > (2 if credential.enrolled else 1):
+            more = ", or two while it is being replaced" if credential.enrolled else ""
+            return f"holds {len(held)} keys, expected one{more}"
+        good = all(pki.is_key(key, credential.kind) for key in held)
+        return None if good else f"is not {wanted} (PEM, no passphrase)"
     if not _ACCEPTED.fullmatch(value):
         return "has a character that is not accepted, expected printable ASCII without space, quotes and backslash"
     if len(value) < credential.minimum:

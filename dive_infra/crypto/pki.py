@@ -1,6 +1,7 @@
 """The coalition's certificates: a root at the hub, an issuer for each country limited to its names, and leaves."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ KEYS = {
     "ed25519": "an Ed25519 private key; expected one",
     "x25519": "an X25519 private key; expected one",
 }
+_PRIVATE = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.+?-----END \1-----", re.DOTALL)
 _SKEW = timedelta(minutes=5)  # clocks of the coalition's hosts may differ a little
 _ANY_ADDRESS = [x509.IPAddress(ipaddress.ip_network(network)) for network in ("0.0.0.0/0", "::/0")]
 
@@ -68,6 +70,12 @@ def pem(key: PrivateKeyTypes) -> str:
 def public_key(private: str) -> str:
     """Return the public half of a private key, both PEM."""
     return _public_pem(serialization.load_pem_private_key(private.encode(), None).public_key())
+
+
+def private_keys(text: str) -> list[str]:
+    """Return each private key of a PEM text as PEM, in their order; the text as it is if it holds fewer than two."""
+    found = [f"{key[0]}\n" for key in _PRIVATE.finditer(text)]
+    return found if len(found) > 1 else [text]
 
 
 def is_key(private: str, kind: str) -> bool:

@@ -18,10 +18,11 @@ from dive_infra.automation.backend_lock import BackendLock, backend_locks
 from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.automation.stack_state import StackState
 from dive_infra.automation.state_export import Export, NotDeployed
-from dive_infra.checks import ca_rotation, connectivity, objects, phases, runner, verification
+from dive_infra.checks import ca_rotation, connectivity, key_rotation, objects, phases, runner, verification
 from dive_infra.checks.runner import Check, CheckUnknown, Validation
 from dive_infra.checks.spec import DeploymentSpec, Spec, VerificationSpec
 from dive_infra.config.naming import CLASS_LABEL, SERVICE_LABEL, Names
+from dive_infra.crypto import pki
 from dive_infra.engines.engine import Condition, EngineError
 from dive_infra.membership import document
 from dive_infra.membership.refusals import MembershipError
@@ -72,8 +73,8 @@ class Snapshot:
     """`stack` is None if it does not exist (`deployed` is False) or could not be read (`failed` says so).
 
     `phases` holds what the validators of the completed phases find; `rotation`, at the hub, is that of the coalition's
-    CA; `seconds` is the duration of the observation; `at`
-    is by this machine's clock.
+    CA; `keys`, while those of the country are being replaced: partner -> why it does not rely on the new ones yet;
+    `seconds` is the duration of the observation; `at` is by this machine's clock.
     """
 
     code: str
@@ -88,6 +89,7 @@ class Snapshot:
     seconds: float = 0.0
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
     rotation: ca_rotation.UnderWay | None = None
+    keys: Mapping[str, str] | None = None
 
     @property
     def answered(self) -> dict[Source, bool]:
@@ -142,6 +144,7 @@ def observe(
         engine = side_by_side.submit(_containers, names, stack, failed)
         record = side_by_side.submit(_record, stack.store if stack else None, code, failed)
         rotation = side_by_side.submit(_rotation, stack)
+        keys = side_by_side.submit(_keys, stack)
         validations = {
             phase: side_by_side.submit(runner.run, checks(spec), deadline)
             for phase, spec in (stack.specs if stack else {}).items()
@@ -157,6 +160,7 @@ def observe(
             {phase: validation.result() for phase, validation in validations.items()},
             tuple(failed),
             rotation=rotation.result(),
+            keys=keys.result(),
         )
     return replace(with_connectivity(seen, deadline), seconds=time.monotonic() - started)
 
@@ -210,6 +214,22 @@ def _rotation(stack: StackState | None) -> ca_rotation.UnderWay | None:
     except MembershipError:
         return None  # of another version, which knows its steps
     return ca_rotation.under_way(coalition, stack.spec(Phase.VERIFICATION))
+
+
+def _keys(stack: StackState | None) -> Mapping[str, str] | None:
+    """Return for whom a rotation of the country's keys waits; None if none is under way."""
+    spec = stack.spec(Phase.VERIFICATION) if stack else None
+    if not stack or not isinstance(spec, VerificationSpec):
+        return None
+    held = pki.private_keys(spec.sealing_key)
+    if len(held) == 1:
+        return None
+    issued = stack.outputs.get("coalition")
+    try:
+        replaced = bool(issued) and document.has_two_signatures(str(issued).encode())
+    except MembershipError:
+        replaced = False  # of another version
+    return key_rotation.waiting(spec, held[-1], str(stack.outputs["coalition_key"]) if replaced else "")
 
 
 def _containers(names: Names | None, stack: StackState | None, failed: list[Failed]) -> list[ContainerState]:

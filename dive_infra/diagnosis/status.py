@@ -47,6 +47,7 @@ def judge(country: Snapshot, found: Sequence[Symptom] | None = None) -> CountryS
         rotation=RotationStatus(next=country.rotation.next, waiting=dict(country.rotation.waiting))
         if country.rotation
         else None,
+        keys=RotationStatus(next="finish", waiting=dict(country.keys)) if country.keys is not None else None,
         problems=problems,
         collecting=[CollectingError(source=s.where, cause=s.found, next=s.next) for s in found if s.source],
         seconds=round(country.seconds, 3),

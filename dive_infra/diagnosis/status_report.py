@@ -86,7 +86,7 @@ class MemberStatus(Part):
 
 
 class RotationStatus(Part):
-    """A rotation of the coalition's CA: the `next` step, and who is not ready for it, country -> why."""
+    """A rotation of the coalition's CA or of a country's keys: the `next` step, and whom it waits for, code -> why."""
 
     next: str
     waiting: dict[str, str]
@@ -127,6 +127,7 @@ class CountryStatus(Part):
     members: list[MemberStatus] = []
     cut: list[str] = []
     rotation: RotationStatus | None = None
+    keys: RotationStatus | None = None
     problems: list[Problem]
     collecting: list[CollectingError]
     seconds: float = Field(ge=0)

@@ -50,6 +50,7 @@ class PublicationProvider(Provider):
                 for code, password in inputs["given"].items()
             },
             rotation=before.rotation if before else None,
+            pinned=before.pinned if before else "",
         )
         _write(inputs, made)
         return f"{names.namespace}/{names.country.code}", {}
@@ -88,8 +89,8 @@ def publish(spec: VerificationSpec, store: Store) -> None:
     inputs = {**names.plain(), "mongodb": deployment.mongodb, "ca": spec.ca, "deployer_key": spec.deployer_key}
     if before := _stored(inputs):
         known = store.query(lambda live: overview(live, names.country.code))
-        rotation = ca_rotation.position(spec.ca, spec.issuer)
-        _write(inputs, before.model_copy(update={**_recorded(known, names.country.code), "rotation": rotation}))
+        rotations = {"rotation": ca_rotation.position(spec.ca, spec.issuer), "pinned": spec.pinned}
+        _write(inputs, before.model_copy(update=_recorded(known, names.country.code) | rotations))
 
 
 def _recorded(known: Overview, code: str) -> dict[str, Any]:

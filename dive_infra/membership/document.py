@@ -211,7 +211,10 @@ def issue(
 
 
 def sign(coalition: Coalition, private: str) -> bytes:
-    """Return the document's content, signed with the coalition's key (PEM); raises what `read` raises."""
+    """Return the document's content, signed with the coalition's key, or with both of two (PEM).
+
+    Raises what `read` raises.
+    """
     content = signed.sign(Format.COALITION, coalition.plain(), private)
     read(content, keys.public_text(private), coalition.namespace, coalition.issued, name=str(coalition))
     return content
@@ -247,6 +250,11 @@ def read(
 def latest(content: bytes) -> Coalition:
     """Return the document that this hub issued itself, without a check of its times."""
     return parsed(Coalition, signed.read(content, Format.COALITION, _DOCUMENT).payload, _DOCUMENT)
+
+
+def has_two_signatures(content: bytes) -> bool:
+    """Return True if the coalition key is being replaced: the document is signed with its successor, too."""
+    return bool(signed.read(content, Format.COALITION, _DOCUMENT).countersignature)
 
 
 def check_order(found: Seen, last: Seen, source: Source = _DOCUMENT) -> None:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dive_infra.crypto import pki
 from dive_infra.membership.canonical import canonical
@@ -73,6 +74,11 @@ def public_text(pem: str) -> str:
     if not isinstance(key, Ed25519PrivateKey | X25519PrivateKey):
         raise _other_kind(key, "Ed25519, X25519 or RSA")
     return encoded(key.public_key().public_bytes_raw())
+
+
+def authority_key(pem: str) -> bytes:
+    """Return the public half (DER) of the key of a country's CA."""
+    return _loaded(pem).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def fingerprint(country: str, authority: bytes, deployer: str, sealing: str) -> str:

@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from pydantic import SecretStr
+
 from dive_infra.config import environment
 from dive_infra.config.address import is_loopback
 from dive_infra.config.countries import HUB, HUB_CODE, parse
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings
-from dive_infra.membership import document, files
+from dive_infra.membership import document, files, request
 from dive_infra.membership.document import Agreement, Coalition, Member
 from dive_infra.membership.enrolment import private_keys, request_of
 from dive_infra.membership.fields import moment_text
+from dive_infra.membership.key_rotation import counting, used
 from dive_infra.membership.refusals import Malformed, MembershipError, NotEnrolled, RequestDiffers
 from dive_infra.membership.request import Request, authority_key, fingerprint, names_in
 from dive_infra.results.remedy import Remedy
@@ -41,6 +44,8 @@ class Place:
     `agreements`: country -> what partners believe of its people at most; a country without one is not limited.
     `cut`: at the hub, the members that it has cut off, whose people others may accept. A place that a preview `assumes`
     knows no keys.
+    `secrets`: those of the stack file, with the keys that others rely on (`key_rotation`); `pinned`: the coalition key
+    that a spoke pins, while the document is signed with another one, too.
     """
 
     names: Names
@@ -52,6 +57,8 @@ class Place:
     requests: Mapping[str, Request] = field(default_factory=dict[str, Request])
     cut: tuple[Names, ...] = ()
     agreements: Mapping[str, Agreement] = field(default_factory=dict[str, Agreement])
+    secrets: Mapping[str, SecretStr] = field(default_factory=dict[str, SecretStr])
+    pinned: str = ""
 
     @property
     def partner_names(self) -> tuple[Names, ...]:
@@ -74,19 +81,18 @@ def place_of(settings: Settings, now: datetime) -> Place:
             Remedy.run(f"./dive new {code}"),
             expected="the keys of the country in its encrypted stack file",
         )
-    own = request_of(settings.names, private_keys(settings), now)
-    return _at_the_hub(settings, own) if settings.is_hub else _at_a_spoke(settings, own, now)
+    return _at_the_hub(settings, now) if settings.is_hub else _at_a_spoke(settings, now)
 
 
 def assumed(settings: Settings) -> Place:
     """Return the place that a preview assumes which may not read any key: partners at their computed addresses."""
     partners = tuple(Partner(names) for names in settings.linked)
-    return Place(settings.names, settings.hub_names, partners, agreements=_stated(settings))
+    return Place(settings.names, settings.hub_names, partners, agreements=_stated(settings), secrets=settings.secrets)
 
 
-def _at_the_hub(settings: Settings, own: Request) -> Place:
+def _at_the_hub(settings: Settings, now: datetime) -> Place:
     requests = {code: files.read_request(code) for code in (HUB_CODE, *settings.spokes)}
-    same(requests[HUB_CODE], own)
+    same(requests[HUB_CODE], _own(settings, requests[HUB_CODE], now))
     _known_keys(requests)
     served = {code: request for code, request in requests.items() if code not in settings.cut}
     partners = [
@@ -100,11 +106,18 @@ def _at_the_hub(settings: Settings, own: Request) -> Place:
     cut = tuple(names_in(requests[code], settings.namespace) for code in settings.cut)
     agreements = _stated(settings)
     return Place(
-        settings.names, settings.names, tuple(partners), policy_keys, requests=requests, cut=cut, agreements=agreements
+        settings.names,
+        settings.names,
+        tuple(partners),
+        policy_keys,
+        requests=requests,
+        cut=cut,
+        agreements=agreements,
+        secrets=_secrets(settings, requests[HUB_CODE]),
     )
 
 
-def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
+def _at_a_spoke(settings: Settings, now: datetime) -> Place:
     code = settings.country
     if not settings.coalition_key:
         raise NotEnrolled(
@@ -118,12 +131,31 @@ def _at_a_spoke(settings: Settings, own: Request, now: datetime) -> Place:
     content = files.read_document(settings)
     coalition = document.read(content, settings.coalition_key, settings.namespace, now)
     files.keep(settings, content)
-    member = coalition.member_of(own)
+    member = coalition.member_of(_own(settings, coalition.members.get(code), now))
     partners = tuple(_partner(settings, coalition, one) for one in settings.declared if one not in settings.cut)
     policy_keys = {HUB_CODE: coalition.member(HUB_CODE).policy_key}
     agreements = {code: one.agreement for code, one in coalition.members.items() if one.agreement.limits}
     hub = _reached(settings.names, coalition.names(HUB_CODE))
-    return Place(settings.names, hub, partners, policy_keys, coalition=coalition, member=member, agreements=agreements)
+    return Place(
+        settings.names,
+        hub,
+        partners,
+        policy_keys,
+        coalition=coalition,
+        member=member,
+        agreements=agreements,
+        secrets=_secrets(settings, member),
+        pinned=settings.coalition_key if document.has_two_signatures(content) else "",
+    )
+
+
+def _own(settings: Settings, known: Request | Member | None, now: datetime) -> Request:
+    """Return the request of this country, as far as its stack file has the keys that are `known`, of these."""
+    return request_of(settings.names, counting(private_keys(settings), known), now)
+
+
+def _secrets(settings: Settings, known: Request | Member) -> dict[str, SecretStr]:
+    return {name: SecretStr(text) for name, text in used(private_keys(settings), known).items()}
 
 
 def _partner(settings: Settings, coalition: Coalition, code: str) -> Partner:
@@ -155,7 +187,8 @@ def _known_keys(requests: Mapping[str, Request]) -> None:
     """Raise `RequestDiffers` for a member's request with other keys than in the document that this hub issued last.
 
     Approval is of a country, by people who have compared its fingerprint: whoever can replace a file must not be able
-    to replace a member. An older request brings retired keys back.
+    to replace a member. A request that the member's present deployer key has signed, too, is the member's own; keys
+    that the document no longer names sign for no one. An older request brings retired keys back.
     """
     try:
         issued = document.latest(files.document_file().read_bytes())
@@ -165,7 +198,8 @@ def _known_keys(requests: Mapping[str, Request]) -> None:
         member = issued.members.get(code)
         if member is None or code in environment.accepted_members():
             continue
-        if (found := fingerprint(asked)) != member.fingerprint:
+        renewed = request.is_signed_by(files.content(code), member.deployer_key)
+        if (found := fingerprint(asked)) != member.fingerprint and not renewed:
             raise RequestDiffers(
                 f"members/{files.request_file(code).name} has the fingerprint {found}",
                 _compare(code),

@@ -42,7 +42,7 @@ def file_name(code: str) -> str:
 
 
 def sign(request: Request, deployer: str) -> bytes:
-    """Return the content of the request's file, signed with the deployer's key (PEM).
+    """Return the content of the request's file, signed with the deployer's key, or with both of two (PEM).
 
     Raises what `read` raises: no one can write a request that is refused later.
     """
@@ -69,6 +69,11 @@ def read(content: bytes, name: str) -> Request:
     checked_names(country, request.zone, request.endpoints, source)
     authority.check_signing_request(request.signing_request, country.code, source)
     return request
+
+
+def is_signed_by(content: bytes, deployer: str) -> bool:
+    """Return True if the deployer with this public key (base64) has signed the request; raises `Malformed`."""
+    return signed.is_signed_by(signed.read(content, Format.REQUEST, Source("the request", _REMEDY)), deployer)
 
 
 def fingerprint(request: Request) -> str:

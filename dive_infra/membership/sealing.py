@@ -3,12 +3,14 @@
 Anyone can seal to a public key: who sealed a text follows from the signed document that holds it.
 """
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
+from dive_infra.crypto import pki
 from dive_infra.membership import keys
 from dive_infra.membership.canonical import canonical
 from dive_infra.membership.refusals import CannotOpen, CannotSeal
@@ -45,16 +47,15 @@ def seal(text: str, public: str, context: Context) -> str:
 
 
 def unseal(sealed: str, private: str, context: Context) -> str:
-    """Return the text that was sealed to this key (PEM) in this context; raises `CannotOpen`."""
-    key = keys.sealing_key(private)
-    try:
-        return _SUITE.decrypt(keys.decoded(sealed), key, _info(context)).decode()
-    except (InvalidTag, ValueError):
-        raise CannotOpen(
-            f"cannot open the {context}: it was changed, or sealed to another key or for another use",
-            Remedy.decide(f"ask {context.sender} to seal it again to the key in the request of {context.recipient}"),
-            expected="a text sealed to this country's key",
-        ) from None
+    """Return the text that was sealed to this key, or to one of two (PEM), in this context; raises `CannotOpen`."""
+    for key in map(keys.sealing_key, pki.private_keys(private)):
+        with suppress(InvalidTag, ValueError):
+            return _SUITE.decrypt(keys.decoded(sealed), key, _info(context)).decode()
+    raise CannotOpen(
+        f"cannot open the {context}: it was changed, or sealed to another key or for another use",
+        Remedy.decide(f"ask {context.sender} to seal it again to the key in the request of {context.recipient}"),
+        expected="a text sealed to this country's key",
+    )
 
 
 def _info(context: Context) -> bytes:

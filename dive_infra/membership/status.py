@@ -64,7 +64,8 @@ class Status(Part):
     """The status of a country. `links` and `probes` have partners' codes as keys, `phases` those of `Phase`.
 
     `state` is one of `orchestration.states.State`; a link has the moment of its last proof by this country, or None.
-    `rotation` is None while the coalition has one CA.
+    `rotation` is None while the coalition has one CA. `pinned` is the coalition key on which the country relies, while
+    documents are signed with two.
     """
 
     country: str
@@ -75,9 +76,10 @@ class Status(Part):
     links: dict[str, Moment | None]
     probes: dict[str, Probe]
     rotation: Annotated[Rotation | None, LEFT_OUT_IF_EMPTY] = None
+    pinned: Annotated[str, Field(max_length=64), LEFT_OUT_IF_EMPTY] = ""
 
     def probe(self, recipient: str, private: str) -> Login | None:
-        """Return the account that this country issued to `recipient`, whose sealing key is `private` (PEM).
+        """Return the account that this country issued to `recipient`, whose sealing key is `private`, or both (PEM).
 
         None if it has issued none. Raises `CannotOpen`.
         """
@@ -88,7 +90,10 @@ class Status(Part):
 
 
 def sign(status: Status, deployer: str) -> bytes:
-    """Return the content that a country publishes, signed with its deployer's key (PEM); raises what `read` raises."""
+    """Return the content that a country publishes, signed with its deployer's key, or with both of two (PEM).
+
+    Raises what `read` raises.
+    """
     content = signed.sign(Format.STATUS, status.plain(), deployer)
     read(content, keys.public_text(deployer), status.country, status.namespace, status.issued)
     return content

@@ -33,7 +33,7 @@ class InitializationPhase(PhaseComponent):
     def __init__(self, context: Context, after: PreflightPhase) -> None:
         super().__init__(context, "initialization", after)
         names, stack, place = context.names, after.mark, context.place
-        secrets = Secrets("secret", own(context.is_hub), context.settings.secrets, self.child())
+        secrets = Secrets("secret", own(context.is_hub), place.secrets, self.child())
         self.public_keys, self.secrets = secrets.public, secrets.values
         self.probes = {
             country.code: GeneratedSecret(f"probe-{country.lower}", "login", self.child()).value

@@ -45,6 +45,7 @@ class VerificationPhase(PhaseComponent):
                         sealing_key=found["secrets"]["sealing-key"],
                         deployer_key=found["secrets"]["deployer-key"],
                         issuer=found["issuer"],
+                        pinned=context.place.pinned,
                     )
                 )
             ),

@@ -20,8 +20,10 @@ from dive_infra.results.finding import Verdict
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
 
 _CHECK, _PROOF = 20.0, 60.0  # seconds
-_PERMANENT = {"kas-key": "it unwraps the keys of existing documents"} | {
-    c.name: "it is part of the country's request to join" for c in CREDENTIALS if c.enrolled
+_ELSEWHERE = {"kas-key": "it unwraps the keys of existing documents"} | {
+    c.name: "others know its public half; ./dive rotate-keys replaces it in steps, with --begin"
+    for c in CREDENTIALS
+    if c.enrolled
 }
 # An account that changes the others goes last: until then its old value is needed.
 _LAST = ("postgres-superuser", "keycloak-admin")
@@ -45,14 +47,14 @@ class SecretChange:
 
 
 def rotatable(is_hub: bool) -> list[Credential]:
-    """Return the credentials of a country that can be rotated."""
-    return [c for c in own(is_hub) if c.name not in _PERMANENT]
+    """Return the credentials of a country that are rotated here."""
+    return [c for c in own(is_hub) if c.name not in _ELSEWHERE]
 
 
 def refusal(name: str, is_hub: bool) -> str:
-    """Return why a secret of this name cannot be rotated, and what is expected; "" if it can."""
-    if name in _PERMANENT:
-        return f"{name} cannot be rotated: {_PERMANENT[name]}"
+    """Return why a secret of this name is not rotated here, and what is expected; "" if it can."""
+    if name in _ELSEWHERE:
+        return f"{name} is not rotated here: {_ELSEWHERE[name]}"
     known = [c.name for c in rotatable(is_hub)]
     return "" if name in known else f"{name!r} is not a secret of this country; expected one of {', '.join(known)}"
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 
+from dive_infra.crypto import pki
 from dive_infra.membership import keys
 from dive_infra.phases.base import Context
 
@@ -39,5 +40,5 @@ def export(
     pulumi.export("verification", {"status": proof.status, "proven": proof.evidence, "at": proof.completed})
     if context.is_hub:
         pulumi.export("coalition", pulumi.Output.from_input(initialization.coalition))
-        key = initialization.secrets["coalition-key"].apply(keys.public_text)
+        key = initialization.secrets["coalition-key"].apply(lambda held: keys.public_text(pki.private_keys(held)[-1]))
         pulumi.export("coalition_key", pulumi.Output.unsecret(key))

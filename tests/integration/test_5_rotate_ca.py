@@ -1,13 +1,15 @@
-"""The coalition's CA is replaced while both countries serve, and update one after the other. With --whole only.
+"""The coalition's CA and a country's keys are replaced while both countries serve. With --whole only.
 
-Six updates, each of which replaces all containers of a country.
+Six updates for the CA, each of which replaces all containers of a country, and four for the keys, of which one does.
 """
 
+import json
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -122,3 +124,33 @@ def test_the_ca_is_replaced_and_no_connection_is_refused(usa: Country, fra: Coun
     assert roots(fra) == [second]
     assert "being replaced" not in usa.dive("status", "USA").stdout
     assert witness.accepted > 100
+
+
+def test_the_keys_of_a_country_are_replaced_and_no_link_breaks(usa: Country, fra: Country, witness: Witness) -> None:
+    def entry() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(usa.outputs()["coalition"])["payload"]["members"]["FRA"]
+        return found
+
+    def is_proven(country: Country) -> None:
+        country.stack_file()
+        assert country.dive("doctor", country.code).returncode == 0, "logs in over the link both ways"
+
+    before = entry()
+    carried_out(witness, fra, "rotate-keys", "FRA", "--begin")
+    is_proven(usa)
+    early = fra.dive("rotate-keys", "FRA", "--finish")
+    assert early.returncode == 1
+    assert "the coalition document that FRA has does not have its new keys" in early.stderr
+
+    usa.stack_file()
+    carried_out(witness, usa, "up", "USA")
+    after = entry()
+    assert not [name for name in ("deployer_key", "sealing_key", "policy_key") if after[name] == before[name]]
+    carried_out(witness, fra, "up", "FRA")
+    is_proven(usa)
+    assert "the keys of FRA are being replaced" in fra.dive("status", "FRA").stdout
+
+    carried_out(witness, fra, "rotate-keys", "FRA", "--finish")
+    is_proven(usa)
+    is_proven(fra)
+    assert "being replaced" not in fra.dive("status", "FRA").stdout

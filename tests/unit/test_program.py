@@ -21,10 +21,12 @@ from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
 from dive_infra.config import environment, paths
 from dive_infra.config.countries import parse
+from dive_infra.config.credentials import enrolled
 from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
+from dive_infra.membership.enrolment import new_keys
 from dive_infra.stacks import retired_network
 from dive_infra.stacks.program import deploy
 from policy.rule import Judgement, Resource, judge
@@ -272,6 +274,20 @@ def test_the_key_of_the_hubs_policies_reaches_a_spoke(fra: dict[str, Any]) -> No
     files = of_kind(fra, "pulumi-python:dynamic/dive:Files")["opal-client-files"]
     key = MessageToDict(files.object)["contents"]["value"][policy.HUB_KEY]
     assert key == pki.public_key(members.private_keys("USA")["policy-key"])
+
+
+def test_new_keys_of_a_spoke_change_nothing_that_runs_until_the_document_has_them(fra: dict[str, Any]) -> None:
+    """Only what it publishes is signed with both."""
+    old, new = members.private_keys("FRA"), new_keys(enrolled(False))
+    begun = register("fra", secrets=json.dumps({name: old[name] + new[name] for name in old}))
+    for kind in RUNNING:
+        assert {n: r.object for n, r in of_kind(begun, kind).items()} == {
+            n: r.object for n, r in of_kind(fra, kind).items()
+        }
+    [published] = of_kind(begun, "pulumi-python:dynamic/dive:Publication").values()
+    assert MessageToDict(published.object)["deployer_key"]["value"] == old["deployer-key"] + new["deployer-key"]
+    for certificate in of_kind(begun, "pulumi-python:dynamic/dive:Certificate").values():
+        assert MessageToDict(certificate.object)["issuer_key"]["value"] == old["ca-key"]
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])

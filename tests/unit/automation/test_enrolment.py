@@ -3,67 +3,27 @@
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from dive_infra.automation import enrolment
-from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
+from dive_infra.automation.pulumi_cli import PulumiFailed
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
-from dive_infra.config.settings import Settings, load
 from dive_infra.membership import files, keys, request
 from dive_infra.membership.refusals import NotEnrolled
 from tests.support import members
-
-
-@dataclass(frozen=True)
-class Plain(Runner):
-    """Keeps a configuration in the stack file without encrypting it."""
-
-    def run(
-        self, *arguments: str, stdin: str | None = None, timeout: float | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        assert arguments == ("stack", "init", "--no-select")
-        return subprocess.CompletedProcess(arguments, 255, "", f"error: stack '{self.name}' already exists")
-
-    def ask(self, *arguments: str, stdin: str | None = None, timeout: float | None = None) -> str:
-        assert self.file
-        content: dict[str, Any] = yaml.safe_load(self.file.read_text()) or {}
-        config = content.setdefault("config", {})
-        if arguments[:2] == ("config", "set") and "--path" in arguments:
-            assert "--secret" in arguments, "a key is encrypted"
-            assert stdin, "and never on a command line"
-            config.setdefault("dive:secrets", {})[arguments[-1].removeprefix("dive:secrets.")] = stdin
-        elif arguments[:2] == ("config", "set"):
-            config[arguments[2]] = arguments[3]
-        else:
-            shown = {k: {"value": v if isinstance(v, str) else json.dumps(v)} for k, v in config.items()}
-            return json.dumps(shown)
-        self.file.write_text(yaml.safe_dump(content))
-        return ""
-
+from tests.support.plain_stack import Plain, write
 
 Stack = Callable[..., Plain]
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
-    def made(code: str, **settings: Any) -> Plain:
-        file = tmp_path / f"Pulumi.{code}.yaml"
-        file.write_text(yaml.safe_dump({"config": {f"dive:{k}": v for k, v in settings.items()}}))
-        return Plain(code, tmp_path, file)
-
-    return made
-
-
-def settings(runner: Plain) -> Settings:
-    assert runner.file
-    return load(runner.name, yaml.safe_load(runner.file.read_text())["config"])
+    return partial(write, tmp_path)
 
 
 def test_a_country_gets_its_keys_once_and_a_request_of_them(stack: Stack, tmp_path: Path) -> None:
@@ -103,13 +63,13 @@ def test_where_the_hubs_stack_file_lies_the_coalition_key_is_pinned(stack: Stack
     usa, fra = stack("usa", spokes=["FRA"]), stack("fra")
     enrolment.enrol(usa, tmp_path)
     assert "coalitionKey" in enrolment.enrol(fra, tmp_path).made
-    secret = settings(usa).secrets["coalition-key"].get_secret_value()
-    assert settings(fra).coalition_key == keys.public_text(secret)
+    secret = usa.settings.secrets["coalition-key"].get_secret_value()
+    assert fra.settings.coalition_key == keys.public_text(secret)
 
 
 def test_elsewhere_nothing_is_pinned_that_no_one_has_compared(stack: Stack, tmp_path: Path) -> None:
     enrolment.enrol(fra := stack("fra"), tmp_path)
-    assert settings(fra).coalition_key == ""
+    assert fra.settings.coalition_key == ""
 
 
 def test_a_stack_that_cannot_be_created_ends_it(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +89,7 @@ def test_a_request_that_was_received_is_not_replaced(stack: Stack, tmp_path: Pat
     with pytest.raises(NotEnrolled, match=r"(?s)the request of FRA, whose keys are not here.*rm members/fra.json"):
         enrolment.enrol(fra, tmp_path)
     assert files.request_file("FRA", tmp_path).read_bytes() == before
-    assert not settings(fra).secrets
+    assert not fra.settings.secrets
 
 
 def test_a_request_of_other_keys_than_those_here_is_not_replaced(stack: Stack, tmp_path: Path) -> None:

@@ -109,6 +109,18 @@ def test_many_countries_have_one_line_each_by_default(tmp_path: Path) -> None:
     assert len(CliRunner().invoke(app, ["status", "--long"]).stdout.splitlines()) > 8 * count
 
 
+def test_a_rotation_of_a_countrys_keys_shows_what_it_waits_for() -> None:
+    seen = replace(CASES["well"][0], keys={"USA": "goes by a document without the new keys"})
+    made = StatusReport(at=NOON, seconds=1.5, exit_code=0, countries=[judge(seen)])
+    text = drawn(lambda console: status_table.table(made, console), 120)
+    assert "    the keys of FRA are being replaced: ./dive rotate-keys FRA --finish\n" in text
+    assert "    it waits for USA, which goes by a document without the new keys\n" in text
+    assert "are being replaced" not in drawn(
+        lambda console: status_table.table(made.model_copy(update={"countries": [judge(CASES["well"][0])]}), console),
+        120,
+    )
+
+
 def test_a_rotation_of_the_ca_shows_what_it_waits_for() -> None:
     under_way = UnderWay(Step.CONTINUE, {"DEU": "does not trust the new CA yet"})
     seen = replace(CASES["well"][0], rotation=under_way)

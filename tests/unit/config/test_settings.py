@@ -217,6 +217,9 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
         ("fra", "kas-key", WORD * 2, "secrets.kas-key is not an RSA private key; expected 2048 bits or more"),
         ("fra", "kas-key", EC_KEY, "secrets.kas-key is not an RSA private key; expected 2048 bits"),
         ("fra", "kas-key", pki.public_key(RSA_KEY), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
+        ("fra", "ca-key", EC_KEY * 3, "secrets.ca-key holds 3 keys, expected one, or two while it is being replaced"),
+        ("fra", "ca-key", EC_KEY + RSA_KEY, "secrets.ca-key is not an EC private key; expected P-256"),
+        ("fra", "kas-key", RSA_KEY * 2, "secrets.kas-key holds 2 keys, expected one"),
         ("fra", "kas-key", pki.rsa_key(1024), "secrets.kas-key is not an RSA private key; expected 2048 bits"),
         (
             "usa",
@@ -250,7 +253,7 @@ def test_good_secrets_are_taken() -> None:
     given = {
         "kas-key": RSA_KEY,
         "policy-key": RSA_KEY,
-        "ca-key": EC_KEY,
+        "ca-key": f"{EC_KEY}\n{EC_KEY}",
         "test-users": "A-long-Passphrase-1",
         "redis": WORD + "!#$%&~",
     }

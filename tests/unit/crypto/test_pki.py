@@ -15,6 +15,13 @@ ROOT = pki.issue("root", 30, authority=True)
 ISSUER = pki.issue("FRA", 20, pki.Issuer(ROOT.chain, ROOT.key), signable(FRA.zone), authority=True)
 
 
+def test_a_text_of_two_keys_is_read_as_these_and_any_other_stays_as_it_is() -> None:
+    one, other = pki.rsa_key(), pki.issue("x", 1).key
+    assert pki.private_keys(f"{one.strip()}\n{other}") == [one, other]
+    for text in (one, one.strip(), "a password", ""):
+        assert pki.private_keys(text) == [text]
+
+
 def _verify(leaf: pki.Issued, name: str) -> None:
     store = Store([pki.leaf(ROOT.chain)])
     chain = x509.load_pem_x509_certificates(leaf.chain.encode())

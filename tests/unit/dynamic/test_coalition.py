@@ -15,10 +15,10 @@ from dive_infra.config.naming import Names
 from dive_infra.dynamic import coalition
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.coalition import CoalitionDocumentProvider, MemberAuthorityProvider, MembershipProvider
-from dive_infra.membership import authority, document, files, request
+from dive_infra.membership import authority, document, files, keys, request
 from dive_infra.membership.canonical import canonical
 from dive_infra.membership.document import Agreement, Coalition, Seen
-from dive_infra.membership.refusals import Source
+from dive_infra.membership.refusals import BadSignature, Source
 from dive_infra.results.remedy import NO_REMEDY
 from dive_infra.results.text import now
 from tests.support import members
@@ -108,6 +108,21 @@ def test_the_document_is_written_for_spokes_and_each_later_one_is_newer() -> Non
     left = DOCUMENT.update_resource(inputs(USA), {**first_inputs, **second})
     assert published().members.keys() == {"USA"}
     assert left["serial"] > second["serial"]
+
+
+def test_while_its_key_is_replaced_a_document_is_accepted_by_either(folder: Path) -> None:
+    successor = keys.new_signing_key()
+    before = inputs(USA, FRA)
+    first = DOCUMENT.create_resource(before)[1]
+    begun = {**before, "coalition_key": before["coalition_key"] + successor}
+    assert DOCUMENT.diff("dive", {**before, **first}, begun).changes
+    second = DOCUMENT.update_resource(begun, {**before, **first})
+    content = files.document_file().read_bytes()
+    pins = [members.coalition_key(), keys.public_text(successor)]
+    assert [document.read(content, pin, "dive", now()).serial for pin in pins] == [second["serial"]] * 2
+    DOCUMENT.update_resource({**before, "coalition_key": successor}, {**begun, **second})
+    with pytest.raises(BadSignature):
+        published()
 
 
 @pytest.mark.parametrize(

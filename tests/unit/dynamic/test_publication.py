@@ -15,6 +15,7 @@ from dive_infra.crypto import pki
 from dive_infra.dynamic import publication
 from dive_infra.dynamic.publication import PublicationProvider
 from dive_infra.membership import ca_rotation, keys, status
+from dive_infra.membership.refusals import BadSignature
 from dive_infra.membership.status import Login, Status
 from dive_infra.orchestration.overview import Link, Overview
 from dive_infra.orchestration.states import State
@@ -116,15 +117,40 @@ def test_what_was_proven_is_published_and_during_a_rotation_how_far_the_country_
     known = Overview(now(), None, None, None, {}, (), ())
     store: Any = SimpleNamespace(query=lambda _question: known)
 
-    def proven(ca: str, issuer: str) -> Status:
+    def proven(ca: str, issuer: str, pinned: str = "") -> Status:
         spec = VerificationSpec(
-            Party(USA, "p"), (), deployment, ca, 200, deployer_key=GIVEN["deployer_key"], issuer=issuer
+            Party(USA, "p"), (), deployment, ca, 200, deployer_key=GIVEN["deployer_key"], issuer=issuer, pinned=pinned
         )
         publication.publish(spec, store)
         return read(database)
 
     assert proven(members.ROOT.chain, "").rotation is None
+    assert proven(members.ROOT.chain, "", "a key").pinned == "a key"
+    PROVIDER.update_resource(GIVEN, GIVEN)
+    assert read(database).pinned == "a key"
+    assert proven(members.ROOT.chain, "").pinned == ""
     assert proven(both, own).rotation == ca_rotation.position(both, own)
     PROVIDER.update_resource(GIVEN, GIVEN)
     assert read(database).rotation == ca_rotation.position(both, own), "kept until the next proof"
     assert proven(members.ROOT.chain, "").rotation is None
+
+
+def test_a_status_is_read_by_the_key_before_and_by_its_successor_and_kept_at_both_steps(database: Collection) -> None:
+    successor = keys.new_signing_key()
+    begun, finished = ({**GIVEN, "deployer_key": held} for held in (GIVEN["deployer_key"] + successor, successor))
+    PROVIDER.create_resource(GIVEN)
+    row = database[published.STATUS]
+    row["content"] = status.sign(
+        read(database).model_copy(update={"state": "COMPLETE"}), GIVEN["deployer_key"]
+    ).decode()
+    assert PROVIDER.drift_reason(begun) is None
+    PROVIDER.update_resource(begun, GIVEN)
+    content = database[published.STATUS]["content"].encode()
+    for key in (GIVEN["deployer_key"], successor):
+        assert status.read(content, keys.public_text(key), "USA", "dive", now()).state == "COMPLETE"
+    assert PROVIDER.drift_reason(finished) is None
+    PROVIDER.update_resource(finished, begun)
+    content = database[published.STATUS]["content"].encode()
+    assert status.read(content, keys.public_text(successor), "USA", "dive", now()).state == "COMPLETE"
+    with pytest.raises(BadSignature):
+        read(database)

@@ -14,7 +14,7 @@ from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings, load
-from dive_infra.membership import document, files, request
+from dive_infra.membership import document, files, keys, request
 from dive_infra.membership.document import Agreement
 from dive_infra.membership.enrolment import new_keys, request_of
 from dive_infra.membership.place import Place, assumed, place_of
@@ -204,6 +204,87 @@ def test_a_member_keeps_its_keys_unless_its_operator_was_asked(folder: Path, mon
         placed("usa", spokes=["FRA"])
     monkeypatch.setenv("DIVE_ACCEPT_MEMBERS", "FRA")
     assert placed("usa", spokes=["FRA"]).partners
+
+
+NEW, LATER = new_keys(enrolled(False)), new_keys(enrolled(False))
+DAY = timedelta(days=1)
+
+
+def _ask(folder: Path, asked: members.Keys, *signers: members.Keys, created: datetime = NOW) -> None:
+    """File a request of France for these keys, signed with the deployer keys of `signers`."""
+    content = request.sign(request_of(FRA, asked, created), "".join(keys["deployer-key"] for keys in signers))
+    files.write(files.request_file("FRA", folder), content)
+
+
+def test_whoever_holds_the_present_deployer_key_renews_the_keys_of_a_member(folder: Path) -> None:
+    old = members.private_keys("FRA")
+    members.write(folder, USA, FRA)
+    _ask(folder, NEW, old, NEW)
+    assert placed("usa", spokes=["FRA"]).partners[0].deployer_key == keys.public_text(NEW["deployer-key"])
+    for signers in ([NEW], [LATER, NEW]):
+        _ask(folder, NEW, *signers)
+        with pytest.raises(RequestDiffers, match=r"members/fra.json has the fingerprint"):
+            placed("usa", spokes=["FRA"])
+
+
+def test_keys_that_were_replaced_renew_nothing_and_do_not_come_back(folder: Path) -> None:
+    old = members.private_keys("FRA")
+    members.write(folder, USA, FRA, given={"FRA": NEW})
+    for asked, signers in ((LATER, [old, LATER]), (old, [old])):
+        _ask(folder, asked, *signers)
+        with pytest.raises(RequestDiffers, match=r"members/fra.json has the fingerprint"):
+            placed("usa", spokes=["FRA"])
+    _ask(folder, old, old, NEW, created=members.ISSUED - DAY)
+    with pytest.raises(RequestDiffers, match="which was taken up, or a later one"):
+        placed("usa", spokes=["FRA"])
+
+
+def _rotating(code: str, successors: members.Keys) -> dict[str, Any]:
+    both = {name: key + successors[name] for name, key in members.private_keys(code).items()}
+    return {"secrets": json.dumps(both)}
+
+
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_a_spoke_is_deployed_with_the_keys_that_the_document_has(folder: Path, taken_up: bool) -> None:
+    """Whether the hub answers or not: with those before until it has taken the new ones up."""
+    old = members.private_keys("FRA")
+    members.write(folder, USA, FRA, given={"FRA": NEW} if taken_up else {})
+    found = placed("fra", **_rotating("FRA", NEW))
+    held = {name: text.get_secret_value() for name, text in found.secrets.items()}
+    counts = NEW if taken_up else old
+    assert {name: held[name] for name in ("ca-key", "policy-key")} == {
+        name: counts[name] for name in ("ca-key", "policy-key")
+    }
+    for name in ("deployer-key", "sealing-key"):
+        assert held[name] == old[name] + NEW[name]
+
+
+def test_a_hub_is_deployed_with_the_keys_that_its_request_has(folder: Path) -> None:
+    new = new_keys(enrolled(True))
+    members.write(folder, USA, FRA)
+    held = placed("usa", spokes=["FRA"], **_rotating("USA", new)).secrets
+    assert held["ca-key"].get_secret_value() == members.private_keys("USA")["ca-key"]
+    made = request.sign(request_of(USA, new, NOW), members.private_keys("USA")["deployer-key"] + new["deployer-key"])
+    files.write(files.request_file("USA", folder), made)
+    found = placed("usa", spokes=["FRA"], **_rotating("USA", new))
+    assert found.secrets["ca-key"].get_secret_value() == new["ca-key"]
+    assert found.policy_keys["USA"] == keys.public_text(new["policy-key"])
+
+
+def test_the_secrets_of_a_country_whose_keys_are_not_replaced_are_those_of_its_stack_file(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    for code, more in (("usa", {"spokes": ["FRA"]}), ("fra", {})):
+        assert placed(code, **more).secrets == settings(code, **more).secrets
+
+
+def test_a_spoke_says_which_coalition_key_it_pins_while_documents_have_two_signatures(folder: Path) -> None:
+    members.write(folder, USA, FRA)
+    assert placed("fra").pinned == ""
+    successor = keys.new_signing_key()
+    content = document.sign(members.issue([USA, FRA]), _coalition_key() + successor)
+    files.write(files.document_file(), content)
+    for pin in (members.coalition_key(), keys.public_text(successor)):
+        assert placed("fra", coalitionKey=pin).pinned == pin
 
 
 def test_an_older_request_of_a_member_is_refused(folder: Path) -> None:

@@ -86,3 +86,10 @@ def test_nothing_is_sealed_to_what_is_no_key(key: str) -> None:
 def test_a_signing_key_opens_nothing() -> None:
     with pytest.raises(Malformed, match="of another kind"):
         unseal(SEALED, keys.new_signing_key(), CONTEXT)
+
+
+@pytest.mark.parametrize("held", [KEY + OTHER_KEY, OTHER_KEY + KEY])
+def test_either_of_two_keys_opens_a_text(held: str) -> None:
+    assert unseal(SEALED, held, CONTEXT) == "correct horse"
+    with pytest.raises(CannotOpen):
+        unseal(SEALED, OTHER_KEY + keys.new_sealing_key(), CONTEXT)

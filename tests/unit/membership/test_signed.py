@@ -75,10 +75,46 @@ def test_a_signature_counts_for_its_format_alone() -> None:
 
 
 @pytest.mark.parametrize("key", ["format", "payload", "signature"])
-def test_the_envelope_has_exactly_its_three_keys(key: str) -> None:
+def test_the_envelope_has_these_three_keys_and_no_unknown_one(key: str) -> None:
     envelope = canonical.read(CONTENT, SOURCE)
     with pytest.raises(Malformed, match="extra: extra inputs are not permitted"):
         accepted(canonical.text(envelope | {"extra": 1}).encode())
     del envelope[key]
     with pytest.raises(Malformed, match=f"{key}: field required"):
         accepted(canonical.text(envelope).encode())
+
+
+SUCCESSOR = keys.new_signing_key()
+BOTH = signed.sign(Format.COALITION, PAYLOAD, KEY + SUCCESSOR)
+
+
+@pytest.mark.parametrize("private", [KEY, SUCCESSOR])
+def test_a_file_of_two_keys_is_accepted_by_either_and_by_no_other(private: str) -> None:
+    assert accepted(BOTH, keys.public_text(private)) == PAYLOAD
+    with pytest.raises(BadSignature):
+        accepted(BOTH, keys.public_text(keys.new_signing_key()))
+
+
+@given(st.integers(0, len(BOTH) - 1), st.integers(1, 255))
+def test_a_file_of_two_keys_says_what_both_have_signed(at: int, difference: int) -> None:
+    """One of the signatures may be altered: the other one still proves every word."""
+    changed = bytearray(BOTH)
+    changed[at] ^= difference
+    try:
+        found = accepted(bytes(changed))
+    except MembershipError:
+        return
+    assert found == PAYLOAD
+
+
+@pytest.mark.parametrize("key", ["signature", "countersignature"])
+def test_neither_of_two_signatures_may_be_empty(key: str) -> None:
+    envelope = canonical.read(BOTH, SOURCE)
+    with pytest.raises((Malformed, BadSignature)):
+        accepted(
+            canonical.text(envelope | {key: ""}).encode(), keys.public_text(KEY if key == "signature" else SUCCESSOR)
+        )
+
+
+def test_a_file_of_one_key_is_as_it_was_before_there_were_two() -> None:
+    assert canonical.read(CONTENT, SOURCE).keys() == {"format", "payload", "signature"}

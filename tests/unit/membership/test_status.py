@@ -76,6 +76,7 @@ OTHER: dict[str, Any] = {
     "links": {"USA": None},
     "probes": {},
     "rotation": {"trusted": ["a" * 64, "b" * 64], "issuer": "a" * 64},
+    "pinned": FRA.deployer_key,
 }
 
 

@@ -41,15 +41,13 @@ class SourceKind(StrEnum):
     GCP = "gcp"
 
 
-def _rotatable() -> list[str]:
-    return [c.name for c in rotation.rotatable(is_hub=True)]
-
-
 def reload_secrets(
     country: Annotated[str, typer.Argument(help="A code such as FRA.", autocompletion=all_codes)],
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Secrets such as redis; by default all that differ.", autocompletion=_rotatable),
+        typer.Argument(
+            help="Secrets such as redis; by default all that differ.", autocompletion=lambda: [*rotation.NAMES]
+        ),
     ] = None,
     generate: Annotated[bool, typer.Option("--generate", help="Generate new random values.")] = False,
     env_file: Annotated[Path | None, typer.Option(help="A file with lines such as REDIS_PASSWORD_FRA=VALUE.")] = None,
@@ -87,9 +85,9 @@ def reload_secrets(
 
 
 def _credentials(settings: Settings, names: list[str] | None) -> list[Credential]:
-    known = {c.name: c for c in rotation.rotatable(settings.is_hub)}
+    known = {c.name: c for c in rotation.rotatable(settings)}
     for wanted in names or []:
-        if why := rotation.refusal(wanted, settings.is_hub):
+        if why := rotation.refusal(wanted, settings):
             fail(f"{why}; nothing was changed", Exit.UNKNOWN)
     return [known[n] for n in names] if names else list(known.values())
 
@@ -146,7 +144,7 @@ def _refuse_flaws(settings: Settings, values: dict[str, str], names: list[str] |
             for n in missing
         )
         fail(f"the source does not hold {names_outside}; nothing was changed", Exit.UNKNOWN)
-    if found := rotation.flaws(values, settings.is_hub):
+    if found := rotation.flaws(values, settings):
         fail("; ".join(found) + "; nothing was changed")
 
 

@@ -9,6 +9,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Literal
 
+from dive_infra.config.countries import COUNTRIES
+
 # 32 URL-safe characters; the same with one of every class that a realm's password policy asks for; private keys (PEM):
 # RSA of 2048 bits, EC on P-256, Ed25519, X25519
 Kind = Literal["password", "login", "rsa", "ec", "ed25519", "x25519"]
@@ -62,8 +64,15 @@ CREDENTIALS = (
 )
 
 
+# Of the probe persons of a country, by the code of the partner that each is for, or its own.
+PROBES = {
+    code: Credential(f"probe-{code.lower()}", f"password of the probe person for {code}", kind="login")
+    for code in COUNTRIES
+}
+
+
 def own(is_hub: bool) -> list[Credential]:
-    """Return the credentials of a country."""
+    """Return the credentials of a country, beside those of its probe persons."""
     return [c for c in CREDENTIALS if c.owner in ("country", "hub" if is_hub else "spoke")]
 
 

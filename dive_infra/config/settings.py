@@ -30,7 +30,7 @@ from dive_infra.config.address import UNICAST, is_loopback, unpublishable
 from dive_infra.config.clearances import LEVELS
 from dive_infra.config.communities import COMMUNITIES
 from dive_infra.config.countries import HUB, HUB_CODE, Country, UnknownCountry, parse
-from dive_infra.config.credentials import Credential, own, strong
+from dive_infra.config.credentials import PROBES, Credential, own, strong
 from dive_infra.config.engine_selection import EngineSelection
 from dive_infra.config.naming import DEFAULT_NAMESPACE, LOOPBACK, SERVICES, Names
 from dive_infra.crypto import pki
@@ -146,7 +146,8 @@ class Settings(_Section):
         _known("images", self.images, SERVICES)
         _known("ports", self.ports, SERVICES)
         credentials = {c.name: c for c in own(self.is_hub)}
-        _known("secrets", self.secrets, list(credentials))
+        probes = {c.name: c for c in PROBES.values()}  # also of a partner that has left
+        _known("secrets", self.secrets.keys() - probes.keys(), list(credentials))
         taken: dict[int, str] = {}
         for service in SERVICES:
             port = self.names.port(service)
@@ -154,7 +155,7 @@ class Settings(_Section):
                 raise ValueError(f"ports: {service} and {taken[port]} both have {port}")
             taken[port] = service
         for name, value in self.secrets.items():
-            if flaw := flaw_of(credentials[name], value.get_secret_value()):
+            if flaw := flaw_of((credentials | probes)[name], value.get_secret_value()):
                 raise ValueError(f"secrets.{name} {flaw}")
         return self
 

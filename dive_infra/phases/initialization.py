@@ -10,7 +10,7 @@ from dive_infra.components.network import Network
 from dive_infra.components.secrets import Secrets
 from dive_infra.components.storage import Storage
 from dive_infra.components.values import unknown
-from dive_infra.config.credentials import own
+from dive_infra.config.credentials import PROBES, Credential, own
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.coalition import CoalitionDocument, MemberAuthority
 from dive_infra.dynamic.image import Image
@@ -35,10 +35,8 @@ class InitializationPhase(PhaseComponent):
         names, stack, place = context.names, after.mark, context.place
         secrets = Secrets("secret", own(context.is_hub), place.secrets, self.child())
         self.public_keys, self.secrets = secrets.public, secrets.values
-        self.probes = {
-            country.code: GeneratedSecret(f"probe-{country.lower}", "login", self.child()).value
-            for country in (names.country, *(partner.country for partner in context.partners))
-        }
+        issued_to = (names.country.code, *(partner.country.code for partner in context.partners))
+        self.probes = {code: self._probe(PROBES[code]) for code in issued_to}
         self.coalition: pulumi.Input[str] = ""
         issuers: Mapping[str, pulumi.Input[str]] = {}
         if context.is_hub:
@@ -104,3 +102,9 @@ class InitializationPhase(PhaseComponent):
             ),
             opts=pulumi.ResourceOptions(parent=self, depends_on=made),
         )
+
+    def _probe(self, credential: Credential) -> pulumi.Output[str]:
+        """Return the password of a probe person: the given one, else one that is generated once."""
+        if given := self.context.place.secrets.get(credential.name):
+            return pulumi.Output.secret(given.get_secret_value())
+        return GeneratedSecret(credential.name, credential.kind, self.child()).value

@@ -13,8 +13,8 @@ from typing import Any
 
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation, run, settle
-from dive_infra.config.credentials import CREDENTIALS, Credential, own
-from dive_infra.config.settings import flaw_of
+from dive_infra.config.credentials import CREDENTIALS, PROBES, Credential, own
+from dive_infra.config.settings import Settings, flaw_of
 from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Verdict
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
@@ -25,6 +25,8 @@ _ELSEWHERE = {"kas-key": "it unwraps the keys of existing documents"} | {
     for c in CREDENTIALS
     if c.enrolled
 }
+# What is rotated here, in one country or another.
+NAMES = tuple(c.name for c in (*CREDENTIALS, *PROBES.values()) if c.name not in _ELSEWHERE)
 # An account that changes the others goes last: until then its old value is needed.
 _LAST = ("postgres-superuser", "keycloak-admin")
 
@@ -46,33 +48,40 @@ class SecretChange:
     new: str = field(repr=False)
 
 
-def rotatable(is_hub: bool) -> list[Credential]:
-    """Return the credentials of a country that are rotated here."""
-    return [c for c in own(is_hub) if c.name not in _ELSEWHERE]
+def rotatable(settings: Settings) -> list[Credential]:
+    """Return the credentials of a country that are rotated here: those that it has."""
+    without = {*_ELSEWHERE} if settings.test_users else {*_ELSEWHERE, "test-users"}
+    issued_to = (settings.country, *(names.country.code for names in settings.linked))
+    return [*(c for c in own(settings.is_hub) if c.name not in without), *(PROBES[code] for code in issued_to)]
 
 
-def refusal(name: str, is_hub: bool) -> str:
+def refusal(name: str, settings: Settings) -> str:
     """Return why a secret of this name is not rotated here, and what is expected; "" if it can."""
     if name in _ELSEWHERE:
         return f"{name} is not rotated here: {_ELSEWHERE[name]}"
-    known = [c.name for c in rotatable(is_hub)]
+    known = [c.name for c in rotatable(settings)]
     return "" if name in known else f"{name!r} is not a secret of this country; expected one of {', '.join(known)}"
 
 
-def flaws(values: Mapping[str, str], is_hub: bool) -> list[str]:
+def flaws(values: Mapping[str, str], settings: Settings) -> list[str]:
     """Return what is wrong with new values, one line each, without any value."""
-    credentials = {c.name: c for c in own(is_hub)}
+    credentials = {c.name: c for c in rotatable(settings)}
     found = {name: flaw_of(credentials[name], value) for name, value in values.items()}
     return [f"{name} {flaw}" for name, flaw in found.items() if flaw]
 
 
 def secrets_in_force(state: Mapping[str, Any]) -> dict[str, str]:
     """Return name -> value of a country's own secrets; `state` is exported with secrets in plain text."""
+    found: dict[str, str] = {}
     for resource in (state.get("deployment") or {}).get("resources") or []:
+        outputs = resource.get("outputs") or {}
         if resource["type"] == "dive:components:Secrets" and resource["urn"].endswith("::secret"):
-            values = plaintext((resource.get("outputs") or {}).get("values") or {})
-            return {str(name): str(value) for name, value in values.items()}
-    return {}
+            values = plaintext(outputs.get("values") or {})
+            found |= {str(name): str(value) for name, value in values.items()}
+        if resource["type"].endswith("/dive:ProbePersons"):
+            given = plaintext(outputs.get("given") or {})
+            found |= {PROBES[code].name: str(value) for code, value in given.items()}
+    return found
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,11 @@ from dive_infra.checks import objects, out_of_step
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.clients import mongodb, postgres
 from dive_infra.clients import redis as redis_client
+from dive_infra.config.countries import parse
+from dive_infra.config.credentials import PROBES
 from dive_infra.config.naming import DEPLOYER, Names
 from dive_infra.config.timeouts import ROTATION_REQUEST
-from dive_infra.identity import https
+from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.login import login
@@ -233,24 +235,32 @@ class Bearer(Target):
 
 @dataclass(frozen=True)
 class PortalTarget(Target):
-    """The test users, at the country's own portal; the update sets their new password."""
+    """People of the country, at its own portal; the update sets their new password.
 
+    The test users, or the probe person for a partner (code).
+    """
+
+    partner: str = ""
     rotates = False
 
     def verify(self, at: CountryServers, value: str) -> bool:
         names = at.names
         try:
-            with login(names, names, f"testuser-{names.country.lower}-1", value, at.ca):
+            with login(names, names, self._username(names), value, at.ca):
                 return True
         except LoginFailed as error:
             if error.away or "Invalid username or password" not in error.found:
                 raise CheckUnknown(str(error)) from None
             return False
 
+    def _username(self, names: Names) -> str:
+        return users.probe(names, parse(self.partner)).username if self.partner else users.wanted(names)[0].username
+
 
 def targets(is_hub: bool) -> dict[str, Target]:
     """Return credential -> its server; a credential that no server verifies has none."""
     found: dict[str, Target] = {d.credential: PostgresRole(d.role, d.name) for d in DATABASES}
+    found |= {credential.name: PortalTarget(code) for code, credential in PROBES.items()}
     found |= {
         "postgres-superuser": PostgresRole(SUPERUSER, SUPERUSER),
         "mongodb": MongoRoot(),

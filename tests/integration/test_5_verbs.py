@@ -31,7 +31,7 @@ pytestmark = pytest.mark.timeout(1500)
 
 
 WITHIN = {"a service": 30, "a country": 60}  # seconds
-ROTATED = ("redis", "keycloak-db", "postgres-superuser", "mongodb", "keycloak-admin", "portal-client")
+ROTATED = ("redis", "keycloak-db", "postgres-superuser", "mongodb", "keycloak-admin", "portal-client", "probe-usa")
 
 
 def own(client: docker.DockerClient, country: Country) -> dict[str, str]:

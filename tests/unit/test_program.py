@@ -276,6 +276,21 @@ def test_the_key_of_the_hubs_policies_reaches_a_spoke(fra: dict[str, Any]) -> No
     assert key == pki.public_key(members.private_keys("USA")["policy-key"])
 
 
+def test_the_password_of_a_probe_person_is_the_given_one_or_generated(fra: dict[str, Any]) -> None:
+    given = {**members.private_keys("FRA"), "probe-usa": "A-given-Passphrase-1"}
+    found = register("fra", secrets=json.dumps(given))
+    generated = [of_kind(r, "pulumi-python:dynamic/dive:Secret").keys() for r in (fra, found)]
+    assert {name for name in generated[0] if name.startswith("probe-")} == {"probe-fra", "probe-usa"}
+    assert generated[0] - generated[1] == {"probe-usa"}
+    for kind in ("ProbePersons", "Publication"):
+        [resource] = of_kind(found, f"pulumi-python:dynamic/dive:{kind}").values()
+        assert MessageToDict(resource.object)["given"]["value"]["USA"] == "A-given-Passphrase-1"
+    for kind in RUNNING:
+        assert {n: r.object for n, r in of_kind(found, kind).items()} == {
+            n: r.object for n, r in of_kind(fra, kind).items()
+        }
+
+
 def test_new_keys_of_a_spoke_change_nothing_that_runs_until_the_document_has_them(fra: dict[str, Any]) -> None:
     """Only what it publishes is signed with both."""
     old, new = members.private_keys("FRA"), new_keys(enrolled(False))

@@ -228,6 +228,8 @@ RSA_KEY, WORD = pki.rsa_key(), "Random-1-canary-"
             "secrets.policy-key is not an RSA private key; expected 2048 bits",
         ),
         ("fra", "test-users", "only-lower-canary-x", "secrets.test-users does not meet the realm's password policy"),
+        ("fra", "probe-usa", "only-lower-canary-x", "secrets.probe-usa does not meet the realm's password policy"),
+        ("fra", "probe-xyz", WORD, "secrets.probe-xyz is not known"),
         ("fra", "redis", WORD + " x", "secrets.redis has a character that is not accepted, expected printable ASCII"),
         ("fra", "redis", WORD + "'", "secrets.redis has a character"),
         ("fra", "redis", WORD + '"', "secrets.redis has a character"),
@@ -256,6 +258,7 @@ def test_good_secrets_are_taken() -> None:
         "ca-key": f"{EC_KEY}\n{EC_KEY}",
         "test-users": "A-long-Passphrase-1",
         "redis": WORD + "!#$%&~",
+        "probe-gbr": "A-long-Passphrase-1",  # also of a partner that has left
     }
     assert set(load("usa", {"dive:secrets": json.dumps(given)}).secrets) == set(given)
 

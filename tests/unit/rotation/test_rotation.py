@@ -1,5 +1,7 @@
 """Where new secrets come from, what is refused, and what a failure half-way leaves."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -9,9 +11,11 @@ import pytest
 from dive_infra.checks import objects
 from dive_infra.checks.runner import CheckUnknown
 from dive_infra.config.countries import HUB, Country, parse
-from dive_infra.config.credentials import own
+from dive_infra.config.credentials import PROBES, own
 from dive_infra.config.naming import Names
+from dive_infra.config.settings import load
 from dive_infra.identity import https
+from dive_infra.identity.browser import LoginFailed
 from dive_infra.rotation import rotation, sources
 from dive_infra.rotation.rotation import PartlyRotated, RolledBack, Rotation, SecretChange
 from dive_infra.rotation.targets import CountryServers, RotationFailed, Target, targets
@@ -19,6 +23,7 @@ from tests.support.google import secret_manager
 
 FRA = parse("FRA")
 SPOKE, OF_HUB = own(is_hub=False), own(is_hub=True)
+AT_FRA, AT_HUB = load("fra", {"dive:partners": ["DEU"]}), load("usa", {"dive:spokes": ["FRA"], "dive:testUsers": True})
 
 
 @pytest.mark.parametrize(
@@ -53,16 +58,16 @@ def test_a_secret_is_called_outside_as_in_dive_v3(name: str, variable: str, spok
 @pytest.mark.parametrize("country", [FRA, HUB])
 def test_no_two_secrets_of_a_country_are_called_the_same_outside(country: object) -> None:
     place = parse(getattr(country, "code"))  # noqa: B009
-    names = [c.name for c in own(place.is_hub)]
+    names = [c.name for c in (*own(place.is_hub), *PROBES.values())]
     assert len({sources.variable_name(n, place) for n in names}) == len(names)
     assert len({sources.google_name(n, place) for n in names}) == len(names)
 
 
 def test_generated_secrets_are_accepted_and_never_twice_the_same() -> None:
-    rotatable = rotation.rotatable(is_hub=True)
+    rotatable = rotation.rotatable(AT_HUB)
     one, other = (sources.generated(rotatable) for _ in range(2))
     assert one.keys() == {c.name for c in rotatable}
-    assert not rotation.flaws(one, is_hub=True)
+    assert not rotation.flaws(one, AT_HUB)
     assert not set(one.values()) & set(other.values())
 
 
@@ -112,25 +117,59 @@ def test_googles_secret_manager_is_asked_for_the_latest_versions(monkeypatch: py
     ],
 )
 def test_a_weak_secret_is_refused_without_being_shown(value: str, why: str) -> None:
-    [told] = rotation.flaws({"redis": value}, is_hub=False)
+    [told] = rotation.flaws({"redis": value}, AT_FRA)
     assert told.startswith(f"redis {why}")
     assert not value or value not in told
 
 
 def test_what_cannot_be_changed_is_refused_with_the_reason() -> None:
-    assert "keys of existing documents" in rotation.refusal("kas-key", is_hub=False)
-    assert "is not a secret of this country; expected one of" in rotation.refusal("opal-master", is_hub=False)
-    assert rotation.refusal("opal-master", is_hub=True) == ""
+    assert "keys of existing documents" in rotation.refusal("kas-key", AT_FRA)
+    assert "./dive rotate-keys replaces it in steps, with --begin" in rotation.refusal("sealing-key", AT_FRA)
+    assert "is not a secret of this country; expected one of" in rotation.refusal("opal-master", AT_FRA)
+    assert rotation.refusal("opal-master", AT_HUB) == ""
+
+
+def test_a_country_rotates_the_passwords_of_the_people_whom_it_has() -> None:
+    people = [{c.name for c in rotation.rotatable(s) if c.kind == "login"} for s in (AT_FRA, AT_HUB)]
+    assert people == [{"probe-fra", "probe-usa", "probe-deu"}, {"test-users", "probe-usa", "probe-fra"}]
+    for settings in (AT_FRA, AT_HUB):
+        assert {c.name for c in rotation.rotatable(settings)} <= {*rotation.NAMES}
+
+
+@pytest.mark.parametrize(
+    ("name", "username"),
+    [("probe-fra", "probe-fra-fra"), ("probe-usa", "probe-fra-usa"), ("test-users", "testuser-fra-1")],
+)
+def test_the_password_of_a_person_is_verified_at_the_own_portal(
+    monkeypatch: pytest.MonkeyPatch, name: str, username: str
+) -> None:
+    tried: list[tuple[str, str]] = []
+
+    @contextmanager
+    def login(_here: Names, _home: Names, who: str, password: str, _ca: str) -> Iterator[None]:
+        tried.append((who, password))
+        if password == "old":
+            raise LoginFailed("login", "idp", "a session", "Invalid username or password")
+        yield
+
+    monkeypatch.setattr("dive_infra.rotation.targets.login", login)
+    target, at = targets(is_hub=False)[name], CountryServers(Names(FRA), "", {})
+    assert target.verify(at, "new")
+    assert not target.verify(at, "old")
+    assert not target.rotates, "the update sets it"
+    assert tried == [(username, "new"), (username, "old")]
 
 
 def test_secrets_in_force_are_read_from_the_state_however_they_are_wrapped() -> None:
     def state(values: object) -> dict[str, object]:
         of_grant = {"type": "dive:components:Secrets", "urn": "urn::approval-fra", "outputs": {"values": {"x": "y"}}}
         own_ = {"type": "dive:components:Secrets", "urn": "urn::secret", "outputs": {"values": values}}
-        return {"deployment": {"resources": [of_grant, own_]}}
+        given = {"plaintext": '{"USA":"p"}'}
+        people = {"type": "pulumi-python:dynamic/dive:ProbePersons", "urn": "urn::p", "outputs": {"given": given}}
+        return {"deployment": {"resources": [of_grant, own_, people]}}
 
-    assert rotation.secrets_in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r"}
-    assert rotation.secrets_in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r"}
+    assert rotation.secrets_in_force(state({"plaintext": '{"redis":"r"}'})) == {"redis": "r", "probe-usa": "p"}
+    assert rotation.secrets_in_force(state({"redis": {"plaintext": '"r"'}})) == {"redis": "r", "probe-usa": "p"}
     assert rotation.secrets_in_force({"deployment": None}) == {}
 
 

@@ -16,16 +16,18 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from dive_infra.cli import images, links
+from dive_infra.cli import images, links, outcomes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.new import enrol_all
+from dive_infra.cli.outcomes import Outcome
 from dive_infra.cli.progress import FAILURE, console
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.paths import HOME, ROOT
 from dive_infra.orchestration.states import Phase
 from dive_infra.plans import provider_messages
+from dive_infra.results.errors import DiveError
 
 _POLL = 0.3  # seconds between two reads of a deployment's output
 _OUTCOMES = {
@@ -112,13 +114,23 @@ def up(parallel: int) -> None:
             console.print(f"[red]✗[/] {one.country}: {escape(cause)}", soft_wrap=True)
         if one.code:
             console.print(f"  full output: {one.log}", soft_wrap=True)
+    outcomes.show([_outcome(one, interrupted) for one in fleet])
     done = [one for one in fleet if one.code == Exit.OK]
     console.print(f"{len(done)} of {len(fleet)} countries deployed and verified")
     raise typer.Exit(Exit.INTERRUPTED if interrupted else ended(fleet))
 
 
+def _outcome(one: CountryRun, interrupted: bool) -> Outcome:
+    """Return how a country's deployment ended; one that waited until the end was not started."""
+    if one.code is None:
+        return (
+            outcomes.not_started(one.country, "interrupted before") if interrupted else outcomes.needs_hub(one.country)
+        )
+    return Outcome(one.country, one.code, one.outcome, "" if one.code == Exit.OK else f"./dive up {one.country}")
+
+
 def ended(fleet: Sequence[CountryRun]) -> int:
-    """Return the exit code of the hub if it failed, since no spoke is deployed then, else 4 if a spoke failed."""
+    """Return the exit code of the hub if it failed, else 4 if a spoke did."""
     hub = fleet[0]
     if hub.code != Exit.OK:
         return hub.code or Exit.FINDINGS
@@ -126,21 +138,35 @@ def ended(fleet: Sequence[CountryRun]) -> int:
 
 
 def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
-    """Return True if interrupted: running deployments are waited for, and no further one is started."""
+    """Return True if interrupted: running deployments are waited for, and no further one is started.
+
+    Without the hub, those spokes are deployed that do not need it.
+    """
     with ThreadPoolExecutor(max_workers=parallel) as side_by_side:
         try:
-            if side_by_side.submit(hub.run).result().code == Exit.OK:
-                for end in [side_by_side.submit(spoke.run) for spoke in spokes]:
-                    end.result()
-                # The others have declared their sides of the pending links since.
-                late = [hub] if links.pending_of(hub.country) else []
-                late += [spoke for spoke in spokes if spoke.code == Exit.PARTIAL]
-                for end in [side_by_side.submit(one.run) for one in late]:
-                    end.result()
+            deployed = side_by_side.submit(hub.run).result().code == Exit.OK
+            if hub.code == Exit.INTERRUPTED:
+                return True
+            able = [spoke for spoke in spokes if deployed or outcomes.stands_alone(spoke.country)]
+            for end in [side_by_side.submit(spoke.run) for spoke in able]:
+                end.result()
+            # The others have declared their sides of the pending links since.
+            late = [hub] if deployed and _has_pending_links(hub) else []
+            late += [spoke for spoke in able if spoke.code == Exit.PARTIAL]
+            for end in [side_by_side.submit(one.run) for one in late]:
+                end.result()
         except KeyboardInterrupt:
             side_by_side.shutdown(wait=True, cancel_futures=True)
             return True
     return any(one.code == Exit.INTERRUPTED for one in (hub, *spokes))
+
+
+def _has_pending_links(hub: CountryRun) -> bool:
+    """Return True also if that cannot be told now: the hub's next run reports why."""
+    try:
+        return bool(links.pending_of(hub.country))
+    except DiveError:
+        return True
 
 
 @contextmanager

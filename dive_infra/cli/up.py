@@ -1,7 +1,8 @@
 """`./dive up`: deploy countries on a bare machine and verify them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -10,16 +11,17 @@ from rich.table import Table
 from dive_infra import engines
 from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.automation.stack_state import StackState
-from dive_infra.cli import fleet, images, links
+from dive_infra.cli import fleet, images, links, outcomes
 from dive_infra.cli.environment import prepare
-from dive_infra.cli.exits import Exit
+from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.history import leave_report
 from dive_infra.cli.new import enrol_all
-from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail
+from dive_infra.cli.outcomes import Outcome
+from dive_infra.cli.progress import REPORTER, console, exit_of, fail, show_failure
 from dive_infra.cli.stacks import chosen
 from dive_infra.config.countries import HUB_CODE
-from dive_infra.results.remedy import UP, Remedy
+from dive_infra.orchestration.access import RecordError
+from dive_infra.results.errors import DiveError
 
 
 def up(
@@ -31,7 +33,8 @@ def up(
 ) -> None:
     """Deploy countries, and verify them by logins.
 
-    The hub comes first. A phase that is complete and valid is skipped. At the end it shows where to log in.
+    The hub comes first. A phase that is complete and valid is skipped. A country that fails does not stop the others.
+    At the end it shows where to log in, and what each country needs next.
     """
     if everyone:
         if countries:
@@ -41,37 +44,83 @@ def up(
     prepare()
     images.ensure(wanted)
     enrol_all(wanted)
-    shown: dict[str, Table] = {}
-    pending: dict[str, list[str]] = {}
-    for code in [s.country for s in wanted]:
-        shown[code], pending[code] = _deployed(code)
-    for code in [code for code, partners in pending.items() if not pending.keys().isdisjoint(partners)]:
-        shown[code], pending[code] = _deployed(code)  # the partner has declared its side since
-    for table in shown.values():
-        console.print(table)
-    console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
-    late = {code: partners for code, partners in pending.items() if partners and code != HUB_CODE}
-    for code, partners in late.items():
-        again = Remedy.deploy(code, f"once {', '.join(partners)} is deployed and answers, run {UP}")
-        console.print(
-            f"[yellow]‼[/] {code}: the link to {', '.join(partners)} is pending; next: {again}", soft_wrap=True
-        )
-    if late:
-        raise typer.Exit(Exit.PARTIAL)
+    found = _deploy([settings.country for settings in wanted])
+    tables = [done.shown for done in found.values() if done.shown]
+    for shown in tables:
+        console.print(shown)
+    if tables:
+        console.print('a shell in which plain pulumi works: eval "$(./dive env)"')
+    if len(found) > 1 or any(done.outcome.code == Exit.PARTIAL for done in found.values()):
+        outcomes.show([done.outcome for done in found.values()])
+    if code := worst(Exit(done.outcome.code) for done in found.values() if done.outcome.code is not None):
+        raise typer.Exit(code)
 
 
-def _deployed(code: str) -> tuple[Table, list[str]]:
-    """Deploy a country; return what it shows, and the partners whose links are pending."""
+@dataclass(frozen=True)
+class _Done:
+    """How a country's deployment ended, where to log in, and the partners whose links are pending."""
+
+    outcome: Outcome
+    shown: Table | None = None
+    pending: Sequence[str] = ()
+
+
+def _deploy(codes: Sequence[str]) -> dict[str, _Done]:
+    """Deploy these countries, the hub first, as far as they do not need one that failed; an interruption ends it."""
+    found: dict[str, _Done] = {}
+    for code in codes:
+        if _interrupted(found):
+            found[code] = _Done(outcomes.not_started(code, "interrupted before"))
+        elif _failed(found.get(HUB_CODE)) and not outcomes.stands_alone(code):
+            found[code] = _Done(outcomes.needs_hub(code))
+        else:
+            found[code] = _deployed(code)
+    for code, done in list(found.items()):
+        if not _interrupted(found) and any(not _failed(found[p]) for p in done.pending if p in found):
+            found[code] = _deployed(code)  # the partner has declared its side since
+    return found
+
+
+def _interrupted(found: Mapping[str, _Done]) -> bool:
+    return any(done.outcome.code == Exit.INTERRUPTED for done in found.values())
+
+
+def _failed(done: _Done | None) -> bool:
+    return done is not None and done.outcome.code not in (Exit.OK, Exit.PARTIAL)
+
+
+def _deployed(code: str) -> _Done:
+    """Deploy a country."""
     started = time.monotonic()
-    stack: StackState | None = None
+    failed: DiveError | None = None
     try:
-        with ends_on_failure():
-            deploy(Runner.of(code.lower()), REPORTER)
+        deploy(Runner.of(code.lower()), REPORTER)
+    except DiveError as error:
+        failed = error
+        show_failure(str(error))
     finally:
         stack = leave_report(code)
+    if failed:
+        what = {Exit.LOCKED: "another run is deploying it", Exit.INTERRUPTED: "interrupted"}.get(
+            exit_of(failed), "failed"
+        )
+        return _Done(Outcome(code, exit_of(failed), what, failed.remedy.command(code) or f"./dive up {code}"))
     if stack is None:
-        return Table(), []
-    return summary(code, time.monotonic() - started, stack.outputs), links.pending(stack)
+        return _Done(Outcome(code, Exit.OK, "deployed"))
+    shown = summary(code, time.monotonic() - started, stack.outputs)
+    try:
+        pending = links.pending(stack)
+    except RecordError as error:
+        show_failure(str(error))
+        return _Done(
+            Outcome(code, Exit.UNKNOWN, "deployed; its record does not answer", f"./dive status {code}"), shown
+        )
+    if not pending:
+        return _Done(Outcome(code, Exit.OK, "deployed and verified"), shown)
+    partners = ", ".join(pending)
+    again = f"once {partners} is deployed and answers: ./dive up {code}"
+    exits = Exit.OK if code == HUB_CODE else Exit.PARTIAL  # its spokes come and go
+    return _Done(Outcome(code, exits, f"deployed; its link to {partners} is pending", again), shown, pending)
 
 
 def summary(country: str, seconds: float, found: Mapping[str, Any]) -> Table:

@@ -72,7 +72,7 @@ COVERED = (
     ("cli/reload_secrets.py", "integration/test_5_third_country.py", "needs servers that take new secrets"),
     ("cli/repair*.py", "unit/diagnosis/test_repair.py", "the verb acts on the plan that is tested there"),
     ("cli/test.py", "unit/cli/test_lanes.py", "chooses lanes and prints what they report"),
-    ("cli/up.py", "integration/test_5_interrupt.py", "needs a coalition"),
+    ("cli/outcomes.py", "unit/cli/test_up.py", "the table at its end"),
     ("config/clearances.py", "unit/seeds/test_clearances.py", "a table; the seeds translate it"),
     ("config/communities.py", "unit/seeds/test_communities.py", "a table; the seeds translate it"),
     ("config/countries.py", "unit/config/test_naming.py", "a table; names follow from it"),

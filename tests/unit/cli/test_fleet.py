@@ -1,11 +1,12 @@
 """Several countries side by side: what they say and how the command ends."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from dive_infra.cli import fleet
+from dive_infra.cli import fleet, outcomes
 from dive_infra.cli.__main__ import app
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.fleet import CountryRun
@@ -27,6 +28,7 @@ def ended(*codes: int | None) -> list[CountryRun]:
         ((0, 1, 0), Exit.PARTIAL),
         ((0, 3, 1), Exit.PARTIAL),
         ((1, None, None), Exit.FINDINGS),
+        ((1, 0, 0), Exit.FINDINGS),
         ((3, None, None), Exit.LOCKED),
         ((130, None, None), Exit.INTERRUPTED),
     ],
@@ -52,6 +54,47 @@ def test_the_phase_of_a_deployment_is_read_from_what_it_prints(tmp_path: Path) -
         with log.open() as printed:
             one._read(printed)
         assert one.phase == phase, line
+
+
+def run(
+    monkeypatch: pytest.MonkeyPatch, codes: dict[str, list[int]], deployed: set[str]
+) -> tuple[list[str], list[Any]]:
+    """Run a fleet whose deployments end with these codes; return who was started, and how each ended."""
+    started: list[str] = []
+
+    def end(one: CountryRun) -> CountryRun:
+        started.append(one.country)
+        one.code = codes[one.country].pop(0)
+        return one
+
+    monkeypatch.setattr(CountryRun, "run", end)
+    monkeypatch.setattr(fleet.links, "pending_of", lambda code: [])
+    monkeypatch.setattr(outcomes, "stands_alone", lambda code: code in deployed)
+    runs = [CountryRun(code, Path("none")) for code in codes]
+    interrupted = fleet._run(runs[0], runs[1:], 1)
+    return started, [fleet._outcome(one, interrupted) for one in runs]
+
+
+def test_without_the_hub_the_spokes_that_were_deployed_before_are_updated(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, found = run(monkeypatch, {"USA": [1], "FRA": [0], "GBR": []}, {"FRA"})
+    assert started == ["USA", "FRA"]
+    assert [(one.what, one.next) for one in found] == [
+        ("failed", "./dive up USA"),
+        ("verified", ""),
+        ("not started: its first deployment needs USA", "./dive up USA GBR"),
+    ]
+
+
+def test_after_an_interruption_no_spoke_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, found = run(monkeypatch, {"USA": [130], "FRA": []}, {"FRA"})
+    assert started == ["USA"]
+    assert [one.what for one in found] == ["interrupted", "not started: interrupted before"]
+
+
+def test_a_spoke_whose_partner_was_deployed_since_is_updated_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, found = run(monkeypatch, {"USA": [0], "FRA": [4, 0], "GBR": [4, 4]}, set())
+    assert started == ["USA", "FRA", "GBR", "FRA", "GBR"]
+    assert [(one.what, one.next) for one in found[1:]] == [("verified", ""), ("in part", "./dive up GBR")]
 
 
 def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) -> None:

@@ -54,9 +54,14 @@ def published(partner: Partner, ca: str) -> Status:
 
 def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:
     """Return the account that the partner has issued to this country; raises as `published`."""
-    code = partner.names.country.code
+    return account(published(partner, ca), own, sealing_key)
+
+
+def account(said: Status, own: Names, sealing_key: str) -> Login:
+    """Return the account for this country in what a partner publishes; raises as `published`."""
+    code = said.country
     try:
-        login = published(partner, ca).probe(own.country.code, sealing_key)
+        login = said.probe(own.country.code, sealing_key)
     except MembershipError as error:
         raise CheckFailed(error.cause, error.expected, error.remedy, Code.LINK_NOT_PROVEN) from None
     if login is None:

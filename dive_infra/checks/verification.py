@@ -25,7 +25,7 @@ from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.login import PortalSession, login
-from dive_infra.membership.status import Login
+from dive_infra.membership.status import Login, Status
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
@@ -51,20 +51,24 @@ class Visit:
     pending: str
 
 
-def checks(spec: VerificationSpec) -> list[Check]:
+Hears = Callable[[Status], object]  # called with what a partner has published about itself
+
+
+def checks(spec: VerificationSpec, hears: Hears = lambda _: None) -> list[Check]:
     """Return all checks, the real logins included: a login takes some seconds."""
-    return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec, PARTNER_PROOF)]
+    return [*shallow_checks(spec), *deployment.checks(spec.deployment)[1:], *logins(spec, PARTNER_PROOF, hears)]
 
 
-def logins(spec: VerificationSpec, patience: float = 0.0) -> list[Check]:
+def logins(spec: VerificationSpec, patience: float = 0.0, hears: Hears = lambda _: None) -> list[Check]:
     """Return the real logins, at home and both ways with each partner, with the decisions after them.
 
-    `patience`: seconds that a partner has which answers and cannot serve; then the link is pending.
+    `patience`: seconds that a partner has which answers and cannot serve; then the link is pending. `hears` gets the
+    status of each partner that publishes one.
     """
     own, home = _Person(), spec.own.names
     found = [_login(home, home, partial(own.visit, spec, home, lambda: spec.own))]
     for partner in spec.partners:
-        there, link = partner.names, _Link(spec, partner, patience)
+        there, link = partner.names, _Link(spec, partner, patience, hears)
         found.append(_login(there, home, partial(link.visit, own, there, lambda: spec.own)))
         found.append(_login(home, there, partial(link.visit, _Person(), home, link.issued)))
     return found
@@ -226,8 +230,8 @@ class _Person:
 class _Link:
     """Both ways of a link; the partner is asked once for what it has issued."""
 
-    def __init__(self, spec: VerificationSpec, partner: Partner, patience: float) -> None:
-        self._spec, self._partner, self._patience = spec, partner, patience
+    def __init__(self, spec: VerificationSpec, partner: Partner, patience: float, hears: Hears) -> None:
+        self._spec, self._partner, self._patience, self._hears = spec, partner, patience, hears
         self._asking, self._login = Lock(), list[Login]()
 
     def issued(self) -> Party:
@@ -235,7 +239,9 @@ class _Link:
         spec = self._spec
         with self._asking:
             if not self._login:
-                self._login.append(partners.issued(self._partner, spec.own.names, spec.sealing_key, spec.ca))
+                said = partners.published(self._partner, spec.ca)
+                self._hears(said)
+                self._login.append(partners.account(said, spec.own.names, spec.sealing_key))
         return Party(self._partner.names, self._login[0].password)
 
     def visit(self, person: _Person, where: Names, of: Callable[[], Party]) -> list[Finding]:

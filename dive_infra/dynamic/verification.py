@@ -39,6 +39,11 @@ class VerificationProvider(CheckpointProvider):
         text = Path(inputs["path"]).read_text()
         return name, {**outputs, "report": text, "status": "success"}
 
+    def checks(self, spec: Any) -> list[Check]:
+        from dive_infra.checks import verification
+
+        return verification.checks(spec, lambda said: self.run.statuses.update({said.country: said}))
+
     def prove(self, spec: Any) -> Validation:
         from dive_infra.checks import verification
 
@@ -69,10 +74,8 @@ class VerificationProvider(CheckpointProvider):
             else:
                 store.link(inputs["country"], *link, visit.seconds)
         store.unlink(inputs["country"], [partner.names.country.code for partner in spec.partners])
-        for partner in spec.partners:
-            # The proof has reported a failure; the last statement stays, with its age.
-            with suppress(partners.Pending, CheckFailed):
-                store.note(partners.published(partner, spec.ca))
+        for said in self.run.statuses.values():  # of a partner that has not answered, the last one stays, with its age
+            store.note(said)
         publish(spec, store)
         store.release(inputs["country"])  # the last phase: the deployment has ended
 

@@ -44,9 +44,10 @@ PROBE = Login("probe-usa-fra", "p")
 
 @pytest.fixture(autouse=True)
 def issued(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """What partners have issued to this country."""
+    """What partners have issued to this country; what else they publish is their code."""
     found = Mock(return_value=PROBE)
-    monkeypatch.setattr(partners, "issued", found)
+    monkeypatch.setattr(partners, "published", Mock(side_effect=lambda partner, _: partner.names.country.code))
+    monkeypatch.setattr(partners, "account", found)
     return found
 
 
@@ -174,6 +175,14 @@ def test_a_link_whose_partner_has_issued_no_one_is_pending_both_ways_and_asked_a
         ("FRA", "USA", "pending: USA does not answer"),
         ("USA", "FRA", "pending: USA does not answer"),
     ]
+
+
+def test_a_partner_is_asked_once_for_what_it_publishes_in_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "visit", lambda *_: found("valid"))
+    given, heard = SPECS[5], list[object]()
+    assert isinstance(given, VerificationSpec)
+    assert runner.run(verification.logins(given, hears=heard.append), 5).verdict == Verdict.VALID
+    assert heard == ["USA"]
 
 
 class Session:

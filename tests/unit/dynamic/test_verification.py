@@ -1,12 +1,14 @@
 """The provider of VERIFICATION, without servers."""
 
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
 import pytest
 
 from dive_infra.checks import verification
-from dive_infra.checks.runner import Check, CheckFailed
-from dive_infra.checks.spec import (
-    dump,
-)
+from dive_infra.checks.runner import Check, CheckFailed, Validation
+from dive_infra.checks.spec import dump
 from dive_infra.dynamic.checkpoint import DUE
 from dive_infra.dynamic.verification import VerificationProvider
 from dive_infra.identity.keycloak_admin import KeycloakUnreachable
@@ -89,3 +91,17 @@ def test_a_proof_lifts_the_lock_of_its_person_first(
     monkeypatch.setattr(provider, "checks", lambda _: [Check("a user can log in", "logins", proven)])
     assert provider.prove(SPECS[5]).verdict == "valid"
     assert (order, capsys.readouterr().out) == (["lift", "prove"], said)
+
+
+def test_what_a_partner_published_for_the_proof_is_what_is_recorded_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, spec = SimpleNamespace(country="USA"), SPECS[5]
+    noted: list[object] = []
+    store: Any = Mock(note=noted.append)
+    provider = VerificationProvider()
+    monkeypatch.setattr(provider.run, "statuses", {})
+    monkeypatch.setattr(verification, "checks", lambda _, hears: hears(said) or [])
+    monkeypatch.setattr("dive_infra.dynamic.verification.publish", lambda *_: None)
+    monkeypatch.setattr("dive_infra.checks.partners.published", Mock(side_effect=AssertionError("asked again")))
+    assert provider.checks(spec) == []
+    provider.after_record(store, {"country": "FRA"}, spec, Validation((), 0.0))
+    assert noted == [said]

@@ -1,7 +1,7 @@
 """The people that a country declares: created with fixed ids, compared in each diff, repaired where they differ."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 from pulumi import dynamic
@@ -90,49 +90,41 @@ def _require_strong(password: str) -> None:
         )
 
 
-class TestUsers(dynamic.Resource, module="dive", name="TestUsers"):
-    """The six test users of `names`. Outputs: `usernames`, and `ids` by user name."""
+class _People(dynamic.Resource):
+    """People of `names`. Outputs: `usernames`, and `ids` by user name. `passwords` are the input `_given`."""
 
     usernames: pulumi.Output[list[str]]
     ids: pulumi.Output[dict[str, str]]
+    _people: ClassVar[type[PeopleProvider]]
+    _given: ClassVar[str]
 
     def __init__(
         self,
         name: str,
         names: Names,
         access: pulumi.Input[dict[str, Any]],
-        password: pulumi.Input[str],
+        passwords: pulumi.Input[Any],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        props = _properties(names, access) | {"password": pulumi.Output.secret(password)}
-        super().__init__(TestUsersProvider(), name, props, opts)
+        props = {
+            "country": names.country.code,
+            "namespace": names.namespace,
+            "domain": names.domain,
+            "access": pulumi.Output.secret(access),
+            self._given: pulumi.Output.secret(passwords),
+            "usernames": None,
+            "ids": None,
+        }
+        super().__init__(self._people(), name, props, opts)
 
 
-class ProbePersons(dynamic.Resource, module="dive", name="ProbePersons"):
-    """The probe persons of `names`, one for each country in `given` (code -> password). Outputs as of `TestUsers`."""
+class TestUsers(_People, module="dive", name="TestUsers"):
+    """The six test users, all with one password."""
 
-    usernames: pulumi.Output[list[str]]
-    ids: pulumi.Output[dict[str, str]]
-
-    def __init__(
-        self,
-        name: str,
-        names: Names,
-        access: pulumi.Input[dict[str, Any]],
-        given: Mapping[str, pulumi.Input[str]],
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        passwords: pulumi.Input[Mapping[str, str]] = pulumi.Output.all(**given)
-        props = _properties(names, access) | {"given": pulumi.Output.secret(passwords)}
-        super().__init__(ProbePersonsProvider(), name, props, opts)
+    _people, _given = TestUsersProvider, "password"
 
 
-def _properties(names: Names, access: pulumi.Input[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "country": names.country.code,
-        "namespace": names.namespace,
-        "domain": names.domain,
-        "access": pulumi.Output.secret(access),
-        "usernames": None,
-        "ids": None,
-    }
+class ProbePersons(_People, module="dive", name="ProbePersons"):
+    """The probe persons, one for each country in the passwords (code -> password)."""
+
+    _people, _given = ProbePersonsProvider, "given"

@@ -1,17 +1,19 @@
 """Where the files of a coalition are: requests and the coalition document beside the stack files, or at the hub."""
 
-import json
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 
 from dive_infra.config import paths
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.naming import Names
 from dive_infra.config.settings import Settings
 from dive_infra.identity import https
+from dive_infra.membership import document
 from dive_infra.membership.canonical import LIMIT
-from dive_infra.membership.refusals import Missing
+from dive_infra.membership.refusals import MembershipError, Missing
 from dive_infra.membership.request import Request, file_name, read
 from dive_infra.process.deadline import within
 from dive_infra.results.remedy import UP, Remedy
@@ -53,7 +55,8 @@ def read_request(code: str) -> Request:
 def read_document(settings: Settings) -> bytes:
     """Return the content of the document that `dive:coalition` names: a file, or an address of the hub.
 
-    An address must have a certificate of the coalition, once a copy of the document says what that is. If it does not
+    Once a copy of the document says what that is, an address must have a certificate of the coalition, and is looked
+    for where the copy says that the hub is: a hub that has moved, by the resolver of this machine. If it does not
     answer, the copy of the last document that was relied on is used. Raises `Missing`.
     """
     place = settings.coalition
@@ -91,14 +94,13 @@ def write(path: Path, content: bytes) -> None:
 
 
 def _asked(address: str, copy: Path) -> bytes:
-    try:
-        with https.client(_authorities(copy), _ANSWER) as http:
-            status, found = within(3 * _ANSWER, lambda: https.fetch(http, address, LIMIT))
-        if status == httpx.codes.OK:
-            return found
-        error: Exception = RuntimeError(f"it answers {status}")
-    except (httpx.HTTPError, ssl.SSLError, TimeoutError) as failed:
-        error = failed
+    authorities, hub = _known(copy)
+    error: Exception = RuntimeError("no answer")
+    for countries in ([hub], []) if hub else ([],):
+        try:
+            return _answer(address, authorities, countries)
+        except (httpx.HTTPError, ssl.SSLError, TimeoutError) as failed:
+            error = failed
     if copy.exists():
         return copy.read_bytes()
     raise Missing(
@@ -108,9 +110,19 @@ def _asked(address: str, copy: Path) -> bytes:
     )
 
 
-def _authorities(copy: Path) -> str:
-    """Return the CAs that a copy of the document names, unverified: another answer than the hub's is refused later."""
+def _answer(address: str, authorities: str, countries: Sequence[Names]) -> bytes:
+    """Return what is at an address; hosts of `countries` are at theirs, others where the resolver says."""
+    with https.client(authorities, _ANSWER, *countries) as http:
+        status, found = within(3 * _ANSWER, lambda: https.fetch(http, address, LIMIT))
+    if status != httpx.codes.OK:
+        raise httpx.RemoteProtocolError(f"it answers {status}")
+    return found
+
+
+def _known(copy: Path) -> tuple[str, Names | None]:
+    """Return the CAs and the hub that a copy of the document names, unverified: another answer is refused later."""
     try:
-        return "".join(json.loads(copy.read_bytes())["payload"]["authorities"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        known = document.latest(copy.read_bytes())
+        return "".join(known.authorities), known.names(HUB_CODE)
+    except (OSError, MembershipError):
+        return "", None

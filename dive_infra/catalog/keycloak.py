@@ -1,7 +1,5 @@
 """The Keycloak of a country: one realm for its users, in its own database, on its public URL only."""
 
-from collections.abc import Sequence
-
 from dive_infra.catalog.spec import CA, CERTIFICATE, FILES, KEY, HealthCheck, Material, ServiceSpec
 from dive_infra.config.naming import DEPLOYER, Names
 
@@ -20,11 +18,8 @@ CONFIGURATION = f"{FILES}/keycloak.conf"
 _MANAGEMENT_PORT = 9000
 
 
-def keycloak(names: Names, hub: Names, partners: Sequence[Names] = ()) -> ServiceSpec:
-    """Return Keycloak, which asks those of `partners` for tokens and keys.
-
-    The service account `dive-deployer` of realm master has the secret `keycloak-admin`.
-    """
+def keycloak(names: Names, hub: Names) -> ServiceSpec:
+    """Return Keycloak; the service account `dive-deployer` of realm master has the secret `keycloak-admin`."""
     database = f"{names.host('postgres')}:{names.port('postgres')}/{DATABASE}"
 
     def files(material: Material) -> dict[str, str]:
@@ -76,7 +71,6 @@ def keycloak(names: Names, hub: Names, partners: Sequence[Names] = ()) -> Servic
         cpus=2.0,
         needs=("postgres",),
         linked="partners",
-        hosts={host: at for p in partners for host, at in names.hosts_of(p, "keycloak").items()},
         stop_grace=20,
     )
 

@@ -24,8 +24,8 @@ def services(
     `images` replaces single image references; `rules` are the country's own (`catalog.national`).
     """
     distributor = opal_server if names.country.is_hub else opal_client
-    specs = [make(names, hub) for make in (postgres, mongodb, redis)]
-    specs += [keycloak(names, hub, partners), opa(names, hub, rules)]
+    specs = [make(names, hub) for make in (postgres, mongodb, redis, keycloak)]
+    specs.append(opa(names, hub, rules))
     specs += [make(names, hub, partners, agreements) for make in (kas, backend)]
     specs += [distributor(names, hub), frontend(names, hub, partners, agreements)]
     return _ordered([replace(s, image=images.get(s.name, s.image)) for s in specs])

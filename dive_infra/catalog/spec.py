@@ -78,8 +78,8 @@ class ServiceSpec:
     `live` are those of them that the service reads anew when they change: they are updated while it runs, any other
     change makes another container.
     `needs` names services of the same country that must be healthy before this one starts. `linked`: the countries
-    with which it exchanges requests, on whose links' networks it therefore is. `hosts`: names of partners elsewhere
-    that the service asks -> address.
+    with which it exchanges requests, on whose links' networks it therefore is. `hosts`: names of a hub elsewhere that
+    the service asks -> address; another address makes another container.
     """
 
     name: str

@@ -154,11 +154,22 @@ class Names:
         """Return True if a partner is at the same address: one engine runs both, and its networks join them."""
         return self.address == partner.address
 
+    def elsewhere(self, partner: "Names") -> str:
+        """Return the address at which containers reach a partner whose names their engine does not know; else empty."""
+        return "" if self.beside(partner) else partner.address
+
     def hosts_of(self, partner: "Names", *services: str) -> dict[str, str]:
         """Return host -> address of a partner's services that containers ask; none if the engine knows the names."""
-        if self.beside(partner) or not partner.address:
-            return {}
-        return {partner.host(service): partner.address for service in services}
+        address = self.elsewhere(partner)
+        return {partner.host(service): address for service in services} if address else {}
+
+    def realm_of(self, partner: "Names") -> str:
+        """Return where this country's Keycloak asks a partner's realm: at its issuer, or at its address if elsewhere.
+
+        The certificate of a Keycloak names both. No container has to know where partners are.
+        """
+        address = self.elsewhere(partner)
+        return f"https://{address}:{partner.port('keycloak')}/realms/{partner.realm}" if address else partner.issuer
 
     @property
     def zone(self) -> str:

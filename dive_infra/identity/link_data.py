@@ -4,6 +4,9 @@ A link is symmetrical. `at` is the country whose realm holds the object, `of` th
 `<of>-idp` in at's realm logs users of `of` in. The client `dive-v3-broker-<of>` in at's realm is the one that of's
 broker uses here. The broker authenticates with its realm's own key (private_key_jwt), which the other side reads from
 its JWKS address: the two share no secret. Each country declares its own side.
+
+Browsers know a realm by its issuer alone. What one Keycloak asks another goes to the address of a partner elsewhere
+(`Names.realm_of`): a name would have to be an entry of the container, which each partner that comes or moves replaced.
 """
 
 from dive_infra.config.naming import Names
@@ -11,12 +14,18 @@ from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW, SHORT, Json, Mapper
 
 # The provider requires one, `private_key_jwt` uses none.
 NO_SECRET = "unused"  # noqa: S105
+_OIDC = "protocol/openid-connect"
 SCOPES = "openid profile email uniqueID clearance countryOfAffiliation acpCOI affiliation"
 
 
-def certificates(names: Names) -> str:
-    """Return the address where a realm publishes its keys (JWKS)."""
-    return f"{names.issuer}/protocol/openid-connect/certs"
+def certificates(at: Names, of: Names) -> str:
+    """Return where at's Keycloak reads the keys (JWKS) of of's realm."""
+    return f"{_asked(at, of)}/certs"
+
+
+def _asked(at: Names, of: Names) -> str:
+    """Return the start of the URLs that at's Keycloak asks in of's realm."""
+    return f"{at.realm_of(of)}/{_OIDC}"
 
 
 def _endpoint(at: Names, of: Names) -> str:
@@ -26,7 +35,9 @@ def _endpoint(at: Names, of: Names) -> str:
 
 def identity_provider(at: Names, of: Names) -> Json:
     """Return `<of>-idp` in at's realm. Its claim filter refuses a token that claims another country than `of`."""
-    endpoints = f"{of.issuer}/protocol/openid-connect"
+    public, asked = f"{of.issuer}/{_OIDC}", _asked(at, of)
+    # By default, the audience is the token's URL, which the partner expects to be the public one.
+    audience = {"clientAssertionAudience": f"{public}/token"} if asked != public else {}
     return {
         "alias": of.idp_alias,
         "displayName": of.country.name,
@@ -41,16 +52,17 @@ def identity_provider(at: Names, of: Names) -> Json:
         "firstBrokerLoginFlowAlias": FIRST_LOGIN_FLOW,
         "config": {
             "issuer": of.issuer,
-            "authorizationUrl": f"{endpoints}/auth",
-            "tokenUrl": f"{endpoints}/token",
-            "userInfoUrl": f"{endpoints}/userinfo",
-            "logoutUrl": f"{endpoints}/logout",
-            "jwksUrl": certificates(of),
+            "authorizationUrl": f"{public}/auth",
+            "tokenUrl": f"{asked}/token",
+            "userInfoUrl": f"{asked}/userinfo",
+            "logoutUrl": f"{asked}/logout",  # of `backchannelSupported`: no browser goes there
+            "jwksUrl": certificates(at, of),
             "useJwksUrl": "true",
             "validateSignature": "true",
             "clientId": at.client,
             "clientAuthMethod": "private_key_jwt",
             "clientAssertionSigningAlg": "RS256",
+            **audience,
             "pkceEnabled": "true",
             "pkceMethod": "S256",
             "defaultScope": SCOPES,
@@ -108,11 +120,11 @@ def broker_client(at: Names, of: Names) -> Json:
         "attributes": {
             "pkce.code.challenge.method": "S256",
             "use.jwks.url": "true",
-            "jwks.url": certificates(of),
+            "jwks.url": certificates(at, of),
             "token.endpoint.auth.signing.alg": "RS256",
             "access.token.lifespan": SHORT,
             "post.logout.redirect.uris": f"{endpoint}/logout_response",
-            "backchannel.logout.url": f"{of.issuer}/protocol/openid-connect/logout/backchannel-logout",
+            "backchannel.logout.url": f"{_asked(at, of)}/logout/backchannel-logout",
             "backchannel.logout.session.required": "true",
         },
     }

@@ -359,24 +359,24 @@ def hosts(resources: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
-def test_a_partner_elsewhere_that_joins_replaces_keycloak_alone(usa: dict[str, Any]) -> None:
-    other = register("usa", elsewhere={"DEU": "192.0.2.9"}, spokes=["FRA", "DEU"])
-    changed = set[str]()
+@pytest.mark.parametrize("address", ["192.0.2.9", "192.0.2.10"], ids=["joins", "moves"])
+def test_a_partner_elsewhere_that_joins_or_moves_changes_no_container(usa: dict[str, Any], address: str) -> None:
+    other = register("usa", elsewhere={"DEU": address}, spokes=["FRA", "DEU"])
     for kind in RUNNING:
         before, after = of_kind(usa, kind), of_kind(other, kind)
-        changed |= {name for name, r in after.items() if r.object != before[name].object}
-        triggered = {name for name, r in after.items() if r.replacement_trigger != before[name].replacement_trigger}
-        assert triggered <= {"keycloak-container"}
-    # Its files only know the container's declaration, which is no reason to write them.
-    assert changed == {f"keycloak-{part}" for part in ("container", "files", "probe", "gate")}
-    assert (hosts(usa), hosts(other)) == ({}, {"keycloak": {"idp.deu.dive.localhost": "192.0.2.9"}})
+        assert {name: r.object for name, r in after.items()} == {name: r.object for name, r in before.items()}
+        for name, resource in after.items():
+            assert resource.replacement_trigger == before[name].replacement_trigger, name
+    provider = of_kind(other, "keycloak:oidc/identityProvider:IdentityProvider")["link-to-deu-idp"].object
+    issuer = provider["issuer"]
+    assert provider["tokenUrl"].startswith(issuer.replace("idp.deu.dive.localhost", address))
+    assert provider["authorizationUrl"].startswith(issuer)
 
 
 def test_a_spoke_elsewhere_knows_where_its_hub_is_and_needs_nothing_of_the_hubs_engine() -> None:
     place = {"domain": "dive.example", "address": "192.0.2.7"}
     fra = register("fra", elsewhere={"USA": "192.0.2.1", "DEU": "192.0.2.9"}, partners=["DEU"], **place)
     assert hosts(fra) == {
-        "keycloak": {"idp.usa.dive.example": "192.0.2.1", "idp.deu.dive.example": "192.0.2.9"},
         "opal-client": {"opal.usa.dive.example": "192.0.2.1", "api.usa.dive.example": "192.0.2.1"},
     }
     joined = {n["name"] for r in of_kind(fra, CONTAINER).values() for n in dict(r.object)["networksAdvanced"]}
@@ -399,7 +399,7 @@ def test_two_spokes_of_one_machine_share_a_network_wherever_their_hub_is() -> No
         "keycloak": {"dive-link-deu-fra"},
         "opal-client": set(),
     }
-    assert {*hosts(fra)} == {"keycloak", "opal-client"}
+    assert {*hosts(fra)} == {"opal-client"}
 
 
 CERTIFICATES = tuple(f"pulumi-python:dynamic/dive:{kind}" for kind in ("Certificate", "MemberAuthority"))

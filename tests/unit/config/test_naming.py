@@ -96,13 +96,15 @@ def test_a_country_owns_what_carries_its_namespace_and_its_code() -> None:
     assert not fra.owns({})
 
 
-def test_containers_are_told_the_hosts_of_a_partner_at_another_address() -> None:
+def test_containers_find_a_partner_at_another_address_without_a_resolver() -> None:
     usa, fra = Names(HUB), Names(parse("FRA"))
     there = replace(fra, address="192.0.2.7")
     told = {fra.host("keycloak"): "192.0.2.7", fra.host("backend"): "192.0.2.7"}
     assert usa.hosts_of(there, "keycloak", "backend") == told
     for own, partner in ((usa, fra), (replace(usa, address="192.0.2.7"), there), (there, usa)):
         assert own.hosts_of(partner, "keycloak") == {}
+        assert own.realm_of(partner) == partner.issuer
+    assert usa.realm_of(there) == f"https://192.0.2.7:{fra.port('keycloak')}/realms/{fra.realm}"
     assert [usa.beside(fra), usa.beside(there)] == [True, False]
 
 

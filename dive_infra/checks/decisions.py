@@ -22,6 +22,7 @@ from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import first_line
 
 _NOWHERE = "XXX"  # no country's code
+_TOPIC, _UNDECIDED = "decisions", "no policy is loaded"
 
 # What differs from a permitted question, and the check that must deny it.
 CASES: tuple[tuple[str, Mapping[str, Mapping[str, Any]], str], ...] = (
@@ -39,15 +40,16 @@ CASES: tuple[tuple[str, Mapping[str, Mapping[str, Any]], str], ...] = (
 
 
 def checks(spec: DeploymentSpec) -> list[Check]:
-    code = spec.names.country.code
-    remedy = policy_engine.restart(spec.names)
-    return [
-        Check(
-            f"{code} decides as its policies say",
-            "decisions",
-            lambda: decisions(spec.names, spec.opa, spec.ca, remedy),
-        )
-    ]
+    sentence = f"{spec.names.country.code} decides as its policies say"
+    return [Check(sentence, _TOPIC, lambda: _asked(spec, sentence))]
+
+
+def _asked(spec: DeploymentSpec, sentence: str) -> list[Finding]:
+    found = decisions(spec.names, spec.opa, spec.ca, policy_engine.restart(spec.names))
+    undecided = all(f.found == _UNDECIDED for f in found)
+    if undecided and (pending := policy_engine.awaited(spec)):
+        return [pending.finding(sentence, _TOPIC, f"decisions of {spec.names.country.code}")]
+    return found
 
 
 def question(here: Names, changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -103,7 +105,7 @@ def _decided(answer: httpx.Response) -> str:
         return f"status {answer.status_code}"
     result = answer.json().get("result")
     if not isinstance(result, dict):
-        return "no policy is loaded"
+        return _UNDECIDED
     if result.get("allow") is True:
         return "permitted"
     return f"denied by check {(result.get('evaluation_details') or {}).get('check')}"
@@ -121,6 +123,6 @@ def _finding(here: Names, what: str, denied_by: str, found: str, remedy: Remedy)
         found,
         remedy,
         code=None if valid else Code.DECISION_OR_API,
-        topic="decisions",
+        topic=_TOPIC,
         subject=f"{what} at {code}",
     )

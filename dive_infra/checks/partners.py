@@ -1,7 +1,8 @@
 """What a partner says about itself: its signed status, with the person whom it has issued to this country.
 
 A partner that does not answer, or has not declared its side of the link yet, makes the link pending, as does an
-agreement that has ended. That is no failure of either side: both are deployed by different people at different times.
+agreement that has ended. So does the hub to a country that has nothing of it yet. That is no failure of either side:
+both are deployed by different people at different times.
 """
 
 import httpx
@@ -19,7 +20,8 @@ from dive_infra.membership.status import Login, Status
 from dive_infra.process.deadline import within
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
-from dive_infra.results.remedy import UP, Remedy
+from dive_infra.results.finding import Finding, Verdict
+from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 from dive_infra.results.text import first_line, now
 
 STATUS = "/.well-known/dive-status"  # at each country's backend
@@ -28,6 +30,22 @@ _PATIENCE = 3 * CHECK_REQUEST  # seconds for the whole answer
 
 class Pending(DiveError):
     """The other side of a link does not exist yet, or does not answer, or an agreement between the two has ended."""
+
+    def __init__(self, cause: str, remedy: Remedy = NO_REMEDY, code: Code = Code.LINK_PENDING) -> None:
+        super().__init__(cause, remedy, code)
+
+    def finding(self, check: str, topic: str, subject: str) -> Finding:
+        """Return the finding of a check that waits for the partner: it is shown and decides nothing."""
+        return Finding(
+            check,
+            Verdict.UNKNOWN,
+            found=f"pending: {self.cause}",
+            remedy=self.remedy,
+            topic=topic,
+            code=self.code,
+            advisory=True,
+            subject=subject,
+        )
 
 
 class Unable(Pending):

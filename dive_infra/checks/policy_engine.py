@@ -1,8 +1,8 @@
 """OPA decides by what the hub distributes and what the country declares: the same policies and data, nothing else.
 
 The hub's backend answers one bundle with both; while it does not, or refuses this country, that is the signed copy
-that a spoke's OPAL client keeps. An OPA answers its policies, and its data with the values of all rules; it hides what
-is below `system`.
+that a spoke's OPAL client keeps. A spoke that has nothing of its hub yet waits for it, and permits nothing meanwhile.
+An OPA answers its policies, and its data with the values of all rules; it hides what is below `system`.
 """
 
 import io
@@ -19,15 +19,17 @@ import httpx
 from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import NotSigned, signed_at
 from dive_infra.checks import objects
-from dive_infra.checks.runner import CheckUnknown
-from dive_infra.config.countries import HUB_CODE
+from dive_infra.checks.partners import Pending
+from dive_infra.checks.runner import CheckFailed, CheckUnknown
+from dive_infra.checks.spec import DeploymentSpec
+from dive_infra.config.countries import HUB, HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity import https
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
-from dive_infra.results.remedy import Remedy
+from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
 from dive_infra.results.text import ago, day, first_line
 
 POLICIES = "OPA decides by the policies that the hub distributes, and by no others"
@@ -37,6 +39,7 @@ _FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
 _POLL = 0.5
 _SHOWN = 3
 _AWAY, _REFUSED = "the hub does not answer", "the hub refuses this country"
+_TOPIC, _OPAS_POLICIES, _OPAS_DATA = "policies", "OPA's policies", "OPA's data"
 
 Path = tuple[str, ...]
 
@@ -53,12 +56,17 @@ class Content:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an OPA must hold. `age`: of the copy that is used; `silent`: why nothing is known of the hub."""
+    """What an OPA must hold. `age`: of the copy that is used.
+
+    `silent`: why nothing is known of the hub, and `remedy` what makes it known; `pending`, if the country has no copy.
+    """
 
     content: Content
     source: str = "the hub"
     silent: str = ""
     age: str = ""
+    remedy: Remedy = NO_REMEDY
+    pending: Pending | None = None
 
 
 class _Silent(CheckUnknown):
@@ -68,17 +76,44 @@ class _Silent(CheckUnknown):
         super().__init__(f"{url}: {cause}", remedy)
         self.why = why
 
+    def pending(self, names: Names) -> Pending:
+        """Return that a country without a copy waits for the hub."""
+        cause = f"{names.country.code} permits nothing until it has policies of the hub: {self.why} ({self.found})"
+        if self.why == _REFUSED:
+            return Pending(cause, self.remedy, Code.NOT_APPROVED)
+        return Pending(cause, Remedy.update(detail=f"completes it once {HUB_CODE} is deployed and answers"))
+
 
 def restart(names: Names) -> Remedy:
     """Return the remedy for content that only a restart removes: OPA keeps it in memory, its source loads it again."""
     return Remedy.restart(names.country.code, *policy.deciders(names.country.is_hub))
 
 
+def approve(code: str) -> Remedy:
+    """Return what makes the hub answer a country that it refuses, which its operator does."""
+    return Remedy.decide(
+        f"the operator of the hub adds {code} to dive:spokes, then: {UP}",
+        f"if the hub has cut it off, its operator runs ./dive cut {code} --at {HUB_CODE} --undo",
+        country=HUB_CODE,
+    )
+
+
+def awaited(spec: DeploymentSpec) -> Pending | None:
+    """Return why a country has no policies of its hub yet; None if it has some, or that cannot be known now."""
+    names = spec.names
+    try:
+        with https.client(spec.ca, CHECK_REQUEST, names, hub := spec.hub or names.of(HUB)) as http:
+            return None if _distributed_any(_policies(http, names, spec.opa)) else _wanted(http, names, hub).pending
+    except (CheckFailed, CheckUnknown):
+        return None  # OPA does not answer, which other checks report
+
+
 def distribution(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
     """Return a finding on the policies in force and one on the data. `local`: the modules in OPA's own files, by path.
 
     A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
-    the hub signed; without one, the policies are compared with this checkout's, and the data is unknown.
+    the hub signed; without one, the policies are compared with this checkout's, and the data is unknown. An OPA that
+    has no policies yet is pending.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
@@ -90,8 +125,13 @@ def distribution(names: Names, hub: Names, token: str, local: Mapping[str, str],
 
 def _compared(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
     with https.client(ca, CHECK_REQUEST, names, hub) as http:
-        modules = _answer(http, names, token, "policies")
+        modules = _policies(http, names, token)
         found = _wanted(http, names, hub)
+        if found.pending and not _distributed_any(modules):
+            return [
+                found.pending.finding(check, _TOPIC, what)
+                for check, what in ((POLICIES, _OPAS_POLICIES), (DATA, _OPAS_DATA))
+            ]
         wanted, silent = found.content, found.silent
         try:
             live = _in_force(modules, _answer(http, names, token, "data"))
@@ -99,11 +139,11 @@ def _compared(names: Names, hub: Names, token: str, local: Mapping[str, str], ca
             live, unread = _in_force(modules, {}), error.found
         else:
             unread = ""
-    remedy = Remedy.update(HUB_CODE, "the hub distributes again") if silent else restart(names)
+    remedy = found.remedy if silent else restart(names)
     own = {path: text for path, text in live.policies.items() if path.startswith(f"{policy.LOCAL}/")}
     policies = _finding(
         POLICIES,
-        "OPA's policies",
+        _OPAS_POLICIES,
         # The state of an earlier program has no local modules to compare with.
         list(_differing({**wanted.policies, **(local or own)}, live.policies)),
         f"the {len(wanted.policies)} policies of {found.source}, unchanged",
@@ -113,13 +153,13 @@ def _compared(names: Names, hub: Names, token: str, local: Mapping[str, str], ca
     )
     if unread or silent:
         unknown = Finding(
-            DATA, Verdict.UNKNOWN, found=unread or silent, remedy=restart(names) if unread else Remedy.update(HUB_CODE),
-            code=Code.CHECK_UNKNOWN, topic="policies", subject="OPA's data",
+            DATA, Verdict.UNKNOWN, found=unread or silent, remedy=restart(names) if unread else remedy,
+            code=Code.CHECK_UNKNOWN, topic=_TOPIC, subject=_OPAS_DATA,
         )  # fmt: skip
         return [policies, unknown]
     data = _finding(
         DATA,
-        "OPA's data",
+        _OPAS_DATA,
         list(_differing(_named(wanted.data), _named(_base(live, wanted)))),
         f"the data of {found.source}, unchanged",
         f"{len(wanted.data)} feeds as distributed",
@@ -134,13 +174,11 @@ def _finding(
 ) -> Finding:
     if not off:
         found = f"{valid}: {age}" if age else valid
-        return Finding(
-            check, Verdict.VALID, found=found, topic="policies", subject=subject, note=age and f"policies {age}"
-        )
+        return Finding(check, Verdict.VALID, found=found, topic=_TOPIC, subject=subject, note=age and f"policies {age}")
     more = f" and {len(off) - _SHOWN} more" if len(off) > _SHOWN else ""
     return Finding(
         check, Verdict.INVALID, expected, ", ".join(off[:_SHOWN]) + more, remedy,
-        code=Code.POLICY_DISTRIBUTION, topic="policies", subject=subject,
+        code=Code.POLICY_DISTRIBUTION, topic=_TOPIC, subject=subject,
     )  # fmt: skip
 
 
@@ -167,6 +205,17 @@ def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> 
         policies[module["id"] if path in policies else path] = module["raw"]
     rules = {path for m in modules for path in _rules(m["ast"])}
     return Content(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
+
+
+def _policies(http: httpx.Client, names: Names, token: str) -> list[Mapping[str, Any]]:
+    """Return the modules that this country's OPA has loaded."""
+    found: list[Mapping[str, Any]] = _answer(http, names, token, "policies")
+    return found
+
+
+def _distributed_any(modules: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if an OPA has modules other than those in its own files."""
+    return not all(policy.module_path(module["id"]).startswith(f"{policy.LOCAL}/") for module in modules)
 
 
 def _answer(http: httpx.Client, names: Names, token: str, what: str) -> Any:
@@ -215,16 +264,16 @@ def _wanted(http: httpx.Client, names: Names, hub: Names) -> Wanted:
     try:
         return Wanted(_distributed(http, names, hub))
     except CheckUnknown as error:
-        checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found)
+        checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found, remedy=error.remedy)
         if not isinstance(error, _Silent) or names.country.is_hub:
             return checkout
-        why = error.why
+        silent = error
     try:
-        return _copy(names, why)
+        return _copy(names, silent.why)
     except NotSigned as error:
         return replace(checkout, silent=f"{checkout.silent}; and the copy at this country is not used: {error}")
     except ContainerFailed:
-        return checkout
+        return replace(checkout, pending=silent.pending(names))
 
 
 def _copy(names: Names, why: str) -> Wanted:
@@ -248,18 +297,18 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
     """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
     url = f"{hub.url('backend')}{policy.BUNDLE}"
     service, file = policy.hub_token(names.country.is_hub)
-    remedy = Remedy.update(HUB_CODE)
+    remedy = Remedy.update(HUB_CODE, "the hub distributes again")
     try:
         token = objects.connect().read_file(names.container(service), file)
         answer = http.get(url, headers={"authorization": f"Bearer {token.strip()}"})
     except ContainerFailed as error:
-        raise CheckUnknown(error.cause, remedy) from None
+        raise CheckUnknown(error.cause, Remedy.update()) from None
     except httpx.HTTPError as error:
         raise _Silent(url, first_line(error), _AWAY, remedy) from None
     if answer.is_server_error:
         raise _Silent(url, f"status {answer.status_code}", _AWAY, remedy)
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise _Silent(url, f"status {answer.status_code}", _REFUSED, remedy)
+        raise _Silent(url, f"status {answer.status_code}", _REFUSED, approve(names.country.code))
     if answer.status_code != httpx.codes.OK:
         raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:

@@ -1,7 +1,8 @@
 """VERIFICATION: people from each country can log in at the other, and get the documents that the policy permits.
 
 Those who log in are probe persons: each country has one of its own and issues one to each partner. A link whose other
-side does not answer, cannot serve or does not exist yet is pending, which decides nothing.
+side does not answer, cannot serve or does not exist yet is pending, which decides nothing. So are all links of a
+country that has no policies of its hub yet.
 """
 
 import time
@@ -15,7 +16,7 @@ from typing import Any
 import httpx
 
 from dive_infra.catalog import policy
-from dive_infra.checks import decisions, deployment, key_release, login_page, objects, partners
+from dive_infra.checks import decisions, deployment, key_release, login_page, objects, partners, policy_engine
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Partner, Party, VerificationSpec
 from dive_infra.config.clearances import LEVELS
@@ -175,7 +176,7 @@ def visited(spec: VerificationSpec, validation: Validation) -> list[Visit]:
     for partner in (p.names for p in spec.partners):
         for where, whose in ((partner, own), (own, partner)):
             finding = found.get(_sentence(where, whose))
-            if finding and (finding.verdict == Verdict.VALID or finding.code == Code.LINK_PENDING):
+            if finding and (finding.verdict == Verdict.VALID or finding.advisory):
                 pending = finding.found if finding.verdict != Verdict.VALID else ""
                 codes = whose.country.code, where.country.code
                 visits.append(Visit(*codes, whose.idp_alias, where.client, finding.seconds, pending))
@@ -202,7 +203,7 @@ class _Person:
             try:
                 if self._given_up:
                     raise self._refused[-1]
-                return visit(spec.own.names, where, whose, spec.ca, spec.documents)
+                return _decided(spec, where, whose, visit(spec.own.names, where, whose, spec.ca, spec.documents))
             except LoginFailed as error:
                 if error.check == _AGREEMENT:
                     raise partners.ended(whose.names.country.code, where.country.code) from None
@@ -259,16 +260,7 @@ class _Link:
 
     def _pending(self, where: Names, error: partners.Pending) -> Finding:
         whose = self._spec.own.names if where == self._partner.names else self._partner.names
-        return Finding(
-            _sentence(where, whose),
-            Verdict.UNKNOWN,
-            found=f"pending: {error.cause}",
-            remedy=error.remedy,
-            topic="logins",
-            code=Code.LINK_PENDING,
-            advisory=True,
-            subject=f"link to {self._partner.names.country.code}",
-        )
+        return error.finding(_sentence(where, whose), "logins", f"link to {self._partner.names.country.code}")
 
 
 def visit(own: Names, here: Names, whose: Party, ca: str, documents: int) -> list[Finding]:
@@ -303,6 +295,20 @@ def visit(own: Names, here: Names, whose: Party, ca: str, documents: int) -> lis
                 raise LoginFailed(document, here.host("frontend"), "a decision", _answered(response), away=True)
             decided.append(_decision(response, here, home.country.code, document, denied_by))
         return decided
+
+
+def _decided(spec: VerificationSpec, here: Names, whose: Party, found: list[Finding]) -> list[Finding]:
+    """Return what a visit has found; raise `partners.Pending` for one by a partner's person, if no policy decides here.
+
+    The own person has logged in nevertheless: then only the decisions are pending.
+    """
+    off = [f for f in found if f.verdict == Verdict.INVALID]
+    pending = policy_engine.awaited(spec.deployment) if off and here == spec.own.names else None
+    if pending is None:
+        return found
+    if whose.names != here:
+        raise pending
+    return [pending.finding(f.check, f.topic, f.subject) if f in off else f for f in found]
 
 
 def person(home: Names) -> users.User:

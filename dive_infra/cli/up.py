@@ -115,6 +115,10 @@ def _deployed(code: str) -> _Done:
         return _Done(
             Outcome(code, Exit.UNKNOWN, "deployed; its record does not answer", f"./dive status {code}"), shown
         )
+    if code != HUB_CODE and (awaited := links.awaited(stack)):
+        return _Done(
+            Outcome(code, Exit.PARTIAL, f"deployed; {awaited.cause}", awaited.remedy.command(code)), shown, pending
+        )
     if not pending:
         return _Done(Outcome(code, Exit.OK, "deployed and verified"), shown)
     partners = ", ".join(pending)

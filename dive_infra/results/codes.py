@@ -269,8 +269,10 @@ _ROWS = (
         Code.NOT_APPROVED,
         "Not approved by the hub",
         "permanent",
-        "The hub has not approved the country: it is not in `dive:spokes`.",
-        "Add FRA to `dive:spokes` in Pulumi.usa.yaml, then run `./dive up USA FRA`.",
+        "The hub has not approved the country, which is not in `dive:spokes`, or has cut it off; a country that has no "
+        "policies of the hub yet permits nothing until then.",
+        "Add FRA to `dive:spokes` in Pulumi.usa.yaml, then run `./dive up USA FRA`; `./dive cut FRA --at USA --undo` "
+        "takes a cut back.",
     ),
     CodeRow(
         Code.LINK_NOT_PROVEN,
@@ -322,7 +324,7 @@ _ROWS = (
         "Link pending",
         "recoverable",
         "The partner does not answer, cannot serve, or has not declared its side of the link yet. This country has not "
-        "failed.",
+        "failed. A spoke whose hub has never answered has no policies yet, and permits nothing until then.",
         "`./dive up FRA` proves the link once the partner is deployed and answers.",
     ),
     CodeRow(

@@ -263,6 +263,10 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "::test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age",
         f"{OPAL}::test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart",
     ),
+    "A spoke that has nothing": (
+        "unit/checks/test_policy_engine.py::test_a_country_that_has_nothing_of_its_hub_yet_is_pending",
+        f"{LINKS}::test_a_country_without_policies_of_its_hub_is_pending_as_are_its_links",
+    ),
     "An update reads the coalition document": (
         "unit/membership/test_files.py::test_a_file_is_below_the_stack_files",
         "unit/membership/test_files.py::test_an_answer_is_kept_for_when_the_hub_does_not_answer",

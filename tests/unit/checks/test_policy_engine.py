@@ -4,6 +4,7 @@ import json
 import tarfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -18,8 +19,9 @@ from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity import https
+from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
-from tests.unit.checks.specs import FRANCE, USA
+from tests.unit.checks.specs import DEPLOYMENT, FRANCE, USA
 
 TOKEN = "opa-read"
 BUNDLE = "/etc/dive/local/"  # its name, which OPA puts before the paths of its modules
@@ -104,13 +106,17 @@ def _module(path: str, text: str) -> dict[str, Any]:
     return {"id": name, "raw": text, "ast": {"package": {"path": terms}, "rules": [{"head": {"name": defined}}]}}
 
 
-@pytest.fixture(params=[FRANCE, USA], ids=["spoke", "hub"])
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
-    made = World(request.param)
+def _world(names: Names, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(names)
     monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=httpx.MockTransport(made.answer)))
     monkeypatch.setattr(objects, "connect", lambda: made)
     monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)
     return made
+
+
+@pytest.fixture(params=[FRANCE, USA], ids=["spoke", "hub"])
+def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> World:
+    return _world(request.param, monkeypatch)
 
 
 def test_what_the_hub_distributes_is_valid(world: World) -> None:
@@ -186,6 +192,80 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert set(world.off()) == {policy_engine.DATA}
 
 
+def test_a_spoke_without_its_opal_client_is_told_to_update_itself(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str, _: str) -> str:
+        raise ContainerFailed(f"{name} does not exist")
+
+    monkeypatch.setattr(world, "read_file", missing)
+    assert {str(finding.remedy) for finding in world.off().values()} == {"pulumi up"}
+
+
+APPROVE = (
+    "the operator of the hub adds FRA to dive:spokes, then: pulumi up -s usa, or "
+    "if the hub has cut it off, its operator runs ./dive cut FRA --at USA --undo"
+)
+WAITS = "FRA permits nothing until it has policies of the hub: the hub"
+
+
+@pytest.mark.parametrize("hub", [401, 403])
+def test_a_hub_that_refuses_a_country_without_a_copy_has_to_be_asked_for_it(
+    hub: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    france = _world(FRANCE, monkeypatch)
+    france.hub = hub
+    off = france.off()
+    assert off.keys() == {policy_engine.POLICIES, policy_engine.DATA}
+    assert {str(finding.remedy) for finding in off.values()} == {APPROVE}
+    assert all(finding.code != Code.LINK_PENDING for finding in off.values()), "OPA has policies"
+
+
+@pytest.mark.parametrize(
+    ("hub", "says", "code", "remedy"),
+    [
+        (0, "does not answer (", Code.LINK_PENDING, "pulumi up (completes it once USA is deployed and answers)"),
+        (503, "does not answer (", Code.LINK_PENDING, "pulumi up (completes it once USA is deployed and answers)"),
+        (401, "refuses this country (", Code.NOT_APPROVED, APPROVE),
+    ],
+    ids=["away", "down", "refused"],
+)
+def test_a_country_that_has_nothing_of_its_hub_yet_is_pending(
+    hub: int, says: str, code: Code, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    france = _world(FRANCE, monkeypatch)
+    france.hub, france.data = hub, {"national": {}}
+    france.policies = {name: text for name, text in france.policies.items() if name.startswith(BUNDLE)}
+    found = france.found()
+    assert [f.check for f in found] == [policy_engine.POLICIES, policy_engine.DATA]
+    for finding in found:
+        assert (finding.verdict, finding.advisory, finding.code) == ("unknown", True, code)
+        assert finding.found.startswith(f"pending: {WAITS} {says}https://api.usa.t-unit.localhost")
+        assert str(finding.remedy) == remedy
+    spec = replace(DEPLOYMENT, opa=TOKEN)
+    pending = policy_engine.awaited(spec)
+    assert pending
+    assert found[0].found == f"pending: {pending.cause}"
+    france.keep()
+    assert policy_engine.awaited(spec) is None
+    assert {f.verdict for f in france.found()} == {"invalid"}, "it has a copy, which OPA lacks"
+
+
+@pytest.mark.parametrize("names", [FRANCE, USA], ids=["spoke", "hub"])
+def test_a_country_that_has_policies_or_whose_opa_does_not_answer_waits_for_no_one(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    country = _world(names, monkeypatch)
+    spec = replace(DEPLOYMENT, names=names, opa=TOKEN)
+    assert policy_engine.awaited(spec) is None
+    country.hub = 0
+    assert policy_engine.awaited(spec) is None
+    country.policies = {}
+    assert (policy_engine.awaited(spec) is None) == (names is USA), "the hub makes its own"
+    monkeypatch.setattr(country, "answer", lambda _: httpx.Response(500))
+    assert policy_engine.awaited(spec) is None
+
+
 def test_an_earlier_program_declared_no_local_modules(world: World) -> None:
     assert [f.verdict for f in policy_engine.distribution(world.names, USA, TOKEN, {}, "CA")] == ["valid", "valid"]
 
@@ -197,10 +277,7 @@ NOON = 1_795_521_600
 @pytest.fixture
 def france(monkeypatch: pytest.MonkeyPatch) -> World:
     """France with a copy of what the hub signed, while the hub does not answer."""
-    made = World(FRANCE)
-    monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=httpx.MockTransport(made.answer)))
-    monkeypatch.setattr(objects, "connect", lambda: made)
-    monkeypatch.setattr(policy_engine, "_FOLLOWS", 0)
+    made = _world(FRANCE, monkeypatch)
     made.hub = 0
     with monkeypatch.context() as then:
         then.setattr(distribution.time, "time", lambda: NOON)

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock, Mock
 import httpx
 import pytest
 
-from dive_infra.checks import decisions, partners, runner, verification
+from dive_infra.checks import decisions, partners, policy_engine, runner, verification
 from dive_infra.checks.spec import (
     Party,
     VerificationSpec,
@@ -48,6 +48,14 @@ def issued(monkeypatch: pytest.MonkeyPatch) -> Mock:
     found = Mock(return_value=PROBE)
     monkeypatch.setattr(partners, "published", Mock(side_effect=lambda partner, _: partner.names.country.code))
     monkeypatch.setattr(partners, "account", found)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def awaited(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """Why this country has no policies of its hub yet."""
+    found = Mock(return_value=None)
+    monkeypatch.setattr(policy_engine, "awaited", found)
     return found
 
 
@@ -284,6 +292,39 @@ def test_a_country_whose_own_service_is_down_has_failed(monkeypatch: pytest.Monk
     assert isinstance(given, VerificationSpec)
     wrong = [f for f in runner.run(verification.logins(given), 5).findings if f.verdict == Verdict.INVALID]
     assert {(f.code, f.found) for f in wrong} == {(Code.DECISION_OR_API, "503 unavailable")}
+
+
+def test_a_country_without_policies_of_its_hub_is_pending_as_are_its_links(
+    monkeypatch: pytest.MonkeyPatch, awaited: Mock
+) -> None:
+    """Its people log in at home nevertheless; a login without a decision proves no link."""
+    waits = partners.Pending("FRA permits nothing yet", NO_REMEDY, Code.NOT_APPROVED)
+    awaited.return_value = waits
+    monkeypatch.setattr(verification, "login", portals(FRA=unavailable, USA=decided(USA, FRANCE)))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    validation = runner.run(verification.logins(given), 5)
+    assert overall(validation.findings) == Verdict.VALID
+    off = {f.check: f for f in validation.findings if f.verdict != Verdict.VALID}
+    assert {(f.verdict, f.found, f.code) for f in off.values()} == {
+        ("unknown", "pending: FRA permits nothing yet", Code.NOT_APPROVED)
+    }
+    assert sum("to a user of FRA" in check for check in off) == 3
+    proven = {(v.source, v.target): not v.pending for v in verification.visited(given, validation)}
+    assert proven == {("FRA", "USA"): True, ("USA", "FRA"): False}
+    [quick] = decisions.checks(given.deployment)
+    monkeypatch.setattr(
+        decisions, "decisions", lambda *_: [replace(f, found=decisions._UNDECIDED) for f in found("invalid")]
+    )
+    assert [f.found for f in runner.run([quick], 5).findings] == ["pending: FRA permits nothing yet"]
+
+
+def test_a_country_that_decides_is_not_asked_whether_it_waits(monkeypatch: pytest.MonkeyPatch, awaited: Mock) -> None:
+    monkeypatch.setattr(verification, "login", portals(FRA=decided(FRANCE, FRANCE), USA=unavailable))
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    runner.run(verification.logins(given), 5)
+    awaited.assert_not_called()
 
 
 def test_a_partner_that_can_serve_again_in_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

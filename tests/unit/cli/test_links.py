@@ -1,14 +1,18 @@
-"""Which links of a country are not proven yet."""
+"""What a country waits for: links that are not proven yet, and policies of its hub."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from dive_infra.automation.stack_state import StackState
+from dive_infra.automation.stack_state import CheckpointState, StackState
+from dive_infra.checks import policy_engine
+from dive_infra.checks.partners import Pending
 from dive_infra.cli import links
 from dive_infra.orchestration.access import Unreachable
 from dive_infra.orchestration.overview import Link
-from tests.unit.checks.specs import ACCESS
+from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import Remedy
+from tests.unit.checks.specs import ACCESS, DEPLOYMENT
 
 PROVEN = Link("FRA", "USA", "fra-idp", "ACTIVE", "", 0.5, 3.0)
 PENDING = Link("GBR", "FRA", "gbr-idp", "PENDING", "GBR does not answer", None, None)
@@ -27,3 +31,17 @@ def test_a_record_that_does_not_answer_is_no_answer(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(links, "read_overview", silent)
     with pytest.raises(Unreachable):
         links.pending(StackState("fra", 180, None, store=ACCESS))
+
+
+@pytest.mark.parametrize(
+    "pending", [None, Pending("FRA permits nothing yet", Remedy.update(detail="once USA answers"))]
+)
+def test_whether_a_country_has_policies_of_its_hub_is_asked_of_what_it_declared(
+    pending: Pending | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(policy_engine, "awaited", lambda spec: asked.append(spec) or pending)
+    declared = {Phase.DEPLOYMENT: CheckpointState(Phase.DEPLOYMENT, "", "", DEPLOYMENT)}
+    assert links.awaited(StackState("fra", 180, None, declared)) is pending
+    assert asked == [DEPLOYMENT]
+    assert links.awaited(StackState("fra", 3, None)) is None, "nothing is declared yet"

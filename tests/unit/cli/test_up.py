@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from dive_infra.automation.failures import CountryLocked, UpdateFailed, UpdateInterrupted
 from dive_infra.automation.pulumi_cli import PulumiFailed, Runner
 from dive_infra.automation.state_export import NotDeployed
+from dive_infra.checks.partners import Pending
 from dive_infra.cli import outcomes, up
 from dive_infra.cli.__main__ import app
 from dive_infra.orchestration.access import Unreachable
@@ -29,6 +30,7 @@ class Coalition:
         self.deployed = {"USA", "FRA", "GBR"}
         self.started: list[str] = []
         self.record: Exception | None = None
+        self.awaited: Pending | None = None
 
     def deploy(self, runner: Runner, _reporter: object) -> None:
         self.started.append(runner.country)
@@ -52,6 +54,7 @@ def coalition(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Coalition:
     monkeypatch.setattr(up, "leave_report", lambda code: SimpleNamespace(code=code, outputs={}))
     monkeypatch.setattr(up, "summary", lambda country, *_: f"portal of {country}")
     monkeypatch.setattr(up.links, "pending", there.pending)
+    monkeypatch.setattr(up.links, "awaited", lambda _: there.awaited)
     monkeypatch.setattr(outcomes, "stands_alone", lambda code: code in there.deployed)
     return there
 
@@ -127,6 +130,15 @@ def test_a_pending_link_of_a_spoke_alone_counts(coalition: Coalition, code: str,
     done = run(code)
     assert done.exit_code == exit_code
     assert bool(rows(done)) == (code == "FRA"), "one country alone needs no table, unless there is something to do"
+
+
+def test_a_spoke_without_policies_of_its_hub_is_not_complete(coalition: Coalition) -> None:
+    coalition.awaited = Pending("FRA permits nothing yet", Remedy.update(detail="completes it once USA answers"))
+    coalition.links["FRA"] = ["USA"]
+    done = run("FRA")
+    assert done.exit_code == 4
+    assert rows(done) == ["‼ FRA deployed; FRA permits nothing yet next: ./dive up FRA (completes it once USA answers)"]
+    assert run("USA").exit_code == 0, "the hub is the source of them"
 
 
 def test_a_record_that_does_not_answer_is_told_and_the_others_go_on(

@@ -30,6 +30,8 @@ NATIONAL = "national."  # begins the code of a check that is a rule of the count
 _SOURCE = "dive"  # the name of the hub's bundle in its OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies
+# Bytes of a request's body: OPA reads it before it looks at the token, and takes up to eighty times as much memory.
+LARGEST_BODY = 64 * 1024
 
 _LOCAL = f"{FILES}/local"  # a bundle
 LOCAL = _LOCAL.lstrip("/")  # its modules are below
@@ -101,12 +103,15 @@ def opa(names: Names, hub: Names, rules: Mapping[str, str] = NO_RULES) -> Servic
     def files(material: Material) -> dict[str, str]:
         local = local_modules({name: material.secrets[name] for name in tokens}, rules)
         made = material.tls() | {f"/{path}": text for path, text in local.items()}
-        made |= {f"{_LOCAL}/.manifest": json.dumps({"roots": _ROOTS, "rego_version": 1}), _OPA_CONFIG: "{}"}
+        made |= {f"{_LOCAL}/.manifest": json.dumps({"roots": _ROOTS, "rego_version": 1})}
+        settings: dict[str, object] = {
+            "server": {"decoding": {"max_length": LARGEST_BODY, "gzip": {"max_length": LARGEST_BODY}}}
+        }
         if is_hub:
             key = material.secrets["policy-key"]
-            made[_OPA_CONFIG] = json.dumps(_bundles(hub, pki.public_key(key)))
+            settings |= _bundles(hub, pki.public_key(key))
             made[_HUB_TOKEN] = opal_token.mint_opal_token(key, hub.country.code)
-        return made
+        return made | {_OPA_CONFIG: json.dumps(settings)}
 
     # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
     alive = {

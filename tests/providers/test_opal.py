@@ -287,6 +287,14 @@ def test_the_hub_refuses_a_wrong_token(coalition: Coalition, token: str | None, 
     assert coalition.call(USA, "opal-server", "/policy", _forged() if token is None else token).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/data/config", "/data/callback_report", "/token"])
+def test_the_hubs_opal_server_reads_no_large_body(coalition: Coalition, path: str) -> None:
+    """OPAL alone would read a body of any size before it looks at the token, and end for lack of memory."""
+    refused = coalition.call(USA, "opal-server", path, "", method="POST", content=b"1" * (2**16 + 1))
+    assert refused.status_code == 413, refused.text
+    assert coalition.call(USA, "opal-server", path, "", method="POST", json={}).status_code in (401, 422)
+
+
 def test_a_bundle_that_one_has_is_not_sent_again(coalition: Coalition) -> None:
     token = _token(FRA)
     for path in ("bundle.tar.gz", "policies/bundle.tar.gz", "coi-definitions"):

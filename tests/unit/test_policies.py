@@ -1,5 +1,6 @@
 """The policies' own tests, the seeds under these policies, and what the catalog declares for OPA and OPAL."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -358,7 +359,9 @@ def server(opa: Path, tmp_path: Path) -> Iterator[httpx.Client]:
     [bundle] = spec.command[spec.command.index("--bundle") + 1 :]
     socket = tmp_path / "opa.sock"
     limits = ("--authentication=token", "--authorization=basic", "--disable-telemetry", "--log-level=error")
-    command = [opa, "run", "--server", "--addr", f"unix://{socket}", *limits, "--bundle", tmp_path / bundle.lstrip("/")]
+    settings = spec.command[spec.command.index("--config-file") + 1]
+    places = ("--config-file", tmp_path / settings.lstrip("/"), "--bundle", tmp_path / bundle.lstrip("/"))
+    command = [opa, "run", "--server", "--addr", f"unix://{socket}", *limits, *places]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         headers = {"Authorization": f"Bearer {TOKENS['opa-feed']}"}
@@ -401,6 +404,23 @@ def test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides
     assert server.patch("/v1/data", json=[{"op": "add", "path": "/national", "value": 1}]).status_code == 401
     assert _asked(server, 12) == {"allow": True, "evaluation_details": {"check": ""}}
     assert _asked(server, 22)["reason"] == "Night"
+
+
+def test_opa_refuses_a_body_that_is_larger_than_any_of_its_clients(server: httpx.Client) -> None:
+    """It holds it in memory before it looks at the token; what the hub distributes stays far below."""
+    stranger = {"Authorization": "Bearer wrong"}
+    for size, status in ((policy.LARGEST_BODY - 100, 401), (policy.LARGEST_BODY + 100, 400)):
+        body = json.dumps({"input": "x" * size})
+        for content in (body, gzip.compress(body.encode())):
+            zipped = {"Content-Encoding": "gzip"} if isinstance(content, bytes) else {}
+            answer = server.post(policy.DECISION, content=content, headers={**stranger, **zipped})
+            assert answer.status_code == status, answer.text
+    everyone = [Names(country) for country in COUNTRIES.values()]
+    made = batches(USA, [names for names in everyone if names != USA], "key", documents=1)
+    rows = {batch.collection: batch.documents for batch in made}
+    feeds = {name: len(json.dumps(rows[name])) for name in distribution.FEEDS.values()}
+    assert max(feeds.values()) < policy.LARGEST_BODY / 2, feeds
+    assert max(map(len, policy.policies().values())) < policy.LARGEST_BODY / 2
 
 
 def test_the_services_ask_where_their_token_permits_it() -> None:

@@ -1,17 +1,19 @@
-"""Gunicorn's configuration of the OPAL server: TLS, secrets from files, and a key for each member instead of one.
+"""Gunicorn's configuration of the OPAL server: TLS, secrets from files, small bodies, and a key for each member.
 
 OPAL verifies every token with its own key, so it would have to issue them. Here each country signs its own; the hub
-knows the public keys of its members, and takes no other's.
+knows the public keys of its members, and takes no other's. OPAL reads a body of any size before it looks at the token.
 """
 
 import json
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 _FILES = Path("/etc/dive")
 _MEMBERS = _FILES / "members.json"  # country -> public key (PEM); changes while the server runs
+_LARGEST_BODY = 64 * 1024  # bytes
 
 certfile = str(_FILES / "tls.crt")
 keyfile = str(_FILES / "tls.key")
@@ -25,6 +27,7 @@ os.environ |= {
 }
 
 import jwt  # noqa: E402
+from fastapi import HTTPException  # noqa: E402
 from opal_common.authentication import verifier  # noqa: E402  (reads the variables above)
 
 _last: list[dict[str, str]] = [json.loads(_MEMBERS.read_text())]
@@ -54,3 +57,31 @@ def _verify(_: Any, token: str) -> dict[str, Any]:
 
 
 verifier.JWTVerifier.verify = _verify
+
+
+_Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def post_worker_init(worker: Any) -> None:
+    """Has the worker's application run with small bodies only."""
+    application = worker.wsgi
+
+    async def limited(scope: dict[str, Any], receive: _Receive, send: Any) -> None:
+        await application(scope, _limited(receive) if scope["type"] == "http" else receive, send)
+
+    worker.wsgi = limited
+
+
+def _limited(receive: _Receive) -> _Receive:
+    """Return what receives the parts of a body until they are too much, which FastAPI answers with 413."""
+    size = 0
+
+    async def counted() -> dict[str, Any]:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > _LARGEST_BODY:
+            raise HTTPException(413, f"the body is larger than {_LARGEST_BODY} bytes", {"Connection": "close"})
+        return message
+
+    return counted

@@ -1,5 +1,6 @@
-"""The TLS server of our services: how it stops, and that it refuses a large body before it reads it."""
+"""The TLS server of our services: how it stops, and that neither large bodies nor many connections burden it."""
 
+import resource
 import signal
 import socket
 import ssl
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import uvicorn
 
 from dive_common import server
 from dive_common.bodies import LARGEST_BODY
+from dive_common.connections import MOST, MOST_OF_ONE
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
@@ -138,3 +141,76 @@ def test_the_largest_body_is_read(service: Service) -> None:
 
     assert service.client.post("/size", content=b"x" * LARGEST_BODY).text == str(LARGEST_BODY)
     assert service.client.post("/size", content=parts()).text == str(LARGEST_BODY)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """As many open files as the system permits: a connection needs one at each end."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connect(stack: ExitStack, service: Service, source: str, number: int) -> list[socket.socket]:
+    """Open connections that say nothing, from an address of the loopback."""
+    opened = [socket.create_connection(("127.0.0.1", service.port), 10, (source, 0)) for _ in range(number)]
+    return [stack.enter_context(connection) for connection in opened]
+
+
+def closed(connection: socket.socket, within: float = 0.5) -> bool:
+    connection.settimeout(within)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+def greets(service: Service, source: str) -> bool:
+    """Whether the server completes a handshake with a client at this address."""
+    try:
+        with (
+            socket.create_connection(("localhost", service.port), 5, (source, 0)) as plain,
+            service.trust.wrap_socket(plain, server_hostname="localhost"),
+        ):
+            return True
+    except OSError:
+        return False
+
+
+def memory(service: Service) -> int:
+    """Return what the server's process holds, in KiB."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+@pytest.mark.usefixtures("many_files")
+def test_one_address_holds_only_some_connections_and_keeps_no_one_else_out(service: Service) -> None:
+    attacker, other = "127.0.0.2", "127.0.0.3"
+    assert greets(service, attacker)
+    with ExitStack() as stack:
+        held = connect(stack, service, attacker, MOST_OF_ONE)
+        assert not closed(held[-1])
+        assert [closed(one) for one in connect(stack, service, attacker, 3)] == [True] * 3
+        assert not greets(service, attacker)
+        assert greets(service, other)
+        assert service.client.get("/").text == "ok"
+    deadline = time.monotonic() + 10
+    while not greets(service, attacker):
+        assert time.monotonic() < deadline, "its connections were closed"
+
+
+@pytest.mark.usefixtures("many_files")
+def test_no_more_connections_are_held_than_memory_is_there_for(service: Service) -> None:
+    before = memory(service)
+    with ExitStack() as stack:
+        left = MOST - 1  # one is the client's
+        for source in (2, 3, 4):
+            held = connect(stack, service, f"127.0.0.{source}", min(left, MOST_OF_ONE))
+            left -= len(held)
+        assert (left, closed(held[-1])) == (0, False)
+        assert [closed(one) for one in connect(stack, service, "127.0.0.9", 3)] == [True] * 3
+        assert service.client.get("/").text == "ok"
+        assert (memory(service) - before) / MOST < 100, "KiB for each; asyncio's own buffers take 285"

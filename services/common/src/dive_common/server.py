@@ -8,20 +8,24 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from dive_common.bodies import LimitedBodies
+from dive_common.connections import Listener, small_buffers
 from dive_common.settings import MissingSetting, ServiceFiles, variable
 
 TLS_SHUTDOWN_SECONDS = 0.2
 
 
 class ServerLoop(asyncio.SelectorEventLoop):
-    """An event loop whose TLS servers wait only briefly for a client's close_notify.
+    """An event loop whose TLS servers hold only so many connections, and wait only briefly for a close_notify.
 
     A client with an idle connection never sends one. asyncio would wait for it until uvicorn's graceful timeout, so
-    every restart would take five seconds longer. uvicorn has no option for `ssl_shutdown_timeout`, but takes a loop.
+    every restart would take five seconds longer. uvicorn has no option for either, but takes a loop.
     """
 
     async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
-        return await super().create_server(*args, **{"ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS, **options})
+        listener = Listener(options.pop("host"), options.pop("port"))
+        return await super().create_server(
+            *args, **{"ssl_shutdown_timeout": TLS_SHUTDOWN_SECONDS, **options, "sock": listener}
+        )
 
 
 def serve(app: ASGIApp, files: ServiceFiles, port: int) -> None:
@@ -31,6 +35,7 @@ def serve(app: ASGIApp, files: ServiceFiles, port: int) -> None:
             raise MissingSetting(f"{files.path(name)} does not exist")
     logging.basicConfig(level=variable("LOG_LEVEL", "INFO"), format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    small_buffers()
     uvicorn.run(
         LimitedBodies(app),
         host="0.0.0.0",  # noqa: S104  only the container's networks; the host publishes the port on loopback

@@ -1,0 +1,81 @@
+"""The configuration of the OPAL server, which is a file of its container: what it refuses before OPAL reads it.
+
+With OPAL itself: `tests/providers/test_opal.py`.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from dive_infra.catalog import opal
+
+TEXT = (Path(opal.__file__).parent / "server.py").read_text()
+LARGEST = 64 * 1024
+
+
+class HTTPException(Exception):
+    """FastAPI's, which is in the image alone."""
+
+    def __init__(self, status_code: int, detail: str, headers: dict[str, str]) -> None:
+        super().__init__(detail)
+        self.status_code, self.headers = status_code, headers
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, text in {"members.json": "{}", "opal-master": "m", "hub-token": "t"}.items():
+        (tmp_path / name).write_text(text)
+    fastapi, authentication = ModuleType("fastapi"), ModuleType("opal_common.authentication")
+    vars(fastapi)["HTTPException"] = HTTPException
+    vars(authentication)["verifier"] = SimpleNamespace(JWTVerifier=SimpleNamespace(), Unauthorized=Exception)
+    for module in (fastapi, ModuleType("opal_common"), authentication):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    for name in ("AUTH_MASTER_TOKEN", "POLICY_REPO_WEBHOOK_SECRET", "POLICY_BUNDLE_SERVER_TOKEN"):
+        monkeypatch.setenv(f"OPAL_{name}", "")  # the module sets them; put back afterwards
+    loaded = ModuleType("gunicorn_conf")
+    exec(compile(TEXT.replace("/etc/dive", str(tmp_path)), "server.py", "exec"), vars(loaded))
+    return loaded
+
+
+async def whole(_: Any, receive: Any, send: Any) -> None:
+    """Read the whole body, as OPAL does, and answer its size."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await send(size)
+
+
+def asked(server: Any, kind: str, parts: list[bytes]) -> list[Any]:
+    worker = SimpleNamespace(wsgi=whole)
+    server.post_worker_init(worker)
+    messages = [{"body": part, "more_body": number < len(parts)} for number, part in enumerate(parts, start=1)]
+    answers: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(answer: Any) -> None:
+        answers.append(answer)
+
+    asyncio.run(worker.wsgi({"type": kind}, receive, send))
+    return answers
+
+
+def test_a_small_body_is_read(server: Any) -> None:
+    assert asked(server, "http", [b"x" * (LARGEST // 4)] * 4) == [LARGEST]
+
+
+def test_a_large_body_is_refused_as_soon_as_it_is_too_large(server: Any) -> None:
+    with pytest.raises(HTTPException) as refused:
+        asked(server, "http", [b"x" * LARGEST, b"x", b"never received"])
+    assert (refused.value.status_code, refused.value.headers) == (413, {"Connection": "close"})
+
+
+def test_what_is_no_request_has_no_body_to_limit(server: Any) -> None:
+    assert asked(server, "websocket", [b"x" * (LARGEST + 1)]) == [LARGEST + 1]

@@ -52,7 +52,7 @@ class Runner:
     def run(
         self, *arguments: str, stdin: str | None = None, timeout: float | None = None
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command with captured output, whatever its exit code; `timeout` in seconds."""
+        """Run a command with captured output; any exit code is returned; `timeout` in seconds."""
         # A command without the option finds the file in its working directory.
         directory = self.file.parent if self.file and arguments[0] not in _TAKES_FILE else self.folder
         command = [*self.command(*arguments), "--non-interactive"]

@@ -2,7 +2,7 @@
 
 The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
 policies from the hub's OPAL server and data from the hub's backend. The client also keeps a copy of the hub's bundle,
-which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that nobody changed it.
+which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that no one changed it.
 
 What OPA answers its clients with, its own authorization, and the rules of the country are a bundle in its own files.
 OPA refuses to let anyone write what a bundle owns, its feeder included; therefore the hub cannot replace them.
@@ -26,7 +26,7 @@ OPAL_CLIENT_IMAGE = "permitio/opal-client-standalone:0.9.9"  # without an OPA in
 POLICIES = ROOT / "policies"
 BUNDLE = "/api/opal/bundle.tar.gz"  # of the hub's backend: policies and data
 DECISION = "/v1/data/national/answer"  # of every OPA: what its clients ask
-NATIONAL = "national."  # begins the code of a check that is a rule of the country
+NATIONAL = "national."  # starts the code of a check that is a rule of the country
 _SOURCE = "dive"  # the name of the hub's bundle in its OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies

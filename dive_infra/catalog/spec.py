@@ -75,7 +75,7 @@ class ServiceSpec:
 
     `files` returns absolute path -> text below `/etc/dive`. They are written to a volume of their own, owned by `uid`,
     mode 0400, mounted read-only, and contain only the `secrets` that are named. `environment` never holds a secret.
-    `live` are those of them that the service reads anew when they change: they are updated while it runs, any other
+    `live` are those of them that the service reads again when they change: they are updated while it runs, any other
     change makes another container.
     `needs` names services of the same country that must be healthy before this one starts. `linked`: the countries
     with which it exchanges requests, on whose links' networks it therefore is. `hosts`: names of a hub elsewhere that

@@ -41,7 +41,7 @@ _RIGHTS = "~* &* +@all"
 _SECRET = frozenset({"requirepass", "masterauth", "tls-key-file-pass", "tls-client-key-file-pass"})
 _OTHER, _DECLARED = "another one", "the declared one"
 _HASH = re.compile(r"#[0-9a-f]{64}")  # of a password, in a user's rules
-_UNPROTECTED = "DENIED"  # what Redis answers from another address if nobody needs a password
+_UNPROTECTED = "DENIED"  # what Redis answers from another address if no one needs a password
 _MEGABYTES = re.compile(r"(\d+)mb")
 
 

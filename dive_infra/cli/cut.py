@@ -116,8 +116,8 @@ def _end(own: str, code: str) -> None:
         console.print(f"[yellow]‼[/] not proven by a login, because {escape(str(witness))}", soft_wrap=True)
         return
     _prove(verification, witness)
-    told = f"{witness.person.username} is refused, with a session from before and with a new login"
-    console.print(f"[green]✓[/] proven: {told}", soft_wrap=True)
+    refused = f"{witness.person.username} is refused, with a session from before and with a new login"
+    console.print(f"[green]✓[/] proven: {refused}", soft_wrap=True)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def names_tests(arguments: Sequence[str]) -> bool:
 
 
 def alone(arguments: Sequence[str]) -> list[str]:
-    """Return the command for chosen tests, of whatever tier they are."""
+    """Return the command for chosen tests, of any tier."""
     return [sys.executable, "-m", "pytest", "-v", f"--durations={lanes.SLOWEST}", "-m", "", *arguments]
 
 

@@ -60,7 +60,7 @@ def refuses(state: str) -> bool:
 
 
 def pressed(state: str | None) -> bool:
-    """Return True if the server cannot work at present, whatever is asked."""
+    """Return True if the server can answer no request at present."""
     return bool(state) and str(state).startswith(_PRESSED)
 
 

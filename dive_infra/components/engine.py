@@ -8,7 +8,7 @@ from dive_infra.engines.engine import Endpoint
 
 
 def plugin(name: str, engine: Endpoint, opts: pulumi.ResourceOptions | None = None) -> docker.Provider:
-    """Declare Pulumi's provider for this engine, whatever the variables of Docker say."""
+    """Declare Pulumi's provider for this engine, regardless of Docker's variables."""
     # A preview from the state may be on a machine that knows neither the context nor the certificates.
     kept = ["host", "certPath"] if environment.asks_no_engine() else None
     # Empty, not unset: an unset argument takes the value of its variable, and a context goes before the host.

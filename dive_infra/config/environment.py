@@ -96,7 +96,7 @@ VARIABLES = (
 class Family(NamedTuple):
     """Variables whose names start with `prefix` and that change what a tool does which we call.
 
-    Those in `kept` count: the page says what they do. All others are left out, whatever they are called.
+    Those in `kept` count: the page says what they do. All others are left out, under any name.
     """
 
     prefix: str

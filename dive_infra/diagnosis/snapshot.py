@@ -39,7 +39,7 @@ _READABLE = Remedy.decide(
     "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to the one that the stack was created with"
 )
 
-# What may follow when no packet passes between containers. Whatever could not be checked may follow, too.
+# What may follow when no packet passes between containers. So may all that could not be checked.
 _MAY_FOLLOW = frozenset({
     Code.HUB_UNHEALTHY, Code.CONTAINER, Code.TIMEOUT, Code.POLICY_DISTRIBUTION, Code.KEYCLOAK, Code.LOGIN_REFUSED,
     Code.LOGIN_UNEXPECTED, Code.DECISION_OR_API, Code.DATABASE,

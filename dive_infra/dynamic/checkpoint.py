@@ -118,7 +118,7 @@ class CheckpointProvider(Provider):
         return phases.shallow_checks(spec)
 
     def after_proof(self, inputs: Inputs, spec: Spec, validation: Validation) -> None:
-        """Act on the validation, whatever its verdict."""
+        """Act on the validation, for each verdict."""
 
     def after_record(self, store: Store, inputs: Inputs, spec: Spec, validation: Validation) -> None:
         """Act after the checkpoint was recorded."""

@@ -37,8 +37,8 @@ class PartnerPeopleProvider(Provider):
             except NotFound:
                 return None  # the validator reports a missing realm
         reasons = {"have lost their link": lost, "belong to people who were recreated at home": old}
-        told = [f"{len(found)} account(s) of {before['alias']} {why}" for why, found in reasons.items() if found]
-        return "; ".join(told) or None
+        parts = [f"{len(found)} account(s) of {before['alias']} {why}" for why, found in reasons.items() if found]
+        return "; ".join(parts) or None
 
 
 class PartnerPeople(dynamic.Resource, module="dive", name="PartnerPeople"):

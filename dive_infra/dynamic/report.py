@@ -20,7 +20,7 @@ class ReportProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         found = report.judge(Path(before["path"]), before["text"])
-        return f"{before['path']} {found}, so it is ignored and written anew" if found else None
+        return f"{before['path']} {found}, so it is ignored and written again" if found else None
 
     def delete_resource(self, before: Inputs) -> None:
         Path(before["path"]).unlink(missing_ok=True)

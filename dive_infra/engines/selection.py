@@ -22,6 +22,6 @@ def unanswered(found: Remedy = NO_REMEDY) -> Remedy:
     An engine that `dive:engine` names is not ours to start, and what is wrong may be on the way to it.
     """
     if selected().address:
-        mended = f"start the engine of dive:engine ({selected()}), or mend the way to it, then: {UP}"
-        return found or Remedy.decide(mended)
+        way = f"start the engine of dive:engine ({selected()}), or fix the connection to it, then: {UP}"
+        return found or Remedy.decide(way)
     return Remedy.deploy(detail="starts the engine, or set DOCKER_HOST")

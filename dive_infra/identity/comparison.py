@@ -29,7 +29,7 @@ _STEPS_PARTS = {"login flow": "flowAlias", "configuration of a login step": "aut
 class Compared:
     """An object of a realm; `expected` and `found` are None where it does not exist.
 
-    `declared` are the differences that a resource of Pulumi restores, `loose` all others.
+    `declared` are the differences that a resource of Pulumi restores, `uncovered` all others.
     """
 
     realm: str
@@ -38,11 +38,11 @@ class Compared:
     expected: Any
     found: Any
     declared: tuple[Difference, ...] = ()
-    loose: tuple[Difference, ...] = ()
+    uncovered: tuple[Difference, ...] = ()
 
     @property
     def differences(self) -> tuple[Difference, ...]:
-        return (*self.declared, *self.loose)
+        return (*self.declared, *self.uncovered)
 
     @property
     def extra(self) -> bool:
@@ -91,7 +91,7 @@ def compare_all(found: Live, names: Names, partners: Sequence[Names], beside: Se
     """Return every object of our realm and of master, and every realm; `beside` are other expected realms."""
     realms = [names.realm, *beside]
     compared = [
-        Compared("", REALM, realm, None, {}, loose=(Difference((), None, {}),))
+        Compared("", REALM, realm, None, {}, uncovered=(Difference((), None, {}),))
         for realm in found.realms
         if realm not in (*realms, MASTER)
     ]
@@ -106,7 +106,7 @@ def compare_all(found: Live, names: Names, partners: Sequence[Names], beside: Se
             expected, declared = desired_realm.expected(names, partners), desired_realm.declared(names, partners)
         compared += compare_realm(realm, expected, declared, normal(found.exports[realm]))
         compared += [
-            Compared(realm, ADMINISTRATOR, person, None, roles, loose=(Difference((), None, roles),))
+            Compared(realm, ADMINISTRATOR, person, None, roles, uncovered=(Difference((), None, roles),))
             for person, roles in found.people[realm].items()
         ]
     return compared

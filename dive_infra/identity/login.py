@@ -49,6 +49,6 @@ def login(
     with https.client(ca, timeout, portal, via) as http:
         browser = Browser(http, via.host("keycloak"), username, password)
         browser.walk(httpx.URL(f"{url}/login", params=partner), lambda there: str(there) == f"{url}/")
-        told = browser.json("session", "GET", f"{url}/session", headers=_JSON)
+        found = browser.json("session", "GET", f"{url}/session", headers=_JSON)
         seconds = time.monotonic() - begin
-        yield PortalSession(url, tuple(browser.hosts), told["claims"], told["issuer"], seconds, http)
+        yield PortalSession(url, tuple(browser.hosts), found["claims"], found["issuer"], seconds, http)

@@ -105,7 +105,7 @@ def _extra(compared: Compared, place: str, names: Names) -> Finding:
         sentence = f"{subject} is gone with its country"
         return Finding(sentence, Verdict.INVALID, "", found, remedy, advisory=True, subject=subject)
     remedy = NO_REMEDY
-    if compared.loose:
+    if compared.uncovered:
         named = f"{REMOVE}={shlex.quote(removal(compared))} {UP}"
         remedy = Remedy.decide(f"remove it by hand, or: {named}", country=code)
     return Finding(

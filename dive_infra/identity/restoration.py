@@ -1,6 +1,6 @@
 """How to restore an object of a realm to what it must be, or to remove it: the requests of each kind.
 
-Only what no resource of Pulumi covers is restored here (`comparison.Compared.loose`).
+Only what no resource of Pulumi covers is restored here (`comparison.Compared.uncovered`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -49,13 +49,13 @@ class CannotRestore(DiveError):
 
 
 def restores(compared: Compared) -> bool:
-    """Return True if an update restores the loose differences of an object that must exist."""
-    if not compared.loose or compared.extra:
+    """Return True if an update restores the uncovered differences of an object that must exist."""
+    if not compared.uncovered or compared.extra:
         return False
     if compared.missing:
         return compared.kind in _CREATED
     known = compared.kind in _PLACES or compared.kind in _OTHERS
-    return known and not any(d.path[0] in _FIXED for d in compared.loose)
+    return known and not any(d.path[0] in _FIXED for d in compared.uncovered)
 
 
 class Restoration:
@@ -78,13 +78,13 @@ class Restoration:
                 self.admin.delete(self._path(compared.kind, compared.name))
 
     def restore(self, compared: Compared) -> None:
-        """Restore the loose differences of an object that exists, or create one that Keycloak ships."""
+        """Restore the uncovered differences of an object that exists, or create one that Keycloak ships."""
         if compared.missing:
             self._create(compared)
             return
         special = _PARTS.get(compared.kind, {})
         rest = []
-        for difference in compared.loose:
+        for difference in compared.uncovered:
             change = special.get(difference.path[0])
             if change is None:
                 rest.append(difference)

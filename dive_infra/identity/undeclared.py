@@ -39,11 +39,11 @@ def undeclared_objects(
             if compared.found.get("enabled"):  # Pulumi deletes it at the end of its update
                 repair = partial(disable_client, admin, names, compared.name)
                 restored.append(UndeclaredObject(f"{where} of an earlier version", repair))
-        elif compared.extra and compared.loose:
+        elif compared.extra and compared.uncovered:
             repair = partial(restoration.remove, compared)
             removed.append(UndeclaredObject(where, repair, removal(compared)))
         elif restores(compared):
-            parts = ", ".join(".".join(d.path) for d in compared.loose)
+            parts = ", ".join(".".join(d.path) for d in compared.uncovered)
             what = f"{parts} of {where}" if parts else f"missing {where}"
             restored.append(UndeclaredObject(what, partial(restoration.restore, compared)))
     return restored + removed

@@ -94,7 +94,7 @@ def wanted(names: Names) -> list[User]:
 def probe(names: Names, partner: Country) -> User:
     """Return the person whom the country issues to a partner, to prove their link; for the own country, its own.
 
-    It stands for no one, and has the lowest clearance and no community.
+    It represents no one, and has the lowest clearance and no community.
     """
     username = f"probe-{names.country.lower}-{partner.lower}"
     return User(
@@ -176,7 +176,7 @@ def repair(
 ) -> dict[str, list[str]]:
     """Restore what differs and touch nothing else; return user name -> repaired properties (none: it was created).
 
-    Those in `reset` get their password anew. To set a password, the user is recreated under the same id: the password
+    Those in `reset` get their password again. To set a password, the user is recreated under the same id: the password
     history of the policy refuses the present and earlier passwords.
     """
     done: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ from dive_infra.toolchain.debian import Progress
 
 __all__ = ["ImageError", "ResolvedImage", "find", "lock", "recipe_hash", "resolve", "resolve_all"]
 
-OPTIMIZED = {"keycloak": "keycloak-optimized"}  # service -> recipe applied on whatever image it has
+OPTIMIZED = {"keycloak": "keycloak-optimized"}  # service -> recipe applied to the image that it has
 BASE_IMAGE = "debian:bookworm-slim"
 
 

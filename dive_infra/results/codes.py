@@ -169,7 +169,7 @@ _ROWS = (
         "Files of a service",
         "recoverable",
         "Files in /etc/dive of a container differ from those that were written: certificate, key or configuration.",
-        "`./dive up FRA` writes them again and restarts only that service, if it does not read them anew.",
+        "`./dive up FRA` writes them again and restarts only that service, if it does not read them again by itself.",
     ),
     CodeRow(
         Code.PULUMI,

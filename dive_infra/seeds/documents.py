@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Label:
-    """`recipients` names a row of `_RECIPIENTS`, or is `some` or `nobody`; a reader holds all `communities`."""
+    """`recipients` names a row of `_RECIPIENTS`, or is `some` or `none`; a reader holds all `communities`."""
 
     classification: str
     recipients: str
@@ -38,7 +38,7 @@ CORNERSTONES = (
     Label("TOP_SECRET", "everybody", ("NATO", "FVEY")),
     Label("UNCLASSIFIED", "own"),
     Label("SECRET", "own"),
-    Label("UNCLASSIFIED", "nobody"),
+    Label("UNCLASSIFIED", "none"),
     Label("UNCLASSIFIED", "everybody", created="2099-01-01"),  # under embargo
 )
 
@@ -101,7 +101,7 @@ def _pick(seed: str, options: Sequence[T]) -> T:
 
 
 def _released_to(seed: str, own: str, recipients: str) -> list[str]:
-    if recipients == "nobody":
+    if recipients == "none":
         return []
     if recipients == "some":
         partners = (_pick(f"{seed} partner {n}", EVERYBODY) for n in range(_SOME))

@@ -1,4 +1,4 @@
-"""The MongoDB that seeds are loaded into, reached over TLS; its failures are told apart."""
+"""The MongoDB that seeds are loaded into, reached over TLS; its failures are distinguished."""
 
 import socket
 from collections.abc import Iterator

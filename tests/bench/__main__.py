@@ -132,7 +132,7 @@ def heals(scene: Scene, rounds: int) -> list[Figure]:
 
 
 def resumes(fra: Country, rounds: int) -> list[Figure]:
-    began = Figure("resume after Ctrl+C at the end of SEEDING, until VERIFICATION begins")
+    began = Figure("resume after Ctrl+C at the end of SEEDING, until VERIFICATION starts")
     whole = Figure("… until all is done", "VERIFICATION logs people in both ways")
     for _ in range(rounds):
         FAULTS[0].damage(Scene(engine.client(), fra, fra, fra))

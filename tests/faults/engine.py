@@ -55,7 +55,7 @@ def _ignored(_result: object) -> None:
     return None
 
 
-_ANEW = ("probe", "container", "gate")
+_RECREATED = ("probe", "container", "gate")
 _WITH_FILES = ("files", "container", "gate")
 
 
@@ -65,7 +65,7 @@ def _stopped(service: str, country: str = "FRA", selected: str = "") -> Fault:
 
 def _removed(service: str, country: str = "FRA", selected: str = "") -> Fault:
     harm = lambda s: s.container(service).remove(force=True)  # noqa: E731
-    return _fault("is removed", service, harm, _ANEW, country, selected)
+    return _fault("is removed", service, harm, _RECREATED, country, selected)
 
 
 def _hung(scene: Scene, service: str) -> None:
@@ -181,15 +181,17 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault("is renamed by hand", "kas", lambda s: _renamed(s, "kas"), runs_on=True),
     _fault(
-        "is made anew by hand with other variables",
+        "is recreated by hand with other variables",
         "kas",
         lambda s: _by_hand(s, "kas", **_OPEN),
-        _ANEW,
+        _RECREATED,
         selected="servers",
     ),
-    _fault("is made anew by hand, privileged", "opa", lambda s: _by_hand(s, "opa", privileged=True), _ANEW),
-    _fault("is made anew by hand as root", "opa", lambda s: _by_hand(s, "opa", user="0:0"), _ANEW),
-    _fault("is made and was never let through its gate", "opa", lambda s: _by_hand(s, "opa", pids_limit=None), _ANEW),
+    _fault("is recreated by hand, privileged", "opa", lambda s: _by_hand(s, "opa", privileged=True), _RECREATED),
+    _fault("is recreated by hand as root", "opa", lambda s: _by_hand(s, "opa", user="0:0"), _RECREATED),
+    _fault(
+        "is made and was never let through its gate", "opa", lambda s: _by_hand(s, "opa", pids_limit=None), _RECREATED
+    ),
     _fault(
         "has an altered file",
         "opa",
@@ -212,7 +214,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         lambda s: _copies_lost(s, "opal-client"),
         Phase.DEPLOYMENT,
-        heals=frozenset({"data-opal-client-copies", *(f"opal-client-{part}" for part in _ANEW)}),
+        heals=frozenset({"data-opal-client-copies", *(f"opal-client-{part}" for part in _RECREATED)}),
         touched=frozenset({"opal-client"}),
     ),
     _fault(
@@ -232,5 +234,5 @@ FAULTS: tuple[Fault, ...] = (
         also=(),
     ),
     _network("the network is removed", network_lost),
-    _network("the network is made anew by hand", lambda s: network_lost(s, again=True)),
+    _network("the network is recreated by hand", lambda s: network_lost(s, again=True)),
 )

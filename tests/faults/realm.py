@@ -141,7 +141,7 @@ _LINK = ("link-to-usa-idp", *(f"link-to-usa-idp-{m.name}" for m in identity_prov
 _AT_HUB = tuple(name.replace("link-to-usa", "link-to-fra") for name in _LINK)
 _PORTAL = ("realm-portal", *(f"realm-portal-{m.name}" for m in PORTAL_MAPPERS))
 _PERSON: dict[str, Any] = {"red": Phase.SEEDING, "command": "pulumi up", "heals": ("test-users",)}
-_LOOSE: dict[str, Any] = {"command": "pulumi up", "heals": ("undeclared",)}
+_UNCOVERED: dict[str, Any] = {"command": "pulumi up", "heals": ("undeclared",)}
 _HUB: dict[str, Any] = {"by": "USA"}
 
 
@@ -210,7 +210,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a mapper is added to the portal",
         lambda r: r.post(f"{r.portal()}/protocol-mappers/models", _CLAIM),
-        **_LOOSE,
+        **_UNCOVERED,
     ),
     _fault(
         "a client scope is deleted",
@@ -235,9 +235,9 @@ FAULTS: tuple[Fault, ...] = (
         lambda r: r.delete(
             f"{r.portal()}/{r.named('client-scopes', 'acpCOI').replace('client-scopes', 'default-client-scopes')}"
         ),
-        **_LOOSE,
+        **_UNCOVERED,
     ),
-    _fault("a client is added", lambda r: r.post("clients", {"clientId": "stranger"}), refused=_LEFT, **_LOOSE),
+    _fault("a client is added", lambda r: r.post("clients", {"clientId": "stranger"}), refused=_LEFT, **_UNCOVERED),
     # Roles and groups.
     _fault("a role is deleted", lambda r: r.delete("roles/admin"), ("realm-role-admin", "realm-group-admins-roles")),
     _fault(
@@ -261,7 +261,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a step that links by mail is added to the login flow",
         lambda r: r.post(f"{r.flow()}/execution", {"provider": "idp-auto-link"}),
-        **_LOOSE,
+        **_UNCOVERED,
     ),
     _fault(
         "the login flow is deleted",
@@ -298,13 +298,13 @@ FAULTS: tuple[Fault, ...] = (
         "a mapper that makes administrators is added to the identity provider",
         lambda r: r.post(f"{r.provider('USA')}/mappers", _ROLE_FOR_ALL),
         selected="small things",
-        **_LOOSE,
+        **_UNCOVERED,
     ),
     _fault(
         "an identity provider is added",
         lambda r: r.post("identity-provider/instances", _STRANGER),
         refused=_LEFT,
-        **_LOOSE,
+        **_UNCOVERED,
     ),
     _fault(
         "the partner's broker has another key",

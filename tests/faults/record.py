@@ -68,7 +68,7 @@ def _report(title: str, harm: Callable[[Path, Scene], object], says: str) -> Fau
         harm(_path(scene.hurt), scene)
 
     heals, also = frozenset({"report"}), frozenset[str]()
-    told = (says, "so it is ignored and written anew")
+    told = (says, "so it is ignored and written again")
     return Fault(f"the report {title}", "FRA", damage, None, heals=heals, also=also, says=told)
 
 

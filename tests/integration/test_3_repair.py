@@ -90,7 +90,7 @@ def test_repair_mends_it_or_names_the_next_step(
     ran = dive(caller, "repair", case.call, "--yes", **variables)
     assert "Traceback" not in ran.told, ran.told
     assert ran.found, ran.told
-    assert data(docker_engine).items() >= left.items(), "data is never removed or made anew"
+    assert data(docker_engine).items() >= left.items(), "data is never removed or recreated"
     next_ = ""
     if case.by_hand:
         next_ = decided(case, scene, ran, monkeypatch)

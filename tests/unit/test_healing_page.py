@@ -40,7 +40,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "fault: * is stopped",
         "fault: * is removed",
         "fault: * has other limits",
-        "fault: * is made anew by hand with other variables",
+        "fault: * is recreated by hand with other variables",
         "fault: * has an altered file",
         "fault: * has lost its files and crashes",
         "fault: the network is removed",

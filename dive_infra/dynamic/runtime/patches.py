@@ -58,7 +58,7 @@ def hear_cancellation(server: ModuleType, heard: Callable[[], None]) -> None:
     """Have Pulumi's provider server call `heard` when the engine cancels the run, as Ctrl+C does.
 
     Cause: the server answers the request and does nothing else, and our providers cannot see it. Without it, a run
-    that someone stopped cannot be told from one that failed.
+    that someone stopped cannot be distinguished from one that failed.
     Upstream: no issue is known.
     Remove when: a dynamic provider can implement `cancel`.
     """

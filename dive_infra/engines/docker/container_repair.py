@@ -87,7 +87,7 @@ def _rename(engine: docker.DockerClient, declared: Declared, now: Condition) -> 
 def _limit(engine: docker.DockerClient, declared: Declared) -> None:
     """Set the limits that the engine keeps across restarts.
 
-    The engine refuses them while the process ends, in several ways; whatever the refusal, it is asked again.
+    The engine refuses them while the process ends, in several ways; after any refusal it is asked again.
     """
     api = engine.api
     limits = {

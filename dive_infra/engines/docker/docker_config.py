@@ -12,7 +12,7 @@ from dive_infra.config.json_file import BrokenFile
 from dive_infra.results.remedy import Remedy
 from dive_infra.results.text import printable
 
-_MEND = Remedy.decide("mend it, or set DOCKER_CONFIG to another folder")
+_FIX = Remedy.decide("fix it, or set DOCKER_CONFIG to another folder")
 
 
 class DockerConfig(BaseModel):
@@ -39,11 +39,11 @@ def read() -> DockerConfig:
     if not path.exists():
         return DockerConfig()
     try:
-        return DockerConfig.model_validate(json_file.read(path, _MEND))
+        return DockerConfig.model_validate(json_file.read(path, _FIX))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         key = ".".join(map(printable, first["loc"]))
-        raise BrokenFile(f"{path}: {key}: {first['msg'].lower()}", _MEND) from None
+        raise BrokenFile(f"{path}: {key}: {first['msg'].lower()}", _FIX) from None
 
 
 def missing_helper() -> str:

@@ -79,7 +79,7 @@ def _client(at: Endpoint, timeout: int) -> docker.DockerClient:
         )
     except (ValueError, TypeError) as error:  # an `auth` that is not what `docker login` writes
         raise EngineError(
-            f"{docker_config.file()} is not usable: {error}", Remedy.decide("run `docker login` again, or mend it")
+            f"{docker_config.file()} is not usable: {error}", Remedy.decide("run `docker login` again, or fix it")
         ) from None
     except DockerException as error:
         remedy = Remedy.deploy(detail="as root on Debian it installs and starts one; else start it, or set DOCKER_HOST")

@@ -70,7 +70,7 @@ def test_a_report_that_is_not_the_one_that_was_written_is_told_and_written_anew(
     assert report.judge(path, written) == told
     provider = ReportProvider()
     reason = provider.drift_reason(inputs)
-    assert reason == (f"{path} {told}, so it is ignored and written anew" if told else None)
+    assert reason == (f"{path} {told}, so it is ignored and written again" if told else None)
     provider.create_resource(inputs)
     assert path.read_text() == written
 

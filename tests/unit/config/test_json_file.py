@@ -57,8 +57,8 @@ def test_it_says_what_is_broken_and_what_is_next(tmp_path: Path, content: str, f
     path = tmp_path / "x.json"
     path.write_text(content)
     with pytest.raises(BrokenFile) as broken:
-        json_file.read(path, Remedy.run("mend it"))
-    assert str(broken.value) == f"{path} {found}; expected a JSON object; next: mend it"
+        json_file.read(path, Remedy.run("fix it"))
+    assert str(broken.value) == f"{path} {found}; expected a JSON object; next: fix it"
 
 
 def test_the_content_is_never_quoted(tmp_path: Path) -> None:

@@ -22,6 +22,6 @@ def test_the_machines_own_engine_is_started_and_a_named_one_is_not() -> None:
     engines.select(EngineSelection("ssh://host"))
     assert selection.selected() == EngineSelection("ssh://host")
     assert str(engines.unanswered()) == (
-        "start the engine of dive:engine (ssh://host), or mend the way to it, then: pulumi up"
+        "start the engine of dive:engine (ssh://host), or fix the connection to it, then: pulumi up"
     )
     assert engines.unanswered(Remedy.run("copy it")) == Remedy.run("copy it")

@@ -47,9 +47,9 @@ def test_every_declared_value_is_expected() -> None:
 
 def test_a_declared_value_needs_a_refresh_and_any_other_is_restored_by_the_update() -> None:
     [setting] = compared(lambda t: t["realm"][FRA.realm].update(accessTokenLifespan=1))
-    assert (len(setting.declared), len(setting.loose)) == (1, 0)
+    assert (len(setting.declared), len(setting.uncovered)) == (1, 0)
     [other] = compared(lambda t: t["realm"][FRA.realm].update(otpPolicyDigits=8))
-    assert (len(other.declared), len(other.loose)) == (0, 1)
+    assert (len(other.declared), len(other.uncovered)) == (0, 1)
     assert restores(other)
     [gone] = compared(lambda t: t["role"].pop("admin"))
     assert gone.missing

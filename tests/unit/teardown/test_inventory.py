@@ -22,7 +22,7 @@ FRA = Names(parse("FRA"))
     ("kind", "name", "labels", "ours"),
     [
         ("container", "dive-fra-redis", {}, True),
-        ("volume", "dive-fra-postgres-data", {}, True),  # made anew by Docker, without labels
+        ("volume", "dive-fra-postgres-data", {}, True),  # recreated by Docker, without labels
         ("volume", "dive-fra-opa-files-0123abcd", {}, True),
         ("network", "dive-fra", {}, True),
         ("network", "dive-shared", {}, False),

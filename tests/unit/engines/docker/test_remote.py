@@ -134,7 +134,9 @@ def test_what_ssh_says_is_the_reason_and_the_way_there_the_next_step(
     told = f"no Docker engine answers at {ADDRESS} (dive:engine): "
     assert failed.value.cause.startswith(told)
     assert "ssh ended with code 1: anne@engine.example: Permission denied (publickey)." in failed.value.cause
-    assert str(failed.value.remedy).startswith(f"start the engine of dive:engine ({ADDRESS}), or mend the way to it")
+    assert str(failed.value.remedy).startswith(
+        f"start the engine of dive:engine ({ADDRESS}), or fix the connection to it"
+    )
 
 
 def test_a_machine_without_ssh_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ class _CodeFlow:
         start = httpx.URL(f"{self.endpoint}/auth", params=request)
         back = self.browser.walk(start, lambda there: str(there).startswith(f"{self.redirect_uri}?"))
         tokens = self._exchange(self._code(back))
-        keys = jwt.PyJWKSet.from_dict(self.browser.json("keys", "GET", certificates(self.portal)))
+        keys = jwt.PyJWKSet.from_dict(self.browser.json("keys", "GET", certificates(self.portal, self.portal)))
         identity = self._verified("ID token", tokens["id_token"], keys, self.portal.client)
         if identity.get("nonce") != self.nonce:
             raise LoginFailed("ID token", self.portal.host("keycloak"), "the nonce that was sent", "another")

@@ -11,7 +11,7 @@ from dive_infra.config.paths import ROOT
 from dive_infra.plans.plan import Preview
 
 
-def test_the_preview_step_of_a_fork_makes_its_comment_and_its_plan(tmp_path: Path) -> None:
+def test_the_preview_step_of_a_fork_makes_its_text_and_its_plan(tmp_path: Path) -> None:
     job = yaml.safe_load((ROOT / ".github" / "workflows" / "preview.yml").read_text())["jobs"]["preview"]
     [step] = [s["run"] for s in job["steps"] if s.get("name") == "Preview"]
     for file in ROOT.glob("Pulumi.*.yaml"):

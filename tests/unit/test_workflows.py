@@ -127,6 +127,18 @@ def test_code_of_a_pull_request_never_meets_a_right_to_write_nor_a_host_of_ours(
         assert needed in trusted
 
 
+def test_what_a_fork_has_written_is_not_posted_in_the_name_of_the_bot() -> None:
+    """It decides what its preview says, and all that a job gets of it is that text."""
+    for path in WORKFLOWS:
+        for name, job in load(path)["jobs"].items():
+            posts = any("post.py comment" in step.get("run", "") for step in job["steps"])
+            assert posts is (path.name == "preview-comment.yml"), f"{path.name} {name}"
+            if posts:
+                clauses = [clause.strip() for clause in job["if"].split("&&")]
+                assert "github.event.workflow_run.head_repository.full_name == github.repository" in clauses
+                assert "||" not in job["if"]
+
+
 def test_the_hub_goes_before_the_spokes_and_each_asks_its_approvers() -> None:
     deploy = load(PLACE / "workflows" / "deploy.yml")["jobs"]
     assert {"hub"} <= set(deploy["spokes"]["needs"])
@@ -234,7 +246,7 @@ def test_a_country_has_one_comment_edited_in_place(site: Site, tmp_path: Path) -
     site.comments.extend([stranger] * 120)  # ours stand on the second page
     (tmp_path / "preview-fra.md").write_text("# FRA: 3 to create")
     (tmp_path / "preview-usa.md").write_text("# USA: nothing")
-    where = ["comment", "--head", "ally:topic", "--commit", "c0ffee", str(tmp_path)]
+    where = ["comment", "--head", "coalition:topic", "--commit", "c0ffee", str(tmp_path)]
     post(site, *where)
     (tmp_path / "preview-fra.md").write_text("# FRA: nothing")
     post(site, *where)
@@ -249,7 +261,7 @@ def test_a_country_has_one_comment_edited_in_place(site: Site, tmp_path: Path) -
 def test_a_run_of_a_commit_that_is_no_longer_the_newest_says_nothing(site: Site, tmp_path: Path) -> None:
     site.pulls.append(PULL)
     (tmp_path / "preview-fra.md").write_text("old")
-    told = post(site, "comment", "--head", "ally:topic", "--commit", "beef", str(tmp_path))
+    told = post(site, "comment", "--head", "coalition:topic", "--commit", "beef", str(tmp_path))
     assert "nothing to comment on" in told
     assert not site.comments
 
@@ -257,7 +269,7 @@ def test_a_run_of_a_commit_that_is_no_longer_the_newest_says_nothing(site: Site,
 def test_a_comment_that_is_too_long_is_cut_and_says_so(site: Site, tmp_path: Path) -> None:
     site.pulls.append(PULL)
     (tmp_path / "preview-fra.md").write_text("x" * 100_000)
-    post(site, "comment", "--head", "ally:topic", "--commit", "c0ffee", str(tmp_path))
+    post(site, "comment", "--head", "coalition:topic", "--commit", "c0ffee", str(tmp_path))
     [made] = site.comments
     assert len(made["body"]) < 65_536
     assert made["body"].endswith("artifacts.")

@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -20,7 +21,7 @@ from dive_infra import engines
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
 from dive_infra.catalog import policy
 from dive_infra.config import environment, paths
-from dive_infra.config.countries import parse
+from dive_infra.config.countries import COUNTRIES, parse
 from dive_infra.config.credentials import enrolled
 from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.config.naming import Names
@@ -165,7 +166,8 @@ def register(
         patch.setattr(retired_network, "in_use", lambda _: retired)
         for name, text in (files or {}).items():
             (Path(folder) / name).write_text(text)
-        here = [settings.names.of(parse(code)) for code in ("USA", "FRA", "DEU")]
+        codes = dict.fromkeys(("USA", "FRA", "DEU", *settings.spokes))
+        here = [settings.names.of(parse(code)) for code in codes]
         members.write(Path(folder), *(replace(n, address=elsewhere.get(n.country.code, n.address)) for n in here))
         run()
     return monitor.requests
@@ -349,6 +351,18 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
     live, then = (of_kind(r, LIVE_FILES) for r in (usa, other))
     changed = {name for name in live if live[name].object != then[name].object}
     assert changed == {"frontend-live", "backend-live", "kas-live", "opal-server-live"}
+
+
+def test_each_of_31_members_adds_the_same_to_the_hub(usa: dict[str, Any]) -> None:
+    """A hub with members grows with their number: no resource is for two of them."""
+
+    def added(number: int) -> Counter[str]:
+        spokes = ["FRA", *(code for code in COUNTRIES if code not in ("USA", "FRA"))][:number]
+        return Counter(r.type for r in register("usa", spokes=spokes).values()) - Counter(r.type for r in usa.values())
+
+    one = added(2)
+    assert one.total() == 15, "as ADR 8 says"
+    assert added(31) == Counter({kind: 30 * number for kind, number in one.items()})
 
 
 def hosts(resources: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -150,6 +150,8 @@ def test_the_password_of_a_person_is_verified_at_the_own_portal(
         tried.append((who, password))
         if password == "old":
             raise LoginFailed("login", "idp", "a session", "Invalid username or password")
+        if who.startswith("probe"):
+            raise LoginFailed("session", "portal", "200", "403: proves another link", check="federation")
         yield
 
     monkeypatch.setattr("dive_infra.rotation.targets.login", login)

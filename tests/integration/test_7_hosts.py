@@ -73,6 +73,15 @@ class Site:
         )  # fmt: skip
         return done.stdout
 
+    def opens(self, other: "Site") -> bool:
+        """Whether this operator's passphrase opens the state of another one."""
+        state = (other.place / ".dive" / "state").as_uri()
+        export = f"PULUMI_BACKEND_URL={state} pulumi stack export --show-secrets -s {other.stack}"
+        script = f'eval "$({self.place}/dive env 2> /dev/null)" && {export}'
+        done = subprocess.run(["bash", "-c", script], cwd=other.place, env=_alone(), capture_output=True, text=True)
+        assert done.returncode == 0 or "passphrase" in done.stderr, done.stderr
+        return done.returncode == 0
+
     def outputs(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json", "--show-secrets"))
         return found
@@ -157,6 +166,10 @@ def test_operators_exchange_public_files_alone(coalition: dict[str, Site]) -> No
     """None has another's passphrase, state or keys."""
     passphrases = {(site.place / ".dive" / "passphrase").read_text() for site in coalition.values()}
     assert len(passphrases) == len(CODES)
+    opened = {
+        (site.code, other.code) for site in coalition.values() for other in coalition.values() if site.opens(other)
+    }
+    assert opened == {(code, code) for code in CODES}
     for site in coalition.values():
         others = [other for other in coalition if other != site.code]
         held = "\n".join(

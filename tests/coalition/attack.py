@@ -8,7 +8,6 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,6 +34,7 @@ from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.rotation.rotation import secrets_in_force
 from tests.coalition.country import Country
 from tests.support import flood
+from tests.support.tls import handshake
 
 # Of a realm's keys, those that are generated and kept in its database.
 _KEYS = """
@@ -119,9 +119,7 @@ class RealmKey:
 
 def realm_key(country: Country) -> RealmKey:
     """Return the key that signs the tokens of a country's realm; whoever operates its database can read it."""
-    names, ca = country.names, country.outputs()["ca_certificate"]
-    with https.client(ca, 10, names) as http:
-        published = http.get(certificates(names, names)).raise_for_status().json()["keys"]
+    names, ca, published = country.names, country.outputs()["ca_certificate"], _published(country)
     password = secrets_in_force(country.state())["keycloak-db"]
     with connection.connect(DatabaseAccess.of(names, ROLE, password, ca, DATABASE), "dive tests", 5) as live:
         kept = [value for (value,) in live.execute(_KEYS, [names.realm])]
@@ -137,37 +135,25 @@ def realm_key(country: Country) -> RealmKey:
 
 def published_key(country: Country) -> Mapping[str, Any]:
     """Return the public key with which a country's realm signs tokens."""
+    return next(key for key in _published(country) if (key["use"], key["kty"]) == ("sig", "RSA"))
+
+
+def _published(country: Country) -> list[dict[str, Any]]:
+    """Return all keys that a country's realm publishes."""
     with https.client(country.outputs()["ca_certificate"], 10, country.names) as http:
-        found = http.get(certificates(country.names, country.names)).raise_for_status().json()["keys"]
-    return next(key for key in found if (key["use"], key["kty"]) == ("sig", "RSA"))
+        answer = http.get(certificates(country.names, country.names)).raise_for_status()
+    return list(answer.json()["keys"])
 
 
 # TLS
 
 
-def serving(leaf: pki.Issued) -> ssl.SSLContext:
-    """Return the context of a server that presents this certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.NamedTemporaryFile("w") as file:
-        file.write(f"{leaf.chain}\n{leaf.key}")
-        file.flush()
-        context.load_cert_chain(file.name)
-    return context
-
-
 def refusal(server: ssl.SSLContext, host: str, ca: str) -> str:
     """Return why a client with the coalition's CA refuses a server as `host`; empty if it accepts it."""
-    client = ssl.create_default_context(cadata=ca)
-    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    visitor = client.wrap_bio(back, there, server_hostname=host)
-    visited = server.wrap_bio(there, back, server_side=True)
-    for side in (visitor, visited, visitor, visited):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-        except ssl.SSLCertVerificationError as error:
-            return error.verify_message
+    try:
+        visitor = handshake(ssl.create_default_context(cadata=ca), server, host)
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
     assert visitor.getpeercert(), "the handshake is complete"
     return ""
 
@@ -192,7 +178,7 @@ def gateways(client: docker.DockerClient, networks: Sequence[str]) -> set[str]:
 
 
 def listening(container: Container) -> set[int]:
-    """Return every port of TCP on which a process in a container listens, at whatever address."""
+    """Return every port of TCP on which a process in a container listens, at any address."""
     tables = [Path(f"/proc/{container.attrs['State']['Pid']}/net/{table}").read_text() for table in ("tcp", "tcp6")]
     rows = [row.split() for table in tables for row in table.splitlines()[1:]]
     return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == _LISTENS}

@@ -48,6 +48,7 @@ from tests.coalition import attack
 from tests.coalition.attack import REACHED, RealmKey
 from tests.coalition.country import Country
 from tests.coalition.live import VALIDATED, documents, wrong
+from tests.support.tls import presenting
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -188,11 +189,11 @@ def test_no_certificate_of_france_is_accepted_as_that_of_a_host_of_another(
     below = pki.Issuer(lower.chain, lower.key)
     for service in SERVICES:
         theirs, ours = other.host(service), own.host(service)
-        genuine = attack.serving(pki.issue(ours, 1, issuer, own.certified(service)))
+        genuine = presenting(pki.issue(ours, 1, issuer, own.certified(service)))
         assert attack.refusal(genuine, ours, ca) == "", "else it would refuse everything"
         assert attack.refusal(genuine, theirs, ca)
         for signer, name in ((issuer, theirs), (below, theirs), (below, ours)):
-            assert attack.refusal(attack.serving(pki.issue(name, 1, signer, [name])), name, ca), (signer, name)
+            assert attack.refusal(presenting(pki.issue(name, 1, signer, [name])), name, ca), (signer, name)
 
 
 # Tokens
@@ -297,7 +298,7 @@ def test_the_token_of_an_american_who_visits_france_opens_nothing_at_home(usa: C
 def test_the_usa_gives_frances_broker_tokens_for_a_persons_login_alone(
     usa: Country, fra: Country, ca: str, held: dict[str, str], key: RealmKey, american: str
 ) -> None:
-    """By no other grant that its Keycloak knows, whatever France sends with it."""
+    """By no other grant that its Keycloak knows, regardless of what France sends with it."""
     form = {
         "username": "testuser-usa-5", "password": held["test-users"], "scope": "openid", "audience": usa.names.client,
         "assertion": _signed(key, usa.names.issuer, "USA"), "requested_subject": "admin-usa",

@@ -4,11 +4,11 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.crypto import pki
+from tests.support.tls import presenting
 
 ROOT = pki.issue("root", 1, authority=True)
 
@@ -29,15 +29,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder: Path, host: str, address: str = LOOPBACK) -> Iterator[int]:
+def serving(host: str, address: str = LOOPBACK) -> Iterator[int]:
     """Yield the port of a server whose certificate is for `host` alone, issued by `ROOT`.
 
-    Its answer is the host that the request names, and the protocol that was negotiated; `folder` is for its files.
+    Its answer is the host that the request names, and the protocol that was negotiated.
     """
     leaf = pki.issue(host, 1, pki.Issuer(ROOT.chain, ROOT.key), [host])
-    (folder / "server.pem").write_text(f"{leaf.chain}\n{leaf.key}")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(folder / "server.pem")
+    context = presenting(leaf)
     context.set_alpn_protocols(["http/1.1"])
     with ThreadingHTTPServer((address, 0), _Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)

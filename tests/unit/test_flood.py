@@ -1,10 +1,8 @@
 """The program with which tests burden servers: a server without limits holds and takes all that it sends."""
 
 import asyncio
-import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -13,17 +11,15 @@ import pytest
 from dive_infra.crypto import pki
 from tests.coalition.attack import from_here
 from tests.support.https_server import ROOT
+from tests.support.tls import presenting
 
 HOST = "server.example"
 
 
 @pytest.fixture
-def port(tmp_path: Path) -> Iterator[int]:
-    """The port of a server that reads whatever comes, and never answers."""
+def port() -> Iterator[int]:
+    """The port of a server that reads everything, and never answers."""
     leaf = pki.issue(HOST, 1, pki.Issuer(ROOT.chain, ROOT.key), [HOST])
-    (tmp_path / "server.pem").write_text(f"{leaf.chain}\n{leaf.key}")
-    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trust.load_cert_chain(tmp_path / "server.pem")
     found: list[Any] = []
     ready = Event()
 
@@ -34,7 +30,7 @@ def port(tmp_path: Path) -> Iterator[int]:
 
     async def serve() -> None:
         ended = asyncio.Event()
-        server = await asyncio.start_server(takes, "127.0.0.1", 0, ssl=trust)
+        server = await asyncio.start_server(takes, "127.0.0.1", 0, ssl=presenting(leaf))
         found.extend((server.sockets[0].getsockname()[1], asyncio.get_running_loop(), ended))
         ready.set()
         await ended.wait()

@@ -79,7 +79,7 @@ def test_the_clients_own_api_is_open_within_its_container_only(client: Any, monk
 def test_the_clients_own_api_is_known_by_its_host(
     client: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, triggered: bool
 ) -> None:
-    with serving(tmp_path, host) as port:
+    with serving(host) as port:
         monkeypatch.setenv("UVICORN_PORT", str(port))
         if triggered:
             client._reload()

@@ -41,5 +41,5 @@ def test_a_health_check_expects_the_certificate_of_the_services_host(
 ) -> None:
     (tmp_path / "ca.pem").write_text(ROOT.chain)
     for host, healthy in ((names.host(spec.name), True), (names.host("postgres"), False)):
-        with serving(tmp_path, host) as port:
+        with serving(host) as port:
             assert passes(spec, names.port(spec.name), port, tmp_path / "ca.pem") == healthy, host

@@ -4,7 +4,6 @@ import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,8 +18,8 @@ HOST = "keycloak.fra.localhost"
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with serving(tmp_path, HOST) as port:
+def url() -> Iterator[str]:
+    with serving(HOST) as port:
         yield f"https://{HOST}:{port}/"
 
 
@@ -36,10 +35,10 @@ def test_clients_on_many_threads_share_the_trust_and_reach_a_name_that_no_resolv
     assert https._trust.cache_info().misses == before
 
 
-def test_the_hosts_of_a_country_are_at_its_address_under_any_domain(tmp_path: Path) -> None:
+def test_the_hosts_of_a_country_are_at_its_address_under_any_domain() -> None:
     usa = Names(HUB, domain="dive.example", address="127.0.0.2")
     fra = Names(parse("FRA"), domain="dive.example", address="127.0.0.3")
-    with serving(tmp_path, fra.host("backend"), fra.address) as port:
+    with serving(fra.host("backend"), fra.address) as port:
         url = f"https://{fra.host('backend')}:{port}/"
         with https.client(ROOT.chain, 5, usa, fra) as http:
             assert http.get(url).text == f"{fra.host('backend')} http/1.1"

@@ -2,7 +2,6 @@
 
 import ssl
 from itertools import product
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -13,6 +12,7 @@ from dive_infra.membership import authority
 from dive_infra.membership.ca_rotation import Step, following, next_step, position, unready
 from dive_infra.membership.document import Coalition
 from dive_infra.membership.status import Rotation
+from tests.support.tls import handshake, presenting
 from tests.unit.membership import example
 
 OLD = example.ROOT
@@ -56,40 +56,28 @@ def verify_with_cryptography(trusted: list[str], presented: pki.Issued) -> None:
     PolicyBuilder().store(store).build_server_verifier(x509.DNSName(HOST)).verify(chain[0], chain[1:])
 
 
-def verify_with_openssl(trusted: list[str], presented: pki.Issued, folder: Path) -> None:
-    """Shake hands in memory; both sides present and verify, as OpenSSL verifies strictly."""
-    pair = folder / "pair.pem"
-    pair.write_text(presented.chain + presented.key)
+def verify_with_openssl(trusted: list[str], presented: pki.Issued) -> None:
+    """Shake hands in memory, as OpenSSL verifies strictly."""
     here = ssl.create_default_context(cadata="".join(trusted))
     here.verify_flags |= ssl.VERIFY_X509_STRICT
-    there = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    there.load_cert_chain(pair)
-    to_here, to_there = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = here.wrap_bio(to_here, to_there, server_hostname=HOST)
-    server = there.wrap_bio(to_there, to_here, server_side=True)
-    for side in (client, server, client, server):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-    assert client.version()
+    assert handshake(here, presenting(presented), HOST).version()
 
 
 @pytest.mark.parametrize(("trusts", "meets"), MEETINGS)
 @pytest.mark.parametrize("order", [1, -1], ids=["oldest first", "newest first"])
-def test_no_connection_is_refused_whoever_has_updated(trusts: str, meets: str, order: int, tmp_path: Path) -> None:
+def test_no_connection_is_refused_whoever_has_updated(trusts: str, meets: str, order: int) -> None:
     trusted = TRUSTED[trusts][::order]
     verify_with_cryptography(trusted, LEAVES[meets])
-    verify_with_openssl(trusted, LEAVES[meets], tmp_path)
+    verify_with_openssl(trusted, LEAVES[meets])
 
 
 @pytest.mark.parametrize(("trusts", "meets"), [("old", "new"), ("new", "old")])
-def test_a_country_that_skips_a_step_is_refused(trusts: str, meets: str, tmp_path: Path) -> None:
+def test_a_country_that_skips_a_step_is_refused(trusts: str, meets: str) -> None:
     """Without this, the steps would wait for no one."""
     with pytest.raises(VerificationError):
         verify_with_cryptography(TRUSTED[trusts], LEAVES[meets])
     with pytest.raises(ssl.SSLCertVerificationError):
-        verify_with_openssl(TRUSTED[trusts], LEAVES[meets], tmp_path)
+        verify_with_openssl(TRUSTED[trusts], LEAVES[meets])
 
 
 def test_each_step_follows_from_the_numbers() -> None:

@@ -42,12 +42,17 @@ def test_who_is_on_it_already_is_left_alone(daemon: Daemon, engine: DockerEngine
     assert daemon.calls == []
 
 
+def listed_later(daemon: Daemon, monkeypatch: pytest.MonkeyPatch, network: str, looks: int) -> None:
+    """Have Docker list the network of the link only after so many looks."""
+    before = iter([[]] * looks)
+    monkeypatch.setattr(daemon, "networks", lambda: next(before, [{"Name": LINK, "Id": network}]))
+
+
 def test_a_network_that_the_other_country_creates_meanwhile_is_joined(
     daemon: Daemon, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = iter([[]])
-    monkeypatch.setattr(daemon, "networks", lambda: next(looks, list(daemon.nets.values())))
     theirs = daemon.network(LINK)
+    listed_later(daemon, monkeypatch, theirs, looks=1)
     engine.join("t-fra-keycloak", LINK, IDP, LABELS)
     assert daemon.calls == [f"create {LINK}", f"connect t-fra-keycloak {theirs}"]
 
@@ -57,9 +62,8 @@ def test_a_network_whose_bridge_exists_is_awaited_until_it_is_listed(
 ) -> None:
     """Docker has another one's bridge before it lists the network."""
     daemon.bridges = {links.bridge("engine-1", LINK)}
-    looks = iter([[], [], []])
-    monkeypatch.setattr(daemon, "networks", lambda: next(looks, [{"Name": LINK, "Id": theirs}]))
     theirs = daemon.network(LINK)
+    listed_later(daemon, monkeypatch, theirs, looks=3)
     daemon.nets[theirs]["Name"] = "not listed yet"
     engine.join("t-fra-keycloak", LINK, IDP, LABELS)
     assert daemon.calls == [f"create {LINK}", f"connect t-fra-keycloak {theirs}"]

@@ -1,11 +1,9 @@
 """How far a rotation of the coalition's CA is: what each member says in its status, and what the hub has proven."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from dive_infra.checks import partners
-from dive_infra.checks.runner import CheckFailed
 from dive_infra.checks.spec import Partner, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.membership.ca_rotation import Step, next_step, position, unready
@@ -28,18 +26,11 @@ def under_way(coalition: Coalition, own: VerificationSpec | None) -> UnderWay | 
     step = next_step(coalition)
     if step is Step.BEGIN:
         return None
-
-    def why(code: str) -> str:
-        if code == HUB_CODE:
-            return unready(position(own.ca, own.issuer) if own else None, coalition)
-        member = coalition.members[code]
-        there = Partner(names_of(code, member, coalition.namespace), member.deployer_key)
-        try:
-            found = partners.published(there, "".join(coalition.authorities)).rotation
-        except (partners.Pending, CheckFailed) as error:
-            return f"cannot be asked: {error.cause}"
-        return unready(found, coalition)
-
-    with ThreadPoolExecutor(len(coalition.members)) as side_by_side:
-        found = dict(zip(coalition.members, side_by_side.map(why, coalition.members), strict=True))
-    return UnderWay(step, {code: cause for code, cause in found.items() if cause})
+    members = [
+        Partner(names_of(code, member, coalition.namespace), member.deployer_key)
+        for code, member in coalition.members.items()
+        if code != HUB_CODE
+    ]
+    found = partners.waiting(members, "".join(coalition.authorities), lambda said: unready(said.rotation, coalition))
+    found[HUB_CODE] = unready(position(own.ca, own.issuer) if own else None, coalition)
+    return UnderWay(step, {code: found[code] for code in coalition.members if found.get(code)})

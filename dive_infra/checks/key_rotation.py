@@ -1,12 +1,11 @@
 """How far a rotation of the keys that a country is enrolled with is: which partners rely on the new ones."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from dive_infra.checks import partners
-from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import Partner, VerificationSpec
+from dive_infra.checks.spec import VerificationSpec
 from dive_infra.membership.refusals import CannotOpen
+from dive_infra.membership.status import Status
 
 
 def waiting(own: VerificationSpec, sealing_key: str, coalition_key: str = "") -> Mapping[str, str]:
@@ -15,14 +14,8 @@ def waiting(own: VerificationSpec, sealing_key: str, coalition_key: str = "") ->
     What a partner has sealed shows which keys its copy of the document has: what `sealing_key`, the new one (PEM),
     opens. `coalition_key`, at a hub that replaces it: the new one (base64), which members pin.
     """
-    if not own.partners:
-        return {}
 
-    def why(partner: Partner) -> str:
-        try:
-            found = partners.published(partner, own.ca)
-        except (partners.Pending, CheckFailed) as error:
-            return f"cannot be asked: {error.cause}"
+    def why(found: Status) -> str:
         try:
             issued = found.probe(own.own.names.country.code, sealing_key)
         except CannotOpen:
@@ -31,6 +24,4 @@ def waiting(own: VerificationSpec, sealing_key: str, coalition_key: str = "") ->
             return "has not declared its side of the link yet"
         return "does not pin the new coalition key yet" if coalition_key not in ("", found.pinned) else ""
 
-    with ThreadPoolExecutor(len(own.partners)) as side_by_side:
-        causes = list(side_by_side.map(why, own.partners))
-    return {p.names.country.code: cause for p, cause in zip(own.partners, causes, strict=True) if cause}
+    return partners.waiting(own.partners, own.ca, why)

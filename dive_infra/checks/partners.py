@@ -5,6 +5,9 @@ agreement that has ended. So does the hub to a country that has nothing of it ye
 both are deployed by different people at different times.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 
 from dive_infra.checks.runner import CheckFailed
@@ -68,6 +71,23 @@ def published(partner: Partner, ca: str) -> Status:
     except MembershipError as error:
         expected = error.expected or f"a status that the deployer of {code} has signed"
         raise CheckFailed(error.cause, expected, error.remedy, Code.LINK_NOT_PROVEN) from None
+
+
+def waiting(partners: Sequence[Partner], ca: str, why: Callable[[Status], str]) -> dict[str, str]:
+    """Return which partners are not ready for a step, code -> cause (words that follow it); asks all at once.
+
+    `why` says what is missing in what a partner publishes, and is empty if nothing is.
+    """
+
+    def cause(partner: Partner) -> str:
+        try:
+            return why(published(partner, ca))
+        except (Pending, CheckFailed) as error:
+            return f"cannot be asked: {error.cause}"
+
+    with ThreadPoolExecutor(max_workers=len(partners) or 1) as side_by_side:
+        causes = list(side_by_side.map(cause, partners))
+    return {p.names.country.code: cause for p, cause in zip(partners, causes, strict=True) if cause}
 
 
 def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:

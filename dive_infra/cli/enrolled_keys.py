@@ -12,6 +12,7 @@ from dive_infra.checks.spec import VerificationSpec
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.new import show
 from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail
+from dive_infra.cli.readiness import require_ready
 from dive_infra.cli.stacks import state_to_change
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.settings import Settings, SettingsError
@@ -82,19 +83,8 @@ def _check(settings: Settings, spec: VerificationSpec, gone: Sequence[str]) -> N
         )
     pinned = len(pki.private_keys(private.get("coalition-key", ""))) > 1
     coalition_key = keys.public_text(new["coalition-key"]) if pinned else ""
-    found = {
-        partner: why for partner, why in waiting(spec, new["sealing-key"], coalition_key).items() if partner not in gone
-    }
-    if found:
-        listed = "; ".join(f"{partner} {why}" for partner, why in found.items())
-        left = " ".join(f"--without {partner}" for partner in found)
-        fail(
-            f"not ready for --finish: {listed}; nothing was changed",
-            remedy=Remedy.decide(
-                f"update {', '.join(found)} with the present document, then: {command}",
-                f"for partners that are gone: {command} {left}",
-            ),
-        )
+    found = waiting(spec, new["sealing-key"], coalition_key)
+    require_ready(found, _verb(code), "finish", "partners", gone)
 
 
 def _deploy(runner: Runner) -> None:
@@ -102,5 +92,9 @@ def _deploy(runner: Runner) -> None:
         deploy(runner, REPORTER)
 
 
+def _verb(code: str) -> str:
+    return f"./dive rotate-keys {code}"
+
+
 def _command(code: str, step: str) -> str:
-    return f"./dive rotate-keys {code} --{step}"
+    return f"{_verb(code)} --{step}"

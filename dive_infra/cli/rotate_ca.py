@@ -1,6 +1,5 @@
 """`./dive rotate-ca`: replace the coalition's CA in three steps, between which each member updates in its own time."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from dive_infra.checks.ca_rotation import UnderWay, under_way
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail, fail_with
+from dive_infra.cli.readiness import require_ready
 from dive_infra.cli.stacks import chosen, codes, state_to_change
 from dive_infra.config.countries import COUNTRIES, HUB_CODE
 from dive_infra.config.paths import stack_file
@@ -63,7 +63,7 @@ def rotate_ca(
     if step != issued:
         fail(f"the next step is --{issued}, not --{step}", Exit.UNKNOWN, Remedy.run(f"{_VERB} --{issued}"))
     if step == declared:
-        _check(step, found, gone)
+        require_ready(found.waiting if found else {}, _VERB, step, "members", gone, needed=HUB_CODE)
         path = stack_file(HUB_CODE.lower())
         files.write(path, stack_config.replaced(path.read_text(), "authorities", after).encode())
     elif declared != _AFTER[step]:
@@ -86,18 +86,6 @@ def _rotation() -> tuple[Step, UnderWay | None]:
         fail_with(error, "nothing was changed", Exit.UNKNOWN)
     found = under_way(coalition, stack.spec(Phase.VERIFICATION))
     return (found.next if found else Step.BEGIN), found
-
-
-def _check(step: Step, found: UnderWay | None, gone: Sequence[str]) -> None:
-    """End the command if a country is not ready for the step."""
-    all_waiting = found.waiting if found else {}
-    waiting = {code: why for code, why in all_waiting.items() if code not in gone or code == HUB_CODE}
-    if waiting:
-        listed = "; ".join(f"{code} {why}" for code, why in waiting.items())
-        left = " ".join(f"--without {code}" for code in waiting if code != HUB_CODE)
-        choices = [f"update {', '.join(waiting)} with the present document, then: {_VERB} --{step}"]
-        choices += [f"for members that are gone: {_VERB} --{step} {left}"] if left else []
-        fail(f"not ready for --{step}: {listed}; nothing was changed", remedy=Remedy.decide(*choices))
 
 
 def _show(step: Step, found: UnderWay | None) -> None:

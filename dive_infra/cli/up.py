@@ -101,10 +101,9 @@ def _deployed(code: str) -> _Done:
     finally:
         stack = leave_report(code)
     if failed:
-        what = {Exit.LOCKED: "another run is deploying it", Exit.INTERRUPTED: "interrupted"}.get(
-            exit_of(failed), "failed"
-        )
-        return _Done(Outcome(code, exit_of(failed), what, failed.remedy.command(code) or f"./dive up {code}"))
+        ended = exit_of(failed)
+        what = {Exit.LOCKED: "another run is deploying it", Exit.INTERRUPTED: "interrupted"}.get(ended, "failed")
+        return _Done(Outcome(code, ended, what, failed.remedy.command(code) or f"./dive up {code}"))
     if stack is None:
         return _Done(Outcome(code, Exit.OK, "deployed"))
     shown = summary(code, time.monotonic() - started, stack.outputs)

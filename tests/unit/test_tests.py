@@ -73,6 +73,7 @@ COVERED = (
     ("cli/repair*.py", "unit/diagnosis/test_repair.py", "the verb acts on the plan that is tested there"),
     ("cli/test.py", "unit/cli/test_lanes.py", "chooses lanes and prints what they report"),
     ("cli/outcomes.py", "unit/cli/test_up.py", "the table at its end"),
+    ("cli/readiness.py", "unit/cli/test_rotate_ca.py", "refuses a step, and names how to go on"),
     ("config/clearances.py", "unit/seeds/test_clearances.py", "a table; the seeds translate it"),
     ("config/communities.py", "unit/seeds/test_communities.py", "a table; the seeds translate it"),
     ("config/countries.py", "unit/config/test_naming.py", "a table; names follow from it"),

@@ -162,7 +162,7 @@ def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
 
 
 def _has_pending_links(hub: CountryRun) -> bool:
-    """Return True also if that cannot be told now: the hub's next run reports why."""
+    """Return True also if that is unknown: the hub's next run reports why."""
     try:
         return bool(links.pending_of(hub.country))
     except DiveError:

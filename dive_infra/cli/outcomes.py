@@ -41,7 +41,7 @@ def needs_hub(code: str) -> Outcome:
 
 
 def stands_alone(code: str) -> bool:
-    """Return True for a country that was deployed before: it has a document and policies, whatever its hub does.
+    """Return True for a country that was deployed before: it has a document and policies, even while its hub is away.
 
     Also if its state cannot be read, which its own update reports.
     """

@@ -19,7 +19,7 @@ from tests.coalition.country import Country
 from tests.coalition.live import told
 from tests.support.members import write_request
 
-_DOMAIN = "dive.test"  # nobody's: RFC 6761
+_DOMAIN = "dive.test"  # reserved for tests: RFC 6761
 _CODES = tuple(code for code in COUNTRIES if code != HUB_CODE)
 
 

@@ -5,6 +5,7 @@ them, with less claim to the cores.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -41,14 +42,22 @@ UNIT = Lane("unit", ("tests/unit",), "not engine", True, _NICER)
 ALL = (COALITION, SERVERS, UNIT)
 
 
+# How much of a cause the report shows; the whole of it is where the test ran.
+_LINES, _WIDTH, _PLACES = 6, 160, 3
+
+
 @dataclass(frozen=True)
 class Case:
-    """One test that ran: `seconds` with its fixtures; `result` is passed, failed, error or skipped."""
+    """One test that ran: `seconds` with its fixtures; `result` is passed, failed, error or skipped.
+
+    `cause`: of one that failed, what was raised and the innermost places of its traceback; otherwise empty.
+    """
 
     tier: str
     name: str
     result: str
     seconds: float
+    cause: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,9 +130,26 @@ def read(text: str) -> tuple[Case, ...]:
 def _test(case: ElementTree.Element) -> Case:
     module = case.get("classname", "")
     kinds = {"failure": "failed", "error": "error", "skipped": "skipped"}
-    result = next((kinds[child.tag] for child in case if child.tag in kinds), "passed")
+    found = next((child for child in case if child.tag in kinds), None)
+    result = "passed" if found is None else kinds[found.tag]
+    cause = _cause(found) if found is not None and result != "skipped" else ""
     tier, _, rest = module.removeprefix("tests.").partition(".")
-    return Case(tier, f"{rest.replace('.', '/')}.py::{case.get('name')}", result, float(case.get("time", 0)))
+    return Case(tier, f"{rest.replace('.', '/')}.py::{case.get('name')}", result, float(case.get("time", 0)), cause)
+
+
+def _cause(found: ElementTree.Element) -> str:
+    lines = [line[:_WIDTH] for line in (found.get("message") or "").splitlines()[:_LINES]]
+    places = re.findall(r"^([^\s:]+\.py:\d+):", found.text or "", re.MULTILINE)[-_PLACES:]
+    return "\n".join([*lines, *(["at " + ", ".join(places)] if places else [])])
+
+
+def by_cause(tests: Iterable[Case]) -> dict[str, list[Case]]:
+    """Return the tests that failed by what they failed of: one fixture may fail all that need it."""
+    found: dict[str, list[Case]] = {}
+    for test in tests:
+        if test.cause:
+            found.setdefault(test.cause, []).append(test)
+    return found
 
 
 def slowest(tests: Iterable[Case]) -> list[Case]:

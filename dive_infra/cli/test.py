@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
@@ -97,7 +98,7 @@ def everything(fast: bool, arguments: Sequence[str], coverage: bool) -> bool:
 
 
 def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
-    """Return the failed tests, the slowest, the time of tiers and lanes, and the coverage if it was measured."""
+    """Return the failed tests, the slowest, the time of tiers and lanes, the coverage if measured, and each cause."""
     tests = [test for lane in finished for test in lane.tests]
     lines = [f"{t.result.upper()} tests/{t.tier}/{t.name}" for t in tests if t.result in ("failed", "error")]
     lines += ["", f"the {lanes.SLOWEST} slowest tests:"]
@@ -108,7 +109,11 @@ def report(finished: Sequence[lanes.Finished], coverage: str) -> str:
     ]
     lines += ["", "lanes, which run side by side:"]
     lines += [f"{lane.seconds:8.1f} s  {lane.lane.name}: exit code {lane.code}" for lane in finished]
-    return "\n".join([*lines, *(["", coverage] if coverage else []), ""])
+    lines += ["", coverage] if coverage else []
+    for cause, of in lanes.by_cause(tests).items():
+        others = f" and {len(of) - 1} more" if len(of) > 1 else ""
+        lines += ["", f"{of[0].result} tests/{of[0].tier}/{of[0].name}{others}:", indent(cause, "    ")]
+    return "\n".join([*lines, ""])
 
 
 def covered(folder: Path) -> str:

@@ -77,7 +77,7 @@ DEPLOYED = DeploymentSpec(FRANCE, (), (), "", "", "")
 def services(record: Record) -> Record:
     """The hub's Postgres, with what else DEPLOYMENT asks."""
     for make in (datastores.redis, datastores.mongodb, policy.opa):
-        record.lab.start(make(HUB_NAMES, HUB_NAMES), within=60)
+        record.lab.start(make(HUB_NAMES, HUB_NAMES))
     return record
 
 

@@ -63,7 +63,7 @@ class Book:
 
 
 def start(lab: Lab) -> Record:
-    record = Record(lab, lab.start(datastores.postgres(HUB_NAMES, HUB_NAMES), within=60))
+    record = Record(lab, lab.start(datastores.postgres(HUB_NAMES, HUB_NAMES)))
     with record.superuser() as root:
         for role in (OWNER, FORMER):
             root.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{SECRETS['orchestration-db']}'".encode())

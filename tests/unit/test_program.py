@@ -353,7 +353,7 @@ def test_a_country_that_joins_or_leaves_changes_no_container(usa: dict[str, Any]
     assert changed == {"frontend-live", "backend-live", "kas-live", "opal-server-live"}
 
 
-def test_each_of_31_members_adds_the_same_to_the_hub(usa: dict[str, Any]) -> None:
+def test_each_member_adds_the_same_to_the_hub(usa: dict[str, Any]) -> None:
     """A hub with members grows with their number: no resource is for two of them."""
 
     def added(number: int) -> Counter[str]:
@@ -362,7 +362,7 @@ def test_each_of_31_members_adds_the_same_to_the_hub(usa: dict[str, Any]) -> Non
 
     one = added(2)
     assert one.total() == 15, "as ADR 8 says"
-    assert added(31) == Counter({kind: 30 * number for kind, number in one.items()})
+    assert added(5) == Counter({kind: 4 * number for kind, number in one.items()})
 
 
 def hosts(resources: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -21,6 +21,18 @@ RESULTS = """<?xml version="1.0"?><testsuites><testsuite name="pytest">
 <testcase classname="tests.integration.test_2_up" name="test_end" time="1.0"><error message="x">x</error></testcase>
 </testsuite></testsuites>
 """
+FAILING = """import pytest
+
+@pytest.fixture(scope="module")
+def server():
+    start()
+def start():
+    raise ValueError("no answer\\nin time")
+def test_a(server): pass
+def test_b(server): pass
+def test_c():
+    assert 1 == 2
+"""
 SLOW, FAST = Case("unit", "a", "passed", 9.0), Case("unit", "b", "passed", 0.1)
 
 
@@ -117,6 +129,36 @@ def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_la
     assert "    76.0 s  integration: 3 tests\n" in told
     assert "    80.0 s  coalition: exit code 1\n" in told
     assert "coverage of dive_infra: 90 %" in told
+
+
+def test_the_report_ends_with_each_cause_and_how_many_tests_failed_of_it(tmp_path: Path) -> None:
+    """Of pytest's own file: a fixture that fails its tests, and a test that was stopped."""
+    (tmp_path / "test_of_this.py").write_text(FAILING)
+    results = tmp_path / "results.xml"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        f"--junit-xml={results}",
+        "test_of_this.py",
+    ]
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    told = report([Finished(COALITION, 1, 80.0, lanes.read(results.read_text()))], "")
+    assert told.endswith(
+        """
+error tests/test_of_this/.py::test_a and 1 more:
+    failed on setup with "ValueError: no answer
+    in time"
+    at test_of_this.py:5, test_of_this.py:7
+
+failed tests/test_of_this/.py::test_c:
+    assert 1 == 2
+    at test_of_this.py:11
+"""
+    )
 
 
 def test_coverage_is_measured_in_all_and_by_package(tmp_path: Path) -> None:

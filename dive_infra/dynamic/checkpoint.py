@@ -48,7 +48,6 @@ _RECORDS = Remedy.update(detail="proves and records it again")
 class CheckpointProvider(Provider):
     deploys = False  # it locks and records by itself
     replaces = ("country", "phase")
-    ignores = ("earlier",)  # recorded once, with this phase; the record says whether they are
 
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         phase, country = Phase(inputs["phase"]), inputs["country"]
@@ -217,7 +216,7 @@ class Checkpoint(Resource, module="dive", name="Checkpoint"):
     """The end of `phase` in the country of `names`.
 
     `store` is the login at the record. The first phases end before the record exists and have none; a later phase gets
-    their `proof` as `earlier` and records it with its own.
+    their `proof` as `earlier`, and records each new one with its own.
 
     `completed` (ISO 8601) changes whenever the phase runs; `evidence` is what was proven, in one line.
     """
@@ -296,16 +295,18 @@ def _recorded(spec: Spec, before: Inputs) -> str:
         raise CheckFailed(
             error.cause, "a record that this program can read", error.remedy, Code.RECORD_MISMATCH
         ) from None
-    for wanted in [phase, *(Phase(e["phase"]) for e in before.get("earlier") or [])]:
+    declared = {phase: fingerprint(spec)} | {Phase(e["phase"]): e["fingerprint"] for e in before.get("earlier") or []}
+    for wanted, declaration in declared.items():
         step = store.step(country, wanted)
         if step is None:
             raise CheckFailed(f"no record of {wanted}", Status.COMPLETED, _RECORDS, Code.RECORD_MISMATCH)
         if step.status != Status.COMPLETED:
             raise CheckFailed(f"{wanted} is {step.status}", Status.COMPLETED, Remedy.update(), Code.RECORD_MISMATCH)
-        if wanted == phase and step.fingerprint != fingerprint(spec):
-            raise CheckFailed(
-                f"declaration {step.fingerprint}", fingerprint(spec), Remedy.update(), Code.RECORD_MISMATCH
+        if step.fingerprint != declaration:
+            found = (
+                f"declaration {step.fingerprint}" if wanted == phase else f"{wanted}: declaration {step.fingerprint}"
             )
+            raise CheckFailed(found, declaration, Remedy.update(), Code.RECORD_MISMATCH)
     return "COMPLETED"
 
 
@@ -316,5 +317,6 @@ def _unrecorded(store: Store, inputs: Inputs) -> list[Proof]:
     return [
         replace(proof, metadata={**proof.metadata, "recorded_with": inputs["phase"]})
         for proof, step in steps
-        if step is None or step.status != Status.COMPLETED or step.fingerprint != proof.fingerprint
+        if step is None
+        or (step.status, step.fingerprint, step.run_id) != (Status.COMPLETED, proof.fingerprint, proof.run_id)
     ]

@@ -239,12 +239,26 @@ def test_the_hub_records_its_first_phases_once_its_database_is_there(
         ("INITIALIZATION", "COMPLETED"),
         ("PREFLIGHT", "COMPLETED"),
     ]
-    now = inputs(later, orchestration.owner, earlier=[{**preflight, "proven_at": "later"}])
-    assert changes(outs, now) is False  # an earlier phase that is done again is not this one's affair
-    orchestration.sql("DELETE FROM deployment_steps WHERE step_name = 'PREFLIGHT'")
+    again = {**preflight, "run_id": "another", "proven_at": "2026-01-02T00:00:00.000+00:00"}
+    now = inputs(later, orchestration.owner, earlier=[again])
     capsys.readouterr()
-    assert changes(outs, now) is True
-    assert "no record of PREFLIGHT" in capsys.readouterr().out
+    assert changes(outs, now) is True, "else the record would keep the proof before"
+    assert "INITIALIZATION phase runs again: changed: earlier" in capsys.readouterr().out
+    updated = PROVIDER.update("fra/INITIALIZATION", outs, now).outs
+    assert updated
+    assert orchestration.sql("SELECT run_id FROM deployment_steps WHERE step_name = 'PREFLIGHT'") == [("another",)]
+    assert changes(updated, now) is False
+    for damage, told in (
+        (
+            "UPDATE deployment_steps SET fingerprint = 'other' WHERE step_name = 'PREFLIGHT'",
+            "PREFLIGHT: declaration other",
+        ),
+        ("DELETE FROM deployment_steps WHERE step_name = 'PREFLIGHT'", "no record of PREFLIGHT"),
+    ):
+        orchestration.sql(damage)
+        capsys.readouterr()
+        assert changes(updated, now) is True
+        assert told in capsys.readouterr().out
 
 
 def test_a_second_deployment_is_refused(place: Place, orchestration: Book) -> None:

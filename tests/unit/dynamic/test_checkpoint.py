@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from dive_infra.checks.spec import PreflightSpec, dump
+from dive_infra.checks.runner import CheckFailed, Validation
+from dive_infra.checks.spec import PreflightSpec, dump, fingerprint
+from dive_infra.dynamic import checkpoint
 from dive_infra.dynamic.base import Provider, ProviderError
 from dive_infra.dynamic.checkpoint import CheckpointProvider
 from dive_infra.dynamic.orphans import OrphansProvider
 from dive_infra.dynamic.runtime.context import RunContext
-from dive_infra.orchestration.states import Phase
+from dive_infra.orchestration.records import PhaseRecord, Proof
+from dive_infra.orchestration.states import Phase, Status
 from dive_infra.results.finding import Finding, Verdict
 from tests.unit.checks.specs import CONFIGURATION, FRANCE, KEY, SPECS
 
@@ -77,3 +80,82 @@ def test_a_diff_takes_what_the_probe_found_and_checks_the_keys_that_it_does_not_
         checks = CheckpointProvider().shallow_checks(replace(CONFIGURATION, keys=keys), {})
         assert [check.topic for check in checks] == topics
     assert Provider.run.realm_findings == {}
+
+
+EARLY = Proof(Phase.PREFLIGHT, "f" * 16, "ports", "2026-01-01T00:00:00.000+00:00", 0.5, "run-1").plain()
+
+
+class Record:
+    """What the record says of the phases, and what is written into it."""
+
+    access = None
+
+    def __init__(self, **steps: PhaseRecord) -> None:
+        self.steps = steps
+        self.written: list[Proof] = []
+
+    def step(self, _country: str, phase: Phase) -> PhaseRecord | None:
+        return self.steps.get(phase)
+
+    def hold(self, *_: object) -> None: ...
+
+    def complete(self, _country: str, *proofs: Proof) -> None:
+        self.written += proofs
+
+    def measure(self, *_: object, **__: object) -> None: ...
+
+
+def _step(fingerprint: str, status: Status = Status.COMPLETED, run: str = "run-1") -> PhaseRecord:
+    return PhaseRecord(Phase.PREFLIGHT, status, fingerprint, None, "ports", run, 0)
+
+
+def _recording(monkeypatch: pytest.MonkeyPatch, **steps: PhaseRecord) -> Record:
+    there = Record(**steps)
+    monkeypatch.setattr(checkpoint, "session", lambda _: there)
+    monkeypatch.setattr(checkpoint, "access_of", lambda store: store)
+    monkeypatch.setattr(CheckpointProvider, "prove", lambda *_: Validation((Finding("it is so", Verdict.VALID),), 0.1))
+    return there
+
+
+def test_a_phase_that_is_proven_again_has_its_new_proof_recorded_with_deployment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Provider, "run", RunContext())
+    spec = SPECS[2]
+    there = _recording(monkeypatch, PREFLIGHT=_step("f" * 16), DEPLOYMENT=_step(fingerprint(spec)))
+    again = {**EARLY, "run_id": "run-2", "proven_at": "2026-01-02T00:00:00.000+00:00"}
+    before, now = (
+        {**_given(dump(spec), Phase.DEPLOYMENT), "store": {"host": "x"}, "earlier": [proof]} for proof in (EARLY, again)
+    )
+    assert CheckpointProvider().diff("fra/DEPLOYMENT", before, now).changes
+    assert "DEPLOYMENT phase runs again: changed: earlier" in capsys.readouterr().out
+    CheckpointProvider().create_resource(now)
+    assert [(p.phase, p.run_id) for p in there.written][:1] == [("PREFLIGHT", "run-2")]
+    there.written.clear()
+    CheckpointProvider().create_resource(before)
+    assert [p.phase for p in there.written] == ["DEPLOYMENT"], "what is recorded already is not written again"
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (_step("f" * 16), ""),
+        (_step("0" * 16), "PREFLIGHT: declaration 0000000000000000"),
+        (_step("f" * 16, Status.FAILED), "PREFLIGHT is FAILED"),
+        (None, "no record of PREFLIGHT"),
+    ],
+    ids=["recorded", "another declaration", "failed", "missing"],
+)
+def test_the_record_says_what_was_proven_of_the_phases_before_it(
+    monkeypatch: pytest.MonkeyPatch, step: PhaseRecord | None, told: str
+) -> None:
+    spec = SPECS[2]
+    known = {"DEPLOYMENT": _step(fingerprint(spec))} | ({"PREFLIGHT": step} if step else {})
+    _recording(monkeypatch, **known)
+    before = {**_given(dump(spec), Phase.DEPLOYMENT), "store": {"host": "x"}, "earlier": [EARLY]}
+    if not told:
+        assert checkpoint._recorded(spec, before) == "COMPLETED"
+        return
+    with pytest.raises(CheckFailed) as wrong:
+        checkpoint._recorded(spec, before)
+    assert wrong.value.cause == told

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pulumi
 import pytest
@@ -97,6 +98,8 @@ def test_each_property_of_the_python_package_is_served(plugin: str) -> None:
     served = describe(plugin)["resources"]
     compared = 0
     for resource, module in _resources(f"pulumi_{plugin}"):
+        package = importlib.import_module(module.__name__.rpartition(".")[0])
+        assert getattr(package, resource.__name__) is resource, "for later tests, too"
         if (kind := str(vars(resource).get("pulumi_type"))) in served:
             arguments = getattr(module, f"{resource.__name__}Args")
             asked = set(input_type_py_to_pulumi_names(arguments).values())
@@ -105,10 +108,14 @@ def test_each_property_of_the_python_package_is_served(plugin: str) -> None:
     assert compared == len(served)
 
 
-def _resources(package: str) -> Iterator[tuple[type[pulumi.CustomResource], object]]:
+def _resources(package: str) -> Iterator[tuple[type[pulumi.CustomResource], ModuleType]]:
     for info in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
         if ".config" not in info.name:
             module = importlib.import_module(info.name)
+            if info.ispkg:
+                # Pulumi defers loading it. If one of its modules is imported first, that one loads the package when it
+                # is not complete itself, and the package lacks its names in all that the process does later.
+                getattr(module, "pulumi", None)
             for thing in vars(module).values():
                 if (
                     inspect.isclass(thing)

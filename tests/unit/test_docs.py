@@ -25,7 +25,7 @@ SKIPPED = {".venv", ".git", ".dive", "node_modules", "artifacts"}
 
 PAGES = sorted(p for p in ROOT.rglob("*.md") if not SKIPPED & {*p.relative_to(ROOT).parts})
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
-_SHOWN = re.compile(r"<!-- (golden|output) ([^\n]+) -->\n```text\n(.*?)```\n<!-- /\1 -->", re.DOTALL)
+_SHOWN = re.compile(r"<!-- (golden|output|comment) ([^\n]+) -->\n(.*?)<!-- /\1 -->", re.DOTALL)
 
 
 def name(path: Path) -> str:
@@ -138,7 +138,7 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 
 def shown(kind: str, what: str) -> str:
     """What a page shows: an expected output of the tests, or what the command prints now."""
-    if kind == "golden":
+    if kind in ("golden", "comment"):
         return (ROOT / "tests" / "unit" / "goldens" / what).read_text()
     return CliRunner().invoke(app, what.split()).stdout
 
@@ -147,7 +147,9 @@ def shown(kind: str, what: str) -> str:
 def test_shown_output_is_real(page: Path, request: pytest.FixtureRequest) -> None:
     def written(found: "re.Match[str]") -> str:
         kind, what, _ = found.groups()
-        return f"<!-- {kind} {what} -->\n```text\n{shown(kind, what).rstrip()}\n```\n<!-- /{kind} -->"
+        text = f"{shown(kind, what).rstrip()}\n"
+        inside = text if kind == "comment" else f"```text\n{text}```\n"  # which GitHub renders
+        return f"<!-- {kind} {what} -->\n{inside}<!-- /{kind} -->"
 
     text = page.read_text()
     now = _SHOWN.sub(written, text)

@@ -33,9 +33,8 @@ def counting(private: Mapping[str, str], known: Request | Member | None) -> dict
 
     def one(name: str, text: str) -> str:
         held = pki.private_keys(text)
-        if len(held) == 1 or name not in public:
-            return held[-1]
-        return next((key for key in held if _public_half(name, key) == public[name]), held[-1])
+        counts = (key for key in held if name in public and _public_half(name, key) == public[name])
+        return next(counts, held[-1])
 
     return {name: one(name, text) for name, text in private.items()}
 

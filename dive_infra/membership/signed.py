@@ -67,7 +67,7 @@ def check(envelope: Envelope, public: str, signer: str, source: Source) -> None:
 def is_signed_by(envelope: Envelope, public: str) -> bool:
     """Return True if the key `public` (32 bytes in base64) has signed the envelope."""
     message = _message(envelope.format, envelope.payload)
-    return any(_verified(made, public, message) for made in (envelope.signature, envelope.countersignature) if made)
+    return any(_verified(made, public, message) for made in (envelope.signature, envelope.countersignature))
 
 
 def _verified(signature: str, public: str, message: bytes) -> bool:

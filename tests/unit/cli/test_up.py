@@ -95,6 +95,12 @@ def test_without_its_hub_a_country_is_deployed_unless_it_never_was(coalition: Co
     ]
 
 
+def test_with_its_hub_a_country_is_deployed_for_the_first_time(coalition: Coalition) -> None:
+    coalition.deployed.clear()
+    done = run("USA", "GBR")
+    assert (done.exit_code, coalition.started) == (0, ["USA", "GBR"])
+
+
 def test_an_interruption_ends_it(coalition: Coalition) -> None:
     coalition.ends["USA"] = UpdateInterrupted("interrupted", Remedy.deploy("USA"))
     coalition.links["FRA"] = ["USA"]
@@ -111,6 +117,19 @@ def test_a_country_is_updated_once_more_after_its_partner_was_deployed(coalition
     done = run("USA", "FRA")
     assert (done.exit_code, coalition.started) == (0, ["USA", "FRA", "USA"])
     assert rows(done) == ["✓ USA deployed and verified", "✓ FRA deployed and verified"]
+
+
+def test_a_partner_with_another_pending_link_is_deployed_all_the_same(coalition: Coalition) -> None:
+    coalition.links = {"USA": ["FRA"], "FRA": ["DEU"]}
+    done = run("USA", "FRA")
+    assert (done.exit_code, coalition.started) == (4, ["USA", "FRA", "USA"])
+
+
+def test_after_an_interruption_no_country_is_updated_once_more(coalition: Coalition) -> None:
+    coalition.links = {"USA": ["FRA"]}
+    coalition.ends["GBR"] = UpdateInterrupted("interrupted", Remedy.deploy("GBR"))
+    done = run("USA", "FRA", "GBR")
+    assert (done.exit_code, coalition.started) == (130, ["USA", "FRA", "GBR"])
 
 
 def test_it_is_not_updated_for_a_partner_that_failed(coalition: Coalition) -> None:

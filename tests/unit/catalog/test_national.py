@@ -30,9 +30,10 @@ def test_without_the_setting_there_are_none(folder: Path) -> None:
 
 def test_each_file_beside_the_stack_file_is_a_rule_and_tests_are_none(folder: Path) -> None:
     (folder / "night_test.rego").write_text("package anything")
+    (folder / "contest.rego").write_text(contest := "  # no test\n  package national.checks.contest\n")
     (folder / "README.md").write_text("Why.")
-    assert national.read("rules/fra") == {"night": RULE}
-    assert national.read(str(folder)) == {"night": RULE}
+    assert national.read("rules/fra") == {"contest": contest, "night": RULE}
+    assert national.read(str(folder)) == {"contest": contest, "night": RULE}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,8 @@ def test_each_file_beside_the_stack_file_is_a_rule_and_tests_are_none(folder: Pa
         ("more.rego", "package national.checks.other", "expected package national.checks.more as its first"),
         ("more.rego", "package national", "more.rego: package national; expected package national.checks.more"),
         ("more.rego", "# nothing", "more.rego: nothing; expected package"),
+        ("1st.rego", "package national.checks.1st", "1st.rego: is not the name of a rule"),
+        ("night-shift.rego", "package national.checks.night-shift", "night-shift.rego: is not the name of a rule"),
         ("A-b.rego", "package x", "A-b.rego: is not the name of a rule; expected <code>.rego in the folder itself"),
         ("below/more.rego", "package national.checks.more", "below/more.rego: is not the name of a rule"),
         ("more.rego", b"\xff", "more.rego: cannot be read"),
@@ -55,6 +58,12 @@ def test_what_is_no_rule_is_refused_by_its_name(folder: Path, name: str, text: s
     assert told in str(refused.value)
     assert "dive:rules: " in str(refused.value)
     assert "docs/how-to/add-national-rules.md" in str(refused.value)
+
+
+def test_what_cannot_be_read_is_refused_and_not_left_out(folder: Path) -> None:
+    (folder / "more.rego").mkdir()
+    with pytest.raises(national.RulesRefused, match=r"more.rego: cannot be read .*a text that this user may read"):
+        national.read("rules/fra")
 
 
 def test_a_folder_without_rules_is_refused_so_that_none_is_lost_silently(folder: Path) -> None:

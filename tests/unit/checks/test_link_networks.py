@@ -11,6 +11,7 @@ from dive_infra.checks.spec import ContainerSpec
 from dive_infra.config.naming import Names
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker.docker_engine import DockerEngine
+from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from tests.unit.checks.specs import DEPLOYMENT, FRANCE, USA
 from tests.unit.engines.docker.daemon import Daemon
@@ -63,7 +64,8 @@ def test_both_sides_on_the_network_are_valid(daemon: Daemon) -> None:
 
 def test_an_end_that_is_missing_is_healed_by_an_update(daemon: Daemon) -> None:
     daemon.disconnect_container_from_network(KEYCLOAK, "net-1", True)
-    [found] = invalid(daemon)
+    [found] = link_networks.findings(SPEC)
+    assert found.code == Code.NETWORK
     assert (
         found.statement == f"network {LINK}: {KEYCLOAK}: is not on it; expected by the name {FRANCE.host('keycloak')}"
     )
@@ -79,7 +81,8 @@ def test_an_end_that_is_missing_is_healed_by_an_update(daemon: Daemon) -> None:
 def test_a_stranger_is_named_with_the_command_that_takes_it_off_and_a_partner_is_not(daemon: Daemon) -> None:
     daemon.container("stranger", running=False)
     daemon.container(USA.container("kas"))  # recreated by hand, without its labels: its own country's business
-    for name in ("stranger", USA.container("kas")):
+    daemon.container("renamed", USA.labels("opal-server", "core"))
+    for name in ("stranger", USA.container("kas"), "renamed"):
         join(daemon, "net-1", name)
     [found] = invalid(daemon)
     assert found.undeclared

@@ -38,7 +38,8 @@ def test_a_service_joins_the_networks_of_its_links_and_leaves_those_of_others(da
     provider = LinkEndsProvider()
     assert provider.create_resource(inputs(TO_USA, TO_DEU)) == (KEYCLOAK, {})
     assert daemon.joined(KEYCLOAK).keys() == {FRANCE.network, TO_USA, TO_DEU}
-    assert [n["Labels"].get("dive.link") for n in daemon.networks()] == [None, "fra-usa", "deu-fra"]
+    labels = [(n["Labels"].get("dive.link"), n["Labels"].get("dive.namespace")) for n in daemon.networks()]
+    assert labels == [(None, None), ("fra-usa", FRANCE.namespace), ("deu-fra", FRANCE.namespace)]
     provider.update_resource(inputs(TO_USA), inputs(TO_USA, TO_DEU))
     assert daemon.joined(KEYCLOAK).keys() == {FRANCE.network, TO_USA}
     assert TO_DEU not in {n["Name"] for n in daemon.networks()}, "no one is on it any more"
@@ -73,7 +74,7 @@ def test_what_is_missing_or_too_much_is_drift_and_an_update_mends_it(daemon: Dae
 def test_a_container_that_was_renamed_is_found_by_its_id_and_a_missing_one_is_its_probes(daemon: Daemon) -> None:
     provider = LinkEndsProvider()
     daemon.there[KEYCLOAK]["Name"] = "/old"
-    provider.create_resource(inputs(TO_USA))
+    assert provider.create_resource(inputs(TO_USA)) == (KEYCLOAK, {}), "its gate renames it"
     assert provider.drift_reason(inputs(TO_USA)) is None
     del daemon.there[KEYCLOAK]
     assert provider.drift_reason(inputs(TO_USA)) is None
@@ -86,3 +87,5 @@ def test_a_container_that_was_renamed_is_found_by_its_id_and_a_missing_one_is_it
 def test_another_container_is_no_reason_to_replace_the_resource() -> None:
     found = LinkEndsProvider().diff(KEYCLOAK, inputs(TO_USA), inputs(TO_USA) | {"container_id": "another"})
     assert (found.changes, found.replaces) == (True, [])
+    other = LinkEndsProvider().diff(KEYCLOAK, inputs(TO_USA), inputs(TO_USA) | {"container": "another"})
+    assert (other.changes, other.replaces) == (True, ["container"]), "the one before leaves its networks"

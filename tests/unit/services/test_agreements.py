@@ -67,6 +67,7 @@ def test_the_services_read_what_the_catalog_declares() -> None:
         '{"clearance": "SECRT", "communities": null, "expires": null}',
         '{"clearance": "SECRET", "communities": 1, "expires": null}',
         '{"clearance": "SECRET", "communities": null, "expires": "2027-12-31"}',
+        '{"clearance": "SECRET", "communities": null, "expires": ""}',
     ],
 )
 def test_an_agreement_in_another_form_is_refused(agreement: str) -> None:
@@ -82,6 +83,7 @@ def test_an_agreement_in_another_form_is_refused(agreement: str) -> None:
         ({"clearance": "UNCLASSIFIED"}, {"clearance": "UNCLASSIFIED"}, {}),
         ({"clearance": "TOP_SECRET"}, {"clearance": "SECRET"}, {"clearance": "TOP_SECRET"}),
         ({"clearance": "COSMIC"}, {}, {"clearance": "COSMIC"}),
+        ({"clearance": ""}, {}, {"clearance": ""}),
         ({"clearance": ["TOP_SECRET"]}, {}, {"clearance": ["TOP_SECRET"]}),
         ({}, {}, {}),
         ({"acpCOI": ["NATO"]}, {"acpCOI": ["NATO"]}, {}),
@@ -97,6 +99,12 @@ def test_no_more_is_believed_than_the_agreement_says(
 ) -> None:
     wanted = believed | ({BEYOND: beyond} if beyond else {})
     assert LIMITED.believed({"uniqueID": "anne", **asserted}) == {"uniqueID": "anne", **wanted}
+
+
+def test_an_agreement_on_no_community_at_all_is_not_one_on_every_community() -> None:
+    none = linked(declared(FRA=document.Agreement(communities=())))["FRA"]
+    assert none.communities == ()
+    assert none.believed({"acpCOI": ["NATO"]}) == {"acpCOI": [], BEYOND: {"acpCOI": ["NATO"]}}
 
 
 def test_an_agreement_that_states_nothing_changes_no_claim() -> None:

@@ -1,13 +1,13 @@
 """Joining and leaving networks between countries, with Docker replaced; `providers` has a real one."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dive_infra.config.naming import LINK_LABEL, NAMESPACE_LABEL
 from dive_infra.engines.docker import links
 from dive_infra.engines.docker.docker_engine import DockerEngine
-from dive_infra.engines.engine import ContainerFailed
+from dive_infra.engines.engine import ContainerFailed, NetworkEnd
 from tests.unit.engines.docker.daemon import Daemon, refusal
 
 LINK, IDP, LABELS = "t-link-fra-usa", "idp.fra.t.localhost", {NAMESPACE_LABEL: "t", LINK_LABEL: "fra-usa"}
@@ -82,6 +82,24 @@ def test_the_bridge_of_a_network_has_a_name_that_linux_takes_and_no_other_has() 
     names = {links.bridge(engine, network) for engine in ("a", "b") for network in ("t-link-fra-usa", LINK + "x")}
     assert len(names) == 4
     assert {len(name) for name in names} == {15}
+
+
+def test_a_network_that_cannot_be_created_is_an_error(
+    daemon: Daemon, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise refusal(500, "no available network")
+
+    monkeypatch.setattr(daemon, "create_network", refused)
+    with pytest.raises(Exception, match="no available network"):
+        links.join(cast(Any, daemon), "t-fra-keycloak", LINK, IDP, LABELS)
+
+
+def test_what_docker_leaves_out_of_an_end_is_nothing() -> None:
+    """Of a container that was put on a network by hand, or was never started."""
+    assert links.ends({"NetworkSettings": {"Networks": None}}) == {}
+    found = links.ends({"NetworkSettings": {"Networks": {LINK: {"NetworkID": None, "Aliases": None}}}})
+    assert found == {LINK: NetworkEnd("", ())}
 
 
 def test_an_end_without_its_name_or_on_another_network_of_the_name_is_replaced(

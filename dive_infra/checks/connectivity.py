@@ -1,7 +1,7 @@
-"""Packets pass between the containers of a country: asked from inside one of them.
+"""Packets pass between the containers of a country, and to partners elsewhere: asked from inside one of them.
 
 The engine's firewall rules let them pass. Without these rules a health check, which stays inside its container,
-still passes. The question costs a process in a container, so no phase asks it: `diagnosis` does, about a cause.
+still passes. The question costs a process in a container, so it is asked only about the cause of something else.
 """
 
 import json
@@ -13,9 +13,11 @@ from pathlib import PurePath
 from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import DeploymentSpec
+from dive_infra.config.naming import Names
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.engine import Engine
 from dive_infra.results.codes import Code
+from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import UP, Remedy
 
 SENTENCE = "packets pass between the containers of the country"
@@ -60,9 +62,7 @@ def passes(spec: DeploymentSpec) -> str:
     if source is None or len(targets) < _LEAST:
         raise CheckUnknown("too few containers run: expected one with Python and two others", Remedy.update())
     python = running[source].health.test[0]
-    answered: Mapping[str, bool | None] = json.loads(
-        engine.output(source, (python, "-I", "-S", "-c", _PROBE, *targets))
-    )
+    answered = _asked(engine, source, python, *targets)
     known = [answer for answer in answered.values() if answer is not None]
     if len(known) < _LEAST:
         raise CheckUnknown(f"{source} does not resolve the names of {len(answered)} services", Remedy.update())
@@ -76,6 +76,29 @@ def passes(spec: DeploymentSpec) -> str:
             Code.NETWORK,
         )
     return f"{source} reaches {sum(known)} of {len(known)} services"
+
+
+def cut_off(own: Names, partner: Names, service: str) -> str:
+    """Return why a service of a partner elsewhere is out of reach of this country's containers; empty if it is not.
+
+    Empty, too, if that is unknown. The machine that asks may reach the service nevertheless.
+    """
+    if not (address := own.elsewhere(partner)):
+        return ""
+    target = f"{address}:{partner.port(service)}"
+    try:
+        reached = _asked(objects.connect(), own.container("backend"), "python", target)[target] is not False
+    except (DiveError, ValueError, KeyError):
+        return ""
+    return "" if reached else f"no packet of the containers of {own.country.code} reaches {target}"
+
+
+def _asked(engine: Engine, source: str, python: str, *targets: str) -> Mapping[str, bool | None]:
+    """Return target (`host:port`) -> whether a container reaches it, or None if it does not know the host."""
+    answered: Mapping[str, bool | None] = json.loads(
+        engine.output(source, (python, "-I", "-S", "-c", _PROBE, *targets))
+    )
+    return answered
 
 
 def _running(engine: Engine, declared: Sequence[Declared]) -> dict[str, Declared]:

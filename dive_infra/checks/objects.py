@@ -20,16 +20,17 @@ def connect() -> Engine:
         raise CheckUnknown(error.cause, engines.unanswered(error.remedy)) from None
 
 
-_WAITED = ("timeout expired", "timed out")  # the clients' words for a timeout
+# The clients' words for a timeout, and the system's for a host that no packet reaches.
+_UNREACHED = ("timeout expired", "timed out", "no route to host", "network is unreachable")
 
 
 def unanswered(found: str, expected: str, remedy: Remedy, code: Code | None = None) -> CheckFailed | CheckUnknown:
     """Return the error to raise for a server that does not answer.
 
     The server is down if its engine answers, and unknown if the engine does not. A server that times out may only be
-    busy: the health check of its container decides.
+    busy: the health check of its container decides. A host out of reach says nothing about its servers.
     """
-    if any(words in found.lower() for words in _WAITED) and "refused" not in found.lower():
+    if any(words in found.lower() for words in _UNREACHED) and "refused" not in found.lower():
         return CheckUnknown(found, remedy)
     try:
         connect().close()

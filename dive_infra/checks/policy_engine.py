@@ -18,7 +18,7 @@ import httpx
 
 from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import NotSigned, signed_at
-from dive_infra.checks import objects
+from dive_infra.checks import connectivity, objects
 from dive_infra.checks.partners import Pending
 from dive_infra.checks.runner import CheckFailed, CheckUnknown
 from dive_infra.checks.spec import DeploymentSpec
@@ -39,6 +39,8 @@ _FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
 _POLL = 0.5
 _SHOWN = 3
 _AWAY, _REFUSED = "the hub does not answer", "the hub refuses this country"
+_CUT_OFF = "the containers of this country do not reach the hub"
+_REACH = Remedy.decide(f"let them reach it (route, firewall, dive:address of the hub), then: {UP}")
 _TOPIC, _OPAS_POLICIES, _OPAS_DATA = "policies", "OPA's policies", "OPA's data"
 
 Path = tuple[str, ...]
@@ -70,7 +72,7 @@ class Wanted:
 
 
 class _Silent(CheckUnknown):
-    """The hub tells this country nothing; `why` says whether it does not answer, or refuses the country."""
+    """The hub tells this country nothing; `why`: it does not answer, or refuses the country, or is out of reach."""
 
     def __init__(self, url: str, cause: str, why: str, remedy: Remedy) -> None:
         super().__init__(f"{url}: {cause}", remedy)
@@ -79,9 +81,9 @@ class _Silent(CheckUnknown):
     def pending(self, names: Names) -> Pending:
         """Return that a country without a copy waits for the hub."""
         cause = f"{names.country.code} permits nothing until it has policies of the hub: {self.why} ({self.found})"
-        if self.why == _REFUSED:
-            return Pending(cause, self.remedy, Code.NOT_APPROVED)
-        return Pending(cause, Remedy.update(detail=f"completes it once {HUB_CODE} is deployed and answers"))
+        if self.why == _AWAY:
+            return Pending(cause, Remedy.update(detail=f"completes it once {HUB_CODE} is deployed and answers"))
+        return Pending(cause, self.remedy, Code.NOT_APPROVED if self.why == _REFUSED else Code.LINK_PENDING)
 
 
 def restart(names: Names) -> Remedy:
@@ -103,7 +105,12 @@ def awaited(spec: DeploymentSpec) -> Pending | None:
     names = spec.names
     try:
         with https.client(spec.ca, CHECK_REQUEST, names, hub := spec.hub or names.of(HUB)) as http:
-            return None if _distributed_any(_policies(http, names, spec.opa)) else _wanted(http, names, hub).pending
+            if _distributed_any(_policies(http, names, spec.opa)):
+                return None
+            found = _wanted(http, names, hub)
+            if not found.silent and (cut := _cut_off(names, hub)):
+                found = _wanted(http, names, hub, cut)
+            return found.pending
     except (CheckFailed, CheckUnknown):
         return None  # OPA does not answer, which other checks report
 
@@ -113,20 +120,33 @@ def distribution(names: Names, hub: Names, token: str, local: Mapping[str, str],
 
     A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
     the hub signed; without one, the policies are compared with this checkout's, and the data is unknown. An OPA that
-    has no policies yet is pending.
+    has no policies yet is pending. A hub that answers here, and is out of reach of the country's containers, counts as
+    one that does not answer.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
         found = _compared(names, hub, token, local, ca)
-        if all(f.verdict != Verdict.INVALID for f in found) or time.monotonic() > ends:
+        if all(f.verdict != Verdict.INVALID for f in found):
             return found
+        if time.monotonic() > ends:
+            break
         time.sleep(_POLL)
+    cut = _cut_off(names, hub)
+    return _compared(names, hub, token, local, ca, cut) if cut else found
 
 
-def _compared(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
+def _cut_off(names: Names, hub: Names) -> _Silent | None:
+    found = connectivity.cut_off(names, hub, "backend")
+    return _Silent(f"{hub.url('backend')}{policy.BUNDLE}", found, _CUT_OFF, _REACH) if found else None
+
+
+def _compared(
+    names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str, cut: _Silent | None = None
+) -> list[Finding]:
+    """Return the findings of one comparison; `cut`: the containers do not reach the hub, whatever it answers here."""
     with https.client(ca, CHECK_REQUEST, names, hub) as http:
         modules = _policies(http, names, token)
-        found = _wanted(http, names, hub)
+        found = _wanted(http, names, hub, cut)
         if found.pending and not _distributed_any(modules):
             return [
                 found.pending.finding(check, _TOPIC, what)
@@ -260,8 +280,10 @@ def _base(live: Content, wanted: Content) -> dict[Path, Any]:
     return found
 
 
-def _wanted(http: httpx.Client, names: Names, hub: Names) -> Wanted:
+def _wanted(http: httpx.Client, names: Names, hub: Names, cut: _Silent | None = None) -> Wanted:
     try:
+        if cut:
+            raise cut
         return Wanted(_distributed(http, names, hub))
     except CheckUnknown as error:
         checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found, remedy=error.remedy)

@@ -1,8 +1,8 @@
 """VERIFICATION: people from each country can log in at the other, and get the documents that the policy permits.
 
 Those who log in are probe persons: each country has one of its own and issues one to each partner. A link whose other
-side does not answer, cannot serve or does not exist yet is pending, which decides nothing. So are all links of a
-country that has no policies of its hub yet.
+side does not answer, cannot serve, does not exist yet or is out of reach of this country's Keycloak is pending, which
+decides nothing. So are all links of a country that has no policies of its hub yet.
 """
 
 import time
@@ -16,7 +16,16 @@ from typing import Any
 import httpx
 
 from dive_infra.catalog import policy
-from dive_infra.checks import decisions, deployment, key_release, login_page, objects, partners, policy_engine
+from dive_infra.checks import (
+    connectivity,
+    decisions,
+    deployment,
+    key_release,
+    login_page,
+    objects,
+    partners,
+    policy_engine,
+)
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
 from dive_infra.checks.spec import Partner, Party, VerificationSpec
 from dive_infra.config.clearances import LEVELS
@@ -210,6 +219,8 @@ class _Person:
                 answering = _answering(error.host, whose.names, where)
                 if error.away and answering != spec.own.names:
                     raise partners.Unable(str(error), partners.awaits(answering.country.code)) from None
+                if error.away and (cut := connectivity.cut_off(answering, whose.names, "keycloak")):
+                    raise partners.Unable(f"{error}; {cut}", partners.awaits(whose.names.country.code)) from None
                 if not error.away:
                     self._refused.append(error)
                 remedy = Remedy.refresh(answering.country.code)

@@ -323,8 +323,9 @@ _ROWS = (
         Code.LINK_PENDING,
         "Link pending",
         "recoverable",
-        "The partner does not answer, cannot serve, or has not declared its side of the link yet. This country has not "
-        "failed. A spoke whose hub has never answered has no policies yet, and permits nothing until then.",
+        "The partner does not answer, cannot serve, has not declared its side of the link yet, or is out of reach of "
+        "this country's containers. This country has not failed. A spoke whose hub has never answered has no policies "
+        "yet, and permits nothing until then.",
         "`./dive up FRA` proves the link once the partner is deployed and answers.",
     ),
     CodeRow(

@@ -28,7 +28,7 @@ def dive(
     own = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "alone"] if alone else []
     command = [*own, str(place / "dive"), *arguments]
     given = {**environment, "COLUMNS": "200"}
-    return subprocess.run(command, cwd=place, env=given, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=place, env=given, capture_output=True, text=True, timeout=1200)
 
 
 def without_state() -> dict[str, str]:

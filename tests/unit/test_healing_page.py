@@ -267,6 +267,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "unit/checks/test_policy_engine.py::test_a_country_that_has_nothing_of_its_hub_yet_is_pending",
         f"{LINKS}::test_a_country_without_policies_of_its_hub_is_pending_as_are_its_links",
     ),
+    "Countries on separate machines": ("integration/test_7_hosts.py::test_what_works_while_the_network_is_disturbed",),
+    "What a container of the country": (
+        "unit/checks/test_policy_engine.py"
+        "::test_a_hub_that_answers_here_and_is_out_of_reach_of_the_containers_counts_as_one_that_does_not_answer",
+        f"{LINKS}::test_a_partner_out_of_reach_of_the_own_keycloak_makes_the_link_pending",
+    ),
     "An update reads the coalition document": (
         "unit/membership/test_files.py::test_a_file_is_below_the_stack_files",
         "unit/membership/test_files.py::test_an_answer_is_kept_for_when_the_hub_does_not_answer",

@@ -399,6 +399,15 @@ def test_a_spoke_elsewhere_knows_where_its_hub_is_and_needs_nothing_of_the_hubs_
     assert json.loads(MessageToDict(checkpoint.object)["spec"]["value"])["networks"] == ["dive-fra"]
 
 
+def test_a_keycloak_at_an_address_of_its_own_does_not_wait_for_a_partner_out_of_reach(fra: dict[str, Any]) -> None:
+    def limited(resources: dict[str, Any]) -> bool:
+        files = of_kind(resources, "pulumi-python:dynamic/dive:Files")["keycloak-files"]
+        return "establish-connection-timeout-millis=5000" in str(MessageToDict(files.object))
+
+    place = {"domain": "dive.example", "address": "192.0.2.7"}
+    assert [limited(register("fra", elsewhere={"USA": "192.0.2.1"}, **place)), limited(fra)] == [True, False]
+
+
 def test_countries_of_one_machine_share_a_network_at_any_address(fra: dict[str, Any]) -> None:
     there = register("fra", domain="dive.example", address="192.0.2.7")
     for resources in (fra, there):

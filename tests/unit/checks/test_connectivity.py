@@ -18,7 +18,8 @@ from dive_infra.engines.declaration import Declared
 from dive_infra.engines.engine import Condition, ContainerFailed
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
-from tests.unit.checks.specs import DEPLOYMENT, FRANCE
+from dive_infra.results.remedy import NO_REMEDY
+from tests.unit.checks.specs import DEPLOYMENT, FRANCE, USA
 
 SERVICES = ("redis", "opa", "backend", "kas")
 RUNS = Condition(True, running=True, health="healthy")
@@ -139,3 +140,49 @@ def test_the_probe_counts_a_refusal_as_an_answer_and_a_timeout_as_none(monkeypat
         "rejected:1": False,
         "unknown:1": None,
     }
+
+
+HERE, THERE = replace(FRANCE, address="192.0.2.7"), replace(USA, address="192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ("true", ""),
+        ("false", f"no packet of the containers of FRA reaches 192.0.2.1:{USA.port('keycloak')}"),
+        ("null", ""),
+        ("no JSON", ""),
+    ],
+)
+def test_a_partner_elsewhere_is_out_of_reach_only_if_a_container_says_so(
+    answer: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, target = Mock(), f"192.0.2.1:{USA.port('keycloak')}"
+    engine.output.return_value = answer if " " in answer else f'{{"{target}": {answer}}}'
+    monkeypatch.setattr(objects, "connect", lambda: engine)
+    assert connectivity.cut_off(HERE, THERE, "keycloak") == found
+    [(container, command), _] = engine.output.call_args
+    assert (container, command[-1]) == (FRANCE.container("backend"), target)
+    engine.output.side_effect = ContainerFailed("no backend")
+    assert connectivity.cut_off(HERE, THERE, "keycloak") == "", "that is another check's finding"
+
+
+def test_no_one_asks_whether_a_partner_on_the_same_engine_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects, "connect", Mock(side_effect=AssertionError))
+    assert connectivity.cut_off(FRANCE, USA, "keycloak") == connectivity.cut_off(HERE, HERE, "keycloak") == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "unknown"),
+    [
+        ("[Errno 113] No route to host", True),
+        ("[Errno 101] Network is unreachable", True),
+        ("timed out", True),
+        ("[Errno 111] Connection refused", False),
+    ],
+)
+def test_a_host_that_no_packet_reaches_says_nothing_about_its_servers(
+    found: str, unknown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "connect", Mock())
+    assert isinstance(objects.unanswered(found, "an answer", NO_REMEDY), runner.CheckUnknown) == unknown

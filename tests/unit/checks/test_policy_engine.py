@@ -14,7 +14,7 @@ import pytest
 from dive_backend import distribution
 from dive_infra.catalog import policy
 from dive_infra.catalog.opal.signature import SIGNATURES
-from dive_infra.checks import objects, policy_engine
+from dive_infra.checks import connectivity, objects, policy_engine
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import ContainerFailed
@@ -249,6 +249,37 @@ def test_a_country_that_has_nothing_of_its_hub_yet_is_pending(
     france.keep()
     assert policy_engine.awaited(spec) is None
     assert {f.verdict for f in france.found()} == {"invalid"}, "it has a copy, which OPA lacks"
+
+
+CUT = "no packet of the containers of FRA reaches 192.0.2.1:4000"
+
+
+def test_a_hub_that_answers_here_and_is_out_of_reach_of_the_containers_counts_as_one_that_does_not_answer(
+    france: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connectivity, "cut_off", lambda *_: CUT)
+    france.hub, distributed = 200, POLICIES["authz.rego"]
+    assert [(f.verdict, f.note) for f in france.found()] == [("valid", "")] * 2, "nothing has changed since"
+    monkeypatch.setitem(POLICIES, "authz.rego", "package dive.authz.newer")
+    found = france.found()
+    assert {(f.verdict, f.note) for f in found} == {
+        ("valid", f"policies {AGE}; the containers of this country do not reach the hub")
+    }
+    assert france.policies["authz.rego"] == distributed
+    monkeypatch.setattr(connectivity, "cut_off", lambda *_: "")
+    assert [f.verdict for f in france.found()] == ["invalid", "valid"], "within reach, it has been told"
+
+
+def test_a_country_whose_containers_have_never_reached_the_hub_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connectivity, "cut_off", lambda *_: CUT)
+    france = _world(FRANCE, monkeypatch)
+    assert {f.verdict for f in france.found()} == {"valid"}
+    france.policies, france.data = {}, {}
+    pending = policy_engine.awaited(replace(DEPLOYMENT, opa=TOKEN))
+    assert pending
+    assert pending.cause.endswith(f"{policy.BUNDLE}: {CUT})")
+    assert str(pending.remedy) == "let them reach it (route, firewall, dive:address of the hub), then: pulumi up"
+    assert {(f.found, f.code) for f in france.found()} == {(f"pending: {pending.cause}", Code.LINK_PENDING)}
 
 
 @pytest.mark.parametrize("names", [FRANCE, USA], ids=["spoke", "hub"])

@@ -10,7 +10,7 @@ from unittest.mock import MagicMock, Mock
 import httpx
 import pytest
 
-from dive_infra.checks import decisions, partners, policy_engine, runner, verification
+from dive_infra.checks import connectivity, decisions, partners, policy_engine, runner, verification
 from dive_infra.checks.spec import (
     Party,
     VerificationSpec,
@@ -317,6 +317,30 @@ def test_a_country_without_policies_of_its_hub_is_pending_as_are_its_links(
         decisions, "decisions", lambda *_: [replace(f, found=decisions._UNDECIDED) for f in found("invalid")]
     )
     assert [f.found for f in runner.run([quick], 5).findings] == ["pending: FRA permits nothing yet"]
+
+
+@pytest.mark.parametrize("cut", ["no packet reaches 192.0.2.1:8443", ""])
+def test_a_partner_out_of_reach_of_the_own_keycloak_makes_the_link_pending(
+    cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person has logged in at home, and the country's own realm says that it gets no answer."""
+
+    def visit(_: Names, here: Names, whose: Party, *__: object) -> list[Finding]:
+        if whose.names == USA:
+            raise LoginFailed("login", here.host("keycloak"), "a redirect", "502 'Unexpected error'", away=True)
+        return [Finding(verification._sentence(here, whose.names), Verdict.VALID)]
+
+    monkeypatch.setattr(verification, "visit", visit)
+    monkeypatch.setattr(connectivity, "cut_off", lambda own, partner, _: cut if (own, partner) == (FRANCE, USA) else "")
+    given = SPECS[5]
+    assert isinstance(given, VerificationSpec)
+    [link] = [f for f in runner.run(verification.logins(given), 5).findings if f.verdict != Verdict.VALID]
+    assert link.check == "a user from USA can log in at FRA"
+    if cut:
+        assert (link.verdict, link.code, link.advisory) == ("unknown", Code.LINK_PENDING, True)
+        assert link.found.endswith(f"found 502 'Unexpected error'; {cut}")
+    else:
+        assert (link.verdict, link.code) == ("invalid", Code.LOGIN_REFUSED), "within reach, it is the own realm's fault"
 
 
 def test_a_country_that_decides_is_not_asked_whether_it_waits(monkeypatch: pytest.MonkeyPatch, awaited: Mock) -> None:

@@ -26,6 +26,7 @@ from tests.coalition.live import VALIDATED, running, wrong
 pytestmark = pytest.mark.timeout(300)
 
 _FROM_OUTSIDE, _ON_THE_LINK = 150, 750  # connections; one of our services holds 400 of one address
+_HELD = {"opal-server": 2048}  # by a service that has no share for an address
 _PATIENCE = 15  # seconds, on a machine that has other work to do
 _MEGABYTE = 2**20
 
@@ -108,8 +109,9 @@ def test_connections_and_bodies_on_the_link_do_not_end_a_service_of_the_usa(
     """More connections than its memory is there for; our own services close those beyond the share of an address."""
     source = docker_engine.containers.get(fra.names.container("opal-client"))
     at = attack.addresses(_of(usa, docker_engine)[service])[fra.names.link_network(usa.names)]
-    held = unharmed(usa, docker_engine, service, at, _ON_THE_LINK, partial(attack.from_within, source))
-    assert held > _ON_THE_LINK / 3
+    most = _HELD.get(service, _ON_THE_LINK)
+    held = unharmed(usa, docker_engine, service, at, max(_ON_THE_LINK, most + 500), partial(attack.from_within, source))
+    assert _ON_THE_LINK / 3 < held <= most
 
 
 def test_no_burden_has_left_anything_behind(usa: Country, fra: Country) -> None:

@@ -322,6 +322,15 @@ def test_the_guard_is_the_first_to_go(country: str, request: pytest.FixtureReque
     assert {short(u) for u in lasting - behind} == {"guard"}
 
 
+@pytest.mark.parametrize("stack", ["usa", "fra"])
+def test_test_users_exist_only_where_the_stack_asks_for_them(stack: str, request: pytest.FixtureRequest) -> None:
+    asked = request.getfixturevalue(stack)
+    not_asked = register(stack, testUsers=False, **({"spokes": ["FRA"]} if stack == "usa" else {}))
+    users, probes = (f"pulumi-python:dynamic/dive:{kind}" for kind in ("TestUsers", "ProbePersons"))
+    assert [len(of_kind(asked, kind)) for kind in (users, probes)] == [1, 1]
+    assert [len(of_kind(not_asked, kind)) for kind in (users, probes)] == [0, 1]
+
+
 def test_a_disposable_country_protects_nothing() -> None:
     assert not [urn for urn, r in register("fra", disposable=True).items() if r.protect]
 

@@ -1,4 +1,4 @@
-"""Gunicorn's configuration of the OPAL server: TLS, secrets from files, small bodies, and a key for each member.
+"""Gunicorn's configuration of the OPAL server: TLS, secrets from files, limits, and a key for each member.
 
 OPAL verifies every token with its own key, so it would have to issue them. Here each country signs its own; the hub
 knows the public keys of its members, and takes no other's. OPAL reads a body of any size before it looks at the token.
@@ -6,6 +6,7 @@ knows the public keys of its members, and takes no other's. OPAL reads a body of
 
 import json
 import os
+import resource
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 _FILES = Path("/etc/dive")
 _MEMBERS = _FILES / "members.json"  # country -> public key (PEM); changes while the server runs
 _LARGEST_BODY = 64 * 1024  # bytes
+_OPEN_FILES = 2048  # with a connection each, 100 MB; beyond, libuv closes what it has just accepted
 
 certfile = str(_FILES / "tls.crt")
 keyfile = str(_FILES / "tls.key")
@@ -63,7 +65,9 @@ _Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 def post_worker_init(worker: Any) -> None:
-    """Has the worker's application run with small bodies only."""
+    """Has the worker's application run with small bodies only, and limits its connections."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES if most < 0 else min(_OPEN_FILES, most), most))
     application = worker.wsgi
 
     async def limited(scope: dict[str, Any], receive: _Receive, send: Any) -> None:

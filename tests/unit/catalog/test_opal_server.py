@@ -4,6 +4,7 @@ With OPAL itself: `tests/providers/test_opal.py`.
 """
 
 import asyncio
+import resource
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -36,6 +37,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setitem(sys.modules, module.__name__, module)
     for name in ("AUTH_MASTER_TOKEN", "POLICY_REPO_WEBHOOK_SECRET", "POLICY_BUNDLE_SERVER_TOKEN"):
         monkeypatch.setenv(f"OPAL_{name}", "")  # the module sets them; put back afterwards
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # this process keeps its own
     loaded = ModuleType("gunicorn_conf")
     exec(compile(TEXT.replace("/etc/dive", str(tmp_path)), "server.py", "exec"), vars(loaded))
     return loaded
@@ -79,3 +81,14 @@ def test_a_large_body_is_refused_as_soon_as_it_is_too_large(server: Any) -> None
 
 def test_what_is_no_request_has_no_body_to_limit(server: Any) -> None:
     assert asked(server, "websocket", [b"x" * (LARGEST + 1)]) == [LARGEST + 1]
+
+
+@pytest.mark.parametrize(("most", "limit"), [(resource.RLIM_INFINITY, 2048), (524_288, 2048), (1024, 1024)])
+def test_the_server_has_few_files_and_so_few_connections(
+    server: Any, monkeypatch: pytest.MonkeyPatch, most: int, limit: int
+) -> None:
+    found: list[tuple[int, tuple[int, int]]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    monkeypatch.setattr(resource, "setrlimit", lambda *given: found.append(given))
+    server.post_worker_init(SimpleNamespace(wsgi=whole))
+    assert found == [(resource.RLIMIT_NOFILE, (limit, most))]

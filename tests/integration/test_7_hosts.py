@@ -106,7 +106,9 @@ class Site:
         state = (other.place / ".dive" / "state").as_uri()
         export = f"PULUMI_BACKEND_URL={state} pulumi stack export --show-secrets -s {other.stack}"
         script = f'eval "$({self.place}/dive env 2> /dev/null)" && {export}'
-        done = subprocess.run(["bash", "-c", script], cwd=other.place, env=_alone(), capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=other.place, env=self.environment, capture_output=True, text=True
+        )
         assert done.returncode == 0 or "passphrase" in done.stderr, done.stderr
         return done.returncode == 0
 

@@ -82,6 +82,15 @@ def check(current: State, wanted: State) -> None:
         raise TransitionRefused(f"state {current} does not lead to {wanted}; expected one of {allowed}")
 
 
+def leads(current: State, wanted: State) -> bool:
+    """Whether there is a way through the phases."""
+    try:
+        walk(current, wanted)
+    except TransitionRefused:
+        return False
+    return True
+
+
 def walk(current: State, wanted: State) -> list[State]:
     """Return the states to enter, in order, from `current` to `wanted` through the phases; empty if it is reached.
 

@@ -19,7 +19,7 @@ from dive_infra.orchestration import connection, lock, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import DatabaseAccess, Unreachable
 from dive_infra.orchestration.records import Current, Holder, PhaseRecord, Proof, Run, this_run
-from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, walk
+from dive_infra.orchestration.states import IN_PROGRESS, REACHED, TRANSITIONS, Phase, State, Status, check, leads, walk
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.errors import DiveError
 
@@ -168,13 +168,18 @@ class Store:
 
     @_one_at_a_time
     def complete(self, country: str, *proofs: Proof) -> None:
-        """Write the checkpoints of proven phases, and advance the state to the one that the last phase reaches."""
+        """Write the checkpoints of proven phases, and advance the state to the one that the last phase reaches.
+
+        The others may be behind it already: PREFLIGHT of a country that is PARTIAL or DEPLOYING.
+        """
         code = country.lower()
         with self._writing(code, proofs[-1].phase):
             for proof in proofs:
                 self._checkpoint(code, proof)
-                state = self._state(code)
-                for following in walk(state, REACHED[proof.phase]):
+                state, reached = self._state(code), REACHED[proof.phase]
+                if proof is not proofs[-1] and not leads(state, reached):
+                    continue
+                for following in walk(state, reached):
                     self._enter(code, state, following, f"{proof.phase} is proven")
                     state = following
 

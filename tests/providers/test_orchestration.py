@@ -247,6 +247,20 @@ def test_partial_is_a_state_and_a_refused_transition_an_error(orchestration: Boo
             store.complete("FRA", proof(Phase.VERIFICATION))
 
 
+@pytest.mark.parametrize("state", ["UNKNOWN", "INITIALIZING", "DEPLOYING", "CONFIGURING", "COMPLETE", "FAILED"])
+def test_earlier_phases_are_recorded_with_a_later_one_wherever_the_country_is(orchestration: Book, state: str) -> None:
+    with held(orchestration.owner) as store:
+        store.complete("FRA", proof(Phase.PREFLIGHT))
+        orchestration.sql(f"UPDATE deployment_states SET state = '{state}'")
+        store.complete("FRA", *(proof(phase, "f2") for phase in list(Phase)[:3]))
+        current = store.current("FRA")
+    assert current
+    assert current.state == State.CONFIGURING
+    assert orchestration.sql("SELECT DISTINCT fingerprint FROM deployment_steps WHERE status = 'COMPLETED'") == [
+        ("f2",)
+    ]
+
+
 def test_a_country_taken_back_is_unknown_again(orchestration: Book) -> None:
     with held(orchestration.owner) as store:
         store.complete("FRA", *(proof(phase) for phase in list(Phase)[:4]))

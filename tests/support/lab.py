@@ -149,9 +149,23 @@ class Lab:
             self._undo.pop()()
 
 
+def _clear(engine: docker.DockerClient, names: Names) -> None:
+    """Remove what an earlier, interrupted run of these tests left."""
+    mine = f"{names.prefix}-"
+    for container in engine.containers.list(all=True, filters={"name": f"^/?{mine}"}):
+        container.remove(force=True, v=True)
+    for volume in engine.volumes.list(filters={"name": mine}):
+        if volume.name.startswith(mine):
+            volume.remove(force=True)
+    for network in engine.networks.list(names=[names.network]):
+        if network.name == names.network:
+            network.remove()
+
+
 @contextmanager
 def lab(engine: docker.DockerClient, names: Names, secrets: Mapping[str, str]) -> Iterator[Lab]:
     """A country's network with nothing in it yet; everything started in it is removed at the end."""
+    _clear(engine, names)
     certificate, key, ca = certificates(names)
     network = engine.networks.create(names.network)
     there = Lab(engine, names, Material(secrets, certificate, key, ca))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dive_infra.orchestration.access import TransitionRefused
-from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, walk
+from dive_infra.orchestration.states import REACHED, TRANSITIONS, Phase, State, check, leads, walk
 
 
 def test_every_state_is_reachable_and_every_phase_reaches_one() -> None:
@@ -28,8 +28,10 @@ def test_a_walk_takes_allowed_steps_and_calls_nothing_complete_in_passing(curren
     try:
         route = walk(current, wanted)
     except TransitionRefused:
+        assert not leads(current, wanted)
         assert current not in (State.UNKNOWN, State.COMPLETE, State.FAILED)
         return
+    assert leads(current, wanted)
     for before, after in zip([current, *route], route, strict=False):
         check(before, after)
     assert State.COMPLETE not in route[:-1]

@@ -160,7 +160,6 @@ FAULTS: tuple[Fault, ...] = (
         lambda r: r.admin.delete(r.path),
         ("realm", *_PORTAL, *_LINK, "test-users"),
         None,
-        selected="realm",
     ),
     _fault(
         "the realm is deleted",

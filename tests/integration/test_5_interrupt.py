@@ -126,11 +126,8 @@ def sigterm(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
     running.send_signal(signal.SIGTERM)
 
 
-@pytest.mark.parametrize(
-    "stop",
-    [*(pytest.param(stop, marks=pytest.mark.whole) for stop in (ctrl_c, sigterm)), ctrl_c_twice],
-    ids=lambda s: s.__name__,
-)
+@pytest.mark.whole  # the command's part, with processes of its own: `unit/automation/test_deploy.py`
+@pytest.mark.parametrize("stop", [ctrl_c, ctrl_c_twice, sigterm], ids=lambda s: s.__name__)
 def test_who_stops_it_is_told_how_to_go_on(
     midway: tuple["subprocess.Popen[str]", Boundaries],
     stop: Callable[["subprocess.Popen[str]", Boundaries], None],

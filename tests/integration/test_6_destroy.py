@@ -11,23 +11,27 @@ from dive_infra.config.countries import parse
 from dive_infra.config.paths import ROOT
 from dive_infra.identity import https
 from dive_infra.orchestration.overview import overview
+from dive_infra.orchestration.states import Phase
 from tests.coalition.country import Country
-from tests.coalition.live import keycloak, record, remains, running, secrets, told
+from tests.coalition.live import keycloak, record, remains, running, runs, secrets, told
 from tests.integration.seen import shown
 from tests.support import members
 
 pytestmark = pytest.mark.timeout(1500)
 
 
-def test_a_spoke_is_changed_and_proven_while_its_hub_is_down(
+def test_a_spoke_rotates_a_secret_and_is_proven_while_its_hub_is_down(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     """What needs the hub is told and waits. The hub is protected as it is healed, for the tests below."""
+    before = runs(fra)
+    fra.secrets |= secrets(fra)
     for service in ("backend", "keycloak", "postgres"):
         docker_engine.containers.get(usa.names.container(service)).stop()
-    run = fra.up(documents=220)
-    assert run.ok, told(run)
-    assert "verification-proof" in run.changes, told(run)
+    done = fra.dive("reload-secrets", "FRA", "redis", "--generate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "✓ redis: the new value is accepted, the old one refused" in done.stderr
+    assert runs(fra)[Phase.VERIFICATION] != before[Phase.VERIFICATION]
     report = json.loads((ROOT / f"verification-report-{fra.names.prefix}.json").read_text())
     found = {r["check"]: r for r in report["results"]}
     assert found["a user from FRA can log in at FRA"]["answer"] == "valid"

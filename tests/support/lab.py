@@ -25,6 +25,7 @@ from dive_infra.images.resolution import resolve
 
 MEGABYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
+_SHARES = 256  # of the 1024 of a coalition's container: its tests take longest, and its services have time limits
 
 
 def certificates(*countries: Names) -> tuple[str, str, str]:
@@ -99,6 +100,7 @@ class Lab:
             security_opt=["no-new-privileges"],
             mem_limit=spec.memory_mb * MEGABYTE,
             nano_cpus=int(spec.cpus * NANOSECONDS),
+            cpu_shares=_SHARES,
             pids_limit=spec.pids,
             ports={f"{port}/tcp": (LOOPBACK, port)},
             network=names.network,

@@ -25,6 +25,7 @@ PARTNER_PROOF = 15.0  # a partner that answers and cannot serve: some part of it
 VERIFICATION_PROOF = 90.0  # policy data reaches every policy engine, and identity providers each other's keys
 
 # Requests that change something.
+REALM_CHANGE = 30.0  # Keycloak may have just started, and make several RSA keys
 ROTATION_REQUEST = 5
 HUB_REQUEST = 5.0  # the hub's Keycloak, when a spoke is removed
 SECRET_MANAGER_REQUEST = 10.0

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import httpx
 
 from dive_infra.config.naming import DEPLOYER, Names
+from dive_infra.config.timeouts import REALM_CHANGE
 from dive_infra.identity import https
 from dive_infra.process.crash_points import crash_point
 from dive_infra.process.probe_cache import PROBES
@@ -93,7 +94,7 @@ _LOGINS: dict[tuple[KeycloakAccess, int], _Login] = {}  # by access and change o
 class KeycloakAdmin:
     """A session at one Keycloak; usable as a context manager. `timeout` is in seconds, for each request."""
 
-    def __init__(self, access: KeycloakAccess, timeout: float = 10.0) -> None:
+    def __init__(self, access: KeycloakAccess, timeout: float = REALM_CHANGE) -> None:
         self.access = access
         self._timeout = timeout
         self._http = https.client(access.ca, timeout, *access.countries)

@@ -62,6 +62,7 @@ from dive_infra.identity.pristine import MASTER, VERSION
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.identity.realm_diff import compare
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import RemedyKind
 from tests.support import by_hand_at_keycloak as hand
 from tests.support import realm_mutations
 from tests.support.by_hand_at_keycloak import Hand
@@ -519,32 +520,43 @@ def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coali
     assert coalition.login(FRA, FRA, user.username).claims["uniqueID"] == user.username
 
 
-# Changes by hand. `True`: an update restores it; a text: its name in `DIVE_REMOVE`.
-_BY_HAND: dict[str, tuple[Callable[[Hand], object], str | bool]] = {
-    "a foreign key provider": (hand.foreign_key, "component/KeyProvider foreign"),
-    "people from an LDAP server": (hand.ldap, "component/UserStorageProvider foreign"),
-    "another browser flow": (hand.bound_flow, "login-flow/copied"),
-    "no password form": (hand.no_password, True),
-    "a required action for everybody": (hand.default_action, True),
-    "administrators by default": (hand.default_group, True),
-    "redirects to anywhere": (hand.redirects, True),
-    "a group that administers": (hand.group_administers, True),
-    "a person who administers": (hand.person_administers, "administrator/testuser-usa-1"),
-    "a role that administers": (hand.role_administers, True),
-    "a role": (hand.role, "role/foreign"),
-    "a group": (hand.group, "group/foreign"),
-    "a client scope": (hand.client_scope, "client-scope/foreign"),
-    "a client policy": (hand.client_policy, "client-policy/foreign"),
-    "another OTP policy": (hand.otp, True),
-    "an optional scope": (hand.optional_scope, True),
-    "a text of the login page": (hand.text, True),
-    "a service account that administers the server": (hand.master_client, "master/client/foreign"),
-    "a person who administers the server": (hand.master_person, "master/administrator/foreign"),
-    "another realm": (hand.realm, "realm/foreign"),
-    "a registration policy": (hand.registration_policy, True),
-    "a key provider is gone": (hand.key_provider_gone, True),
-    "another mapper in a built-in scope": (hand.builtin_scope, True),
-    "a built-in role is gone": (hand.role_gone, True),
+_UPDATED, _DECIDED = frozenset({RemedyKind.UPDATE}), frozenset({RemedyKind.DECIDE})
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """A change by hand. `remedies`: the kinds that its findings name; `removal`: its name in `DIVE_REMOVE`, if any."""
+
+    damage: Callable[[Hand], object]
+    remedies: frozenset[RemedyKind]
+    removal: str = ""
+
+
+_BY_HAND: dict[str, ByHand] = {
+    "a foreign key provider": ByHand(hand.foreign_key, _DECIDED, "component/KeyProvider foreign"),
+    "people from an LDAP server": ByHand(hand.ldap, _DECIDED, "component/UserStorageProvider foreign"),
+    "another browser flow": ByHand(hand.bound_flow, _DECIDED | _UPDATED, "login-flow/copied"),
+    "no password form": ByHand(hand.no_password, _UPDATED),
+    "a required action for everybody": ByHand(hand.default_action, _UPDATED),
+    "administrators by default": ByHand(hand.default_group, _UPDATED),
+    "redirects to anywhere": ByHand(hand.redirects, _UPDATED),
+    "a group that administers": ByHand(hand.group_administers, _UPDATED),
+    "a person who administers": ByHand(hand.person_administers, _DECIDED, "administrator/testuser-usa-1"),
+    "a role that administers": ByHand(hand.role_administers, _UPDATED),
+    "a role": ByHand(hand.role, _DECIDED, "role/foreign"),
+    "a group": ByHand(hand.group, _DECIDED, "group/foreign"),
+    "a client scope": ByHand(hand.client_scope, _DECIDED, "client-scope/foreign"),
+    "a client policy": ByHand(hand.client_policy, _DECIDED, "client-policy/foreign"),
+    "another OTP policy": ByHand(hand.otp, _UPDATED),
+    "an optional scope": ByHand(hand.optional_scope, _UPDATED),
+    "a text of the login page": ByHand(hand.text, _UPDATED),
+    "a service account that administers the server": ByHand(hand.master_client, _DECIDED, "master/client/foreign"),
+    "a person who administers the server": ByHand(hand.master_person, _DECIDED, "master/administrator/foreign"),
+    "another realm": ByHand(hand.realm, _DECIDED, "realm/foreign"),
+    "a registration policy": ByHand(hand.registration_policy, _UPDATED),
+    "a key provider is gone": ByHand(hand.key_provider_gone, _UPDATED),
+    "another mapper in a built-in scope": ByHand(hand.builtin_scope, _UPDATED),
+    "a built-in role is gone": ByHand(hand.role_gone, _UPDATED),
 }
 
 
@@ -557,7 +569,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     rounds: dict[str, list[str]] = {row.replace(" ", "-"): [row] for row in _BY_HAND}
     if not metafunc.config.getoption("whole"):
-        named = [row for row, (_, removal) in _BY_HAND.items() if isinstance(removal, str) and row != _FLOW]
+        named = [row for row, change in _BY_HAND.items() if change.removal and row != _FLOW]
         rounds = {"named": named, "restored": [row for row in _BY_HAND if row not in named and row != _FLOW]}
         rounds["flow"] = [_FLOW]
     metafunc.parametrize("rows", rounds.values(), ids=rounds.keys())
@@ -568,20 +580,19 @@ def test_a_change_by_hand_is_seen_and_goes_by_the_command_that_the_finding_names
 ) -> None:
     assert coalition.off(USA, FRA) == []
     known: set[tuple[str, str]] = set()
-    removals = [removal for row in rows if isinstance(removal := _BY_HAND[row][1], str)]
+    removals = [change.removal for change in map(_BY_HAND.__getitem__, rows) if change.removal]
     with closing(Hand(coalition.admin, USA)) as here:
         for row in rows:
-            damage, removal = _BY_HAND[row]
-            damage(here)
+            change = _BY_HAND[row]
+            change.damage(here)
             seen = [f for f in coalition.compare(USA, [FRA]) if f.verdict == "invalid"]
             red = [f for f in seen if (f.check, f.found) not in known]
             known |= {(f.check, f.found) for f in red}
             assert red, f"{row} is unseen"
             assert not any(f.advisory for f in red)
-            if isinstance(removal, str):
-                assert any(f"DIVE_REMOVE={shlex.quote(removal)} pulumi up" in str(f.remedy) for f in red), red
-            else:
-                assert {str(f.remedy) for f in red} <= {"pulumi up", "pulumi up --refresh -s usa"}, red
+            assert {f.remedy.kind for f in red} == change.remedies, red
+            if change.removal:
+                assert any(f"DIVE_REMOVE={shlex.quote(change.removal)} pulumi up" in str(f.remedy) for f in red), red
         drift = UndeclaredProvider().drift_reason(_inputs(coalition))
         assert (drift is None) is (bool(removals) and _FLOW not in rows), "what may belong to someone is not touched"
         monkeypatch.setenv("DIVE_REMOVE", ",".join(removals))

@@ -1,6 +1,7 @@
 """Faults whose healing is measured: one of each kind."""
 
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import RemedyKind
 from dive_infra.seeds.store import connect
 from tests.coalition.live import documents
 from tests.faults import engine
@@ -20,5 +21,5 @@ FAULTS = (
     Fault("a document is altered: SEEDING alone runs again", "FRA", _document, Phase.SEEDING),
     _OF_ENGINE["redis is stopped"],
     _OF_ENGINE["redis is removed"],
-    Fault("a mapper of the realm is deleted", "FRA", mapper_deleted, Phase.CONFIGURATION, "pulumi up --refresh"),
+    Fault("a mapper of the realm is deleted", "FRA", mapper_deleted, Phase.CONFIGURATION, RemedyKind.REFRESH),
 )

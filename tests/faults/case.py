@@ -13,8 +13,9 @@ class Case:
     It must end with everything valid; where a person must decide, with `exit` and the words `by_hand` among its next
     steps (`{prefix}` stands for that of the names of France), and with everything valid once the person has done so
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
-    first call. `touched` are services of the coalition whose containers may be restarted or recreated. Without
-    `damages` nothing is broken: the call is refused.
+    first call. `touched` are services of the coalition whose containers may be restarted or recreated; `restarts` are
+    those that the plan restarts by name, as nothing else mends them. Without `damages` nothing is broken: the call is
+    refused.
     """
 
     title: str
@@ -25,6 +26,7 @@ class Case:
     exit: int = 1
     undo: Callable[[Scene], object] | None = None
     environment: Callable[[Scene], Mapping[str, str]] | None = None
+    restarts: frozenset[str] = frozenset()
     touched: frozenset[str] = frozenset()
     selected: bool = False
     damages: bool = True

@@ -212,6 +212,7 @@ def _nothing(_: Scene) -> None:
 
 
 _EVERY = frozenset({"postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend"})
+_DECIDERS, _REDIS = frozenset({"opa", "opal-client"}), frozenset({"redis"})
 
 CASES: tuple[Case, ...] = (
     # What dead runs leave.
@@ -242,13 +243,14 @@ CASES: tuple[Case, ...] = (
         _record("DELETE FROM federation_links WHERE source_code = 'fra' AND target_code = 'usa'"),
     ),
     # What is in memory only: no update restores it, a restart does.
-    Case("a policy that permits everything is in OPA", _forged_policy, touched=frozenset({"opa", "opal-client"})),
+    Case("a policy that permits everything is in OPA", _forged_policy, restarts=_DECIDERS, touched=_DECIDERS),
     Case(
         "a policy that permits everything is in OPA, and a container is stopped",
         _all(_forged_policy, _stop("frontend")),
-        touched=frozenset({"opa", "opal-client", "frontend"}),
+        restarts=_DECIDERS,
+        touched=_DECIDERS | {"frontend"},
     ),
-    Case("Redis has another user and another setting", _backdoor, touched=frozenset({"redis"})),
+    Case("Redis has another user and another setting", _backdoor, restarts=_REDIS, touched=_REDIS),
     # What is the hub's, called at the spoke.
     Case("the hub's backend is stopped", _stop("backend", "USA"), at="USA", touched=frozenset({"backend"})),
     Case("the hub's Keycloak is stopped", _stop("keycloak", "USA"), at="USA", touched=frozenset({"keycloak"})),

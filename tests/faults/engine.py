@@ -12,6 +12,7 @@ from dive_infra.engines import declaration
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.docker.containers import observe
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import RemedyKind
 from tests.coalition.live import resource
 from tests.faults.fault import Fault, Scene
 from tests.support.by_hand import create
@@ -36,6 +37,7 @@ def _fault(
     selected: str = "",
     runs_on: bool = False,
     also: Iterable[str] | None = None,
+    more: Iterable[RemedyKind] = (),
 ) -> Fault:
     """`heals`: the resources of the service that must change; `runs_on`: its container keeps its id and start time."""
     return Fault(
@@ -43,6 +45,7 @@ def _fault(
         country,
         lambda scene: _ignored(damage(scene)),
         Phase.DEPLOYMENT,
+        more=frozenset(more),
         heals=frozenset(f"{service}-{part}" for part in heals),
         also=None if also is None else frozenset(also),
         touched=frozenset() if runs_on else frozenset({service}),
@@ -161,6 +164,8 @@ def _network(title: str, damage: Callable[[Scene], None], selected: str = "") ->
 
 
 _ROUNDS = dict.fromkeys(("postgres", "keycloak"), "servers")  # Keycloak is not well for long without Postgres
+# An OPA that starts again has no policies until its source has loaded them: a restart does that, too.
+_EMPTY = frozenset({RemedyKind.RESTART})
 _OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
@@ -187,10 +192,26 @@ FAULTS: tuple[Fault, ...] = (
         _RECREATED,
         selected="servers",
     ),
-    _fault("is recreated by hand, privileged", "opa", lambda s: _by_hand(s, "opa", privileged=True), _RECREATED),
-    _fault("is recreated by hand as root", "opa", lambda s: _by_hand(s, "opa", user="0:0"), _RECREATED),
     _fault(
-        "is made and was never let through its gate", "opa", lambda s: _by_hand(s, "opa", pids_limit=None), _RECREATED
+        "is recreated by hand, privileged",
+        "opa",
+        lambda s: _by_hand(s, "opa", privileged=True),
+        _RECREATED,
+        more=_EMPTY,
+    ),
+    _fault(
+        "is recreated by hand as root",
+        "opa",
+        lambda s: _by_hand(s, "opa", user="0:0"),
+        _RECREATED,
+        more=_EMPTY,
+    ),
+    _fault(
+        "is made and was never let through its gate",
+        "opa",
+        lambda s: _by_hand(s, "opa", pids_limit=None),
+        _RECREATED,
+        more=_EMPTY,
     ),
     _fault(
         "has an altered file",

@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import docker
 from docker.models.containers import Container
 
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import RemedyKind
 from tests.coalition.country import Country
-
-Command = Literal["pulumi up", "pulumi up --refresh"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,9 @@ class Scene:
 
 @dataclass(frozen=True)
 class Fault:
-    """`damage` harms the live system. `command`, which the messages name, heals it.
+    """`damage` harms the live system. `command` heals it: the one that `remedy` stands for.
+
+    `remedy` is what the findings of what is harmed name; findings of what follows from it may name `more`.
 
     `red` is the phase whose validator must not pass after the damage; without it all of them pass, as what is damaged
     decides nothing by itself. Each of `heals` the command must change; beside these, `red`'s checkpoint and the
@@ -49,7 +49,8 @@ class Fault:
     country: str
     damage: Callable[[Scene], None]
     red: Phase | None
-    command: Command = "pulumi up"
+    remedy: RemedyKind = RemedyKind.UPDATE
+    more: frozenset[RemedyKind] = frozenset()
     heals: frozenset[str] = frozenset()
     also: frozenset[str] | None = None
     touched: frozenset[str] = frozenset()
@@ -58,6 +59,11 @@ class Fault:
     warns: bool = False
     check: Callable[[Scene], None] = field(default=lambda scene: None)
     selected: str = ""
+
+    @property
+    def command(self) -> str:
+        """Return the update that heals it; where an operator decides, the one that carries the decision out."""
+        return "pulumi up --refresh" if self.remedy == RemedyKind.REFRESH else "pulumi up"
 
     @property
     def name(self) -> str:

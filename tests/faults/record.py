@@ -12,6 +12,7 @@ from dive_infra.config.paths import ROOT
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DATABASE, DatabaseAccess
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.remedy import RemedyKind
 from dive_infra.seeds.loader import MANIFESTS
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
@@ -100,6 +101,7 @@ def _volume_lost(service: str, heals: Iterable[str], touched: Iterable[str] = ()
         "FRA",
         damage,
         Phase.INITIALIZATION,
+        RemedyKind.DECIDE,
         heals=frozenset({f"data-{service}", f"{service}-container", *heals}),
         touched=frozenset({service, *touched}),
         refused=f"the data of {service} is lost; nothing was created in its place",
@@ -125,7 +127,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _server("ALTER ROLE portal SUPERUSER"),
         Phase.DEPLOYMENT,
-        "pulumi up --refresh",
+        RemedyKind.REFRESH,
         heals=frozenset({"databases-portal-role"}),
         also=frozenset(),
     ),
@@ -134,7 +136,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _server("ALTER DATABASE portal OWNER TO postgres"),
         Phase.DEPLOYMENT,
-        "pulumi up --refresh",
+        RemedyKind.REFRESH,
         heals=frozenset({"databases-portal"}),
         also=frozenset(),
     ),
@@ -179,6 +181,7 @@ FAULTS: tuple[Fault, ...] = (
         "FRA",
         _record("ALTER TABLE checkpoints RENAME evidence TO proof"),
         Phase.DEPLOYMENT,
+        RemedyKind.DECIDE,
         heals=frozenset({"orchestration"}),
         refused="column checkpoints.evidence (text): expected, found only proof beside",
     ),

@@ -37,6 +37,12 @@ class Ran:
         ]
 
     @property
+    def restarts(self) -> set[str]:
+        """The services that its plan restarts by name."""
+        steps = re.findall(r"(?m)^  \d+\. restart (.+?) of [A-Z]{3}: ", self.told)
+        return {service for services in steps for service in services.split(" and ")}
+
+    @property
     def last(self) -> str:
         return self.told.strip().splitlines()[-1].strip()
 
@@ -90,6 +96,7 @@ def test_repair_mends_it_or_names_the_next_step(
     ran = dive(caller, "repair", case.call, "--yes", **variables)
     assert "Traceback" not in ran.told, ran.told
     assert ran.found, ran.told
+    assert case.restarts <= ran.restarts <= case.touched, ran.told
     assert data(docker_engine).items() >= left.items(), "data is never removed or recreated"
     next_ = ""
     if case.by_hand:

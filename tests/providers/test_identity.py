@@ -12,11 +12,11 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 import psycopg
@@ -54,17 +54,17 @@ from dive_infra.identity.keycloak_admin import (
     Forbidden,
     KeycloakAccess,
     KeycloakAdmin,
-    KeycloakError,
     KeycloakUnreachable,
     NotFound,
 )
 from dive_infra.identity.pristine import MASTER, VERSION
 from dive_infra.identity.realm_data import FIRST_LOGIN_FLOW
 from dive_infra.identity.realm_diff import compare
+from dive_infra.results.errors import DiveError
 from dive_infra.results.finding import Finding
 from dive_infra.results.remedy import RemedyKind
 from tests.support import by_hand_at_keycloak as hand
-from tests.support import realm_mutations
+from tests.support import realm_additions, realm_mutations
 from tests.support.by_hand_at_keycloak import Hand
 from tests.support.code_flow import LoginResult, login
 from tests.support.lab import Lab
@@ -652,13 +652,28 @@ def _other_keys(coalition: Coalition, known: dict[str, Any]) -> list[Finding]:
     return [f for f in found if f.verdict != "valid"]
 
 
-_SAMPLE = 40
+_SAMPLE = 20  # of changes, and as many additions
+
+
+class Change(Protocol):
+    """A change of one value, or an addition where nothing is set."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def made(self, admin: KeycloakAdmin) -> AbstractContextManager[bool]: ...
 
 
 def test_every_value_that_can_be_changed_turns_the_realm_red(
     coalition: Coalition, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A sample of all values of realm and master, by the day; all of them with `--whole`."""
+    """And so does what is added where nothing is set. A sample of both by the day; all of them with `--whole`.
+
+    Of realm and master. The server takes a change if it shows it; what it refuses or ignores counts for neither.
+    """
     admin, whole = coalition.admin, bool(pytestconfig.getoption("whole"))
     trees = {
         USA.realm: (desired_realm.expected(USA, [FRA]), desired_realm.declared(USA, [FRA])),
@@ -672,39 +687,43 @@ def test_every_value_that_can_be_changed_turns_the_realm_red(
     resources = {realm: list(realm_mutations.resources(admin, realm)) for realm in trees}
     for resource in (r for held in resources.values() for r in held if r.kind == "realm"):
         resource.write(admin, resource.read(admin))  # the first write of a realm adds what its settings leave out
-    everything = [
-        (realm, mutation)
-        for realm in trees
-        for resource in resources[realm]
-        for mutation in realm_mutations.mutations(resource, resource.read(admin))
-        if not mutation.exempt
-    ]
-    seed = date.today().toordinal()
-    chosen = everything if whole else random.Random(seed).sample(everything, _SAMPLE)
+    bodies = [(realm, resource, resource.read(admin)) for realm in trees for resource in resources[realm]]
+    changed = [(realm, m) for realm, resource, body in bodies for m in realm_mutations.mutations(resource, body)]
+    added = realm_additions.additions([(resource, body) for _, resource, body in bodies])
+    of = {resource: realm for realm, resource, _ in bodies}
+    everything: dict[str, list[tuple[str, Change]]] = {
+        "changed": [(realm, m) for realm, m in changed if not m.exempt],
+        "added": [
+            *((of[addition.resource], addition) for addition in added if not addition.exempt),
+            *((realm, request) for realm in trees for request in realm_additions.requests(admin, realm)),
+        ],
+    }
     assert not any(map(red, trees))
-    seen, unseen = Counter[str](), []
-    for realm, mutation in chosen:
-        try:
-            body = mutation.resource.read(admin)
-            if not realm_mutations.changes(admin, mutation, body):
-                continue
+    seed = date.today().toordinal()
+    failed: list[str] = []
+    standing: dict[str, list[str]] = {realm: [] for realm in trees}  # what no update has restored
+    for what, rows in everything.items():
+        chosen = rows if whole else random.Random(seed).sample(rows, _SAMPLE)
+        seen, unseen = Counter[str](), []
+        for realm, change in chosen:
             try:
-                if red(realm):
-                    seen[mutation.resource.kind] += 1
-                else:
-                    unseen.append(mutation.name)
-            finally:
-                mutation.resource.write(admin, body)
-        except KeycloakError as error:  # told with all others at the end
-            unseen.append(f"{mutation.name}: {error}")
-    with capsys.disabled():
-        total = seen.total() + len(unseen)
-        print(f"\n{seen.total()} of {total} changed values seen, of {len(everything)}; seed {seed}; {dict(seen)}")
-    assert unseen == []
-    if any(map(red, trees)):  # Keycloak writes more than it is given at some changes: an update restores that
-        UndeclaredProvider().create_resource(_inputs(coalition))
+                with change.made(admin) as taken:
+                    if taken and red(realm) != standing[realm]:
+                        seen[change.kind] += 1
+                    elif taken:
+                        unseen.append(change.name)
+                if taken and red(realm) != standing[realm]:  # Keycloak writes more than it is given at some changes
+                    UndeclaredProvider().create_resource(_inputs(coalition))
+                    standing[realm] = red(realm)
+            except DiveError as error:  # told with all others at the end
+                unseen.append(f"{change.name}: {error}")
+        with capsys.disabled():
+            total = seen.total() + len(unseen)
+            print(f"\n{seen.total()} of {total} {what} values seen, of {len(rows)}; seed {seed}; {dict(seen)}")
+        failed += unseen
+        assert seen.total() > len(chosen) / 8, f"{what}: too few were taken"
+    assert failed == []
     assert [found for realm in trees for found in red(realm)] == []
-    assert seen.total() > len(chosen) / 4
 
 
 def _inputs(coalition: Coalition) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """Every value that the admin API shows of a realm, changed one at a time: from the live server, not our tables.
 
 A value counts as changeable if the server shows another one after the change. What must not be changed is a row of
-`EXEMPT`, with the reason.
+`EXEMPT`, with the reason. `realm_additions` adds something where nothing is set.
 """
 
 import copy
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ _OTHERS = {
 }
 
 
+def exempt(kind: str, key: str) -> bool:
+    return key in EXEMPT and _ONLY.get(key, kind) == kind
+
+
 @dataclass(frozen=True)
 class Resource:
     """Something with a representation of its own; `kind` groups the coverage."""
@@ -76,13 +81,16 @@ class Mutation:
     path: tuple[str | int, ...]
 
     @property
+    def kind(self) -> str:
+        return self.resource.kind
+
+    @property
     def name(self) -> str:
         return f"{self.resource.kind} {self.resource.get} {'.'.join(map(str, self.path))}"
 
     @property
     def exempt(self) -> bool:
-        key = next(k for k in reversed(self.path) if isinstance(k, str))
-        return key in EXEMPT and _ONLY.get(key, self.resource.kind) == self.resource.kind
+        return exempt(self.kind, next(k for k in reversed(self.path) if isinstance(k, str)))
 
     def changed(self, body: Any) -> Any:
         """Return the representation with another value, or None if the value has no other."""
@@ -96,6 +104,27 @@ class Mutation:
             return None
         holder[last] = value
         return other
+
+    @contextmanager
+    def made(self, admin: KeycloakAdmin) -> Iterator[bool]:
+        """Change it for the time of the block; yield True if the server shows another representation then."""
+        body = self.resource.read(admin)
+        other = self.changed(body)
+        if other is None:
+            yield False
+            return
+        try:
+            self.resource.write(admin, other)
+        except KeycloakError:
+            yield False  # refused: this value cannot be changed to that
+            return
+        try:
+            yield json.dumps(self.resource.read(admin), sort_keys=True) != json.dumps(body, sort_keys=True)
+        finally:
+            self.undo(admin, body)
+
+    def undo(self, admin: KeycloakAdmin, body: Any) -> None:
+        self.resource.write(admin, body)
 
 
 def _other(key: str | int, value: Any) -> Any:
@@ -144,6 +173,7 @@ def resources(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
         if component["providerId"] != "declarative-user-profile":  # which has a request of its own
             yield Resource("component", f"{at}/components/{component['id']}")
     yield Resource("user profile", f"{at}/users/profile")
+    yield from (Resource("client policy", f"{at}/client-policies/{listed}") for listed in ("policies", "profiles"))
 
 
 def _clients(admin: KeycloakAdmin, realm: str) -> Iterator[Resource]:
@@ -168,9 +198,13 @@ def _mappers(kind: str, path: str, holder: Any) -> Iterator[Resource]:
 
 def mutations(resource: Resource, body: Any) -> Iterator[Mutation]:
     """Return one for each value of the representation."""
-    # Mappers are resources of their own; who may do what is no property of the object.
-    for path in _leaves({k: v for k, v in body.items() if k not in ("protocolMappers", "access")}):
+    for path in _leaves(own(body)):
         yield Mutation(resource, path)
+
+
+def own(body: Any) -> Any:
+    """Return what the representation says of the object itself: mappers are resources of their own."""
+    return {k: v for k, v in body.items() if k not in ("protocolMappers", "access")}
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -182,15 +216,3 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str 
             yield from _leaves(inner, (*path, place))
     else:
         yield path
-
-
-def changes(admin: KeycloakAdmin, mutation: Mutation, body: Any) -> bool:
-    """Apply the mutation; return True if the server shows another representation now."""
-    other = mutation.changed(body)
-    if other is None:
-        return False
-    try:
-        mutation.resource.write(admin, other)
-    except KeycloakError:
-        return False  # refused: this value cannot be changed to that
-    return json.dumps(mutation.resource.read(admin), sort_keys=True) != json.dumps(body, sort_keys=True)

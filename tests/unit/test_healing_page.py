@@ -205,6 +205,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "For Keycloak": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
     "The server took 1,916 such": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
     "What is exempt": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
+    "The same test adds something": (
+        f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",
+        "unit/test_realm_additions.py::test_what_changes_cannot_reach_is_added_to",
+        "unit/test_realm_additions.py::test_everything_that_can_be_added_by_a_request_of_its_own_is_added_once",
+    ),
+    "It prints how many": (f"{IDENTITY}::test_every_value_that_can_be_changed_turns_the_realm_red",),
     "The same is done for Postgres": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
     ),

@@ -8,8 +8,10 @@ import docker
 
 from dive_infra.automation.stack_state import declared_specs, plaintext
 from dive_infra.catalog.datastores import ROOT_USER
-from dive_infra.checks import runner
+from dive_infra.checks import runner, verification
 from dive_infra.checks.phases import checks
+from dive_infra.checks.runner import Validation
+from dive_infra.checks.spec import VerificationSpec
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
 from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store
@@ -51,6 +53,18 @@ def wrong(
     return [
         f for validation in looked for f in validation.findings if f.verdict != "valid" and (warnings or not f.advisory)
     ]
+
+
+def validations(specs: Mapping[Phase, Any], patience: float = 10) -> dict[Phase, Validation]:
+    """Return what all validators find, phase by phase, as a run with nothing to do asks them.
+
+    `specs` are the `declared_specs` of a state. Such a run checks the age of VERIFICATION's proof and logs no one in.
+    """
+    proof = specs[Phase.VERIFICATION]
+    assert isinstance(proof, VerificationSpec)
+    asked = {phase: checks(specs[phase]) for phase in VALIDATED}
+    asked[Phase.VERIFICATION] = verification.shallow_checks(proof)
+    return {phase: runner.run(of, patience) for phase, of in asked.items()}
 
 
 def skipped(run: Run) -> list[Phase]:

@@ -5,16 +5,20 @@ import os
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import docker
+import httpx
 import jsonschema
 import pytest
 from typer.testing import CliRunner, Result
 
+from dive_infra.automation.stack_state import declared_specs
 from dive_infra.catalog.spec import FILES
+from dive_infra.checks import phases, redis, runner
 from dive_infra.cli.__main__ import app
 from dive_infra.config import paths
 from dive_infra.config.paths import ROOT
@@ -22,9 +26,16 @@ from dive_infra.crypto.pki import public_key, rsa_key
 from dive_infra.diagnosis.support_bundle import HIDDEN
 from dive_infra.engines.docker import files
 from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.identity import https
+from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin
+from dive_infra.identity.pristine import MASTER
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import DatabaseAccess
+from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.sealing import KeyService
+from dive_infra.seeds.store import Target, connect
 from tests.coalition.country import Country
-from tests.coalition.live import keycloak, record, resource, secrets
+from tests.coalition.live import keycloak, record, resource, running, secrets, specification, validations
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -112,6 +123,75 @@ def test_a_country_that_is_well_is_told_so_at_once(usa: Country, fra: Country) -
     assert all(link["age"] > 0 for link in country["links"])
     print(f"status of FRA: {min(took):.1f} s at best of {len(took)}")
     assert min(took) < 6 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Return the method and the path of each HTTP request of this process from now on."""
+    asked: list[tuple[str, str]] = []
+    send = httpx.HTTPTransport.handle_request
+
+    def recorded(self: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        asked.append((request.method, request.url.path))
+        return send(self, request)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", recorded)
+    return asked
+
+
+def one_answer_of_each(country: Country, specs: Mapping[Phase, Any], client: docker.DockerClient) -> float:
+    """Return the seconds of one request to each server that a validation asks, one after the other."""
+    names, deployment = country.names, specs[Phase.DEPLOYMENT]
+    access = KeycloakAccess.of(names, deployment.ca, specs[Phase.CONFIGURATION].keycloak)
+    database = deployment.databases[0]
+    login = DatabaseAccess.of(names, database.user, database.password, deployment.ca, database.name)
+    seeds = Target.of(names, specs[Phase.SEEDING].mongodb, deployment.ca, 10)
+    started = time.monotonic()
+    running(client)
+    with KeycloakAdmin(access) as admin:
+        admin.log_in()
+        for realm in (names.realm, MASTER):
+            admin.export(realm)
+    with connection.connect(login) as session:
+        session.execute("SELECT 1")
+    with connect(seeds) as documents:
+        documents.list_collection_names()
+    with redis.login(names, deployment.redis, deployment.ca) as cache:
+        cache.ping()
+    with https.client(deployment.ca, 10, names) as http:
+        for service in ("opa", "kas"):
+            http.get(f"{names.url(service)}/health")
+    return time.monotonic() - started
+
+
+def test_validating_a_country_takes_a_few_times_one_answer_of_each_server(
+    fra: Country, docker_engine: docker.DockerClient
+) -> None:
+    """Two seconds on a machine of its own: four times as long as one answer of each. Eight, where others use it too."""
+    specs = declared_specs(fra.state())
+    validations(specs)  # loads the clients, and lets servers answer for the first time
+    took, floors = [], []
+    for _ in range(3):
+        floors.append(one_answer_of_each(fra, specs, docker_engine))
+        found = validations(specs, patience=20)
+        assert [f for v in found.values() for f in v.findings if f.verdict != "valid" and not f.advisory] == []
+        took.append(sum(v.seconds for v in found.values()))
+    print(f"validation of FRA: {median(took):.2f} s, one answer of each server {median(floors):.2f} s")
+    assert median(took) < max(2.0, 8 * median(floors)), (took, floors)
+
+
+def test_a_realm_is_validated_by_one_request_for_all_of_its_objects(
+    fra: Country, requests: list[tuple[str, str]]
+) -> None:
+    """Asked one by one, 45 objects took as long as everything else. Only people are asked for: no export has them."""
+    spec = specification(fra, Phase.CONFIGURATION)
+    requests.clear()
+    assert runner.run(phases.checks(spec), 20).verdict == "valid"
+    paths = [path for _, path in requests if path.startswith("/admin/")]
+    exported = {f"/admin/realms/{realm}/partial-export" for realm in (fra.names.realm, MASTER)}
+    assert exported <= {*paths}
+    others = [path for path in paths if path not in exported and not path.endswith(("/users", "/role-mappings"))]
+    assert len(others) <= 6, others  # the realms, and the keys of both
 
 
 def test_both_countries_are_looked_at_side_by_side(usa: Country, fra: Country) -> None:

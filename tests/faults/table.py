@@ -7,29 +7,43 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dive_infra.config.paths import ROOT
-from tests.faults import case, deployment, engine, realm, record
+from tests.faults import case, deployment, engine, realm, record, wording
 from tests.faults.case import Case
 from tests.faults.fault import Fault
 
 FAULTS: tuple[Fault, ...] = (*engine.FAULTS, *realm.FAULTS, *record.FAULTS)
 CASES: tuple[Case, ...] = (*deployment.CASES, *map(case.of, FAULTS))
+_NAMED_FAULTS = {fault.name: fault for fault in FAULTS}
+_NAMED_CASES = {case_.name: case_ for case_ in CASES}
 
 
 @dataclass(frozen=True)
 class Healed:
-    """What a plain `pulumi up` made of the fault `name`; `before` is the validators' answer, `changes` the resources
-    that the command changed, `seconds` its time."""
+    """What `command` made of the fault `name`; `before` is the validators' answer, `changes` the resources that it
+    changed, `seconds` its time.
+
+    `texts` are those of the program that the row quotes; None in a row of a version that recorded none.
+    """
 
     name: str
     before: str
     changes: Sequence[str]
     seconds: float
+    command: str = ""
+    texts: Sequence[str] | None = None
+
+    @property
+    def current(self) -> bool:
+        """Return True if this version has the fault, heals it by that command and that resource, and says so still."""
+        fault = _NAMED_FAULTS.get(self.name)
+        fits = fault is not None and fault.command == self.command and fault.heals <= {*self.changes}
+        return fits and wording.exist(self.texts)
 
 
 @dataclass(frozen=True)
 class Repaired:
     """What `./dive repair` made of a case: `before` is what it found, `after` its own last line, `next` what was left
-    to a person, empty where nothing was. `seconds` are those of the command."""
+    to a person, empty where nothing was. `seconds` are those of the command; `texts` as in `Healed`."""
 
     name: str
     before: str
@@ -37,6 +51,12 @@ class Repaired:
     after: str
     seconds: float
     next: str = ""
+    texts: Sequence[str] | None = None
+
+    @property
+    def current(self) -> bool:
+        """Return True if this version has the case, and still says what the row quotes."""
+        return self.name in _NAMED_CASES and wording.exist(self.texts)
 
 
 MEASURED = Path(__file__).parent  # by runs with --docs
@@ -45,15 +65,28 @@ _Row = TypeVar("_Row", Healed, Repaired)
 
 
 def write_pages() -> None:
+    """Write both pages, and drop recorded rows of what is in the tables no more."""
+    for kind in _FILES:
+        _write(MEASURED, kind, _read(MEASURED / _FILES[kind]))
     (ROOT / "docs" / "reference" / "healing-table.md").write_text(healing(kept(MEASURED, Healed)))
     (ROOT / "docs" / "reference" / "faults.md").write_text(published(kept(MEASURED, Repaired)))
 
 
-def keep(folder: Path, row: Healed | Repaired) -> None:
-    """Adds a row to those of earlier runs; the newest of a name counts."""
-    file = folder / _FILES[type(row)]
-    rows = {r["name"]: r for r in _read(file)} | {row.name: asdict(row)}
-    file.write_text(json.dumps([*rows.values()], indent=1, ensure_ascii=False) + "\n")
+def keep(folder: Path, row: Healed | Repaired, *sentences: str) -> None:
+    """Add a row to those of earlier runs, with the texts of its own words and of `sentences`: those of the checks.
+
+    The newest of a name counts.
+    """
+    quoted = [row.before, *([row.after, row.next] if isinstance(row, Repaired) else []), *sentences]
+    marked = asdict(row) | {"texts": wording.quoted("\n".join(quoted))}
+    rows = {r["name"]: r for r in _read(folder / _FILES[type(row)])} | {row.name: marked}
+    _write(folder, type(row), rows.values())
+
+
+def _write(folder: Path, kind: type, rows: Iterable[Mapping[str, Any]]) -> None:
+    known = _NAMED_FAULTS if kind is Healed else _NAMED_CASES
+    kept_ = [row for row in rows if row["name"] in known]
+    (folder / _FILES[kind]).write_text(json.dumps(kept_, indent=1, ensure_ascii=False) + "\n")
 
 
 def kept(folder: Path, kind: type[_Row]) -> list[_Row]:
@@ -64,43 +97,60 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return json.loads(file.read_text()) if file.exists() else []
 
 
+_UNMEASURED = "## Not measured with this version"
+_DEPLOYED = """The coalition was deployed by `./dive test -- tests/integration -k test_2 --coalition FOLDER`. Rows may
+be run in portions (`-k`)."""
+
+
 def healing(rows: Iterable[Healed]) -> str:
     """Return docs/reference/healing-table.md."""
+    found = {row.name: row for row in rows}
     lines = [
         "# What an update heals",
         "",
         "Each row damages a real coalition of two countries and runs the command that the messages name. Written by:",
-        "`./dive test -- --whole --docs tests/integration/test_3_heal.py`.",
-        "",
-        "| damage | the validator says | command | what it changes | seconds |",
-        "|---|---|---|---|---|",
+        "`./dive test -- tests/integration/test_3_heal.py --coalition FOLDER --whole --docs`.",
+        _DEPLOYED,
     ]
-    found = {row.name: row for row in rows}
+    table = ["", "| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
     for fault in FAULTS:
-        if row := found.get(fault.name):
+        if (row := found.get(fault.name)) and row.current:
             changes = ", ".join(c for c in row.changes if not c.endswith("-checkpoint"))
-            cells = [f"{fault.country}: {fault.title}", row.before, f"`{fault.command}`", changes, f"{row.seconds:.0f}"]
-            lines.append(_line(cells))
+            cells = [f"{fault.country}: {fault.title}", row.before, f"`{row.command}`", changes, f"{row.seconds:.0f}"]
+            table.append(_line(cells))
+    lines += table if len(table) > 3 else []
+    lines += _unmeasured({fault.name: f"{fault.country}: {fault.title}" for fault in FAULTS}, found)
     return "\n".join(lines) + "\n"
+
+
+def _unmeasured(titles: Mapping[str, str], found: Mapping[str, Healed | Repaired]) -> list[str]:
+    """Return the section of what no run of this version has recorded, with what an earlier one took."""
+    missing = {name: title for name, title in titles.items() if name not in found or not found[name].current}
+    if not missing:
+        return []
+    earlier = {name: f" ({found[name].seconds:.0f} s in an earlier version)" for name in missing if name in found}
+    told = f"{len(missing)} of {len(titles)} rows, tests like the others, for which no run of this version is recorded:"
+    return ["", _UNMEASURED, "", told, "", *(f"- {title}{earlier.get(name, '')}" for name, title in missing.items())]
 
 
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
 
 
-def published(rows: list[Repaired]) -> str:
+def published(rows: Iterable[Repaired]) -> str:
     """Return docs/reference/faults.md."""
-    cases = {c.name: c for c in CASES}
-    rows = sorted((r for r in rows if r.name in cases), key=lambda r: list(cases).index(r.name))
-    faults = [r for r in rows if cases[r.name].damages]
-    refused = [r for r in rows if not cases[r.name].damages]
+    found = {row.name: row for row in rows}
+    current = [found[case_.name] for case_ in CASES if case_.name in found and found[case_.name].current]
+    faults = [row for row in current if _NAMED_CASES[row.name].damages]
+    refused = [row for row in current if not _NAMED_CASES[row.name].damages]
     mended = sum(not row.next for row in faults)
     lines = [
         "# Faults, and what `./dive repair` does about them",
         "",
         "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid,",
         "no data volume may have been removed or recreated, and no other container may have been touched. Written by:",
-        '`./dive test -- tests/integration -k "test_2 or test_3_repair" --whole --docs`.',
+        "`./dive test -- tests/integration/test_3_repair.py --coalition FOLDER --whole --docs`.",
+        _DEPLOYED,
     ]
     if faults:
         lines += [
@@ -108,22 +158,18 @@ def published(rows: list[Repaired]) -> str:
             f"{len(faults)} faults; {mended} ({100 * mended // len(faults)} %) were repaired without a person.",
             "The others ended with the exact next step; once that was done, `./dive repair` found everything valid.",
             "",
-            *_table(faults, cases),
+            *_table(faults),
         ]
     if refused:
-        lines += ["", "## What a person must resolve", "", *_table(refused, cases)]
-    if unmeasured := [c for c in CASES if c.name not in {r.name for r in rows}]:
-        told = (
-            f"{len(unmeasured)} of {len(CASES)} rows, tests like the others, for which no run has been recorded here:"
-        )
-        lines += ["", "## Not measured yet", "", told, "", *(f"- {c.at}: {c.title}" for c in unmeasured)]
+        lines += ["", "## What a person must resolve", "", *_table(refused)]
+    lines += _unmeasured({case_.name: f"{case_.at}: {case_.title}" for case_ in CASES}, found)
     return "\n".join(lines) + "\n"
 
 
-def _table(rows: list[Repaired], cases: dict[str, Case]) -> list[str]:
+def _table(rows: list[Repaired]) -> list[str]:
     lines = ["| fault | before | command | after | seconds | repaired |", "|---|---|---|---|---|---|"]
     for row in rows:
-        case_ = cases[row.name]
+        case_ = _NAMED_CASES[row.name]
         end = f"no; {row.next}" if row.next else "yes"
         cells = [f"{case_.at}: {case_.title}", row.before, f"`{row.command}`", row.after, f"{row.seconds:.0f}", end]
         lines.append(_line(cells))

@@ -167,4 +167,5 @@ def test_one_command_heals_it_and_touches_nothing_else(
         assert not again.changes, told(again)
         findings = seen[fault.name]
         told_first = str(replace(findings[0], remedy=NO_REMEDY)) if findings else ", ".join(fault.says)
-        keep(results, Healed(fault.name, told_first, list(run.changes), run.seconds))
+        row = Healed(fault.name, told_first, list(run.changes), run.seconds, command)
+        keep(results, row, *(sentence for f in findings[:1] for sentence in (f.check, f.source)))

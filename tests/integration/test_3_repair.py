@@ -37,6 +37,11 @@ class Ran:
         ]
 
     @property
+    def proven(self) -> list[str]:
+        """The sentences that hold again."""
+        return re.findall(r"(?m)^  ✓ (.+) \(was: ", self.told)
+
+    @property
     def restarts(self) -> set[str]:
         """The services that its plan restarts by name."""
         steps = re.findall(r"(?m)^  \d+\. restart (.+?) of [A-Z]{3}: ", self.told)
@@ -108,7 +113,8 @@ def test_repair_mends_it_or_names_the_next_step(
     touched = {c.names.container(service) for c in countries.values() for service in case.touched}
     assert {n: v for n, v in after.items() if n not in touched} == {n: v for n, v in before.items() if n not in touched}
     assert after.keys() == before.keys()
-    keep(results, Repaired(case.name, ran.found, f"./dive repair {case.call} --yes", ran.last, ran.seconds, next_))
+    row = Repaired(case.name, ran.found, f"./dive repair {case.call} --yes", ran.last, ran.seconds, next_)
+    keep(results, row, *ran.proven)
 
 
 def decided(case: Case, scene: Scene, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -9,10 +9,11 @@ from dive_infra.catalog.keycloak import IMAGE
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import Names
 from dive_infra.identity import administrators, comparison, desired_realm, pristine, realm_diff
-from dive_infra.identity.comparison import Compared, compare_realm
+from dive_infra.identity.comparison import Compared, Live, compare_realm
 from dive_infra.identity.pristine import VERSION
 from dive_infra.identity.realm_export import Tree
 from dive_infra.identity.restoration import restores
+from dive_infra.results.remedy import RemedyKind
 
 USA, FRA, DEU = (Names(COUNTRIES[code]) for code in ("USA", "FRA", "DEU"))
 
@@ -68,6 +69,58 @@ def test_what_belongs_to_an_extra_client_is_not_reported_twice() -> None:
     [extra] = compared(stranger)
     assert (extra.kind, extra.name, extra.extra) == ("client", "stranger", True)
     assert realm_diff.removal(extra) == "client/stranger"
+
+
+def _without_a_role(tree: Tree) -> None:
+    """As Keycloak shows it when the only role of the default roles is deleted."""
+    realm, default = tree["realm"][FRA.realm], tree["role"][f"default-roles-{FRA.realm}"]
+    del tree["role"]["user"]
+    del tree["group"]["users"]["realmRoles"]
+    del default["composites"]
+    default["composite"] = realm["defaultRole"]["composite"] = False
+
+
+def _without_a_scope(tree: Tree) -> None:
+    del tree["client scope"]["clearance"]
+    lists = [tree["realm"][FRA.realm]["defaultDefaultClientScopes"]]
+    lists += [client.get("defaultClientScopes", []) for client in tree["client"].values()]
+    for scopes in lists:
+        scopes[:] = [scope for scope in scopes if scope != "clearance"]
+
+
+def _copied_flow(tree: Tree) -> None:
+    tree["login flow"]["copied"] = {"topLevel": True}
+    tree["realm"][FRA.realm]["browserFlow"] = "copied"
+
+
+_UPDATE, _REFRESH, _DECIDE = RemedyKind.UPDATE, RemedyKind.REFRESH, RemedyKind.DECIDE
+
+
+@pytest.mark.parametrize(
+    ("change", "remedies"),
+    [
+        (_without_a_role, {_REFRESH, _UPDATE}),
+        (_without_a_scope, {_REFRESH, _UPDATE}),
+        (_copied_flow, {_DECIDE, _UPDATE}),
+        (lambda t: t["group"].pop("users"), {_REFRESH}),
+        (lambda t: t["role"].pop("uma_authorization"), {_UPDATE}),
+        (lambda t: t["component"].pop("KeyProvider hmac-generated-hs512"), {_UPDATE}),
+        (lambda t: t["client"][FRA.client]["protocolMappers"].update(more={"kind": "x"}), {_UPDATE}),
+        (lambda t: t["client"][FRA.client].update(redirectUris=["*"]), {_REFRESH}),
+        (lambda t: t["client"]["account-console"].update(redirectUris=["*"]), {_UPDATE}),
+        (lambda t: t["realm"][FRA.realm].update(defaultGroups=["/admins"]), {_UPDATE}),
+        (lambda t: t["client"].update(stranger={"enabled": True}), {_DECIDE}),
+    ],
+)  # fmt: skip
+def test_a_finding_names_the_kind_of_remedy_that_the_tables_of_faults_expect(
+    monkeypatch: pytest.MonkeyPatch, change: Any, remedies: set[RemedyKind]
+) -> None:
+    """Refresh what Pulumi declares, update what it does not cover, decide on what may belong to someone."""
+    monkeypatch.setattr(realm_diff, "live", lambda *_: Live((), {}, {}))
+    monkeypatch.setattr(realm_diff, "compare_all", lambda *_: compared(change))
+    admin: Any = None
+    found = realm_diff.compare(admin, FRA, [USA])
+    assert {f.remedy.kind for f in found} == remedies
 
 
 def test_administrative_roles_include_every_role_that_contains_one() -> None:

@@ -20,7 +20,7 @@ _NAMED_CASES = {case_.name: case_ for case_ in CASES}
 @dataclass(frozen=True)
 class Healed:
     """What `command` made of the fault `name`; `before` is the validators' answer, `changes` the resources that it
-    changed, `seconds` its time.
+    changed, `seconds` its time, `others` how many more faults it healed: `changes` are those for this one then.
 
     `texts` are those of the program that the row quotes; None in a row of a version that recorded none.
     """
@@ -31,6 +31,7 @@ class Healed:
     seconds: float
     command: str = ""
     texts: Sequence[str] | None = None
+    others: int = 0
 
     @property
     def current(self) -> bool:
@@ -109,14 +110,16 @@ def healing(rows: Iterable[Healed]) -> str:
         "# What an update heals",
         "",
         "Each row damages a real coalition of two countries and runs the command that the messages name. Written by:",
-        "`./dive test -- tests/integration/test_3_heal.py --coalition FOLDER --whole --docs`.",
+        "`./dive test -- tests/integration/test_3_heal.py --coalition FOLDER --rounds --docs`. That heals several at",
+        "once; `--whole` instead heals each alone, and then runs the command once more, which must change nothing.",
         _DEPLOYED,
     ]
     table = ["", "| damage | the validator says | command | what it changes | seconds |", "|---|---|---|---|---|"]
     for fault in FAULTS:
         if (row := found.get(fault.name)) and row.current:
             changes = ", ".join(c for c in row.changes if not c.endswith("-checkpoint"))
-            cells = [f"{fault.country}: {fault.title}", row.before, f"`{row.command}`", changes, f"{row.seconds:.0f}"]
+            seconds = f"{row.seconds:.0f}" + (f", with {row.others} more" if row.others else "")
+            cells = [f"{fault.country}: {fault.title}", row.before, f"`{row.command}`", changes, seconds]
             table.append(_line(cells))
     lines += table if len(table) > 3 else []
     lines += _unmeasured({fault.name: f"{fault.country}: {fault.title}" for fault in FAULTS}, found)

@@ -29,7 +29,7 @@ class CheckpointState:
 
 
 @dataclass(frozen=True)
-class ReportFile:
+class ReportState:
     """The verification report: its `text`, and its `path` relative to the program."""
 
     path: str
@@ -52,7 +52,7 @@ class StackState:
     store: DatabaseAccess | None = field(default=None, repr=False)
     mark: str = ""
     program: str = ""  # the version of Pulumi that wrote the state
-    report: ReportFile | None = None
+    report: ReportState | None = None
     outputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
@@ -112,8 +112,8 @@ def _checkpoint(resource: Mapping[str, Any]) -> CheckpointState:
     return CheckpointState(phase, str(outputs["completed"]), str(outputs["evidence"]), spec, unreadable)
 
 
-def _report(outputs: Mapping[str, Any]) -> ReportFile:
-    return ReportFile(str(plaintext(outputs["path"])), str(plaintext(outputs["text"])))
+def _report(outputs: Mapping[str, Any]) -> ReportState:
+    return ReportState(str(plaintext(outputs["path"])), str(plaintext(outputs["text"])))
 
 
 def _open(outputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dive_infra.checks import partners
-from dive_infra.checks.spec import Partner, VerificationSpec
+from dive_infra.checks.spec import PartnerSpec, VerificationSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.membership.ca_rotation import Step, next_step, position, unready
 from dive_infra.membership.document import Coalition, names_of
@@ -27,7 +27,7 @@ def under_way(coalition: Coalition, own: VerificationSpec | None) -> UnderWay | 
     if step is Step.BEGIN:
         return None
     members = [
-        Partner(names_of(code, member, coalition.namespace), member.deployer_key)
+        PartnerSpec(names_of(code, member, coalition.namespace), member.deployer_key)
         for code, member in coalition.members.items()
         if code != HUB_CODE
     ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dive_infra.checks import partners
 from dive_infra.checks.spec import VerificationSpec
 from dive_infra.membership.refusals import CannotOpen
-from dive_infra.membership.status import Status
+from dive_infra.membership.status import PublishedStatus
 
 
 def waiting(own: VerificationSpec, sealing_key: str, coalition_key: str = "") -> Mapping[str, str]:
@@ -15,7 +15,7 @@ def waiting(own: VerificationSpec, sealing_key: str, coalition_key: str = "") ->
     opens. `coalition_key`, at a hub that replaces it: the new one (base64), which members pin.
     """
 
-    def why(found: Status) -> str:
+    def why(found: PublishedStatus) -> str:
         try:
             issued = found.probe(own.own.names.country.code, sealing_key)
         except CannotOpen:

@@ -52,7 +52,7 @@ _REMOVAL = (
 
 
 @dataclass(frozen=True)
-class Content:
+class MongoContent:
     """What a server holds: `users` and `roles` as `database.name`, None if the server does not support them.
 
     `users`: name -> its roles. `collections`: (database, name) -> options, of the declared database and of `admin`.
@@ -69,7 +69,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Difference:
+class MongoDifference:
     """`removal` is the statement that removes it, with a `client` of pymongo."""
 
     subject: str
@@ -111,7 +111,7 @@ def holds(names: Names, password: str, ca: str) -> list[Finding]:
     return [_finding(difference, names) for difference in off]
 
 
-def content(client: Client, database: str) -> Content:
+def content(client: Client, database: str) -> MongoContent:
     """Return what the server holds; raises `PyMongoError`."""
     admin = client[_ADMIN]
     users = _supported(lambda: admin.command("usersInfo", {"forAllDBs": True})["users"])
@@ -133,7 +133,7 @@ def content(client: Client, database: str) -> Content:
         if where == database and collections[where, collection].get("type") != "view"
         for index in client[database][collection].list_indexes()
     }
-    return Content(
+    return MongoContent(
         None if users is None else {_full(u["db"], u["user"]): _roles(u) for u in users},
         None if roles is None else [_full(r["db"], r["role"]) for r in roles],
         databases,
@@ -142,33 +142,33 @@ def content(client: Client, database: str) -> Content:
     )
 
 
-def differences(live: Content, database: str) -> Iterator[Difference]:
+def differences(live: MongoContent, database: str) -> Iterator[MongoDifference]:
     """Yield what differs from the declaration. A collection is created by its first document, so one may be missing."""
     for user, roles in sorted((live.users or {}).items()):
         if user != _ROOT:
-            yield Difference(f"user {user}", _ABSENT, ", ".join(roles) or "no roles", _command("dropUser", user))
+            yield MongoDifference(f"user {user}", _ABSENT, ", ".join(roles) or "no roles", _command("dropUser", user))
         elif live.roles is not None and roles != _ROOT_ROLES:
             found = ", ".join(roles) or "no roles"
             removal = f'client["{_ADMIN}"].command("updateUser", "{ROOT_USER}", roles=["root"])'
-            yield Difference(f"user {user}", ", ".join(_ROOT_ROLES), found, removal)
+            yield MongoDifference(f"user {user}", ", ".join(_ROOT_ROLES), found, removal)
     for role in sorted(live.roles or ()):
-        yield Difference(f"role {role}", _ABSENT, "not declared", _command("dropRole", role))
+        yield MongoDifference(f"role {role}", _ABSENT, "not declared", _command("dropRole", role))
     for name in sorted({*live.databases} - _SHIPPED - {database}):
-        yield Difference(f"database {name}", _ABSENT, "not declared", f"client.drop_database({_text(name)})")
+        yield MongoDifference(f"database {name}", _ABSENT, "not declared", f"client.drop_database({_text(name)})")
     for (where, name), options in sorted(live.collections.items()):
         removal = f"client[{_text(where)}].drop_collection({_text(name)})"
         if where != database or name not in COLLECTIONS:
-            yield Difference(f"collection {where}.{name}", _ABSENT, "not declared", removal)
+            yield MongoDifference(f"collection {where}.{name}", _ABSENT, "not declared", removal)
         elif options:
             subject = f"options of collection {name}"
-            yield Difference(subject, _ABSENT, json.dumps(options, default=str), removal, declared=True)
+            yield MongoDifference(subject, _ABSENT, json.dumps(options, default=str), removal, declared=True)
     for (collection, name), key in sorted(live.indexes.items()):
         if collection in COLLECTIONS and name != _DEFAULT_INDEX:
             removal = f"client[{_text(database)}][{_text(collection)}].drop_index({_text(name)})"
-            yield Difference(f"index {name} of {collection}", _ABSENT, f"on {key}", removal)
+            yield MongoDifference(f"index {name} of {collection}", _ABSENT, f"on {key}", removal)
 
 
-def _finding(difference: Difference, names: Names) -> Finding:
+def _finding(difference: MongoDifference, names: Names) -> Finding:
     """Return the finding; its command runs in the backend: it has a login and, unlike FerretDB, a client."""
     script = f"python -c {shlex.quote(_REMOVAL + difference.removal)}"
     command = objects.connect().command_in(names.container("backend"), script)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import Partner
+from dive_infra.checks.spec import PartnerSpec
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
@@ -19,7 +19,7 @@ from dive_infra.identity import https
 from dive_infra.membership import status
 from dive_infra.membership.canonical import LIMIT
 from dive_infra.membership.refusals import MembershipError
-from dive_infra.membership.status import Login, Status
+from dive_infra.membership.status import ProbeLogin, PublishedStatus
 from dive_infra.process.deadline import within
 from dive_infra.results.codes import Code
 from dive_infra.results.errors import DiveError
@@ -55,7 +55,7 @@ class Unable(Pending):
     """The other side of a link answers, and cannot serve now: a part of it is down. It may be back in a moment."""
 
 
-def published(partner: Partner, ca: str) -> Status:
+def published(partner: PartnerSpec, ca: str) -> PublishedStatus:
     """Return the status that a partner publishes; raises `Pending`, or `CheckFailed` for one that is not its own."""
     names = partner.names
     code, url = names.country.code, f"{names.url('backend')}{STATUS}"
@@ -73,13 +73,13 @@ def published(partner: Partner, ca: str) -> Status:
         raise CheckFailed(error.cause, expected, error.remedy, Code.LINK_NOT_PROVEN) from None
 
 
-def waiting(partners: Sequence[Partner], ca: str, why: Callable[[Status], str]) -> dict[str, str]:
+def waiting(partners: Sequence[PartnerSpec], ca: str, why: Callable[[PublishedStatus], str]) -> dict[str, str]:
     """Return which partners are not ready for a step, code -> cause (words that follow it); asks all at once.
 
     `why` says what is missing in what a partner publishes, and is empty if nothing is.
     """
 
-    def cause(partner: Partner) -> str:
+    def cause(partner: PartnerSpec) -> str:
         try:
             return why(published(partner, ca))
         except (Pending, CheckFailed) as error:
@@ -90,12 +90,12 @@ def waiting(partners: Sequence[Partner], ca: str, why: Callable[[Status], str]) 
     return {p.names.country.code: cause for p, cause in zip(partners, causes, strict=True) if cause}
 
 
-def issued(partner: Partner, own: Names, sealing_key: str, ca: str) -> Login:
+def issued(partner: PartnerSpec, own: Names, sealing_key: str, ca: str) -> ProbeLogin:
     """Return the account that the partner has issued to this country; raises as `published`."""
     return account(published(partner, ca), own, sealing_key)
 
 
-def account(said: Status, own: Names, sealing_key: str) -> Login:
+def account(said: PublishedStatus, own: Names, sealing_key: str) -> ProbeLogin:
     """Return the account for this country in what a partner publishes; raises as `published`."""
     code = said.country
     try:

@@ -47,7 +47,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Content:
+class PolicyContent:
     """What decides: `policies` and `data` by path; policies define the paths `rules` in `packages`."""
 
     policies: Mapping[str, str]
@@ -63,7 +63,7 @@ class Wanted:
     `silent`: why nothing is known of the hub, and `remedy` what makes it known; `pending`, if the country has no copy.
     """
 
-    content: Content
+    content: PolicyContent
     source: str = "the hub"
     silent: str = ""
     age: str = ""
@@ -216,7 +216,7 @@ def _named(data: Mapping[Path, Any]) -> dict[str, Any]:
     return {"/".join(path): value for path, value in data.items()}
 
 
-def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> Content:
+def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> PolicyContent:
     """Return what an OPA has loaded, from its answers."""
     policies: dict[str, str] = {}
     for module in modules:
@@ -224,7 +224,7 @@ def _in_force(modules: Sequence[Mapping[str, Any]], data: Mapping[str, Any]) -> 
         # Of two names that mean one path, the second is someone's addition.
         policies[module["id"] if path in policies else path] = module["raw"]
     rules = {path for m in modules for path in _rules(m["ast"])}
-    return Content(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
+    return PolicyContent(policies, {(): data}, frozenset(rules), frozenset(_package(m["ast"]) for m in modules))
 
 
 def _policies(http: httpx.Client, names: Names, token: str) -> list[Mapping[str, Any]]:
@@ -263,7 +263,7 @@ def _package(module: Mapping[str, Any]) -> Path:
     return tuple(str(term["value"]) for term in module["package"]["path"][1:])
 
 
-def _base(live: Content, wanted: Content) -> dict[Path, Any]:
+def _base(live: PolicyContent, wanted: PolicyContent) -> dict[Path, Any]:
     """Return the loaded data without the values of rules, in pieces as `wanted` has them."""
     known = live.rules | wanted.data.keys()
     prefixes = {path[:size] for path in known for size in range(len(path))} | live.packages
@@ -286,7 +286,7 @@ def _wanted(http: httpx.Client, names: Names, hub: Names, cut: _Silent | None = 
             raise cut
         return Wanted(_distributed(http, names, hub))
     except CheckUnknown as error:
-        checkout = Wanted(Content(policy.policies(), {}), "this checkout", error.found, remedy=error.remedy)
+        checkout = Wanted(PolicyContent(policy.policies(), {}), "this checkout", error.found, remedy=error.remedy)
         if not isinstance(error, _Silent) or names.country.is_hub:
             return checkout
         silent = error
@@ -315,7 +315,7 @@ def _copy(names: Names, why: str) -> Wanted:
     return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
 
 
-def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
+def _distributed(http: httpx.Client, names: Names, hub: Names) -> PolicyContent:
     """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
     url = f"{hub.url('backend')}{policy.BUNDLE}"
     service, file = policy.hub_token(names.country.is_hub)
@@ -338,7 +338,7 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> Content:
     return _content(members)
 
 
-def _content(files: Mapping[str, str]) -> Content:
+def _content(files: Mapping[str, str]) -> PolicyContent:
     data = json.loads(files["data.json"])
     feeds: dict[Path, Any] = {(root, feed): value for root, below in data.items() for feed, value in below.items()}
-    return Content({path: text for path, text in files.items() if path.endswith(".rego")}, feeds)
+    return PolicyContent({path: text for path, text in files.items() if path.endswith(".rego")}, feeds)

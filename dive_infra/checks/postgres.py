@@ -111,7 +111,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class _Difference:
+class _PostgresDifference:
     key: Key
     expected: str
     found: str
@@ -156,7 +156,7 @@ def findings(live: Mapping[Key, str], engine: Engine, names: Names, databases: S
     container = names.container("postgres")
     wanted = declared(databases)
     wanted |= {("extension", f"plpgsql of {name}", ""): "there" for name in _open(databases, live)}
-    off: dict[tuple[str, str], list[_Difference]] = {}
+    off: dict[tuple[str, str], list[_PostgresDifference]] = {}
     for difference in _differences(wanted, live, engine, container, names):
         off.setdefault(difference.key[:2], []).append(difference)
     if not off:
@@ -165,7 +165,7 @@ def findings(live: Mapping[Key, str], engine: Engine, names: Names, databases: S
     return [_finding(kind, name, found) for (kind, name), found in off.items()]
 
 
-def _finding(kind: str, name: str, off: Sequence[_Difference]) -> Finding:
+def _finding(kind: str, name: str, off: Sequence[_PostgresDifference]) -> Finding:
     added = all(d.expected == _ABSENT for d in off)
     return Finding(
         f"{kind} {name} of Postgres is as declared",
@@ -224,7 +224,7 @@ def _keyed(rows: Sequence[tuple[str, str, str, str]]) -> dict[Key, str]:
 
 def _differences(
     wanted: dict[Key, str], live: Mapping[Key, str], engine: Engine, container: str, names: Names
-) -> Iterator[_Difference]:
+) -> Iterator[_PostgresDifference]:
     wanted |= _former_deployers(live)
     for role in {name for kind, name, _ in live if kind == "role" and _predefined(name)}:
         wanted |= {("role", role, attribute): value for attribute, value in _PREDEFINED.items()}
@@ -235,7 +235,7 @@ def _differences(
         if kind == "setting" and found in POSTGRES_SHIPPED.get(name, ()):
             continue
         if wanted.get(key) != live.get(key):  # a value may be the word for its absence
-            yield _Difference(key, expected, found, _remedy(key, expected, found, engine, container, port))
+            yield _PostgresDifference(key, expected, found, _remedy(key, expected, found, engine, container, port))
 
 
 def _predefined(role: str) -> bool:

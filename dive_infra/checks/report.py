@@ -10,26 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import VerificationSpec, fingerprint
 from dive_infra.process.crash_points import crash_point
 from dive_infra.results.finding import Finding, Verdict
+from dive_infra.results.report_part import ReportPart
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ContainerCounts(_Part):
+class ContainerCounts(ReportPart):
     running: int
     unhealthy: int
     stopped: int
     total: int
 
 
-class CheckResult(_Part):
+class CheckResult(ReportPart):
     """`seconds` is the duration of the check."""
 
     check: str
@@ -42,7 +39,7 @@ class CheckResult(_Part):
     advisory: bool
 
 
-class Report(_Part):
+class Report(ReportPart):
     """`checks` says for each topic whether all of its results are valid; `timestamp` is UTC."""
 
     version: Literal[1] = 1

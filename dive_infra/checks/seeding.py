@@ -15,7 +15,7 @@ from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import BatchState, Loader
-from dive_infra.seeds.store import SeedStoreError, Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, SeedStoreError, connect
 
 _PARTNERS = "each account of a partner belongs to a person of today"
 _SHOWN = 3  # ids of a batch, or accounts, that a message names
@@ -44,7 +44,7 @@ def _checks(spec: SeedingSpec, probe: Callable[[SeedingSpec], Sequence[Finding]]
 def data(spec: SeedingSpec, deep: bool = True) -> Sequence[Finding]:
     names = spec.names
     key, members = spec.kas_keys[names.country.code], (*spec.partners, *spec.cut)
-    target = Target.of(names, spec.mongodb, spec.ca, CHECK_REQUEST)
+    target = SeedStoreAccess.of(names, spec.mongodb, spec.ca, CHECK_REQUEST)
     try:
         with connect(target) as database:
             loader = Loader(database)

@@ -157,7 +157,7 @@ class Party:
 
 
 @dataclass(frozen=True)
-class Partner:
+class PartnerSpec:
     """A country at the other end of a link; `deployer_key` (base64) verifies its status."""
 
     names: Names
@@ -176,7 +176,7 @@ class VerificationSpec:
     """
 
     own: Party
-    partners: tuple[Partner, ...]
+    partners: tuple[PartnerSpec, ...]
     deployment: DeploymentSpec
     ca: str
     documents: int

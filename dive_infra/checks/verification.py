@@ -27,7 +27,7 @@ from dive_infra.checks import (
     policy_engine,
 )
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validation
-from dive_infra.checks.spec import Partner, Party, VerificationSpec
+from dive_infra.checks.spec import PartnerSpec, Party, VerificationSpec
 from dive_infra.config.clearances import LEVELS
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import PARTNER_PROOF, REALM_REQUEST
@@ -35,7 +35,7 @@ from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
 from dive_infra.identity.login import PortalSession, login
-from dive_infra.membership.status import Login, Status
+from dive_infra.membership.status import ProbeLogin, PublishedStatus
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
@@ -61,7 +61,7 @@ class Visit:
     pending: str
 
 
-Hears = Callable[[Status], object]  # called with what a partner has published about itself
+Hears = Callable[[PublishedStatus], object]  # called with what a partner has published about itself
 
 
 def checks(spec: VerificationSpec, hears: Hears = lambda _: None) -> list[Check]:
@@ -78,7 +78,7 @@ def logins(spec: VerificationSpec, patience: float = 0.0, hears: Hears = lambda 
     own, home = _Person(), spec.own.names
     found = [_login(home, home, partial(own.visit, spec, home, lambda: spec.own))]
     for partner in spec.partners:
-        there, link = partner.names, _Link(spec, partner, patience, hears)
+        there, link = partner.names, _LinkProof(spec, partner, patience, hears)
         found.append(_login(there, home, partial(link.visit, own, there, lambda: spec.own)))
         found.append(_login(home, there, partial(link.visit, _Person(), home, link.issued)))
     return found
@@ -239,12 +239,12 @@ class _Person:
         return len(self._refused) >= _REFUSALS
 
 
-class _Link:
+class _LinkProof:
     """Both ways of a link; the partner is asked once for what it has issued."""
 
-    def __init__(self, spec: VerificationSpec, partner: Partner, patience: float, hears: Hears) -> None:
+    def __init__(self, spec: VerificationSpec, partner: PartnerSpec, patience: float, hears: Hears) -> None:
         self._spec, self._partner, self._patience, self._hears = spec, partner, patience, hears
-        self._asking, self._login = Lock(), list[Login]()
+        self._asking, self._login = Lock(), list[ProbeLogin]()
 
     def issued(self) -> Party:
         """Return the person whom the partner has issued to this country; raises as `partners.issued`."""

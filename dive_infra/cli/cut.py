@@ -18,7 +18,7 @@ from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.automation.stack_state import read_stack
 from dive_infra.checks import partners
-from dive_infra.checks.spec import ConfigurationSpec, Partner, VerificationSpec
+from dive_infra.checks.spec import ConfigurationSpec, PartnerSpec, VerificationSpec
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail, refuse, warn_without_lock
@@ -28,7 +28,7 @@ from dive_infra.config.paths import stack_file
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.login import PortalSession, login
 from dive_infra.membership import files
-from dive_infra.membership.status import Login
+from dive_infra.membership.status import ProbeLogin
 from dive_infra.orchestration.states import Phase
 from dive_infra.process.deadline import within
 from dive_infra.results.errors import DiveError
@@ -124,8 +124,8 @@ def _end(own: str, code: str) -> None:
 class _Witness:
     """The partner's probe person, who was logged in before: the session is kept open by `login`."""
 
-    partner: Partner
-    person: Login
+    partner: PartnerSpec
+    person: ProbeLogin
     session: PortalSession
 
 
@@ -145,7 +145,7 @@ def _witness(spec: VerificationSpec | None, code: str) -> _Witness | str:
         return f"{code} cannot be asked: {type(error).__name__} {first_line(error)}"
 
 
-def _logged_in(spec: VerificationSpec, partner: Partner) -> _Witness | str:
+def _logged_in(spec: VerificationSpec, partner: PartnerSpec) -> _Witness | str:
     own = spec.own.names
     person = partners.issued(partner, own, spec.sealing_key, spec.ca)
     session = _OPEN.enter_context(login(own, partner.names, *person, spec.ca, _ANSWER))

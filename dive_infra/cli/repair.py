@@ -13,7 +13,7 @@ from dive_infra.cli.exits import Exit
 from dive_infra.cli.output import stdout
 from dive_infra.cli.progress import REPORTER, exit_of, fail, show_failure
 from dive_infra.cli.stacks import codes
-from dive_infra.diagnosis.diagnosis import Diagnosis, Outcome, View, diagnose, outcome
+from dive_infra.diagnosis.diagnosis import Diagnosis, RepairOutcome, View, diagnose, outcome
 from dive_infra.diagnosis.repair import RepairPlan, plan
 from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.results.errors import DiveError
@@ -99,7 +99,7 @@ def _act(planned: RepairPlan) -> Exit:
     return Exit.OK
 
 
-def ended(result: Outcome) -> Exit:
+def ended(result: RepairOutcome) -> Exit:
     """Return the exit code of a repair that ended so."""
     if not result.left:
         return Exit.OK

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from dive_infra.cli.output import grid, mark, signs
-from dive_infra.diagnosis.diagnosis import Diagnosis, Outcome, View
+from dive_infra.diagnosis.diagnosis import Diagnosis, RepairOutcome, View
 from dive_infra.diagnosis.repair import RepairPlan, RepairStep, next_step
 from dive_infra.diagnosis.symptoms import Symptom
 
@@ -71,7 +71,7 @@ def _decisions(symptoms: Sequence[Symptom], found: Diagnosis, console: Console) 
     return parts
 
 
-def proof(result: Outcome, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
+def proof(result: RepairOutcome, after: Diagnosis, seconds: float, console: Console) -> RenderableType:
     """Return what was wrong and is valid now, and what is left with its next step."""
     repaired = result.repaired
     parts: list[RenderableType] = [Text("before and after", style="bold")]

@@ -46,7 +46,7 @@ class Issuer:
 
 
 @dataclass(frozen=True)
-class _Subject:
+class _CertificateSubject:
     """Whom a certificate is for: `names` are what a leaf is valid for, or what an authority may sign for."""
 
     name: str
@@ -110,7 +110,7 @@ def issue(
     constraints and path length).
     """
     key = ec.generate_private_key(ec.SECP256R1())
-    chain = _signed(_Subject(name, key.public_key(), names, authority), days, issuer or Issuer("", pem(key)))
+    chain = _signed(_CertificateSubject(name, key.public_key(), names, authority), days, issuer or Issuer("", pem(key)))
     if issuer and not _is_root(issuer.chain):
         chain += issuer.chain
     return Issued(chain, pem(key))
@@ -123,7 +123,7 @@ def issue_for(request: str, name: str, names: Sequence[str], days: int, root: Is
     """
     key = x509.load_pem_x509_csr(request.encode()).public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)  # the caller has checked it
-    return _signed(_Subject(name, key, names, authority=True), days, root)
+    return _signed(_CertificateSubject(name, key, names, authority=True), days, root)
 
 
 def limits(names: Sequence[str]) -> x509.NameConstraints:
@@ -191,7 +191,7 @@ def _constraints(authority: bool, root: bool) -> x509.BasicConstraints:
     return x509.BasicConstraints(ca=authority, path_length=int(root) if authority else None)
 
 
-def _signed(subject: _Subject, days: int, issuer: Issuer) -> str:
+def _signed(subject: _CertificateSubject, days: int, issuer: Issuer) -> str:
     """Return the certificate (PEM); an issuer without a chain signs itself."""
     signer = serialization.load_pem_private_key(issuer.key.encode(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)  # made by `issue`

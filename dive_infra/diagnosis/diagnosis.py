@@ -131,7 +131,7 @@ def proven(symptom: Symptom, after: Diagnosis) -> bool:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RepairOutcome:
     """How a repair ended: of the symptoms `seen` in all its rounds, those `repaired`, and everything that is `left`.
 
     `unproven` are those that were seen and are not seen any more, but were not checked again either.
@@ -153,7 +153,7 @@ class Outcome:
         return tuple(s for s in self.wrong if s.key not in known)
 
 
-def outcome(seen: Sequence[Symptom], after: Diagnosis) -> Outcome:
+def outcome(seen: Sequence[Symptom], after: Diagnosis) -> RepairOutcome:
     """Return how a repair of what was `seen` ended."""
     wrong = list(after.symptoms)
     repaired, unproven = [], []
@@ -166,7 +166,7 @@ def outcome(seen: Sequence[Symptom], after: Diagnosis) -> Outcome:
             wrong += [s for s in still if s not in wrong]
         else:
             unproven.append(symptom)
-    return Outcome(tuple(seen), tuple(repaired), tuple(unproven), tuple(wrong))
+    return RepairOutcome(tuple(seen), tuple(repaired), tuple(unproven), tuple(wrong))
 
 
 def _share(one: Symptom, other: Symptom) -> bool:

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.state_export import TIMEOUT
-from dive_infra.diagnosis.status_report import Part
 from dive_infra.orchestration.events import Event
 from dive_infra.orchestration.states import Phase, State
+from dive_infra.results.report_part import ReportPart
 from dive_infra.results.text import day, first_line
 
 Outcome = Literal["ran", "skipped", "failed", "not reached"]
@@ -27,7 +27,7 @@ _GRAIN = timedelta(seconds=1)  # Pulumi's times are whole seconds
 _RECORDED_LATE = timedelta(seconds=30)  # `./dive up` records a failure after the update ended
 
 
-class PhaseRun(Part):
+class PhaseRun(ReportPart):
     """What a run did with a phase; `seconds` since the previous phase was proven, or since the run started."""
 
     phase: Phase
@@ -36,7 +36,7 @@ class PhaseRun(Part):
     seconds: float | None = None
 
 
-class RunReport(Part):
+class RunReport(ReportPart):
     """`seconds` is null if the end is not known; `saved` compares with the first complete run, in seconds.
 
     `changes` counts resources by operation.
@@ -55,7 +55,7 @@ class RunReport(Part):
     error: str = ""
 
 
-class HistoryReport(Part):
+class HistoryReport(ReportPart):
     version: Literal[1] = 1
     code: str = Field(pattern="^[A-Z]{3}$")
     runs: list[RunReport]

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.finding import Verdict
+from dive_infra.results.report_part import ReportPart
 
 Health = Literal["healthy", "degraded", "unhealthy", "unknown", "none"]  # none: not deployed
 # The states of the record, and those that only an observation shows.
@@ -16,11 +17,7 @@ DeploymentState = Literal[
 Severity = Literal["error", "warning", "unknown"]
 
 
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DeploymentStatus(Part):
+class DeploymentStatus(ReportPart):
     """The first axis: how far the deployment is. `age` is how long that has been so, in seconds.
 
     `holder` is who deploys it now, or did when it was interrupted; `phase` is where, or where it failed; `updated` is
@@ -36,7 +33,7 @@ class DeploymentStatus(Part):
     resources: int = 0
 
 
-class PhaseStatus(Part):
+class PhaseStatus(ReportPart):
     """A phase: its checkpoint, and what its validator finds now (`now` is null if nothing can be validated).
 
     `age` and `seconds` are in seconds; of `checks` findings, `valid` hold. `note` says what will happen to the phase,
@@ -55,7 +52,7 @@ class PhaseStatus(Part):
     note: str = ""
 
 
-class ContainerStatus(Part):
+class ContainerStatus(ReportPart):
     service: str
     name: str
     state: str
@@ -65,7 +62,7 @@ class ContainerStatus(Part):
     declared: bool
 
 
-class LinkStatus(Part):
+class LinkStatus(ReportPart):
     """Users from `source` at `target`; `age` since the last proven login, null for never; `seconds` it took."""
 
     source: str
@@ -77,7 +74,7 @@ class LinkStatus(Part):
     error: str = ""
 
 
-class MemberStatus(Part):
+class MemberStatus(ReportPart):
     """What a partner last said about itself in its signed status, `age` seconds ago."""
 
     code: str = Field(pattern="^[A-Z]{3}$")
@@ -85,14 +82,14 @@ class MemberStatus(Part):
     age: float
 
 
-class RotationStatus(Part):
+class RotationStatus(ReportPart):
     """A rotation of the coalition's CA or of a country's keys: the `next` step, and whom it waits for, code -> why."""
 
     next: str
     waiting: dict[str, str]
 
 
-class Problem(Part):
+class Problem(ReportPart):
     """Something that is not as it should be: `check` is what should be so, `next` the command that fixes it.
 
     `code` is a number of docs/reference/errors.md; `title` says what is wrong in one sentence, for people.
@@ -108,7 +105,7 @@ class Problem(Part):
     title: str = Field(exclude=True)
 
 
-class CollectingError(Part):
+class CollectingError(ReportPart):
     """A source that did not answer: this says nothing about the country."""
 
     source: str
@@ -116,7 +113,7 @@ class CollectingError(Part):
     next: str
 
 
-class CountryStatus(Part):
+class CountryStatus(ReportPart):
     code: str = Field(pattern="^[A-Z]{3}$")
     name: str
     deployment: DeploymentStatus
@@ -133,7 +130,7 @@ class CountryStatus(Part):
     seconds: float = Field(ge=0)
 
 
-class StatusReport(Part):
+class StatusReport(ReportPart):
     """`exit_code` is that of the command."""
 
     version: Literal[1] = 1
@@ -143,7 +140,7 @@ class StatusReport(Part):
     countries: list[CountryStatus]
 
 
-class CheckReport(Part):
+class CheckReport(ReportPart):
     """A check and its verdict: `check` states the wanted condition; `findings` counts what was checked.
 
     An invalid check with `warning` stops nothing. `link` leads to the page that explains `code`; `title` says
@@ -163,19 +160,19 @@ class CheckReport(Part):
     title: str = Field(exclude=True)
 
 
-class GroupReport(Part):
+class GroupReport(ReportPart):
     title: str
     seconds: float = Field(ge=0)
     checks: list[CheckReport]
 
 
-class PatientReport(Part):
+class PatientReport(ReportPart):
     code: str = Field(pattern="^[A-Z]{3}$")
     name: str
     groups: list[GroupReport]
 
 
-class DoctorReport(Part):
+class DoctorReport(ReportPart):
     """`exit_code` is that of the command."""
 
     version: Literal[1] = 1

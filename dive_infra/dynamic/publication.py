@@ -15,13 +15,13 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider
 from dive_infra.identity import users
 from dive_infra.membership import ca_rotation, keys, status
 from dive_infra.membership.refusals import MembershipError
-from dive_infra.membership.status import Login, PhaseStatus, Probe, Status
+from dive_infra.membership.status import IssuedProbe, ProbeLogin, PublishedPhase, PublishedStatus
 from dive_infra.orchestration.overview import Overview, overview
 from dive_infra.orchestration.states import State
 from dive_infra.orchestration.store import Store
 from dive_infra.results.text import now
 from dive_infra.seeds import published
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 
 
 class PublicationProvider(Provider):
@@ -33,7 +33,7 @@ class PublicationProvider(Provider):
     def create_resource(self, inputs: Inputs) -> tuple[str, Outputs]:
         names = Names.of_plain(inputs)
         before = _stored(inputs)
-        made = Status(
+        made = PublishedStatus(
             country=names.country.code,
             namespace=names.namespace,
             issued=now(),
@@ -41,8 +41,8 @@ class PublicationProvider(Provider):
             phases=before.phases if before else {},
             links={code: before.links.get(code) if before else None for code in inputs["given"]},
             probes={
-                code: Probe.sealed(
-                    Login(users.probe(names, parse(code)).username, password),
+                code: IssuedProbe.sealed(
+                    ProbeLogin(users.probe(names, parse(code)).username, password),
                     names.country.code,
                     code,
                     inputs["sealing_keys"][code],
@@ -62,11 +62,11 @@ class PublicationProvider(Provider):
         return None if found.probes.keys() == before["given"].keys() else "it is not for the partners of today"
 
 
-def _target(inputs: Inputs) -> Target:
-    return Target.of(Names.of_plain(inputs), inputs["mongodb"], inputs["ca"], CHECK_REQUEST)
+def _target(inputs: Inputs) -> SeedStoreAccess:
+    return SeedStoreAccess.of(Names.of_plain(inputs), inputs["mongodb"], inputs["ca"], CHECK_REQUEST)
 
 
-def _stored(inputs: Inputs) -> Status | None:
+def _stored(inputs: Inputs) -> PublishedStatus | None:
     """Return the status that is published now; None if there is none that this country has signed."""
     names, key = Names.of_plain(inputs), keys.public_text(inputs["deployer_key"])
     with connect(_target(inputs)) as database:
@@ -77,7 +77,7 @@ def _stored(inputs: Inputs) -> Status | None:
         return None
 
 
-def _write(inputs: Inputs, made: Status) -> None:
+def _write(inputs: Inputs, made: PublishedStatus) -> None:
     content = status.sign(made, inputs["deployer_key"])
     with connect(_target(inputs)) as database:
         published.write(database, content)
@@ -98,7 +98,7 @@ def _recorded(known: Overview, code: str) -> dict[str, Any]:
         "issued": now(),
         "state": str(known.current.state if known.current else State.UNKNOWN),
         "phases": {
-            str(phase): PhaseStatus(status=str(step.status), completed=step.completed_at)
+            str(phase): PublishedPhase(status=str(step.status), completed=step.completed_at)
             for phase, step in known.steps.items()
         },
         "links": _proven(known, code),

@@ -11,7 +11,7 @@ from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.plans import provider_messages
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import Loader
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 
 
 class SeedProvider(Provider):
@@ -76,5 +76,5 @@ def _batches(inputs: Inputs) -> list[Batch]:
     return batches(names, partners, inputs["kas_key"], int(inputs["documents"]))
 
 
-def _target(inputs: Inputs, patience: float = 10) -> Target:
-    return Target.of(Names.of_plain(inputs), inputs["password"], inputs["ca"], patience)
+def _target(inputs: Inputs, patience: float = 10) -> SeedStoreAccess:
+    return SeedStoreAccess.of(Names.of_plain(inputs), inputs["password"], inputs["ca"], patience)

@@ -13,7 +13,7 @@ from dive_infra.identity import administrators, desired_realm
 from dive_infra.identity.keycloak_admin import KeycloakAdmin
 from dive_infra.identity.pristine import MASTER, pristine
 from dive_infra.identity.realm_export import Tree, normal
-from dive_infra.identity.tree_diff import Difference, Path, covers, differences
+from dive_infra.identity.tree_diff import Path, TreeDifference, covers, differences
 from dive_infra.process.probe_cache import PROBES
 
 ADMINISTRATOR = "administrator"
@@ -37,11 +37,11 @@ class Compared:
     name: str
     expected: Any
     found: Any
-    declared: tuple[Difference, ...] = ()
-    uncovered: tuple[Difference, ...] = ()
+    declared: tuple[TreeDifference, ...] = ()
+    uncovered: tuple[TreeDifference, ...] = ()
 
     @property
-    def differences(self) -> tuple[Difference, ...]:
+    def differences(self) -> tuple[TreeDifference, ...]:
         return (*self.declared, *self.uncovered)
 
     @property
@@ -91,13 +91,13 @@ def compare_all(found: Live, names: Names, partners: Sequence[Names], beside: Se
     """Return every object of our realm and of master, and every realm; `beside` are other expected realms."""
     realms = [names.realm, *beside]
     compared = [
-        Compared("", REALM, realm, None, {}, uncovered=(Difference((), None, {}),))
+        Compared("", REALM, realm, None, {}, uncovered=(TreeDifference((), None, {}),))
         for realm in found.realms
         if realm not in (*realms, MASTER)
     ]
     for realm in (names.realm, MASTER):
         if realm not in found.exports:
-            compared.append(Compared("", REALM, realm, {}, None, declared=(Difference((), {}, None),)))
+            compared.append(Compared("", REALM, realm, {}, None, declared=(TreeDifference((), {}, None),)))
             continue
         if realm == MASTER:
             # Each realm has a client here; those of undeclared realms go with them.
@@ -106,7 +106,7 @@ def compare_all(found: Live, names: Names, partners: Sequence[Names], beside: Se
             expected, declared = desired_realm.expected(names, partners), desired_realm.declared(names, partners)
         compared += compare_realm(realm, expected, declared, normal(found.exports[realm]))
         compared += [
-            Compared(realm, ADMINISTRATOR, person, None, roles, uncovered=(Difference((), None, roles),))
+            Compared(realm, ADMINISTRATOR, person, None, roles, uncovered=(TreeDifference((), None, roles),))
             for person, roles in found.people[realm].items()
         ]
     return compared
@@ -120,8 +120,8 @@ def compare_realm(realm: str, expected: Tree, declared: Tree, found: Tree) -> It
             a, b = wanted.get(name), there.get(name)
             if (a is None or b is None) and _is_reported(kind, name, a or b, expected, found):
                 continue
-            off = [Difference((), a, b)] if a is None or b is None else differences(a, b)
-            split: tuple[list[Difference], list[Difference]] = ([], [])
+            off = [TreeDifference((), a, b)] if a is None or b is None else differences(a, b)
+            split: tuple[list[TreeDifference], list[TreeDifference]] = ([], [])
             for difference in off:
                 split[0 if _covered(declared, kind, (kind, name, *difference.path)) else 1].append(difference)
             yield Compared(realm, kind, name, a, b, tuple(split[0]), tuple(split[1]))

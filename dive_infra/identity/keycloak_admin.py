@@ -80,7 +80,7 @@ class _Token:
     expires: float = 0.0
 
 
-class _Login:
+class _SharedToken:
     """The token that sessions share; one holds `turn` while it asks for the next."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class _Login:
         self.token = _Token()
 
 
-_LOGINS: dict[tuple[KeycloakAccess, int], _Login] = {}  # by access and change of the run
+_LOGINS: dict[tuple[KeycloakAccess, int], _SharedToken] = {}  # by access and change of the run
 
 
 class KeycloakAdmin:
@@ -98,7 +98,7 @@ class KeycloakAdmin:
         self.access = access
         self._timeout = timeout
         self._http = https.client(access.ca, timeout, *access.countries)
-        self._shared = _LOGINS.setdefault((access, PROBES.changes), _Login())
+        self._shared = _LOGINS.setdefault((access, PROBES.changes), _SharedToken())
 
     def __enter__(self) -> "KeycloakAdmin":
         return self

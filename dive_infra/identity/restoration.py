@@ -10,7 +10,7 @@ from typing import Any
 from dive_infra.identity.comparison import ADMINISTRATOR, REALM, Compared
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, NotFound
 from dive_infra.identity.realm_export import Tree, component_names
-from dive_infra.identity.tree_diff import Difference
+from dive_infra.identity.tree_diff import TreeDifference
 from dive_infra.results.errors import DiveError
 
 # Parts of an object that have requests of their own.
@@ -114,7 +114,7 @@ class Restoration:
     def _component(self, name: str) -> str:
         return next(str(c["id"]) for n, _, c in component_names(self.export["components"]) if n == name)
 
-    def _put(self, compared: Compared, differences: Sequence[Difference]) -> None:
+    def _put(self, compared: Compared, differences: Sequence[TreeDifference]) -> None:
         if compared.kind in ("client profile", "client policy"):
             self._policies(compared)
             return
@@ -159,7 +159,7 @@ class Restoration:
 
     # Parts of objects.
 
-    def mapper(self, compared: Compared, difference: Difference) -> None:
+    def mapper(self, compared: Compared, difference: TreeDifference) -> None:
         """Restore a protocol mapper of a client or a client scope."""
         _, name, *_ = (*difference.path, "")
         wanted = compared.expected.get(_MAPPERS, {})
@@ -173,7 +173,7 @@ class Restoration:
             else:
                 self.admin.post(path, _mapper(mapper, wanted[mapper]))
 
-    def provider_mapper(self, compared: Compared, difference: Difference) -> None:
+    def provider_mapper(self, compared: Compared, difference: TreeDifference) -> None:
         """Restore a mapper of an identity provider."""
         _, name, *_ = (*difference.path, "")
         wanted = compared.expected.get("mappers", {})
@@ -191,22 +191,22 @@ class Restoration:
             else:
                 self.admin.post(path, body)
 
-    def client_scopes(self, compared: Compared, difference: Difference) -> None:
+    def client_scopes(self, compared: Compared, difference: TreeDifference) -> None:
         """Restore which scopes a client has."""
         self._assign(f"{self._path('client', compared.name)}/{_SCOPES[difference.path[0]]}", difference)
 
-    def realm_scopes(self, _: Compared, difference: Difference) -> None:
+    def realm_scopes(self, _: Compared, difference: TreeDifference) -> None:
         """Restore which scopes new clients get."""
         self._assign(f"{self.realm}/{_REALM_SCOPES[difference.path[0]]}", difference)
 
-    def _assign(self, path: str, difference: Difference) -> None:
+    def _assign(self, path: str, difference: TreeDifference) -> None:
         wanted, live = set(difference.expected or ()), set(difference.found or ())
         for scope in sorted((live - wanted) & self._scopes.keys()):
             self.admin.delete(f"{path}/{self._scopes[scope]}")
         for scope in sorted((wanted - live) & self._scopes.keys()):
             self.admin.put(f"{path}/{self._scopes[scope]}")
 
-    def default_groups(self, _: Compared, difference: Difference) -> None:
+    def default_groups(self, _: Compared, difference: TreeDifference) -> None:
         """Restore the groups that new people join."""
         wanted, live = set(difference.expected or ()), set(difference.found or ())
         for group in sorted(live - wanted):
@@ -214,14 +214,14 @@ class Restoration:
         for group in sorted(wanted - live):
             self.admin.put(f"{self.realm}/default-groups/{self._groups[group]}")
 
-    def texts(self, compared: Compared, _: Difference) -> None:
+    def texts(self, compared: Compared, _: TreeDifference) -> None:
         """Restore the texts of the login pages."""
         wanted = compared.expected.get("localizationTexts", {})
         for locale, live in compared.found.get("localizationTexts", {}).items():
             for key in live.keys() - wanted.get(locale, {}).keys():
                 self.admin.delete(f"{self.realm}/localization/{locale}/{key}")
 
-    def step(self, compared: Compared, _: Difference) -> None:
+    def step(self, compared: Compared, _: TreeDifference) -> None:
         """Restore the steps of a login flow: remove extra ones, and set what the others require."""
         path = f"{self.realm}/authentication/flows/{compared.name}/executions"
         wanted = compared.expected.get("steps", {})
@@ -239,7 +239,7 @@ class Restoration:
             if changed:
                 self.admin.put(path, {**step, **changed})
 
-    def composites(self, compared: Compared, _: Difference) -> None:
+    def composites(self, compared: Compared, _: TreeDifference) -> None:
         """Restore which roles a role contains."""
         path = f"{self._path(compared.kind, compared.name)}/composites"
         self._give(path, compared.expected.get("composites", {}), compared.found.get("composites", {}))
@@ -251,14 +251,14 @@ class Restoration:
         if asked - held:
             self.admin.post(path, [self._role(*role) for role in sorted(asked - held)])
 
-    def composite_flag(self, compared: Compared, difference: Difference) -> None:
+    def composite_flag(self, compared: Compared, difference: TreeDifference) -> None:
         """Do nothing: Keycloak derives whether a role is composite from what it contains."""
 
-    def group_roles(self, compared: Compared, _: Difference) -> None:
+    def group_roles(self, compared: Compared, _: TreeDifference) -> None:
         """Restore the roles of a group."""
         self._mappings(self._path("group", compared.name), compared)
 
-    def account_roles(self, compared: Compared, _: Difference) -> None:
+    def account_roles(self, compared: Compared, _: TreeDifference) -> None:
         """Restore the roles of a service account."""
         client = self._clients[compared.found["serviceAccountClientId"]]
         user = self.admin.get(f"{self.realm}/clients/{client}/service-account-user")["id"]
@@ -274,7 +274,7 @@ class Restoration:
         for client, role in sorted(asked - held):
             self.admin.post(self._mapping(holder, client), [self._role(client, role)])
 
-    def scope_mappings(self, compared: Compared, _: Difference) -> None:
+    def scope_mappings(self, compared: Compared, _: TreeDifference) -> None:
         """Restore the roles that a client or a client scope may pass on."""
         holder = self._path(compared.kind, compared.name)
         asked, held = (
@@ -306,7 +306,7 @@ class Restoration:
         self.admin.put(path, {listed: live})
 
 
-_Change = Callable[[Restoration, Compared, Difference], None]
+_Change = Callable[[Restoration, Compared, TreeDifference], None]
 _ROLE: dict[str, _Change] = {"composites": Restoration.composites, "composite": Restoration.composite_flag}
 _PARTS: dict[str, dict[str, _Change]] = {
     "client": {
@@ -353,7 +353,7 @@ def _joined(body: Mapping[str, Any]) -> Tree:
     return {**body, "attributes": attributes} if attributes else dict(body)
 
 
-def _set(body: Any, difference: Difference, keeps: bool) -> None:
+def _set(body: Any, difference: TreeDifference, keeps: bool) -> None:
     """Write the expected value of a difference into a representation."""
     *parents, last = difference.path
     for key in parents:

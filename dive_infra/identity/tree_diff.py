@@ -10,7 +10,7 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Difference:
+class TreeDifference:
     """`path` leads to the value in both trees; `None` is a missing one."""
 
     path: Path
@@ -18,7 +18,7 @@ class Difference:
     found: Any
 
 
-def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
+def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[TreeDifference]:
     """Return every value that is missing, extra or different, in the order of the paths.
 
     What is missing or extra as a whole is one difference.
@@ -26,13 +26,13 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[D
     return list(_differences(expected, found, ()))
 
 
-def _differences(expected: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> Iterator[Difference]:
+def _differences(expected: Mapping[str, Any], found: Mapping[str, Any], path: Path) -> Iterator[TreeDifference]:
     for key in sorted({*expected, *found}):
         a, b = expected.get(key), found.get(key)
         if isinstance(a, Mapping) and isinstance(b, Mapping):
             yield from _differences(a, b, (*path, key))
         elif _plain(a) != _plain(b):
-            yield Difference((*path, key), a, b)
+            yield TreeDifference((*path, key), a, b)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from dive_infra.config.countries import HUB_CODE
 from dive_infra.crypto import pki
 from dive_infra.membership import authority
 from dive_infra.membership.document import Coalition
-from dive_infra.membership.status import Rotation
+from dive_infra.membership.status import RotationPosition
 
 
 class Step(StrEnum):
@@ -40,16 +40,16 @@ def next_step(coalition: Coalition) -> Step:
     return Step.CONTINUE if signs == coalition.authorities[0] else Step.FINISH
 
 
-def position(ca: str, certificate: str) -> Rotation | None:
+def position(ca: str, certificate: str) -> RotationPosition | None:
     """Return where a country is that trusts `ca` (PEM of all) and has this CA certificate (PEM; none: no rotation)."""
     if not certificate:
         return None
     trusted = pki.certificates(ca)
     issuer = authority.issuer_of(certificate, trusted)
-    return Rotation(trusted=tuple(map(pki.digest, trusted)), issuer=pki.digest(issuer))
+    return RotationPosition(trusted=tuple(map(pki.digest, trusted)), issuer=pki.digest(issuer))
 
 
-def unready(found: Rotation | None, coalition: Coalition) -> str:
+def unready(found: RotationPosition | None, coalition: Coalition) -> str:
     """Return why a country is not ready for the next step, as words that follow its code; empty if it is."""
     new = pki.digest(coalition.authorities[-1])
     if found is None or new not in found.trusted:

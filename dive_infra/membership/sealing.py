@@ -21,7 +21,7 @@ _FORMAT = b"dive-seal-v1\n"
 
 
 @dataclass(frozen=True)
-class Context:
+class SealContext:
     """From whom, to whom (country codes) and what for: a sealed text opens in the same context only."""
 
     sender: str
@@ -32,7 +32,7 @@ class Context:
         return f"{self.purpose} from {self.sender} to {self.recipient}"
 
 
-def seal(text: str, public: str, context: Context) -> str:
+def seal(text: str, public: str, context: SealContext) -> str:
     """Return `text` sealed to a public key (32 bytes in base64), in base64; raises `CannotSeal` for an unusable key."""
     try:
         key = X25519PublicKey.from_public_bytes(keys.public_bytes(public))
@@ -46,7 +46,7 @@ def seal(text: str, public: str, context: Context) -> str:
     return keys.encoded(sealed)
 
 
-def unseal(sealed: str, private: str, context: Context) -> str:
+def unseal(sealed: str, private: str, context: SealContext) -> str:
     """Return the text that was sealed to this key, or to one of two (PEM), in this context; raises `CannotOpen`."""
     for key in map(keys.sealing_key, pki.private_keys(private)):
         with suppress(InvalidTag, ValueError):
@@ -58,5 +58,5 @@ def unseal(sealed: str, private: str, context: Context) -> str:
     )
 
 
-def _info(context: Context) -> bytes:
+def _info(context: SealContext) -> bytes:
     return _FORMAT + canonical(asdict(context))

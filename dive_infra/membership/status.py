@@ -9,7 +9,7 @@ from dive_infra.config.later_fields import LEFT_OUT_IF_EMPTY
 from dive_infra.membership import keys, sealing, signed
 from dive_infra.membership.fields import Moment, Part, check_clock, check_namespace, parsed
 from dive_infra.membership.refusals import OtherCountry, Source
-from dive_infra.membership.sealing import Context
+from dive_infra.membership.sealing import SealContext
 from dive_infra.membership.signed import Format
 from dive_infra.membership.zone import country_of
 from dive_infra.results.remedy import Remedy
@@ -20,37 +20,37 @@ _Word = Annotated[str, Field(pattern="^[A-Z_]{1,32}$")]
 _Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class PhaseStatus(Part):
+class PublishedPhase(Part):
     """A phase of a country: `status` is one of `orchestration.states.Status`, `completed` is when it last was."""
 
     status: _Word
     completed: Moment | None
 
 
-class Login(NamedTuple):
+class ProbeLogin(NamedTuple):
     """The account of a probe person."""
 
     username: str
     password: str
 
 
-class Probe(Part):
+class IssuedProbe(Part):
     """The person with whom a partner proves its link to this country; the password is sealed to the partner's key."""
 
     username: Annotated[str, Field(pattern="^[A-Za-z0-9._@-]{1,255}$")]
     password: Annotated[str, Field(max_length=4096)]
 
     @classmethod
-    def sealed(cls, login: Login, sender: str, recipient: str, key: str) -> "Probe":
+    def sealed(cls, login: ProbeLogin, sender: str, recipient: str, key: str) -> "IssuedProbe":
         """Return the probe that `sender` issues to `recipient` (country codes), whose sealing key is `key`.
 
         Each call returns another text for the same password. Raises `CannotSeal`.
         """
-        context = Context(sender, recipient, _PROBE)
+        context = SealContext(sender, recipient, _PROBE)
         return cls(username=login.username, password=sealing.seal(login.password, key, context))
 
 
-class Rotation(Part):
+class RotationPosition(Part):
     """Where a country is while the coalition has two CAs, each as the SHA-256 of its certificate.
 
     `trusted` are those that all its services trust; `issuer` is the one from which all their certificates are.
@@ -60,7 +60,7 @@ class Rotation(Part):
     issuer: _Digest
 
 
-class Status(Part):
+class PublishedStatus(Part):
     """The status of a country. `links` and `probes` have partners' codes as keys, `phases` those of `Phase`.
 
     `state` is one of `orchestration.states.State`; a link has the moment of its last proof by this country, or None.
@@ -72,24 +72,24 @@ class Status(Part):
     namespace: str
     issued: Moment
     state: _Word
-    phases: dict[_Word, PhaseStatus]
+    phases: dict[_Word, PublishedPhase]
     links: dict[str, Moment | None]
-    probes: dict[str, Probe]
-    rotation: Annotated[Rotation | None, LEFT_OUT_IF_EMPTY] = None
+    probes: dict[str, IssuedProbe]
+    rotation: Annotated[RotationPosition | None, LEFT_OUT_IF_EMPTY] = None
     pinned: Annotated[str, Field(max_length=64), LEFT_OUT_IF_EMPTY] = ""
 
-    def probe(self, recipient: str, private: str) -> Login | None:
+    def probe(self, recipient: str, private: str) -> ProbeLogin | None:
         """Return the account that this country issued to `recipient`, whose sealing key is `private`, or both (PEM).
 
         None if it has issued none. Raises `CannotOpen`.
         """
         if not (probe := self.probes.get(recipient)):
             return None
-        context = Context(self.country, recipient, _PROBE)
-        return Login(probe.username, sealing.unseal(probe.password, private, context))
+        context = SealContext(self.country, recipient, _PROBE)
+        return ProbeLogin(probe.username, sealing.unseal(probe.password, private, context))
 
 
-def sign(status: Status, deployer: str) -> bytes:
+def sign(status: PublishedStatus, deployer: str) -> bytes:
     """Return the content that a country publishes, signed with its deployer's key, or with both of two (PEM).
 
     Raises what `read` raises.
@@ -99,7 +99,7 @@ def sign(status: Status, deployer: str) -> bytes:
     return content
 
 
-def read(content: bytes, key: str, code: str, namespace: str, now: datetime) -> Status:
+def read(content: bytes, key: str, code: str, namespace: str, now: datetime) -> PublishedStatus:
     """Return the status of the country `code` of the coalition `namespace`, whose deployer signs with `key` (base64).
 
     How old it is says `issued`: an earlier status of the country is accepted. Raises a `MembershipError`: `Malformed`,
@@ -108,7 +108,7 @@ def read(content: bytes, key: str, code: str, namespace: str, now: datetime) -> 
     source = Source(f"the status of {code}", Remedy.decide(f"ask {code} to publish its status again"))
     envelope = signed.read(content, Format.STATUS, source)
     signed.check(envelope, key, f"the deployer of {code}", source)
-    status = parsed(Status, envelope.payload, source)
+    status = parsed(PublishedStatus, envelope.payload, source)
     if status.country != code:
         raise OtherCountry(f"{source.name} is of {status.country[:80]!a}", source.remedy, expected=code)
     check_namespace(status.namespace, namespace, source)

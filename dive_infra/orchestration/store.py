@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from dive_infra.membership.status import Status as PublishedStatus
+from dive_infra.membership.status import PublishedStatus
 from dive_infra.orchestration import connection, lock, schema
 from dive_infra.orchestration import statements as sql
 from dive_infra.orchestration.access import DatabaseAccess, Unreachable

@@ -25,7 +25,7 @@ class VerificationPhase(PhaseComponent):
         super().__init__(context, "verification", after)
         names, settings = context.names, context.settings
         report = f"verification-report-{names.prefix}.json"
-        partners = tuple(spec.Partner(p.names, p.deployer_key) for p in context.place.partners)
+        partners = tuple(spec.PartnerSpec(p.names, p.deployer_key) for p in context.place.partners)
         secrets = {"own": base.probes[names.country.code]}
         secrets |= {name: base.secrets[name] for name in ("sealing-key", "deployer-key")}
         issuer = base.issuer if base.rotating else ""

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dive_infra.orchestration.states import Phase
+from dive_infra.results.report_part import ReportPart
 
 Operation = Literal["create", "update", "replace", "delete"]
 OPERATIONS: tuple[Operation, ...] = ("create", "update", "replace", "delete")
@@ -21,11 +22,7 @@ _LISTED = 8  # resources to create that are listed; more are counted
 Situation = Literal["live", "state", "fresh"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PropertyChange(_Part):
+class PropertyChange(ReportPart):
     """One property: `before` is empty if it is new, `after` if it is removed."""
 
     path: str
@@ -33,7 +30,7 @@ class PropertyChange(_Part):
     after: str
 
 
-class PlannedChange(_Part):
+class PlannedChange(ReportPart):
     """What happens to one resource. `holds`: the data in it, empty for most; `why`: reported or derived reasons."""
 
     name: str
@@ -50,7 +47,7 @@ class PlannedChange(_Part):
         return bool(self.holds) and self.operation in ("replace", "delete")
 
 
-class PhasePlan(_Part):
+class PhasePlan(ReportPart):
     """`verdict`: `skipped` as it is valid now, with its `evidence`; `unknown`, with what could not be checked;
     `again`, with the reason to prove it again; or `new`."""
 
@@ -78,7 +75,7 @@ class PhasePlan(_Part):
         return sum(c.operation == "create" for c in self.changes) > _LISTED
 
 
-class UpdatePlan(_Part):
+class UpdatePlan(ReportPart):
     """The plan of one country. `command` carries it out; `seconds` is how long the preview took."""
 
     country: str = Field(pattern="^[A-Z]{3}$")
@@ -102,7 +99,7 @@ class UpdatePlan(_Part):
         return [c for c in self.all_changes if c.loses]
 
 
-class Preview(_Part):
+class Preview(ReportPart):
     """The output of `./dive preview --json`."""
 
     version: Literal[1] = 1

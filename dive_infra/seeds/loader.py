@@ -71,7 +71,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _StoredBatch:
     """The live bytes of a batch's documents, and its ledger: id -> (wanted, written)."""
 
     live: dict[str, str]
@@ -99,7 +99,7 @@ class Loader:
     def _inspect_sample(self, batch: Batch) -> BatchState:
         if len(batch.documents) <= WHOLE:
             return self.inspect(batch)
-        seen = _Seen({}, self._ledger(batch))
+        seen = _StoredBatch({}, self._ledger(batch))
         ids = [d["_id"] for d in batch.documents]
         ends = time.monotonic() + SAMPLE_SECONDS
         order = [*ids[:FIRST], *random.sample(ids[FIRST:], len(ids) - FIRST)]
@@ -134,13 +134,13 @@ class Loader:
         self._write_manifest(batch, "complete", counts, ledger)
         return counts
 
-    def _look(self, batch: Batch) -> _Seen:
+    def _look(self, batch: Batch) -> _StoredBatch:
         collection = self._database[batch.collection]
         live = {d["_id"]: fingerprint(d) for d in collection.find({"seedBatchId": batch.id})}
         ledger = self._ledger(batch)
         for document in self._find(batch, ledger.keys() - live.keys()):  # ours, although it lost its batch id
             live[document["_id"]] = fingerprint(document)
-        return _Seen(live, ledger)
+        return _StoredBatch(live, ledger)
 
     def _ledger(self, batch: Batch) -> dict[str, tuple[str, str]]:
         manifest = self._database[MANIFESTS].find_one({"_id": batch.id}) or {}
@@ -199,7 +199,7 @@ def _stored(batch: Batch, document: dict[str, Any]) -> dict[str, Any]:
     return seal(document, batch.key_service) if batch.key_service else document
 
 
-def _compare(batch: Batch, seen: _Seen) -> BatchState:
+def _compare(batch: Batch, seen: _StoredBatch) -> BatchState:
     wanted, live = batch.wanted, seen.live
     # What a live document says: known from the ledger if its bytes are those that were written.
     says = {i: known if written == seen.live[i] else f"unknown {seen.live[i]}" for i, (known, written) in _lines(seen)}
@@ -212,7 +212,7 @@ def _compare(batch: Batch, seen: _Seen) -> BatchState:
     )
 
 
-def _compare_some(batch: Batch, seen: _Seen, read: Sequence[str]) -> BatchState:
+def _compare_some(batch: Batch, seen: _StoredBatch, read: Sequence[str]) -> BatchState:
     """Compare the documents that were read, and the ledger of all."""
     says = dict(_lines(seen))
     off = {i for i, live in seen.live.items() if says[i] != (batch.wanted[i], live)}
@@ -225,7 +225,7 @@ def _compare_some(batch: Batch, seen: _Seen, read: Sequence[str]) -> BatchState:
     )
 
 
-def _lines(seen: _Seen) -> Iterator[tuple[str, tuple[str, str]]]:
+def _lines(seen: _StoredBatch) -> Iterator[tuple[str, tuple[str, str]]]:
     return ((i, seen.ledger.get(i, ("", ""))) for i in seen.live)
 
 

@@ -32,7 +32,7 @@ class SeedStoreRefused(SeedStoreError):
 
 
 @dataclass(frozen=True)
-class Target:
+class SeedStoreAccess:
     """The store's address and the login; `ca` is the PEM text of the CA that signed its certificate."""
 
     host: str
@@ -44,13 +44,13 @@ class Target:
     patience: float = 5.0  # seconds until an unreachable store counts as such
 
     @classmethod
-    def of(cls, names: Names, password: str, ca: str, patience: float) -> "Target":
+    def of(cls, names: Names, password: str, ca: str, patience: float) -> "SeedStoreAccess":
         """Return the MongoDB of a country, as its deployer reaches it."""
         return cls(names.published, names.port("mongodb"), ROOT_USER, password, names.mongo_database, ca, patience)
 
 
 @contextmanager
-def connect(target: Target) -> Iterator[Database[Document]]:
+def connect(target: SeedStoreAccess) -> Iterator[Database[Document]]:
     """Open the database; every failure inside is a `SeedStoreUnreachable`, `SeedStoreRefused` or `SeedStoreError`."""
     where = f"MongoDB at {target.host}:{target.port}"
     try:

@@ -17,7 +17,7 @@ from dive_infra.orchestration.states import Phase, Status
 from dive_infra.orchestration.store import Store
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.rotation.rotation import secrets_in_force
-from dive_infra.seeds.store import Target
+from dive_infra.seeds.store import SeedStoreAccess
 from tests.coalition.country import NAMESPACE, Country, Run
 
 # What every stack puts out.
@@ -82,9 +82,11 @@ def running(client: docker.DockerClient) -> dict[str, tuple[str, str]]:
     return {c.name or "": (c.attrs["Id"], c.attrs["State"]["StartedAt"]) for c in found}
 
 
-def documents(country: Country) -> Target:
+def documents(country: Country) -> SeedStoreAccess:
     spec, names = specification(country, Phase.SEEDING), country.names
-    return Target(names.published, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca)
+    return SeedStoreAccess(
+        names.published, names.port("mongodb"), ROOT_USER, spec.mongodb, names.mongo_database, spec.ca
+    )
 
 
 def resource(country: Country, name: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ from dive_infra.orchestration.access import DatabaseAccess, NotAdmitting
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 from tests.support import postgres_mutations
 from tests.support.by_hand import create
 from tests.support.record import FORMER, HUB_NAMES, SECRETS, Book, Record
@@ -904,7 +904,7 @@ def _carry_out(record: Record, red: CheckFailed, service: str) -> None:
     await_healthy(record.lab.engine, HUB_NAMES.container(service), 60)
 
 
-def off_in_mongodb(record: Record) -> dict[str, mongodb.Difference]:
+def off_in_mongodb(record: Record) -> dict[str, mongodb.MongoDifference]:
     with at_mongodb(record) as client:
         return {d.subject: d for d in mongodb.differences(mongodb.content(client, OURS), OURS)}
 
@@ -979,7 +979,7 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
     names, ca = HUB_NAMES, services.lab.material.ca
     key = public_key(rsa_key())
     spec = SeedingSpec(names, (FRANCE,), 200, {"USA": key}, ca, SECRETS["mongodb"], SECRETS["keycloak-admin"])
-    target = Target(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
+    target = SeedStoreAccess(LOOPBACK, names.port("mongodb"), ROOT_USER, SECRETS["mongodb"], names.mongo_database, ca)
 
     def red() -> dict[str, str]:
         return {f.check: f.found for f in seeding.data(spec) if f.verdict != "valid"}

@@ -42,7 +42,7 @@ from dive_infra.images.resolution import resolve
 from dive_infra.results.finding import Finding
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.loader import Loader
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 from tests.support import opa_mutations
 from tests.support.lab import Lab, certificates
 
@@ -142,7 +142,7 @@ def coalition() -> Iterator[Coalition]:
             undo.callback(lab.close)
         usa.start(mongodb(USA, USA))
         password = usa.material.secrets["mongodb"]
-        target = Target(LOOPBACK, USA.port("mongodb"), ROOT_USER, password, USA.mongo_database, ca)
+        target = SeedStoreAccess(LOOPBACK, USA.port("mongodb"), ROOT_USER, password, USA.mongo_database, ca)
         database = undo.enter_context(connect(target))
         for batch in batches(USA, [FRA], public_key(_key("kas-key")), 10):
             Loader(database).load(batch)

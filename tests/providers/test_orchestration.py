@@ -12,8 +12,7 @@ import pytest
 
 from dive_infra.automation import failed_update
 from dive_infra.dynamic.runtime.deployment_run import DeploymentRun
-from dive_infra.membership.status import PhaseStatus
-from dive_infra.membership.status import Status as PublishedStatus
+from dive_infra.membership.status import PublishedPhase, PublishedStatus
 from dive_infra.orchestration import connection, schema
 from dive_infra.orchestration.access import (
     OWNER,
@@ -457,7 +456,7 @@ def test_what_a_partner_publishes_is_noted_until_it_is_no_partner(orchestration:
         namespace="dive",
         issued=datetime.now(UTC) - timedelta(minutes=3),
         state="COMPLETE",
-        phases={"SEEDING": PhaseStatus(status="COMPLETED", completed=datetime.now(UTC))},
+        phases={"SEEDING": PublishedPhase(status="COMPLETED", completed=datetime.now(UTC))},
         links={"FRA": None},
         probes={},
     )

@@ -16,7 +16,7 @@ from dive_infra.crypto.pki import public_key
 from dive_infra.engines.docker import engine
 from dive_infra.seeds.batches import Batch, batches
 from dive_infra.seeds.loader import FIRST, MANIFESTS, WHOLE, BatchState, Counts, Loader, SeedConflict
-from dive_infra.seeds.store import SeedStoreRefused, SeedStoreUnreachable, Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, SeedStoreRefused, SeedStoreUnreachable, connect
 from tests.support.lab import lab
 
 Mongo = Database[dict[str, Any]]
@@ -34,15 +34,15 @@ PUBLIC_KEY = _public_key()
 
 
 @pytest.fixture(scope="module")
-def target() -> Iterator[Target]:
+def target() -> Iterator[SeedStoreAccess]:
     with lab(engine.client(), FRA, SECRETS) as there:
         there.start(mongodb(FRA, USA))
         ca = there.material.ca
-        yield Target(LOOPBACK, FRA.port("mongodb"), ROOT_USER, SECRETS["mongodb"], FRA.mongo_database, ca)
+        yield SeedStoreAccess(LOOPBACK, FRA.port("mongodb"), ROOT_USER, SECRETS["mongodb"], FRA.mongo_database, ca)
 
 
 @pytest.fixture
-def database(target: Target) -> Iterator[Mongo]:
+def database(target: SeedStoreAccess) -> Iterator[Mongo]:
     with connect(target) as opened:
         for name in opened.list_collection_names():
             opened.drop_collection(name)
@@ -197,12 +197,12 @@ def test_a_sample_of_many_documents_shows_what_is_off_with_what_it_reads_and_wit
     assert loader.inspect_sample(small).read is None, "read whole"
 
 
-def test_unreachable_and_refused_are_two_answers(target: Target) -> None:
-    nobody = Target(LOOPBACK, 1, ROOT_USER, "x", FRA.mongo_database, target.ca, patience=60)
+def test_unreachable_and_refused_are_two_answers(target: SeedStoreAccess) -> None:
+    nobody = SeedStoreAccess(LOOPBACK, 1, ROOT_USER, "x", FRA.mongo_database, target.ca, patience=60)
     began = time.monotonic()
     with pytest.raises(SeedStoreUnreachable, match=r"MongoDB at 127\.0\.0\.1:1 does not answer"), connect(nobody) as d:
         d.command("ping")
     assert time.monotonic() - began < 5, "that nobody listens needs no patience"
-    wrong = Target(LOOPBACK, target.port, ROOT_USER, "not the password", FRA.mongo_database, target.ca)
+    wrong = SeedStoreAccess(LOOPBACK, target.port, ROOT_USER, "not the password", FRA.mongo_database, target.ca)
     with pytest.raises(SeedStoreRefused, match="refused"), connect(wrong) as d:
         Loader(d).inspect(_resources())

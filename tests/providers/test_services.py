@@ -42,7 +42,7 @@ from dive_infra.membership.document import Agreement
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import document
 from dive_infra.seeds.loader import Loader
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 from tests.support.lab import Lab, lab
 
 ROOT = Path(__file__).parents[2]
@@ -136,9 +136,9 @@ def _superuser(there: Lab, dbname: str = "postgres") -> Iterator[psycopg.Connect
         yield connection
 
 
-def _target(there: Lab) -> Target:
+def _target(there: Lab) -> SeedStoreAccess:
     port, password = FRA.port("mongodb"), SECRETS["mongodb"]
-    return Target(LOOPBACK, port, datastores.ROOT_USER, password, FRA.mongo_database, there.material.ca)
+    return SeedStoreAccess(LOOPBACK, port, datastores.ROOT_USER, password, FRA.mongo_database, there.material.ca)
 
 
 def _seed(there: Lab) -> None:

@@ -66,7 +66,7 @@ def samples() -> dict[Phase, spec.Spec]:
         Phase.CONFIGURATION: spec.ConfigurationSpec(fra, (usa,), "CA", "secret", "secret"),
         Phase.SEEDING: spec.SeedingSpec(fra, (usa,), 100, {"FRA": "PEM"}, "CA", "secret", "secret"),
         Phase.VERIFICATION: spec.VerificationSpec(
-            spec.Party(fra, "secret"), (spec.Partner(usa),), deployment, "CA", 100
+            spec.Party(fra, "secret"), (spec.PartnerSpec(usa),), deployment, "CA", 100
         ),
     }
 

@@ -103,6 +103,7 @@ COVERED = (
     ("orchestration/*", "providers/test_orchestration.py", "needs Postgres"),
     ("process/lock_refusal.py", "integration/test_5_interrupt.py", "passes a refusal from one process to another"),
     ("results/errors.py", "unit/results/test_remedy.py", "an error carries a remedy"),
+    ("results/report_part.py", "unit/diagnosis/test_status_report.py", "the base of reports that follow a schema"),
     ("rotation/*", "unit/rotation/test_rotation.py", "sources and targets of a rotation"),
     ("seeds/*", "providers/test_seeds.py", "needs MongoDB"),
     ("teardown/*", "integration/test_5_third_country.py", "needs a country to remove"),

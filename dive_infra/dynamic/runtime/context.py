@@ -9,7 +9,7 @@ from dive_infra.process.probe_cache import PROBES, ProbeCache
 from dive_infra.results.finding import Finding
 
 if TYPE_CHECKING:  # VERIFICATION alone loads it
-    from dive_infra.membership.status import Status
+    from dive_infra.membership.status import PublishedStatus
 
 
 @dataclass
@@ -24,5 +24,5 @@ class RunContext:
     unchecked: Unchecked = field(default_factory=Unchecked)
     probes: ProbeCache = PROBES
     realm_findings: dict[str, tuple[Finding, ...]] = field(default_factory=dict[str, tuple[Finding, ...]])
-    statuses: "dict[str, Status]" = field(default_factory=dict)
+    statuses: "dict[str, PublishedStatus]" = field(default_factory=dict)
     key_incarnations: dict[str, int] = field(default_factory=dict[str, int])

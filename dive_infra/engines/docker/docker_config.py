@@ -57,7 +57,7 @@ def missing_helper() -> str:
     return next((program for program in programs if not shutil.which(program)), "")
 
 
-class Context(NamedTuple):
+class DockerContext(NamedTuple):
     """A context of Docker: where its engine is, the folder of its TLS files if any, and whether it trusts all."""
 
     address: str
@@ -65,7 +65,7 @@ class Context(NamedTuple):
     trusts_all: bool
 
 
-def context(name: str) -> Context | None:
+def context(name: str) -> DockerContext | None:
     """Return the context of this name; None if it does not exist. Raises `FileError`."""
     folder, mark = file().parent / "contexts", sha256(name.encode()).hexdigest()
     meta = folder / "meta" / mark / "meta.json"
@@ -78,4 +78,5 @@ def context(name: str) -> Context | None:
     if not isinstance(endpoint, dict) or not isinstance(address, str):
         raise BrokenFile(f"{meta} has no Endpoints.docker.Host", Remedy.run(f"docker context inspect {name}"))
     tls = folder / "tls" / mark / "docker"
-    return Context(address, tls if tls.is_dir() and any(tls.iterdir()) else None, bool(endpoint.get("SkipTLSVerify")))
+    certificates = tls if tls.is_dir() and any(tls.iterdir()) else None
+    return DockerContext(address, certificates, bool(endpoint.get("SkipTLSVerify")))

@@ -7,7 +7,7 @@ from dive_infra.checks.spec import (
     DatabaseSpec,
     DeploymentSpec,
     InitializationSpec,
-    Partner,
+    PartnerSpec,
     Party,
     PreflightSpec,
     SeedingSpec,
@@ -42,5 +42,5 @@ SPECS: tuple[Spec, ...] = (
     DEPLOYMENT,
     CONFIGURATION,
     SeedingSpec(FRANCE, (USA,), 200, {"FRA": "PEM"}, "CA", SECRET, SECRET),
-    VerificationSpec(Party(FRANCE, SECRET), (Partner(USA, "key"),), DEPLOYMENT, "CA", 200),
+    VerificationSpec(Party(FRANCE, SECRET), (PartnerSpec(USA, "key"),), DEPLOYMENT, "CA", 200),
 )

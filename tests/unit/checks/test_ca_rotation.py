@@ -6,13 +6,13 @@ from dive_infra.checks import ca_rotation, partners
 from dive_infra.checks.ca_rotation import UnderWay, under_way
 from dive_infra.checks.partners import Pending
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import DeploymentSpec, Partner, Party, VerificationSpec
+from dive_infra.checks.spec import DeploymentSpec, PartnerSpec, Party, VerificationSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.membership.ca_rotation import Step, position
 from dive_infra.membership.document import Coalition
-from dive_infra.membership.status import Status
+from dive_infra.membership.status import PublishedStatus
 from dive_infra.results.text import now
 from tests.support import members
 
@@ -28,11 +28,11 @@ def own(ca: str, document: Coalition = DOCUMENT) -> VerificationSpec:
     return VerificationSpec(Party(USA, "p"), (), DeploymentSpec(USA, (), (), "m", "r", "o"), ca, 200, issuer=issuer)
 
 
-def saying(monkeypatch: pytest.MonkeyPatch, **said: str | Exception) -> list[Partner]:
+def saying(monkeypatch: pytest.MonkeyPatch, **said: str | Exception) -> list[PartnerSpec]:
     """Have members publish that they trust these CAs, or not answer."""
-    asked: list[Partner] = []
+    asked: list[PartnerSpec] = []
 
-    def published(partner: Partner, ca: str) -> Status:
+    def published(partner: PartnerSpec, ca: str) -> PublishedStatus:
         assert ca == BOTH, "either of which its certificate may be from"
         asked.append(partner)
         answer = said[partner.names.country.code]
@@ -41,7 +41,7 @@ def saying(monkeypatch: pytest.MonkeyPatch, **said: str | Exception) -> list[Par
         code = partner.names.country.code
         rotation = position(answer, DOCUMENT.members[code].certificate) if answer == BOTH else None
         given = {"state": "COMPLETE", "phases": {}, "links": {}, "probes": {}, "rotation": rotation}
-        return Status.model_validate({"country": code, "namespace": "dive", "issued": now(), **given})
+        return PublishedStatus.model_validate({"country": code, "namespace": "dive", "issued": now(), **given})
 
     monkeypatch.setattr(partners, "published", published)
     return asked

@@ -6,24 +6,25 @@ from dive_infra.checks import partners
 from dive_infra.checks.key_rotation import waiting
 from dive_infra.checks.partners import Pending
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import DeploymentSpec, Partner, Party, VerificationSpec
+from dive_infra.checks.spec import DeploymentSpec, PartnerSpec, Party, VerificationSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.membership import keys
-from dive_infra.membership.status import Login, Probe, Status
+from dive_infra.membership.status import IssuedProbe, ProbeLogin, PublishedStatus
 from dive_infra.results.text import now
 
 USA, FRA, DEU = Names(HUB), Names(COUNTRIES["FRA"]), Names(COUNTRIES["DEU"])
 OLD, NEW = keys.new_sealing_key(), keys.new_sealing_key()
 DEPLOYMENT = DeploymentSpec(USA, (), (), "m", "r", "o")
 OWN = VerificationSpec(
-    Party(USA, "p"), (Partner(FRA, "a"), Partner(DEU, "b")), DEPLOYMENT, "CA", 200, sealing_key=OLD + NEW
+    Party(USA, "p"), (PartnerSpec(FRA, "a"), PartnerSpec(DEU, "b")), DEPLOYMENT, "CA", 200, sealing_key=OLD + NEW
 )
 
 
-def published(code: str, sealed_to: str = "", pinned: str = "") -> Status:
-    sealed = Probe.sealed(Login("probe", "a password"), code, "USA", keys.public_text(sealed_to)) if sealed_to else None
-    return Status(
+def published(code: str, sealed_to: str = "", pinned: str = "") -> PublishedStatus:
+    login = ProbeLogin("probe", "a password")
+    sealed = IssuedProbe.sealed(login, code, "USA", keys.public_text(sealed_to)) if sealed_to else None
+    return PublishedStatus(
         country=code,
         namespace="dive",
         issued=now(),
@@ -35,8 +36,8 @@ def published(code: str, sealed_to: str = "", pinned: str = "") -> Status:
     )
 
 
-def saying(monkeypatch: pytest.MonkeyPatch, **said: Status | Exception) -> None:
-    def asked(partner: Partner, ca: str) -> Status:
+def saying(monkeypatch: pytest.MonkeyPatch, **said: PublishedStatus | Exception) -> None:
+    def asked(partner: PartnerSpec, ca: str) -> PublishedStatus:
         assert (partner.deployer_key, ca) in (("a", "CA"), ("b", "CA"))
         answer = said[partner.names.country.code]
         if isinstance(answer, Exception):

@@ -8,13 +8,13 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from dive_infra.checks import mongodb, objects
-from dive_infra.checks.mongodb import COLLECTIONS, Content
+from dive_infra.checks.mongodb import COLLECTIONS, MongoContent
 from dive_infra.results.finding import Verdict
 from dive_infra.seeds.batches import batches
 from tests.unit.checks.specs import FRANCE, USA
 
 DATABASE = FRANCE.mongo_database
-DECLARED = Content(
+DECLARED = MongoContent(
     {"admin.root": ("admin.root",)},
     [],
     ["admin", "config", "local", DATABASE],
@@ -29,8 +29,8 @@ def test_every_collection_that_is_seeded_is_declared() -> None:
     assert seeded < COLLECTIONS
 
 
-@pytest.mark.parametrize("live", [DECLARED, FERRETDB, Content({"admin.root": ("admin.root",)}, [], ["admin"])])
-def test_what_is_declared_is_valid_also_before_it_is_seeded(live: Content) -> None:
+@pytest.mark.parametrize("live", [DECLARED, FERRETDB, MongoContent({"admin.root": ("admin.root",)}, [], ["admin"])])
+def test_what_is_declared_is_valid_also_before_it_is_seeded(live: MongoContent) -> None:
     assert list(mongodb.differences(live, DATABASE)) == []
 
 
@@ -108,7 +108,7 @@ def test_what_is_left_out_makes_no_difference() -> None:
         answers.append(mongodb.content(client, DATABASE))
         asked = [call.args[0] for call in client["admin"].command.call_args_list]
         assert asked == ["usersInfo", "rolesInfo"], "no parameter is asked for"
-    assert answers[0] == answers[1] == Content({"admin.root": ("admin.root",)}, [], ["admin"])
+    assert answers[0] == answers[1] == MongoContent({"admin.root": ("admin.root",)}, [], ["admin"])
 
 
 @pytest.mark.parametrize("code", [59, 115, 238])
@@ -116,7 +116,7 @@ def test_a_server_without_roles_says_so(code: int) -> None:
     client = MagicMock()
     client["admin"].command.side_effect = [{"users": []}, OperationFailure("no such command: 'rolesInfo'", code)]
     client.list_database_names.return_value = []
-    assert mongodb.content(client, DATABASE) == Content({}, None, [])
+    assert mongodb.content(client, DATABASE) == MongoContent({}, None, [])
 
 
 def test_any_other_refusal_is_no_answer() -> None:

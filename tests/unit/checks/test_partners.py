@@ -11,25 +11,25 @@ import pytest
 from dive_infra.checks import partners
 from dive_infra.checks.partners import Pending, issued
 from dive_infra.checks.runner import CheckFailed
-from dive_infra.checks.spec import Partner
+from dive_infra.checks.spec import PartnerSpec
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.identity import https
 from dive_infra.membership import keys, status
 from dive_infra.membership.canonical import LIMIT
-from dive_infra.membership.status import Login, Probe, Status
+from dive_infra.membership.status import IssuedProbe, ProbeLogin, PublishedStatus
 from tests.support.members import private_keys
 
 USA, FRA = Names(HUB), Names(COUNTRIES["FRA"])
 DEPLOYER, SEALING = private_keys("USA")["deployer-key"], private_keys("FRA")["sealing-key"]
-PARTNER = Partner(USA, keys.public_text(DEPLOYER))
-LOGIN = Login("probe-usa-fra", "a password")
+PARTNER = PartnerSpec(USA, keys.public_text(DEPLOYER))
+LOGIN = ProbeLogin("probe-usa-fra", "a password")
 
 
 def published(**changed: Any) -> bytes:
-    probes = {"FRA": Probe.sealed(LOGIN, "USA", "FRA", keys.public_text(SEALING))}
+    probes = {"FRA": IssuedProbe.sealed(LOGIN, "USA", "FRA", keys.public_text(SEALING))}
     known: dict[str, Any] = {"state": "COMPLETE", "phases": {}, "links": {}, "probes": probes} | changed
-    return status.sign(Status(country="USA", namespace="dive", issued=datetime.now(UTC), **known), DEPLOYER)
+    return status.sign(PublishedStatus(country="USA", namespace="dive", issued=datetime.now(UTC), **known), DEPLOYER)
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response]) -> None:
@@ -37,7 +37,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request],
     monkeypatch.setattr(https, "client", lambda *_: httpx.Client(transport=transport))
 
 
-def ask() -> Login:
+def ask() -> ProbeLogin:
     return issued(PARTNER, FRA, SEALING, "CA")
 
 
@@ -108,7 +108,7 @@ def test_a_status_that_someone_else_has_signed_is_no_pending_link(monkeypatch: p
 
 
 def test_a_person_that_is_sealed_to_another_key_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Probe.sealed(LOGIN, "USA", "FRA", keys.public_text(keys.new_sealing_key()))
+    other = IssuedProbe.sealed(LOGIN, "USA", "FRA", keys.public_text(keys.new_sealing_key()))
     answering(monkeypatch, lambda _: httpx.Response(200, content=published(probes={"FRA": other})))
     with pytest.raises(CheckFailed, match="cannot open the probe from USA to FRA"):
         ask()

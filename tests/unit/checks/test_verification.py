@@ -21,7 +21,7 @@ from dive_infra.config.naming import Names
 from dive_infra.identity import users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakUnreachable
-from dive_infra.membership.status import Login
+from dive_infra.membership.status import ProbeLogin
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict, overall
 from dive_infra.results.remedy import NO_REMEDY
@@ -39,7 +39,7 @@ def test_the_seeds_hold_a_case_for_every_pair_of_countries(where: Names, home: s
     assert kinds == ["", "clearance", "country"]
 
 
-PROBE = Login("probe-usa-fra", "p")
+PROBE = ProbeLogin("probe-usa-fra", "p")
 
 
 @pytest.fixture(autouse=True)

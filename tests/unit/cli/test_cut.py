@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.checks.partners import Pending
-from dive_infra.checks.spec import Partner, Party
+from dive_infra.checks.spec import PartnerSpec, Party
 from dive_infra.cli import cut, stacks
 from dive_infra.cli.__main__ import app
 from dive_infra.config.countries import COUNTRIES, HUB
 from dive_infra.config.naming import Names
 from dive_infra.identity.browser import LoginFailed
-from dive_infra.membership.status import Login
+from dive_infra.membership.status import ProbeLogin
 from dive_infra.orchestration.states import Phase
 from dive_infra.results.errors import DiveError
 
@@ -35,17 +35,17 @@ class Hub:
         self.failed: list[DiveError] = []
         self.leaks: set[str] = set()
         self.away: Exception | None = None
-        verification = SimpleNamespace(own=Party(USA, ""), partners=(Partner(FRA),), ca="", sealing_key="")
+        verification = SimpleNamespace(own=Party(USA, ""), partners=(PartnerSpec(FRA),), ca="", sealing_key="")
         self.specs: dict[Phase, Any] = {Phase.CONFIGURATION: SimpleNamespace(), Phase.VERIFICATION: verification}
 
     def cut_off(self, _state: object, _spec: object, partners: list[Names]) -> list[DiveError]:
         self.ended += [partner.country.code for partner in partners]
         return self.failed
 
-    def issued(self, *_: object) -> Login:
+    def issued(self, *_: object) -> ProbeLogin:
         if self.away:
             raise self.away
-        return Login("probe-fra-usa", "password")
+        return ProbeLogin("probe-fra-usa", "password")
 
     @contextmanager
     def login(self, *_: object) -> Iterator[Any]:

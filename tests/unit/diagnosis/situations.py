@@ -11,7 +11,15 @@ from rich.console import Console
 from dive_infra.automation.backend_lock import BackendLock
 from dive_infra.automation.stack_state import CheckpointState, StackState
 from dive_infra.checks.runner import Check, Validation
-from dive_infra.checks.spec import DeploymentSpec, Partner, Party, PreflightSpec, Spec, VerificationSpec, fingerprint
+from dive_infra.checks.spec import (
+    DeploymentSpec,
+    PartnerSpec,
+    Party,
+    PreflightSpec,
+    Spec,
+    VerificationSpec,
+    fingerprint,
+)
 from dive_infra.cli import output
 from dive_infra.cli import status as status_verb
 from dive_infra.cli.exits import Exit
@@ -41,7 +49,7 @@ _DEPLOYMENT = DeploymentSpec(FRA, (), (), "m", "r", "o")
 SPECS: dict[Phase, Spec] = {
     Phase.PREFLIGHT: PreflightSpec(FRA, "fra-1", SERVICES),
     Phase.DEPLOYMENT: _DEPLOYMENT,
-    Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (Partner(USA, "key"),), _DEPLOYMENT, "CA", 200),
+    Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (PartnerSpec(USA, "key"),), _DEPLOYMENT, "CA", 200),
 }
 # The other phases are of specifications that matter to nobody here.
 SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not in SPECS}

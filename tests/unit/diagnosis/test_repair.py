@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dive_infra import engines
 from dive_infra.automation.backend_lock import BackendLock
-from dive_infra.automation.stack_state import ReportFile, StackState
+from dive_infra.automation.stack_state import ReportState, StackState
 from dive_infra.checks import connectivity, initialization, objects, runner
 from dive_infra.checks.runner import Validation
 from dive_infra.checks.spec import InitializationSpec
@@ -385,7 +385,7 @@ def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) 
 def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     well = view(VERIFICATION=[valid(STOPPED)])
-    stack = StackState("fra", 10, None, report=ReportFile(str(file), "as it was written"))
+    stack = StackState("fra", 10, None, report=ReportState(str(file), "as it was written"))
     gone = found(view_of(replace(well.country, stack=stack)))
     assert [(s.where, s.found) for s in gone.symptoms] == [("report", "is gone")]
     assert steps(gone) == [("update", "FRA")]

@@ -16,7 +16,7 @@ from dive_infra.dynamic import publication
 from dive_infra.dynamic.publication import PublicationProvider
 from dive_infra.membership import ca_rotation, keys, status
 from dive_infra.membership.refusals import BadSignature
-from dive_infra.membership.status import Login, Status
+from dive_infra.membership.status import ProbeLogin, PublishedStatus
 from dive_infra.orchestration.overview import Link, Overview
 from dive_infra.orchestration.states import State
 from dive_infra.results.text import now
@@ -57,7 +57,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Collection:
     return kept
 
 
-def read(database: Collection) -> Status:
+def read(database: Collection) -> PublishedStatus:
     key = keys.public_text(private_keys("USA")["deployer-key"])
     return status.read(database[published.STATUS]["content"].encode(), key, "USA", "dive", now())
 
@@ -72,7 +72,7 @@ def test_an_address_that_came_went_or_changed_is_a_change(before: str, now: str)
 def test_a_partner_alone_opens_the_password_of_its_person(database: Collection) -> None:
     PROVIDER.create_resource(GIVEN)
     found = read(database)
-    assert found.probe("FRA", private_keys("FRA")["sealing-key"]) == Login("probe-usa-fra", "password-for-france")
+    assert found.probe("FRA", private_keys("FRA")["sealing-key"]) == ProbeLogin("probe-usa-fra", "password-for-france")
     assert "password-for-france" not in database[published.STATUS]["content"]
     assert PROVIDER.drift_reason(GIVEN) is None
 
@@ -117,7 +117,7 @@ def test_what_was_proven_is_published_and_during_a_rotation_how_far_the_country_
     known = Overview(now(), None, None, None, {}, (), ())
     store: Any = SimpleNamespace(query=lambda _question: known)
 
-    def proven(ca: str, issuer: str, pinned: str = "") -> Status:
+    def proven(ca: str, issuer: str, pinned: str = "") -> PublishedStatus:
         spec = VerificationSpec(
             Party(USA, "p"), (), deployment, ca, 200, deployer_key=GIVEN["deployer_key"], issuer=issuer, pinned=pinned
         )

@@ -1,22 +1,22 @@
 """Trees compared and overlaid."""
 
-from dive_infra.identity.tree_diff import Difference, covers, differences, overlaid
+from dive_infra.identity.tree_diff import TreeDifference, covers, differences, overlaid
 
 
 def test_what_is_missing_extra_or_different_is_named_by_its_path() -> None:
     expected = {"client": {"portal": {"enabled": True, "uris": ["a"]}, "gone": {"enabled": True}}}
     found = {"client": {"portal": {"enabled": False, "uris": ["a"]}, "more": {"enabled": True}}}
     assert differences(expected, found) == [
-        Difference(("client", "gone"), {"enabled": True}, None),
-        Difference(("client", "more"), None, {"enabled": True}),
-        Difference(("client", "portal", "enabled"), True, False),
+        TreeDifference(("client", "gone"), {"enabled": True}, None),
+        TreeDifference(("client", "more"), None, {"enabled": True}),
+        TreeDifference(("client", "portal", "enabled"), True, False),
     ]
 
 
 def test_spellings_of_one_value_are_equal_and_false_is_not_unset() -> None:
     assert differences({"a": True, "b": 5, "c": ["2", "1"]}, {"a": "true", "b": "5", "c": ["1", "2"], "d": ""}) == []
-    assert differences({"a": False}, {}) == [Difference(("a",), False, None)]
-    assert differences({"a": {}}, {"a": {"b": "1"}}) == [Difference(("a", "b"), None, "1")]
+    assert differences({"a": False}, {}) == [TreeDifference(("a",), False, None)]
+    assert differences({"a": {}}, {"a": {"b": "1"}}) == [TreeDifference(("a", "b"), None, "1")]
 
 
 def test_an_overlay_merges_replaces_and_removes() -> None:

@@ -11,7 +11,7 @@ from dive_infra.crypto import pki
 from dive_infra.membership import authority
 from dive_infra.membership.ca_rotation import Step, following, next_step, position, unready
 from dive_infra.membership.document import Coalition
-from dive_infra.membership.status import Rotation
+from dive_infra.membership.status import RotationPosition
 from tests.support.tls import handshake, presenting
 from tests.unit.membership import example
 
@@ -109,7 +109,7 @@ def test_the_document_says_which_step_is_next(issued: Coalition, step: Step) -> 
 
 
 def test_a_country_says_what_it_trusts_and_from_whom_its_certificates_are() -> None:
-    assert position(BOTH, certified("new")) == Rotation(
+    assert position(BOTH, certified("new")) == RotationPosition(
         trusted=(pki.digest(OLD.chain), pki.digest(NEW.chain)), issuer=pki.digest(NEW.chain)
     )
     assert position("whatever", "") is None, "no rotation"
@@ -127,7 +127,9 @@ def test_a_country_says_what_it_trusts_and_from_whom_its_certificates_are() -> N
     ],
     ids=["unknown", "not begun", "begun", "unknown at the end", "not continued", "continued"],
 )
-def test_a_country_is_ready_once_it_has_taken_up_the_step_before(found: Rotation | None, by: str, why: str) -> None:
+def test_a_country_is_ready_once_it_has_taken_up_the_step_before(
+    found: RotationPosition | None, by: str, why: str
+) -> None:
     assert unready(found, document(OLD.chain, NEW.chain, by=by)) == why
 
 

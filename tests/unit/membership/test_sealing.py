@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from dive_infra.membership import keys
 from dive_infra.membership.refusals import CannotOpen, CannotSeal, Malformed
-from dive_infra.membership.sealing import Context, seal, unseal
+from dive_infra.membership.sealing import SealContext, seal, unseal
 
 KEY, OTHER_KEY = keys.new_sealing_key(), keys.new_sealing_key()
 PUBLIC = keys.public_text(KEY)
-CONTEXT = Context("USA", "FRA", "probe password")
+CONTEXT = SealContext("USA", "FRA", "probe password")
 SEALED = seal("correct horse", PUBLIC, CONTEXT)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-CONTEXTS = st.builds(Context, TEXTS, TEXTS, TEXTS)
+CONTEXTS = st.builds(SealContext, TEXTS, TEXTS, TEXTS)
 
 
 @given(TEXTS, CONTEXTS)
-def test_a_text_opens_for_its_recipient_and_for_no_one_else(text: str, context: Context) -> None:
+def test_a_text_opens_for_its_recipient_and_for_no_one_else(text: str, context: SealContext) -> None:
     sealed = seal(text, PUBLIC, context)
     assert unseal(sealed, KEY, context) == text
     with pytest.raises(CannotOpen):
@@ -27,7 +27,7 @@ def test_a_text_opens_for_its_recipient_and_for_no_one_else(text: str, context: 
 
 
 @given(CONTEXTS)
-def test_a_text_opens_in_its_context_alone(context: Context) -> None:
+def test_a_text_opens_in_its_context_alone(context: SealContext) -> None:
     if context != CONTEXT:
         with pytest.raises(CannotOpen):
             unseal(SEALED, KEY, context)
@@ -41,7 +41,7 @@ def test_each_part_of_the_context_counts(changed: dict[str, str]) -> None:
 
 def test_parts_of_a_context_cannot_be_shifted_into_each_other() -> None:
     with pytest.raises(CannotOpen):
-        unseal(SEALED, KEY, Context("USAFRA", "", CONTEXT.purpose))
+        unseal(SEALED, KEY, SealContext("USAFRA", "", CONTEXT.purpose))
 
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(1, 127))

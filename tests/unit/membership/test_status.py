@@ -21,30 +21,30 @@ from dive_infra.membership.refusals import (
 )
 from dive_infra.membership.signed import Format
 from dive_infra.membership.signed import sign as signed
-from dive_infra.membership.status import Login, PhaseStatus, Probe, Status
+from dive_infra.membership.status import IssuedProbe, ProbeLogin, PublishedPhase, PublishedStatus
 from dive_infra.orchestration import states
 from tests.unit.membership import example
 from tests.unit.membership.example import DAY, DEPLOYER, FRA, NOW, SEALING
 
 # France's deployer signs, the USA reads; both have the example's keys.
-LOGIN = Login("probe-fra-usa", "correct horse")
-STATUS = Status(
+LOGIN = ProbeLogin("probe-fra-usa", "correct horse")
+STATUS = PublishedStatus(
     country="FRA",
     namespace="dive",
     issued=NOW,
     state="COMPLETE",
     phases={
-        "SEEDING": PhaseStatus(status="COMPLETED", completed=NOW - DAY),
-        "VERIFICATION": PhaseStatus(status="FAILED", completed=None),
+        "SEEDING": PublishedPhase(status="COMPLETED", completed=NOW - DAY),
+        "VERIFICATION": PublishedPhase(status="FAILED", completed=None),
     },
     links={"USA": NOW - DAY, "GBR": None},
-    probes={"USA": Probe.sealed(LOGIN, "FRA", "USA", FRA.sealing_key)},
+    probes={"USA": IssuedProbe.sealed(LOGIN, "FRA", "USA", FRA.sealing_key)},
 )
 CONTENT = status.sign(STATUS, DEPLOYER)
 NEXT = "next: ask FRA to publish its status again"
 
 
-def read(content: bytes = CONTENT, now: datetime = NOW, **changed: Any) -> Status:
+def read(content: bytes = CONTENT, now: datetime = NOW, **changed: Any) -> PublishedStatus:
     asked: dict[str, Any] = {"key": FRA.deployer_key, "code": "FRA", "namespace": "dive"} | changed
     return status.read(content, asked["key"], asked["code"], asked["namespace"], now)
 
@@ -80,7 +80,7 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("field", Status.model_fields)
+@pytest.mark.parametrize("field", PublishedStatus.model_fields)
 def test_any_changed_field_is_refused(field: str) -> None:
     content = published(**{field: OTHER[field]})
     old, new = (re.search(rb'"signature": ".*"', found) for found in (CONTENT, content))
@@ -165,7 +165,7 @@ def test_no_one_signs_a_status_that_would_be_refused() -> None:
 @pytest.mark.parametrize("kind", [states.State, states.Phase, states.Status])
 def test_every_word_of_the_record_can_be_published(kind: type[states.State | states.Phase | states.Status]) -> None:
     for word in kind:
-        phases = {word: PhaseStatus(status=word, completed=None)}
+        phases = {word: PublishedPhase(status=word, completed=None)}
         found = status.sign(STATUS.model_copy(update={"state": word, "phases": phases}), DEPLOYER)
         assert read(found).state == word
 
@@ -192,7 +192,9 @@ def test_only_a_country_in_a_rotation_says_how_far_it_is() -> None:
     """Countries of an earlier version read every other status as before, and are read."""
     assert b"rotation" not in CONTENT
     assert read().rotation is None
-    rotating = STATUS.model_copy(update={"rotation": status.Rotation(trusted=("a" * 64, "b" * 64), issuer="b" * 64)})
+    rotating = STATUS.model_copy(
+        update={"rotation": status.RotationPosition(trusted=("a" * 64, "b" * 64), issuer="b" * 64)}
+    )
     assert read(status.sign(rotating, DEPLOYER)) == rotating
     with pytest.raises(Malformed, match=r"rotation\.issuer: string should match pattern"):
         read(published(rotation={"trusted": [], "issuer": "b"}))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from dive_infra.config.timeouts import PULUMI_ENGINE_CONNECTION
+
 _NAMES = ("pulumi-resource", "pulumi-language")
 _ENDS = 5.0  # seconds until the operating system has removed a killed process
 
@@ -45,7 +47,7 @@ def _end(is_leftover: Callable[[psutil.Process], bool]) -> list[str]:
 def _answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=2):
+        with socket.create_connection((host, int(port)), timeout=PULUMI_ENGINE_CONNECTION):
             return True
     except ConnectionRefusedError:
         return False

@@ -16,6 +16,7 @@ from dive_infra import engines
 from dive_infra.automation.stack_state import plaintext
 from dive_infra.clients import postgres
 from dive_infra.config.naming import STACK_LABEL
+from dive_infra.config.timeouts import POSTGRES_PROVIDER_LOGIN
 from dive_infra.engines.engine import EngineError
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError, NotFound
 from dive_infra.results.errors import DiveError
@@ -146,7 +147,7 @@ def _connect(provider: Inputs, database: str) -> "psycopg.Connection[Any]":
         dbname=database,
         sslmode=provider["sslmode"],
         sslrootcert=provider["sslrootcert"],
-        connect_timeout=10,
+        connect_timeout=POSTGRES_PROVIDER_LOGIN,
     )
 
 

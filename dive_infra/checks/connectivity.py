@@ -14,6 +14,7 @@ from dive_infra.checks import objects
 from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.checks.spec import DeploymentSpec
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.declaration import Declared
 from dive_infra.engines.engine import Engine
 from dive_infra.results.codes import Code
@@ -26,13 +27,13 @@ _LEAST = 2  # one service that does not answer may hang
 
 # Runs in the container: prints target -> whether a packet came back, or null if its name was not resolved.
 # A refused connection is an answer, too.
-_PROBE = """
+_PROBE = f"""
 import concurrent.futures, json, socket, sys
 
 def answers(target):
     host, port = target.split(":")
     try:
-        socket.create_connection((host, int(port)), timeout=2).close()
+        socket.create_connection((host, int(port)), timeout={CHECK_REQUEST}).close()
     except ConnectionRefusedError:
         return True
     except socket.gaierror:

@@ -30,7 +30,7 @@ from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown, Validatio
 from dive_infra.checks.spec import PartnerSpec, Party, VerificationSpec
 from dive_infra.config.clearances import LEVELS
 from dive_infra.config.naming import Names
-from dive_infra.config.timeouts import PARTNER_PROOF, REALM_REQUEST
+from dive_infra.config.timeouts import CHECK_REQUEST, PARTNER_PROOF, REALM_REQUEST
 from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
@@ -163,7 +163,7 @@ def discovery(names: Names, ca: str) -> str:
     url = f"{names.issuer}/.well-known/openid-configuration"
     remedy = Remedy.update(names.country.code)
     try:
-        with https.client(ca, 2, names) as http:
+        with https.client(ca, CHECK_REQUEST, names) as http:
             response = http.get(url)
             issuer = response.json()["issuer"] if response.status_code == 200 else f"status {response.status_code}"
     except httpx.HTTPError as error:

@@ -8,6 +8,7 @@ import pulumi_postgresql as postgresql
 
 from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.naming import Names
+from dive_infra.config.timeouts import POSTGRES_PROVIDER_LOGIN
 from dive_infra.dynamic.database_logins import DatabaseLogins
 from dive_infra.orchestration.access import DatabaseAccess
 
@@ -39,7 +40,7 @@ class Databases(pulumi.ComponentResource):
             database=SUPERUSER,
             sslmode="verify-full",
             sslrootcert=args.trust_file,
-            connect_timeout=10,
+            connect_timeout=POSTGRES_PROVIDER_LOGIN,
             superuser=True,
             max_connections=4,
             expected_version="15.0.0",

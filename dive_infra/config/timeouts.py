@@ -28,8 +28,13 @@ VERIFICATION_PROOF = 90.0  # policy data reaches every policy engine, and identi
 REALM_CHANGE = 30.0  # Keycloak may have just started, and make several RSA keys
 ROTATION_REQUEST = 5
 HUB_REQUEST = 5.0  # the hub's Keycloak, when a spoke is removed
+SEED_REQUEST = 10.0  # from a connection to the seed store to its answer
 SECRET_MANAGER_REQUEST = 10.0
 
-# Programs and servers of others.
+# Programs and servers of others. The waits of Pulumi's providers are their inputs: another value is a change in every
+# state.
+KEYCLOAK_PROVIDER_REQUEST = 60
+POSTGRES_PROVIDER_LOGIN = 10
+PULUMI_ENGINE_CONNECTION = 2  # it is on this machine; a port that no process listens on refuses at once
 REGISTRY_ANSWER = 8
 PREVIEW = 600  # one run of `pulumi preview`

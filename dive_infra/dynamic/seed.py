@@ -6,7 +6,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from dive_infra.config.naming import Names
-from dive_infra.config.timeouts import DIFF_REQUEST
+from dive_infra.config.timeouts import DIFF_REQUEST, SEED_REQUEST
 from dive_infra.dynamic.base import Inputs, Outputs, Provider, tell
 from dive_infra.plans import provider_messages
 from dive_infra.seeds.batches import Batch, batches
@@ -76,5 +76,5 @@ def _batches(inputs: Inputs) -> list[Batch]:
     return batches(names, partners, inputs["kas_key"], int(inputs["documents"]))
 
 
-def _target(inputs: Inputs, patience: float = 10) -> SeedStoreAccess:
+def _target(inputs: Inputs, patience: float = SEED_REQUEST) -> SeedStoreAccess:
     return SeedStoreAccess.of(Names.of_plain(inputs), inputs["password"], inputs["ca"], patience)

@@ -10,6 +10,7 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.components.values import secret
 from dive_infra.config.naming import DEPLOYER
+from dive_infra.config.timeouts import KEYCLOAK_PROVIDER_REQUEST
 from dive_infra.dynamic.checkpoint import Checkpoint
 from dive_infra.dynamic.realm_keys import RealmKeys
 from dive_infra.dynamic.realm_probe import RealmProbe
@@ -35,7 +36,7 @@ class ConfigurationPhase(PhaseComponent):
             client_secret=base.secrets["keycloak-admin"],
             root_ca_certificate=base.ca,
             initial_login=False,
-            client_timeout=60,
+            client_timeout=KEYCLOAK_PROVIDER_REQUEST,
             opts=self.child(),
         )
         # Deleted with Keycloak's database, without asking a server that may be gone.

@@ -10,6 +10,8 @@ import time
 from contextlib import suppress
 from threading import Thread
 
+from dive_infra.config.timeouts import PULUMI_ENGINE_CONNECTION
+
 _PAUSE = 0.2  # seconds between two attempts to reach the engine again
 _ATTEMPTS = 3
 
@@ -24,7 +26,7 @@ def _watch(host: str, port: int) -> None:
     missed = 0
     while missed < _ATTEMPTS:
         try:
-            with socket.create_connection((host, port), timeout=2) as line:
+            with socket.create_connection((host, port), timeout=PULUMI_ENGINE_CONNECTION) as line:
                 missed = 0
                 line.settimeout(None)
                 while line.recv(1024):

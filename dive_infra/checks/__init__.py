@@ -3,6 +3,6 @@
 Here belongs a check that decides whether a phase is complete, and `spec`, its input. What goes beyond a deployment,
 such as the state or the plugins of Pulumi, belongs in `diagnosis`. A check reads and never changes anything.
 
-May import: `orchestration`, `seeds`, `engines`, `catalog`, `identity`, `process`, `config`, `clients`, `crypto`,
-`results`. Never imports Pulumi.
+May import: `orchestration`, `seeds`, `engines`, `catalog`, `membership`, `identity`, `process`, `config`, `clients`,
+`crypto`, `results`.
 """

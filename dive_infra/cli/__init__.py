@@ -4,5 +4,5 @@ Here belong the options and help of a verb, the order of its steps, what it prin
 Checks, plans, repairs and changes do not: they are in `diagnosis`, `automation`, `rotation` and `teardown`, print
 nothing, and report progress to a `Reporter`. Only modules of this package print, ask and exit.
 
-A verb may import every package that does not declare resources. No other package imports this one.
+May import: everything below except `phases`, `components`, `dynamic`, which declare resources.
 """

@@ -2,5 +2,6 @@
 
 Belongs here: tables and pure functions that need no running system: countries, credentials, paths, environment
 variables, timeouts. Belongs elsewhere: a value that one module alone needs, and anything that asks a server.
+
 May import: `crypto`, `results`.
 """

@@ -1,5 +1,7 @@
 """Keys and certificates: creating and reading them.
 
 Belongs here: pure functions over PEM text. Belongs elsewhere: keeping keys (`dynamic`), tokens (`identity`), sealing
-documents (`seeds`). May import: nothing of this project.
+documents (`seeds`).
+
+May import: nothing of this project.
 """

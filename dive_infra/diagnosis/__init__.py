@@ -4,5 +4,5 @@ The way of a fact: `snapshot` observes, `symptoms` lists every finding that is n
 turn them into reports, `diagnosis` and `repair` plan what fixes them. Here belongs what reads several sources of one
 country. A check of one phase belongs in `checks`, the text on a screen in `cli`.
 
-May import automation, checks and everything below them. Only `repair` changes anything, and only through an update.
+May import: everything below. Only `repair` changes anything, and only through an update.
 """

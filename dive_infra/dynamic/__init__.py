@@ -2,5 +2,7 @@
 
 Module and class names of providers are an interface: states hold them (`config.providers`). Belongs here: the life
 cycle of a resource. Belongs elsewhere: how a server is asked or changed (`engines`, `identity`, `seeds`,
-`orchestration`). May import: everything below `components`; only this package and what declares imports Pulumi.
+`orchestration`).
+
+May import: everything below. None of that imports Pulumi.
 """

@@ -4,6 +4,7 @@ Belongs here: to declare, observe, compare, act on and remove a country's object
 (`catalog`), what is valid (`checks`), when to act (`dynamic`, the verbs). A process has one engine: `select` names it,
 and `connect`, `current` and `ensure` mean it. Other packages use these and the types of `engines.engine`; a unit test
 lists the few that know Docker, each with its reason.
+
 May import: `toolchain`, `catalog`, `process`, `config`, `results`.
 """
 

@@ -3,5 +3,5 @@
 Here belong its schema and migrations, the country lock with its fence, and the state machine. What a deployment writes
 and when it writes it belongs in `dynamic`; how the record is judged belongs in `diagnosis`.
 
-May import clients, config, process and results.
+May import: `membership`, `process`, `config`, `clients`, `results`.
 """

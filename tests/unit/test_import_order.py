@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import re
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ OWN_PROCESS = {
     "dynamic/runtime/engine_watchdog.py": "ends the provider process with its engine",
 }
 DECLARING = {"stacks", "phases", "components", "dynamic"}
+RANK = {name: place for place, row in enumerate(ORDER) for name in row}
 
 
 def package_of(module: str) -> str:
@@ -63,13 +65,40 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_a_module_imports_only_downwards(path: Path) -> None:
     here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    rank = {name: place for place, row in enumerate(ORDER) for name in row}
     for module in imports(path):
         if module.split(".")[0] == "pulumi" or module.startswith("pulumi_"):
             assert here in DECLARING, f"{here} stands below the line and must not import pulumi"
         there = package_of(module) if module.startswith("dive_infra") else ""
-        if there in rank and here in rank and there != here:
-            assert rank[there] > rank[here], f"{here} must not import {there}"
+        if there in RANK and here in RANK and there != here:
+            assert RANK[there] > RANK[here], f"{here} must not import {there}"
+
+
+def test_every_package_has_its_place() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == RANK.keys()
+
+
+def stated(package: str) -> set[str]:
+    """Return the packages that the docstring of this one allows: a list, `everything below`, or `nothing`."""
+    text = " ".join((ast.get_docstring(ast.parse((PACKAGE / package / "__init__.py").read_text())) or "").split())
+    [sentence] = re.findall(r"May import: ([^.]*)\.", text)
+    named = set(re.findall(r"`(\w+)`", sentence))
+    if sentence.startswith("everything below"):
+        return {other for other in RANK if RANK[other] > RANK[package]} - named  # named are exceptions
+    assert bool(named) != sentence.startswith("nothing of this project"), sentence
+    return named
+
+
+@pytest.mark.parametrize("package", RANK)
+def test_a_package_states_what_it_may_import(package: str) -> None:
+    below = {other for other in RANK if RANK[other] > RANK[package]}
+    found = {
+        package_of(module)
+        for path in (PACKAGE / package).rglob("*.py")
+        for module in imports(path)
+        if module.startswith("dive_infra")
+    }
+    assert stated(package) <= below, "the order does not allow it"
+    assert found & RANK.keys() - {package} <= stated(package), "the sentence does not allow it"
 
 
 def ends_or_prints(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ no partner any more is ended at once: Pulumi deletes its objects last.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -23,7 +24,10 @@ from dive_infra.plans import provider_messages
 
 
 class UndeclaredProvider(Provider):
-    """Inputs: country, namespace, partners (codes), `access` (`identity.keycloak_admin.KeycloakAccess`)."""
+    """Inputs: country, namespace, partners (codes), `access` (`identity.keycloak_admin.KeycloakAccess`).
+
+    `addresses`: code -> address of each of them that has one; what is declared of a partner elsewhere differs.
+    """
 
     replaces = ("country", "namespace")
 
@@ -35,7 +39,7 @@ class UndeclaredProvider(Provider):
         return f"{inputs['namespace']}/{inputs['country']}", {}
 
     def update_resource(self, inputs: Inputs, before: Inputs) -> Outputs:
-        own = Names.of_plain(inputs)
+        own, _ = names_of(inputs)
         with KeycloakAdmin(KeycloakAccess(**inputs["access"])) as admin:
             for code in before["partners"]:
                 if code not in inputs["partners"]:
@@ -62,17 +66,29 @@ class Undeclared(dynamic.Resource, module="dive", name="Undeclared"):
         access: pulumi.Input[dict[str, Any]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        inputs = {
-            "country": names.country.code,
-            "namespace": names.namespace,
-            "partners": [p.country.code for p in partners],
-            "access": pulumi.Output.secret(access),
-        }
+        inputs = named(names, partners) | {"access": pulumi.Output.secret(access)}
         super().__init__(UndeclaredProvider(), name, inputs, opts)
 
 
+def named(names: Names, partners: Sequence[Names]) -> dict[str, Any]:
+    """Return what the inputs hold of a country and its partners; `names_of` reads it back."""
+    addresses = {each.country.code: each.address for each in (names, *partners) if each.address}
+    found = {
+        "country": names.country.code,
+        "namespace": names.namespace,
+        "partners": [partner.country.code for partner in partners],
+    }
+    return found | ({"addresses": addresses} if addresses else {})
+
+
+def names_of(inputs: Inputs) -> tuple[Names, list[Names]]:
+    """Return a country and its partners as far as which fields of a realm are declared depends on them."""
+    addresses = inputs.get("addresses", {})
+    own = Names.of_plain({**inputs, "address": addresses.get(inputs["country"], "")})
+    return own, [replace(own, country=parse(code), address=addresses.get(code, "")) for code in inputs["partners"]]
+
+
 def _due(admin: KeycloakAdmin, inputs: Inputs) -> list[UndeclaredObject]:
-    names = Names.of_plain(inputs)
-    found = undeclared_objects(admin, names, [names.of(parse(code)) for code in inputs["partners"]])
+    found = undeclared_objects(admin, *names_of(inputs))
     removed = removals()
     return [f for f in found if not f.name or f.name in removed]

@@ -43,7 +43,7 @@ def providers(country: Country, home: Path) -> Floor:
     state["deployment"]["resources"] = [_versioned(row) for row in kept]
     floor = _floor(country, home, state)
     _pulumi(floor, "stack", "import", "-s", "fra", "--file", floor.environment["FLOOR_STATE"])
-    # A preview touches nothing, and shows whether nothing would be done to what stands there.
+    # A preview changes nothing, and shows whether an update would.
     floor.preview()
     floor.up()
     return floor

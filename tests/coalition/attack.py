@@ -87,7 +87,7 @@ PUBLIC_PEM = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPubl
 
 # Each service of the hub; one that is missing here fails a unit test.
 REACHED: Mapping[str, Reached] = {
-    "postgres": Reached(("silent",)),  # TLS begins in its own protocol
+    "postgres": Reached(("silent",)),  # TLS starts in its own protocol
     "mongodb": Reached(("silent", "idle")),
     "redis": Reached(("silent", "idle")),
     "keycloak": Reached(

@@ -84,7 +84,7 @@ class Country:
             "PULUMI_CONFIG_PASSPHRASE": "only-for-tests",
             "PULUMI_CONFIG_PASSPHRASE_FILE": "",
             "DIVE_STACKS": str(self.home),
-            # The other form of a preview's JSON cannot tell a secret that is not known yet: it panics.
+            # The other form of a preview's JSON has no value for a secret that is not known yet: it panics.
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         }
 

@@ -124,7 +124,7 @@ def secrets(country: Country) -> set[str]:
 
 
 def hidden(state: Mapping[str, Any]) -> set[str]:
-    """Return every text inside a secret of a state, also those of JSON in it, that stands nowhere in it openly."""
+    """Return every text inside a secret of a state, also those of JSON in it, that is nowhere in it openly."""
     found: dict[bool, set[str]] = {True: set(), False: set()}
 
     def look(value: Any, inside: bool) -> None:

@@ -11,7 +11,7 @@ class Case:
     """`damage` harms the live system of the country `at`; `./dive repair` is called for the country `call`.
 
     It must end with everything valid; where a person must decide, with `exit` and the words `by_hand` among its next
-    steps (`{prefix}` stands for that of the names of France), and with everything valid once the person has done so
+    steps (`{prefix}` is that of the names of France), and with everything valid once the person has done so
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
     first call. `touched` are services of the coalition whose containers may be restarted or recreated; `restarts` are
     those that the plan restarts by name, as nothing else mends them. Without `damages` nothing is broken: the call is

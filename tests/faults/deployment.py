@@ -27,7 +27,7 @@ from tests.faults.case import Case
 from tests.faults.fault import Scene
 from tests.faults.record import superuser
 
-_BEGINS = 240  # seconds until an update begins to change what it should
+_BEGINS = 240  # seconds until an update starts to change what it should
 
 Harm = Callable[[Scene], object]
 

@@ -18,7 +18,7 @@ from tests.faults.fault import Fault, Scene
 from tests.support.by_hand import create
 
 _SERVICES = ("postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend")
-_MINOR = {  # services whose outage is only told
+_MINOR = {  # services whose outage is only reported
     spec.name
     for names in (Names(HUB), Names(COUNTRIES["FRA"]))
     for spec in services(names, names.of(HUB), (), {})

@@ -38,7 +38,7 @@ class Fault:
     decides nothing by itself. Each of `heals` the command must change; beside these, `red`'s checkpoint and the
     verification it may change `also` (any, where that is not given). `touched` are the services whose containers may be
     restarted or recreated; all others keep their id and start time. `refused`: words with which a first, plain update
-    refuses; its message then names a variable of the environment, with which the command mends. The
+    refuses; its message then names a variable of the environment, with which the command repairs it. The
     messages contain all of `says`.
     `warns`: the validator warns and passes, since what is harmed is no core service.
     `selected`: the round of a plain test run in which it is damaged and healed together with the rows of the same word;

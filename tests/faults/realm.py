@@ -73,7 +73,7 @@ def _fault(
     remedy: RemedyKind = RemedyKind.REFRESH,
     **more: Any,
 ) -> Fault:
-    """`by`: in whose realm, and so whose stack mends it. What is in a realm touches no container."""
+    """`by`: in whose realm; the stack of that country repairs it. What is in a realm touches no container."""
 
     def harm(scene: Scene) -> None:
         country = {"USA": scene.usa, "FRA": scene.fra}[by]

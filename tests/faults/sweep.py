@@ -94,7 +94,7 @@ class Selection:
 class Everything:
     """A kill before and after each step, as often as it is taken, and at each resource of other providers.
 
-    Steps of one name are told apart by counting: the n-th one is killed at once all before it have passed.
+    Steps of one name are distinguished by counting: the n-th one is killed at once all before it have passed.
     """
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Everything:
 
 @dataclass
 class Swept:
-    """What happened: every kill, what recovery told after it, and the run that ended by itself."""
+    """What happened: every kill, what recovery reported after it, and the run that ended by itself."""
 
     kills: list[tuple[Killed, str]] = field(default_factory=list[tuple[Killed, str]])
     last: Killed = field(default_factory=Killed)
@@ -134,7 +134,7 @@ class Swept:
 
     @property
     def reached(self) -> set[str]:
-        """The names of all steps that were told."""
+        """The names of all steps that were reported."""
         return {p.name for killed in (*(k for k, _ in self.kills), self.last) for p in killed.told}
 
     @property
@@ -147,7 +147,7 @@ class Swept:
 def sweep(
     country: Country, plan: Plan, within: float = 24 * 3600, tell: Callable[[str], None] = lambda _: None
 ) -> Swept:
-    """Deploys the country, killed wherever the plan says until `within` seconds are over, until it stands."""
+    """Deploys the country, killed wherever the plan says during `within` seconds, until it is complete."""
     swept, ends, again = Swept(), time.monotonic() + within, False
     while True:
         reporter = RecordingReporter()

@@ -22,7 +22,7 @@ def _nothing(_scene: Scene) -> dict[str, Any]:
 class Edit:
     """One thing that is changed in `country`: settings, given secrets, texts of the program, or the live system.
 
-    `settings` sees the scene and gives settings by key; `files` are paths in the checkout -> (text, what stands in its
+    `settings` sees the scene and gives settings by key; `files` are paths in the checkout -> (text, what is in its
     place); `harm` changes the live system. `does` are steps that the plan must hold, so that an empty one never passes.
     `quiet`: no container of anybody is replaced or restarted.
     `selected` rows run in every test run, the others with `--whole`.

@@ -46,12 +46,12 @@ def on_the_engine(client: docker.DockerClient) -> Iterator[tuple[str, str]]:
 
 
 def spelled(secret: str) -> set[str]:
-    """How a secret may stand in a text: as it is, as JSON, as JSON in JSON, and a key by a part of it."""
+    """The forms of a secret in a text: as it is, as JSON, as JSON in JSON, and a key by a part of it."""
     once = json.dumps(secret)[1:-1]
     lines = [line for line in secret.splitlines() if len(line) > 40 and "-----" not in line]
     return {secret, once, json.dumps(once)[1:-1], *lines[1:3]}
 
 
 def shown(secrets: set[str], text: str) -> list[str]:
-    """The secrets that stand in the text, by their first characters only: a failing test must not print them."""
+    """The secrets that are in the text, by their first characters only: a failing test must not print them."""
     return sorted(f"{secret[:4]}…" for secret in secrets if any(form in text for form in spelled(secret)))

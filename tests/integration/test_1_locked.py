@@ -1,4 +1,4 @@
-"""A locked stack: the lock of a dead run is cleared by itself, any other is left and told. Without containers."""
+"""A locked stack: the lock of a dead run is cleared by itself, any other is left and reported. Without containers."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def locks(runner: Runner) -> list[Path]:
     return [*(runner.folder / "state" / ".pulumi" / "locks").rglob("*.json")]
 
 
-def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_begun(runner: Runner) -> None:
+def test_the_lock_of_a_killed_run_and_its_pending_operations_are_cleared_and_named(runner: Runner) -> None:
     with deploying(runner) as running:
         os.kill(running.pid, signal.SIGKILL)
         running.wait()
@@ -106,7 +106,7 @@ def test_the_lock_of_a_killed_run_is_cleared_and_named_and_so_is_what_it_had_beg
     assert not pending_operations(runner.state())
 
 
-def test_the_lock_of_a_run_that_lives_is_left_and_told(runner: Runner) -> None:
+def test_the_lock_of_a_run_that_lives_is_left_and_reported(runner: Runner) -> None:
     with deploying(runner) as running:
         started = time.monotonic()
         with pytest.raises(CountryLocked) as refusal:
@@ -129,7 +129,7 @@ def test_a_free_stack_costs_no_more_than_one_command_of_pulumi(runner: Runner, m
     assert asked == ["stack export --show-secrets"]
 
 
-def test_a_lock_of_another_host_is_left_and_told(runner: Runner) -> None:
+def test_a_lock_of_another_host_is_left_and_reported(runner: Runner) -> None:
     recover(runner, RecordingReporter())
     lock = runner.folder / "state/.pulumi/locks/organization/dive/fra/1.json"
     lock.parent.mkdir(parents=True, exist_ok=True)

@@ -56,7 +56,7 @@ def test_a_missing_engine_is_named(usa: Country, monkeypatch: pytest.MonkeyPatch
     assert "Traceback" not in run.messages
 
 
-def test_a_port_held_by_another_program_is_told_with_the_program(
+def test_a_port_held_by_another_program_is_reported_with_the_program(
     usa: Country, docker_engine: docker.DockerClient
 ) -> None:
     with socket.socket() as other:
@@ -69,8 +69,8 @@ def test_a_port_held_by_another_program_is_told_with_the_program(
     assert not running(docker_engine), "nothing was started"
 
 
-def test_a_full_port_range_is_told_whole(usa: Country, docker_engine: docker.DockerClient) -> None:
-    """Every port of the country is taken: all are told at once, not one at a time."""
+def test_all_taken_ports_of_a_country_are_reported_at_once(usa: Country, docker_engine: docker.DockerClient) -> None:
+    """Every port of the country is taken: all are reported at once, not one at a time."""
     services = [s for s in SERVICES if s != "opal-client"]
     with ExitStack() as taken:
         for service in services:

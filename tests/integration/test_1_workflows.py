@@ -1,4 +1,4 @@
-"""A step of a GitHub workflow, run as it stands there: the preview of a fork, which has neither state nor secrets."""
+"""A step of a GitHub workflow, run unchanged: the preview of a fork, which has neither state nor secrets."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ def test_the_preview_step_of_a_fork_makes_its_text_and_its_plan(tmp_path: Path) 
     [step] = [s["run"] for s in job["steps"] if s.get("name") == "Preview"]
     for file in ROOT.glob("Pulumi.*.yaml"):
         shutil.copy(file, tmp_path)
-    # As GitHub gives them to a fork: empty. The stack files stand in a folder where nothing was ever deployed.
+    # As GitHub gives them to a fork: empty. The stack files are in a folder from which no country was ever deployed.
     given = {name: "" for name in job["env"] if name.startswith("PULUMI_")}
     environment = os.environ | given | {"COUNTRY": "FRA", "DIVE_STACKS": str(tmp_path)}
     command = step.replace("preview/", f"{tmp_path}/")

@@ -1,4 +1,4 @@
-"""The first deployment of France, killed again and again, at every kind of point, ends as one that nobody disturbed."""
+"""The first deployment of France, killed again and again, at every kind of point, ends as an undisturbed one."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.sweep, pytest.mark.timeout(4 * 3600)]
 
 @pytest.fixture(scope="module")
 def thorough(request: pytest.FixtureRequest) -> bool:
-    """Every point takes longer than all other tests together; without --sweep a few stand for them."""
+    """Every point takes longer than all other tests together; without --sweep a few are tried."""
     return bool(request.config.getoption("--sweep") or request.config.getoption("--whole"))
 
 

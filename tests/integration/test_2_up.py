@@ -42,7 +42,7 @@ def test_all_countries_are_found_deployed_and_left_alone(
         assert (current.state, holder) == (State.COMPLETE, None)
 
 
-def test_history_tells_what_each_run_did(usa: Country) -> None:
+def test_history_shows_what_each_run_did(usa: Country) -> None:
     """The first that was not refused, in which every phase ran; and the one above, which proves the hub's side of the
     link, for that was pending before France was there, and has found everything else valid."""
     done = usa.dive("history", "USA", "--json", "--last", "1000")
@@ -134,7 +134,7 @@ def test_each_country_publishes_what_the_other_may_know(usa: Country, fra: Count
 
 
 @pytest.mark.parametrize("who", ["USA", "FRA"])
-def test_no_secret_stands_in_the_state_or_in_the_outputs(usa: Country, fra: Country, who: str) -> None:
+def test_no_secret_is_in_the_state_or_in_the_outputs(usa: Country, fra: Country, who: str) -> None:
     country = {"USA": usa, "FRA": fra}[who]
     known = secrets(country)
     shown = country.pulumi("stack", "export").stdout + country.pulumi("stack", "output", "--json").stdout

@@ -82,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", cases, ids=[case.name for case in cases])
 
 
-def test_repair_mends_it_or_names_the_next_step(
+def test_repair_fixes_it_or_names_the_next_step(
     usa: Country,
     fra: Country,
     docker_engine: docker.DockerClient,

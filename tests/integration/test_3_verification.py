@@ -19,7 +19,7 @@ def red(fra: Country) -> list[Finding]:
     return [f for f in validation.findings if f.verdict != "valid"]
 
 
-def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Country) -> None:
+def test_a_person_who_cannot_log_in_is_reported_with_the_host_that_refused(fra: Country) -> None:
     assert red(fra) == []
     names = fra.names
     person = verification.person(names)
@@ -38,7 +38,7 @@ def test_a_person_who_cannot_log_in_is_told_with_the_host_that_refused(fra: Coun
     assert red(fra) == []
 
 
-def test_a_document_that_the_wrong_people_may_read_is_told(fra: Country) -> None:
+def test_a_document_that_the_wrong_people_may_read_is_reported(fra: Country) -> None:
     denied = next(document for document, by in verification.cases(fra.names, "USA", 10) if by == "clearance")
     with connect(documents(fra)) as database:
         kept = database["resources"].find_one({"_id": denied})

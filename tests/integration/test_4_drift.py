@@ -42,7 +42,7 @@ def test_nothing_has_drifted(runner: Path, fra: Country) -> None:
 
 
 @pytest.mark.whole  # status and preview of a stopped container are in `test_4_status` and `test_4_preview`
-def test_what_drifted_is_told_with_the_command_that_brings_it_back(
+def test_what_drifted_is_reported_with_the_command_that_brings_it_back(
     runner: Path, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     name = fra.names.container("frontend")

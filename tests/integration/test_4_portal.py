@@ -45,7 +45,7 @@ def browser(fra: Country, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def wait(browser: webdriver.Chrome, condition: Callable[[webdriver.Chrome], WebElement | Literal[False]]) -> WebElement:
-    """Wait for a page that fulfils the condition; if none comes, tell the page that is there instead."""
+    """Wait for a page that fulfils the condition; if none comes, fail with the page that is there instead."""
     try:
         return WebDriverWait(browser, PATIENCE).until(condition)
     except TimeoutException:

@@ -70,7 +70,7 @@ def written(tree: Path, usa: Country, client: docker.DockerClient) -> dict[str, 
         "checkout": checkout.contents(tree),
         "reports": {p.name: p.read_bytes() for p in ROOT.glob(f"verification-report-{NAMESPACE}-*.json")},
         "containers": {c.id: c.attrs["State"] for c in _labelled(client.containers, all=True)},
-        # `CreatedAt` tells when something in its folder was last created.
+        # `CreatedAt` is when something in its folder was last created.
         "volumes": {v.id: {**v.attrs, "CreatedAt": ""} for v in _labelled(client.volumes)},
         "networks": {n.id for n in _labelled(client.networks)},
     }
@@ -165,7 +165,7 @@ def test_with_neither_it_plans_a_first_deployment_of_hub_and_spoke(fork: Path, t
         assert plan["notes"][0] == "this machine has no state", country
 
 
-def test_a_wrong_program_is_told_without_a_state_too(fork: Path, tmp_path: Path) -> None:
+def test_a_wrong_program_is_reported_without_a_state_too(fork: Path, tmp_path: Path) -> None:
     """A fork's configuration is checked."""
     place = tmp_path / "copy"
     subprocess.run(["cp", "-a", str(fork), str(place)], check=True)

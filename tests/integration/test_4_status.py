@@ -103,7 +103,7 @@ def checks(report: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {c["check"]: c for p in report["countries"] for g in p["groups"] for c in g["checks"]}
 
 
-def test_a_country_that_is_well_is_told_so_at_once(usa: Country, fra: Country) -> None:
+def test_a_healthy_country_is_reported_at_once(usa: Country, fra: Country) -> None:
     """Within two seconds on a machine of its own; the bound here is for one that others use too."""
     took: list[float] = []
     for _ in range(2):
@@ -207,7 +207,7 @@ def test_both_countries_are_looked_at_side_by_side(usa: Country, fra: Country) -
         assert time.monotonic() < ends, done.stdout
 
 
-def test_a_stopped_container_is_named_with_what_mends_it(fra: Country, dive: Dive, stopped: str) -> None:
+def test_a_stopped_container_is_named_with_its_remedy(fra: Country, dive: Dive, stopped: str) -> None:
     result = dive("status", "FRA", "--json", *PATIENT)
     assert result.exit_code == 1
     (country,) = read(result, "status")["countries"]

@@ -37,7 +37,7 @@ WRITING = Point("before", "insert documents")
 PATIENCE = 240
 NUMBERS = count(301)
 
-# What `./dive up` does for one country, of a coalition that stands elsewhere.
+# What `./dive up` does for one country of a coalition that is elsewhere.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -128,7 +128,7 @@ def sigterm(running: "subprocess.Popen[str]", _boundaries: Boundaries) -> None:
 
 @pytest.mark.whole  # the command's part, with processes of its own: `unit/automation/test_deploy.py`
 @pytest.mark.parametrize("stop", [ctrl_c, ctrl_c_twice, sigterm], ids=lambda s: s.__name__)
-def test_who_stops_it_is_told_how_to_go_on(
+def test_who_stops_it_learns_how_to_go_on(
     midway: tuple["subprocess.Popen[str]", Boundaries],
     stop: Callable[["subprocess.Popen[str]", Boundaries], None],
 ) -> None:

@@ -23,7 +23,7 @@ from tests.support import members, pulumi_folder
 pytestmark = pytest.mark.timeout(1500)
 
 ALONE = {"dive:namespace": "testsecrets"}  # previews that meet no coalition, whoever deploys beside them
-ENCRYPTED = b"PLOG"  # how such a log begins
+ENCRYPTED = b"PLOG"  # the start of such a log
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_no_secret_is_shown_by_the_engine(docker_engine: docker.DockerClient, kn
         assert shown(known, text) == [], what
 
 
-def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country, known: set[str]) -> None:
+def test_no_secret_is_in_a_file_that_a_run_leaves(usa: Country, fra: Country, known: set[str]) -> None:
     """Reports, what is kept beside the program, and the state, which is encrypted."""
     reports = {p.name: p.read_bytes() for p in ROOT.glob(f"verification-report-{NAMESPACE}-*.json")}
     assert len(reports) == 2
@@ -77,7 +77,7 @@ def test_no_secret_stands_in_a_file_that_a_run_leaves(usa: Country, fra: Country
             assert shown(known, content.decode(errors="replace")) == [], name
 
 
-def test_no_secret_stands_in_the_logs_that_pulumi_keeps_of_its_runs(
+def test_no_secret_is_in_the_logs_that_pulumi_keeps_of_its_runs(
     fra: Country, known: set[str], logging: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of runs with a stack are encrypted with the stack's key, the others compressed."""
@@ -117,7 +117,7 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
 
 
 @pytest.mark.parametrize("flaw", ["a-short-canary", "a canary ' with a quote", "password-canary-0123456789"])
-def test_a_refused_secret_is_not_told(flaw: str, tmp_path: Path) -> None:
+def test_a_refused_secret_is_not_shown(flaw: str, tmp_path: Path) -> None:
     country = Country("USA", tmp_path, {**ALONE})
     country.init()
     country.give("redis", flaw)

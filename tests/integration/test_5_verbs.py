@@ -144,7 +144,7 @@ def test_a_foreign_key_is_named_and_a_rotation_ends_it_without_touching_a_contai
     assert f"other keys of realm {fra.names.realm} and of realm master are recorded" in history
 
 
-def test_secrets_are_changed_at_the_servers_and_only_their_users_are_made_anew(
+def test_secrets_are_changed_at_the_servers_and_only_their_users_are_recreated(
     fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     old, before = place(fra), own(docker_engine, fra)
@@ -183,7 +183,7 @@ def test_a_weak_secret_is_refused_before_anything_is_changed(
     assert (file.read_text(), running(docker_engine)) == (text, containers)
 
 
-def test_when_a_server_cannot_be_told_the_others_are_told_back(
+def test_when_a_server_cannot_be_changed_the_others_are_rolled_back(
     fra: Country, docker_engine: docker.DockerClient, tmp_path: Path
 ) -> None:
     """Postgres takes logins but no changes: Redis, which had the new secret by then, has its old one again."""
@@ -212,7 +212,7 @@ def test_when_a_server_cannot_be_told_the_others_are_told_back(
     assert (file.read_text(), running(docker_engine)) == (text, containers)
 
 
-def test_an_update_that_failed_is_continued_once_its_cause_is_mended_with_the_same_secrets(
+def test_an_update_that_failed_is_continued_once_its_cause_is_fixed_with_the_same_secrets(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
     """The portal is given the image of another service, with which it cannot start."""

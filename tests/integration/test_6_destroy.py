@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(1500)
 def test_a_spoke_rotates_a_secret_and_is_proven_while_its_hub_is_down(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
-    """What needs the hub is told and waits. The hub is protected as it is healed, for the tests below."""
+    """What needs the hub is reported and waits. The hub is protected as it is healed, for the tests below."""
     before = runs(fra)
     fra.secrets |= secrets(fra)
     for service in ("backend", "keycloak", "postgres"):
@@ -88,7 +88,7 @@ def _partners_of(usa: Country) -> set[str]:
 def test_a_half_deployed_country_is_nuked_to_nothing(
     usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
-    """Its deployment was killed: there are containers, pending operations, and a lock of the dead."""
+    """Its deployment was killed: it left containers, pending operations and a lock."""
     before = running(docker_engine)
     killed = fra.up_until(lambda name: name == "keycloak-container", [SIGKILL], disposable=False)
     assert not killed.ok

@@ -37,7 +37,7 @@ from dive_infra.seeds.documents import identifier
 from tests.coalition import checkout, hosts, ways
 from tests.coalition.hosts import Host
 
-DOMAIN = "dive.test"  # nobody's: RFC 6761
+DOMAIN = "dive.test"  # reserved: RFC 6761
 CODES = ("USA", "FRA", "GBR")
 EACH_RUN_PROVES = {"maxAge": 1}  # seconds
 
@@ -73,7 +73,7 @@ class Site:
         return {**kept, "PATH": os.pathsep.join(filter(None, (self.programs, os.environ["PATH"])))}
 
     def dive(self, *arguments: str, expected: int = 0, within: float = 600) -> str:
-        """Run `./dive` as this operator, for at most `within` seconds; return what it told."""
+        """Run `./dive` as this operator, for at most `within` seconds; return its output."""
         began = time.monotonic()
         done = checkout.dive(self.place, *arguments, environment=self.environment)
         seconds = time.monotonic() - began
@@ -171,7 +171,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Site]]
 
 @dataclass(frozen=True)
 class Alone:
-    """France, deployed while its hub was off the network: what `./dive up` told, and what was seen then."""
+    """France, deployed while its hub was off the network: the output of `./dive up`, and what was seen then."""
 
     told: str
     status: dict[str, Any]

@@ -66,7 +66,7 @@ def place(record: Record) -> Iterator[Place]:
 
 
 def inputs(spec: Spec, store: DatabaseAccess | None, **more: Any) -> dict[str, Any]:
-    """As the engine hands them over: numbers are floats, and there is a provider."""
+    """As the engine hands them over: numbers are floats, and the provider is among them."""
     plain = {**asdict(store), "port": float(store.port)} if store else None
     found = {"phase": str(phase_of(spec)), "country": "FRA", "spec": dump(spec), "declaration": fingerprint(spec)}
     rest = {"earlier": [], "__provider": "by reference", **more}
@@ -138,7 +138,7 @@ def test_damage_makes_the_phase_run_again_and_says_why(place: Place, orchestrati
         ),
     ],
 )
-def test_a_record_that_does_not_say_completed_is_proven_anew(
+def test_a_record_that_does_not_say_completed_is_proven_again(
     place: Place, orchestration: Book, capsys: Said, damage: str, told: str
 ) -> None:
     given = inputs(place.spec, orchestration.owner)
@@ -171,7 +171,7 @@ def test_another_schema_stops_the_deployment_and_never_reads_as_a_missing_row(
         PROVIDER.update("fra/INITIALIZATION", outs, given)
 
 
-def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestration: Book, capsys: Said) -> None:
+def test_a_failing_query_keeps_the_checkpoint_and_is_reported(place: Place, orchestration: Book, capsys: Said) -> None:
     given = inputs(place.spec, orchestration.owner)
     outs = made(given)
     orchestration.sql("ALTER TABLE deployment_steps RENAME step_name TO phase")  # under the open session
@@ -182,7 +182,7 @@ def test_a_failing_query_keeps_the_checkpoint_and_says_so(place: Place, orchestr
     assert "step_name" in said
 
 
-def test_what_cannot_be_told_is_kept(
+def test_a_checkpoint_whose_proof_is_unknown_is_kept(
     place: Place, orchestration: Book, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = inputs(place.spec, orchestration.owner)
@@ -305,7 +305,7 @@ def test_the_schema_is_migrated(record: Record) -> None:
         assert schema.drift_reason({"access": access}) is None
 
 
-def test_a_schema_that_is_not_ours_is_given_up_only_with_a_word(
+def test_a_schema_that_is_not_ours_is_given_up_only_if_the_loss_is_accepted(
     orchestration: Book, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     provider = OrchestrationSchemaProvider()

@@ -139,7 +139,7 @@ def listening(port: int) -> Iterator[None]:
 # PREFLIGHT
 
 
-def test_free_ports_are_green_and_all_taken_ones_are_told_at_once_with_their_programs(record: Record) -> None:
+def test_free_ports_are_green_and_all_taken_ones_are_reported_at_once_with_their_programs(record: Record) -> None:
     me = f"{psutil.Process().name()} (pid {psutil.Process().pid})"
     services = ("keycloak", "backend", "frontend")
     assert preflight.ports(FRANCE, services) == "3 ports"
@@ -167,7 +167,7 @@ def test_our_own_container_is_no_conflict_between_two_lives(record: Record) -> N
             assert preflight.ports(FRANCE, ("kas",)) == "1 ports"
 
 
-def test_another_stack_and_a_stranger_with_our_name_are_told(record: Record) -> None:
+def test_another_stack_and_a_stranger_with_our_name_are_reported(record: Record) -> None:
     with container(record, "kas"):
         assert preflight.owners(FRANCE, "fra", ("kas",)) == "2 objects, all of this stack"
         with pytest.raises(CheckFailed, match="container t-record-fra-kas of stack fra"):
@@ -225,7 +225,7 @@ def test_the_engine_says_whether_it_has_address_ranges_for_networks(record: Reco
     assert preflight.address_ranges(FRANCE) in ("none needed", "1 free")
 
 
-def test_the_engine_has_memory_and_disk_or_it_is_told_how_much(record: Record) -> None:
+def test_the_engine_has_memory_and_disk_or_the_finding_names_how_much(record: Record) -> None:
     assert "GiB" in preflight.memory(0.1)
     assert "free" in preflight.disk(0.01)
     with pytest.raises(CheckFailed, match="GiB"):
@@ -242,7 +242,7 @@ def test_an_engine_that_does_not_answer_is_not_an_answer(monkeypatch: pytest.Mon
     assert {f.verdict for f in validation.findings if f.topic in ("engine", "disk", "ports", "stack")} == {"unknown"}
 
 
-def test_a_hub_that_is_down_is_told_with_the_command(record: Record) -> None:
+def test_a_hub_that_is_down_is_reported_with_the_command(record: Record) -> None:
     with pytest.raises(CheckFailed) as caught:
         preflight.hub_healthy(HUB_NAMES, record.lab.material.ca)
     assert HUB_NAMES.url("backend") in caught.value.found
@@ -393,7 +393,7 @@ def test_an_unhealthy_container_is_red_though_it_runs_and_a_paused_one_too(recor
         assert answer(wanted) == ("invalid", "paused")
 
 
-def test_the_core_services_decide_and_the_optional_ones_are_told(record: Record) -> None:
+def test_the_core_services_decide_and_the_optional_ones_are_reported(record: Record) -> None:
     """Not a count of names: with the optional one down the phase is valid, with the core one down it is not."""
     with container(record, "kas") as (core, one), container(record, "redis", service_class="optional") as (extra, two):
 
@@ -628,7 +628,7 @@ def test_a_tablespace_is_red_and_its_command_removes_it(held: Record) -> None:
 
 
 def test_what_is_inside_a_database_and_the_password_of_another_role_are_left_out(held: Record) -> None:
-    """docs/explanation/healing.md says so."""
+    """As docs/explanation/healing.md says."""
     apply(held, "ALTER ROLE orchestration_fra PASSWORD 'by-hand'", "CREATE DATABASE more")
     try:
         for database in ("held", "template1", "more"):
@@ -814,7 +814,7 @@ def test_a_redis_that_asks_for_no_password_is_red(services: Record) -> None:
 
 
 def test_keys_functions_and_hidden_parameters_of_redis_are_left_out(services: Record) -> None:
-    """docs/explanation/healing.md says so."""
+    """As docs/explanation/healing.md says."""
     hidden = "key-load-delay"
     with at_redis(services) as client:
         assert hidden not in client.config_get("*")
@@ -936,7 +936,7 @@ def test_what_someone_adds_to_mongodb_is_red_and_its_statement_removes_it(mongo:
 
 
 def test_documents_of_mongodb_are_left_out(mongo: Record) -> None:
-    """docs/explanation/healing.md says so."""
+    """As docs/explanation/healing.md says."""
     with at_mongodb(mongo) as client:
         client[OURS]["decisions"].insert_one({"_id": "one"})
         try:
@@ -945,7 +945,7 @@ def test_documents_of_mongodb_are_left_out(mongo: Record) -> None:
             client[OURS]["decisions"].delete_one({"_id": "one"})
 
 
-def test_a_stopped_datastore_is_told_within_seconds(services: Record) -> None:
+def test_a_stopped_datastore_is_reported_within_seconds(services: Record) -> None:
     server = services.lab.engine.containers.get(HUB_NAMES.container("redis"))
     server.stop(timeout=5)
     try:
@@ -965,7 +965,7 @@ def test_a_renamed_column_is_red(orchestration: Book) -> None:
 # CONFIGURATION, SEEDING, VERIFICATION
 
 
-def test_a_realm_or_users_out_of_reach_could_not_be_told(record: Record) -> None:
+def test_a_realm_or_users_out_of_reach_are_unknown(record: Record) -> None:
     ca = record.lab.material.ca
     spec = ConfigurationSpec(FRANCE, (HUB_NAMES,), ca, SECRETS["keycloak-admin"], "x")
     validation = validate(spec, 5)
@@ -997,7 +997,7 @@ def test_a_seeded_document_that_is_lost_or_altered_is_named(services: Record) ->
     assert red() == {resources: "1 missing (doc-usa-000007); 1 altered (doc-usa-000003)"}
 
 
-def test_a_country_whose_realm_is_not_served_is_told_with_the_command(record: Record) -> None:
+def test_a_country_whose_realm_is_not_served_is_reported_with_the_command(record: Record) -> None:
     with pytest.raises(CheckFailed) as caught:
         verification.discovery(FRANCE, record.lab.material.ca)
     assert (caught.value.expected, str(caught.value.remedy)) == (FRANCE.issuer, "pulumi up -s fra")

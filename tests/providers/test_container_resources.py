@@ -123,7 +123,7 @@ def opened(declared: Declared, service_class: str = "core") -> dict[str, Any]:
 
 
 def reopened(declared: Declared, before: dict[str, Any]) -> None:
-    """A plain update: the gate sees that something is off, mends it, and sees nothing more."""
+    """A plain update: the gate finds a difference, repairs it, and finds none afterwards."""
     provider = GateProvider()
     assert provider.diff(declared.name, before, gate(declared)).changes
     provider.update(declared.name, before, gate(declared))
@@ -168,7 +168,7 @@ def test_a_container_that_crashes_again_and_again_fails_within_seconds(bench: Be
     assert time.monotonic() - begun < 20, "not at its deadline"
 
 
-def test_one_that_is_killed_for_its_memory_says_so(bench: Bench) -> None:
+def test_one_that_is_killed_for_its_memory_is_reported_as_that(bench: Bench) -> None:
     declared = bench.declared("head -c 200m /dev/zero | tail >/dev/null; exit 1", health=SICK, memory=16 * MEGABYTE)
     bench.start(declared)
     with pytest.raises(ProviderError, match="out of memory"):
@@ -332,7 +332,7 @@ BY_HAND: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("key", "other"), BY_HAND, ids=[key for key, _ in BY_HAND])
-def test_a_probe_sees_a_container_that_was_made_anew_by_hand(bench: Bench, key: str, other: dict[str, Any]) -> None:
+def test_a_probe_sees_a_container_that_was_recreated_by_hand(bench: Bench, key: str, other: dict[str, Any]) -> None:
     """Same name, same labels, same image, and one thing that is not as declared."""
     declared = bench.declared()
     bench.start(declared, **other)
@@ -342,7 +342,7 @@ def test_a_probe_sees_a_container_that_was_made_anew_by_hand(bench: Bench, key: 
 
 
 def test_a_container_made_by_hand_gives_its_name_back_and_one_of_another_stack_does_not(bench: Bench) -> None:
-    """Pulumi knows only the container that it made: any other would stand in the way of the new one."""
+    """Pulumi knows only the container that it made: any other would take the name of the new one."""
     declared = bench.declared()
     made = probed(declared)
     bench.start(declared, environment={})
@@ -373,7 +373,7 @@ def test_a_changed_declaration_alone_leaves_the_generation(bench: Bench) -> None
     assert found["generation"] == 0, "the container is replaced by its own changed inputs"
 
 
-def test_what_a_dead_run_made_and_nobody_recorded_is_cleared_away(bench: Bench) -> None:
+def test_what_a_dead_run_made_and_no_one_recorded_is_cleared_away(bench: Bench) -> None:
     """The container is there, its name taken, and Pulumi knows nothing of it."""
     declared = bench.declared()
     made = probed(declared)
@@ -454,7 +454,7 @@ HARMS = [
 
 
 @pytest.mark.parametrize(("harm", "told"), HARMS, ids=[harm for harm, _ in HARMS])
-def test_files_that_were_altered_are_written_anew_and_their_container_with_them(
+def test_files_that_were_altered_are_written_again_and_their_container_is_replaced(
     bench: Bench, written: tuple[Declared, dict[str, Any], dict[str, Any]], harm: str, told: str
 ) -> None:
     declared, inputs, made = written

@@ -75,7 +75,7 @@ def test_a_dropped_role_is_made_again(record: Record, given: dict[str, Any]) -> 
     mended(given, {**given, "incarnations": {}})
 
 
-def test_a_dropped_database_is_made_anew_only_where_that_loses_nothing_or_is_accepted(
+def test_a_dropped_database_is_recreated_only_where_that_loses_nothing_or_is_accepted(
     record: Record, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outs = PROVIDER.create(given).outs

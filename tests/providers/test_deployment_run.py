@@ -1,4 +1,4 @@
-"""The lock and the state of a run: taken before its first change, whatever that is; looking leaves no trace."""
+"""The lock and the state of a run: taken before its first change of any kind; a preview leaves no trace."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ from tests.support.record import Book
 
 
 class Light(Provider):
-    """Something that a deployment changes; what was done to it is told."""
+    """Something that a deployment changes; it lists what was done to it."""
 
     done: list[str] = []  # noqa: RUF012 (of the class on purpose: providers have no attributes)
 
@@ -66,7 +66,7 @@ def test_the_first_change_takes_the_lock_and_enters_initializing(orchestration: 
     session(orchestration.owner).close()
 
 
-def test_nothing_is_changed_while_somebody_else_deploys_the_country(orchestration: Book, run: DeploymentRun) -> None:
+def test_nothing_is_changed_while_another_run_deploys_the_country(orchestration: Book, run: DeploymentRun) -> None:
     access = orchestration.owner
     with Store(access, Run("other", "somebody@else", "else", 7)) as other:
         other.hold("FRA", Phase.SEEDING)
@@ -100,7 +100,7 @@ def test_a_failed_change_is_recorded_with_its_remedy_and_without_a_log(orchestra
     session(orchestration.owner).close()
 
 
-def test_a_record_out_of_reach_does_not_hold_up_what_may_mend_it(orchestration: Book, run: DeploymentRun) -> None:
+def test_a_record_out_of_reach_does_not_hold_up_what_may_repair_it(orchestration: Book, run: DeploymentRun) -> None:
     run.pass_checkpoint("FRA", Phase.PREFLIGHT, replace(orchestration.owner, port=9))
     Light().create({})
     assert Light.done == ["made"]
@@ -169,12 +169,12 @@ def change(process: "subprocess.Popen[str]") -> str:
 
 
 def disconnect(book: Book) -> None:
-    """As the server does with a client that stands still, or when it is stopped."""
+    """As the server does with a client that is stopped, or when it stops itself."""
     book.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'dive %'")
 
 
 @pytest.mark.parametrize("ended", [False, True], ids=["who still deploys", "who has ended"])
-def test_a_process_that_stood_still_changes_nothing_after_another_took_over(
+def test_a_process_that_was_stopped_changes_nothing_after_another_took_over(
     orchestration: Book, deployer: "subprocess.Popen[str]", ended: bool
 ) -> None:
     assert change(deployer) == "made\n"

@@ -1,4 +1,4 @@
-"""A machine whose engine does not run: it is started, by hand where there is no systemd, and outlives the command."""
+"""A machine whose engine does not run: it is started, by hand where systemd is missing, and outlives the command."""
 
 import os
 import shutil

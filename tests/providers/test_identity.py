@@ -243,7 +243,7 @@ def test_a_login_that_must_fail_says_where_and_why(
     assert not failed.value.away
 
 
-def test_a_wrong_client_secret_is_told_from_a_wrong_password(coalition: Coalition) -> None:
+def test_a_wrong_client_secret_is_distinguished_from_a_wrong_password(coalition: Coalition) -> None:
     with pytest.raises(LoginFailed, match=r"token request.*401"):
         login(USA, FRA, "testuser-fra-1", PASSWORD, "wrong", coalition.ca)
 
@@ -330,7 +330,7 @@ def test_a_person_who_was_recreated_at_home_logs_in_and_the_old_account_goes(coa
     coalition.admin.delete(f"{there}/{left[new]}")
 
 
-def test_test_users_have_fixed_ids_and_only_what_is_off_is_mended(coalition: Coalition) -> None:
+def test_test_users_have_fixed_ids_and_only_what_differs_is_updated(coalition: Coalition) -> None:
     first, second, third, *rest = users.wanted(USA)
     path = f"/realms/{USA.realm}/users"
     coalition.admin.delete(f"{path}/{first.id}")
@@ -412,7 +412,7 @@ def test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back(coalition: C
 
 
 @pytest.mark.parametrize(("own", "partner"), [(USA, FRA), (FRA, USA)])
-def test_each_country_sees_and_mends_its_own_side_of_a_link(coalition: Coalition, own: Names, partner: Names) -> None:
+def test_each_country_sees_and_repairs_its_own_side_of_a_link(coalition: Coalition, own: Names, partner: Names) -> None:
     def off() -> list[tuple[str, str]]:
         found = [f for f in coalition.compare(own, [partner]) if f.verdict != "valid"]
         assert {str(f.remedy) for f in found} <= {f"pulumi up --refresh -s {own.country.lower}"}
@@ -430,7 +430,7 @@ def test_each_country_sees_and_mends_its_own_side_of_a_link(coalition: Coalition
     assert off() == []
 
 
-def test_a_link_ends_at_once_and_what_is_left_of_it_is_told_until_it_is_deleted(coalition: Coalition) -> None:
+def test_a_link_ends_at_once_and_what_is_left_of_it_is_reported_until_it_is_deleted(coalition: Coalition) -> None:
     """Pulumi deletes last: until then its parts are disabled, and enabled ones would be red."""
     assert coalition.login(USA, FRA, "testuser-fra-2").claims["countryOfAffiliation"] == "FRA"
     before = _inputs(coalition)
@@ -453,7 +453,7 @@ def test_a_link_ends_at_once_and_what_is_left_of_it_is_told_until_it_is_deleted(
     assert coalition.off(USA, FRA) == []
 
 
-def test_an_account_of_an_earlier_version_is_disabled_and_told_until_it_is_deleted(coalition: Coalition) -> None:
+def test_an_account_of_an_earlier_version_is_disabled_and_reported_until_it_is_deleted(coalition: Coalition) -> None:
     """The hub's clients through which spokes managed their links: Pulumi deletes them at the end of an update."""
     provider, inputs = UndeclaredProvider(), _inputs(coalition)
     retired = {"clientId": "dive-link-fra", "serviceAccountsEnabled": True, "publicClient": False}
@@ -507,7 +507,7 @@ def test_what_no_refresh_sees_is_put_right_and_a_stranger_goes_when_it_is_named(
     assert provider.drift_reason(inputs) is None
 
 
-def test_a_password_that_was_changed_by_hand_is_told_and_mended(coalition: Coalition) -> None:
+def test_a_password_that_was_changed_by_hand_is_reported_and_restored(coalition: Coalition) -> None:
     user = users.wanted(FRA)[0]
     path = f"/realms/{FRA.realm}/users/{user.id}"
     made = coalition.admin.get(path)["createdTimestamp"]
@@ -713,7 +713,7 @@ def test_every_value_that_can_be_changed_turns_the_realm_red(
                         seen[change.kind] += 1
                     elif taken:
                         unseen.append(change.name)
-            except DiveError as error:  # told with all others at the end
+            except DiveError as error:  # reported with all others at the end
                 unseen.append(f"{change.name}: {error}")
             if taken and red(realm) != standing[realm]:  # Keycloak writes more than it is given at some changes
                 with suppress(DiveError):

@@ -131,7 +131,7 @@ def _redis(ca: Path, password: str | None, tls: bool = True) -> redis.Redis:
     )
 
 
-def test_redis_answers_its_user_and_keeps_what_it_is_told(country: Lab, ca: Path) -> None:
+def test_redis_answers_its_user_and_keeps_what_is_written(country: Lab, ca: Path) -> None:
     with _redis(ca, SECRETS["redis"]) as client:
         client.set("key", "value")
         assert client.get("key") == b"value"
@@ -220,7 +220,7 @@ def test_a_registry_that_is_silent_is_asked_once(docker: DockerClient) -> None:
         assert monotonic() - began < 2 * REGISTRY_ANSWER
 
 
-def test_a_failing_build_tells_the_end_of_its_log(
+def test_a_failing_build_shows_the_end_of_its_log(
     docker: DockerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\nRUN echo no such luck && exit 3\n")

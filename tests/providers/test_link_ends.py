@@ -138,7 +138,7 @@ def test_many_who_create_the_network_at_once_create_one(client: docker.DockerCli
     assert not called(client, LINK)
 
 
-def test_an_end_that_is_lost_or_without_its_name_is_mended_in_place(
+def test_an_end_that_is_lost_or_without_its_name_is_repaired_in_place(
     client: docker.DockerClient, start: Callable[[Names], tuple[Container, Declared]]
 ) -> None:
     fra, _ = start(FRA)

@@ -117,7 +117,7 @@ class Coalition:
         return result
 
     def check(self, names: Names, question: Mapping[str, Any]) -> str | None:
-        """The code of the deciding check, empty when permitted, None while there is no policy."""
+        """The code of the deciding check, empty when permitted, None without a policy."""
         check: str | None = self.ask(names, question).get("evaluation_details", {}).get("check")
         return check
 
@@ -156,7 +156,7 @@ def coalition() -> Iterator[Coalition]:
 
 
 def question(tenant: Names, **subject: Any) -> dict[str, Any]:
-    """A question that is permitted as it stands: a SECRET document of NATO, read in France by one of France."""
+    """A question that is permitted without a change: a SECRET document of NATO, read in France by one of France."""
     return {
         "subject": {
             "authenticated": True,
@@ -335,7 +335,7 @@ def test_no_other_container_and_no_host_reaches_a_clients_triggers(coalition: Co
     assert client.exec_run([*connect, LOOPBACK, port]).exit_code == 0
 
 
-def test_a_country_cannot_publish_to_another_whatever_its_token_says(coalition: Coalition) -> None:
+def test_a_country_cannot_publish_to_another_with_any_token(coalition: Coalition) -> None:
     """It signs its token itself, and what it may do is not its own to say."""
     claims = jwt.decode(_token(FRA), options={"verify_signature": False})
     more = {"peer_type": "datasource", "permitted_topics": ["policy_data/deu", "policy:."]}
@@ -673,7 +673,7 @@ def _write_copy(coalition: Coalition, kept: Mapping[str, Any]) -> None:
 
 
 def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub_away: Coalition) -> None:
-    """OPA alone, and then together with its OPAL client; the check tells the age."""
+    """OPA alone, and then together with its OPAL client; the check names the age."""
     for services, within in ((("opa",), 20), (("opa", "opal-client"), 60)):
         _restart(hub_away, *services)
         print(f"\n{services}: decides again after {_await(lambda: _decides(hub_away), within=within):.1f} s")

@@ -104,7 +104,7 @@ def test_an_edited_migration_is_refused(orchestration: Book) -> None:
         schema.migrate(live)
 
 
-def test_a_lost_right_is_told_by_name_and_granted_again(orchestration: Book) -> None:
+def test_a_lost_right_is_reported_by_name_and_granted_again(orchestration: Book) -> None:
     orchestration.sql(f"REVOKE INSERT ON checkpoints FROM {OWNER}")
     with pytest.raises(SchemaMismatch, match="no right to INSERT on checkpoints"):
         Store(orchestration.owner)
@@ -181,7 +181,7 @@ def test_a_database_out_of_reach_is_a_third(orchestration: Book) -> None:
         assert not store.alive
 
 
-def test_a_wrong_password_and_an_unknown_server_are_told_apart(orchestration: Book) -> None:
+def test_a_wrong_password_and_an_unknown_server_are_distinguished(orchestration: Book) -> None:
     with pytest.raises(LoginRefused, match="password authentication failed"):
         Store(replace(orchestration.owner, password="wrong"))
     with pytest.raises(Unreachable, match="certificate"):
@@ -285,7 +285,7 @@ def test_values_are_parameters(orchestration: Book) -> None:
 # Lock
 
 
-def test_a_second_deployment_is_refused_and_told_who_holds_it(orchestration: Book) -> None:
+def test_a_second_deployment_is_refused_and_learns_who_holds_the_lock(orchestration: Book) -> None:
     with held(orchestration.owner), Store(orchestration.owner, run("run-2")) as second:
         with pytest.raises(Locked, match=r"somebody@somewhere \(pid 4711 on somewhere, since .*, phase PREFLIGHT\)"):
             second.hold("FRA", "PREFLIGHT")
@@ -341,7 +341,7 @@ def test_a_killed_owner_is_taken_over_at_once_and_found_interrupted(orchestratio
 
 def test_a_stalled_owner_that_wakes_up_cannot_write(orchestration: Book) -> None:
     with held(orchestration.owner) as stalled:
-        # The server gave the stalled session up and another took over; its own connection still stands here.
+        # The server gave the stalled session up and another took over; its own connection is still open here.
         orchestration.sql("UPDATE deployment_locks SET released_at = clock_timestamp()")
         orchestration.sql(
             "INSERT INTO deployment_locks (instance_code, run_id, acquired_by, hostname, pid, phase)"

@@ -22,7 +22,7 @@ PROVIDER = OrphansProvider()
 
 @pytest.fixture
 def left(record: Record) -> Iterator[docker.DockerClient]:
-    """A container, a network and two volumes of a stack that nobody has any more."""
+    """A container, a network and two volumes of a stack that no longer exists."""
     client = record.lab.engine
     labels = FRANCE.labels("redis", "core") | {"dive.stack": "fra-dead"}
     client.networks.create(FRANCE.network, labels=labels)
@@ -65,7 +65,7 @@ def test_orphans_are_shown_with_the_command_that_removes_them(left: docker.Docke
     assert names(left) == before, "nothing goes unnamed"
 
 
-def test_named_orphans_go_and_data_only_with_a_word(
+def test_named_orphans_go_and_data_only_if_the_loss_is_accepted(
     left: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(REMOVE, "orphans/fra-dead")

@@ -27,7 +27,7 @@ SIGNS_IN = FRA.host("opal-server")  # where the test's issuer is; it knows every
 
 @pytest.fixture
 def stranger(country: Lab) -> Iterator[httpx.Client]:
-    """Nobody: a program without a session."""
+    """A program without a session."""
     with https.client(country.material.ca, timeout=20) as http:
         yield http
 
@@ -37,7 +37,7 @@ def _hosts(names: Names) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize(("via", "person"), [(FRA, FRENCH), (USA, AMERICAN)], ids=["at home", "from a partner"])
-def test_a_session_tells_who_is_signed_in_and_keeps_its_tokens(
+def test_a_session_shows_who_is_signed_in_and_keeps_its_tokens(
     country: Lab, via: Names, person: dict[str, str]
 ) -> None:
     with login(FRA, via, "anybody", "no matter", country.material.ca) as session:
@@ -79,7 +79,7 @@ def test_a_login_by_another_way_than_the_link_proves_nothing(country: Lab) -> No
     assert USA.host("keycloak") in caught.value.expected
 
 
-def test_what_time_may_mend_is_told_from_a_refusal(country: Lab) -> None:
+def test_what_time_may_resolve_is_distinguished_from_a_refusal(country: Lab) -> None:
     with pytest.raises(LoginFailed, match="404") as refused, login(FRA, GBR, "x", "x", country.material.ca):
         pass
     assert not refused.value.away

@@ -103,7 +103,7 @@ def _image(client: docker.DockerClient) -> str:
     assert [line for line in said if line.startswith("sending ")], said
     sent = resolution.find(client, "redis", REDIS)
     assert sent
-    transfer.bring(client, {"redis": REDIS}, pytest.fail)  # what is there is not sent again
+    transfer.bring(client, {"redis": REDIS}, pytest.fail)  # what the engine has is not sent again
     return sent.id
 
 
@@ -188,5 +188,5 @@ def test_a_client_with_a_certificate_of_another_ca_is_refused(host: Host, tls: P
     (tmp_path / "cert.pem").write_text(made.chain)
     (tmp_path / "key.pem").write_text(made.key)
     engines.select(ways.by_tls(host, tmp_path))
-    with pytest.raises(EngineError, match="SSLError"):  # TLS 1.3: told by an alert, or by the end of the connection
+    with pytest.raises(EngineError, match="SSLError"):  # TLS 1.3: seen by an alert, or by the end of the connection
         engine.client()

@@ -1,4 +1,4 @@
-"""Seeds against a real server that speaks MongoDB's protocol: loaded, left alone, and mended one document at a time."""
+"""Seeds against a real server of MongoDB's protocol: loaded, left alone, and repaired one document at a time."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -92,7 +92,7 @@ def _set(field: str, value: Any) -> Callable[[Mongo], None]:
         pytest.param(_set("seedBatchId", "somebody"), ("altered", Counts(replaced=1, kept=29)), id="mark lost"),
     ],
 )
-def test_one_damaged_document_is_found_and_it_alone_is_mended(
+def test_one_damaged_document_is_found_and_it_alone_is_repaired(
     database: Mongo, damage: Callable[[Mongo], None], expected: tuple[str, Counts]
 ) -> None:
     loader, batch = Loader(database), _resources()
@@ -119,7 +119,7 @@ def test_fewer_documents_remove_the_rest_and_never_a_persons(database: Mongo) ->
     assert set(_snapshot(database)) == {d["_id"] for d in _resources(20).documents} | {"written-by-a-person"}
 
 
-def test_a_persons_document_with_the_id_of_a_seed_stops_the_load_before_it_begins(database: Mongo) -> None:
+def test_a_persons_document_with_the_id_of_a_seed_stops_the_load_before_it_starts(database: Mongo) -> None:
     own = {"_id": "doc-fra-000002", "title": "Mine"}
     database.resources.insert_one(own)
     with pytest.raises(SeedConflict, match="doc-fra-000002 in resources was not created by seed-fra-resources"):
@@ -144,7 +144,7 @@ def test_an_interrupted_load_is_finished_by_the_next_one(database: Mongo) -> Non
     assert all(after[i] == document for i, document in written.items())
 
 
-def test_another_key_service_key_seals_all_documents_anew(database: Mongo) -> None:
+def test_another_key_service_key_seals_all_documents_again(database: Mongo) -> None:
     loader = Loader(database)
     loader.load(_resources(200))
     assert loader.load(_resources(200, _public_key())) == Counts(replaced=200)

@@ -198,7 +198,7 @@ def test_all_dependencies_are_up(http: httpx.Client) -> None:
     }
 
 
-def test_whoami_tells_the_tokens_claims(http: httpx.Client) -> None:
+def test_whoami_shows_the_tokens_claims(http: httpx.Client) -> None:
     found = _get(http, "/api/whoami", _token(AMERICAN)).json()
     assert {name: found[name] for name in AMERICAN} == AMERICAN
 
@@ -353,7 +353,7 @@ def test_a_wrong_page_size_is_400(http: httpx.Client, limit: str) -> None:
     assert _get(http, f"/api/resources?limit={limit}", _token(FRENCH)).status_code == 400
 
 
-# Documents that somebody altered
+# Documents that were altered
 
 
 @pytest.mark.parametrize(
@@ -478,7 +478,7 @@ def test_nothing_is_read_without(country: Lab, http: httpx.Client, service: str)
     assert _read(http, 1, FRENCH).status_code == 200
 
 
-def test_without_redis_everything_works_and_health_says_so(country: Lab, http: httpx.Client) -> None:
+def test_without_redis_everything_works_and_health_reports_it(country: Lab, http: httpx.Client) -> None:
     with _without(country, "redis"):
         assert len(_get(http, "/api/resources?limit=5", _token(FRENCH)).json()["resources"]) == 5
         assert _read(http, 1, FRENCH).status_code == 200
@@ -515,7 +515,7 @@ def test_the_welcome_page_offers_the_own_country_and_the_partners(http: httpx.Cl
     assert links == {"login-own": "/login", "login-usa": "/login?idp=USA"}
 
 
-def test_a_partners_person_signs_in_reads_and_is_told_why_not(country: Lab, http: httpx.Client) -> None:
+def test_a_partners_person_signs_in_reads_and_learns_why_not(country: Lab, http: httpx.Client) -> None:
     home = _page(_sign_in(http, "?idp=USA"))
     assert _text(home, "#claim-countryOfAffiliation") == "USA"
     assert _text(home, "#claim-uniqueID") == AMERICAN["uniqueID"]

@@ -87,7 +87,7 @@ def test_one_that_docker_made_in_its_place_is_lost_all_the_same(
     assert client.volumes.get(VOLUME), "nothing is removed that might be somebody's"
 
 
-def test_an_accepted_loss_begins_another_incarnation_once(
+def test_an_accepted_loss_starts_another_incarnation_once(
     client: docker.DockerClient,
     made: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -159,7 +159,7 @@ def test_a_network_that_is_ours_stays(client: docker.DockerClient, probed: dict[
     assert not NetworkProbeProvider().diff(NETWORK, probed, network_probe()).changes
 
 
-def test_a_network_that_is_gone_is_made_anew(client: docker.DockerClient, probed: dict[str, Any]) -> None:
+def test_a_network_that_is_gone_is_recreated(client: docker.DockerClient, probed: dict[str, Any]) -> None:
     assert mended(probed) == 1
 
 
@@ -177,7 +177,7 @@ def test_two_of_one_name_both_give_way(client: docker.DockerClient, probed: dict
 
 
 @pytest.mark.parametrize(("labels", "user"), [({"dive.stack": "t-2"}, MARK), ({}, {}), ({}, None)])
-def test_a_network_of_somebody_else_is_refused(
+def test_a_network_of_another_owner_is_refused(
     client: docker.DockerClient, probed: dict[str, Any], labels: dict[str, str], user: dict[str, str] | None
 ) -> None:
     network = client.networks.create(NETWORK, labels=labels)

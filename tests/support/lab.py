@@ -67,7 +67,7 @@ def certificates(*countries: Names) -> tuple[str, str, str]:
 
 @dataclass
 class Lab:
-    """One country's network and the containers started in it; `seconds` tells how long each took to be healthy."""
+    """One country's network and the containers started in it; `seconds` is how long each took to be healthy."""
 
     engine: docker.DockerClient
     names: Names

@@ -16,7 +16,7 @@ Call = Callable[..., httpx.Response]  # (method, path, **more), as the token's o
 class Mutation:
     """A request that changes one thing, and the one that undoes it: method, path, and arguments of httpx.
 
-    `told`: the finding on `subject` contains it. `kind` groups the coverage.
+    `told`: text that the finding on `subject` contains. `kind` groups the coverage.
     """
 
     kind: str

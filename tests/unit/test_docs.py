@@ -1,4 +1,4 @@
-"""The pages: links lead somewhere, the index is complete, what is said of the code is so, shown output is real.
+"""The pages: links lead somewhere, the index is complete, what is said of the code is true, shown output is real.
 
 `pytest tests/unit/test_docs.py --docs` writes the outputs that pages show.
 """

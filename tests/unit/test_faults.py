@@ -26,7 +26,7 @@ def test_by_default_a_few_short_rows_run() -> None:
     assert 1 <= sum(case.selected for case in CASES) <= 5
 
 
-def test_the_newest_result_of_a_fault_counts_and_what_was_not_run_is_told(tmp_path: Path) -> None:
+def test_the_newest_result_of_a_fault_counts_and_what_was_not_run_is_reported(tmp_path: Path) -> None:
     first, second = [case for case in CASES if not case.by_hand and case.at == "FRA"][:2]
     for seconds in (9.0, 4.0):
         keep(tmp_path, Repaired(first.name, "stopped", "./dive repair FRA --yes", "1 of 1 repaired", seconds))
@@ -68,7 +68,7 @@ def test_a_row_quotes_texts_of_this_version(tmp_path: Path) -> None:
     ],
     ids=["of a version without texts", "a text that is gone", "another command", "a resource that is gone"],
 )
-def test_a_row_of_another_version_is_told_as_not_measured(tmp_path: Path, stale: dict[str, object]) -> None:
+def test_a_row_of_another_version_is_listed_as_not_measured(tmp_path: Path, stale: dict[str, object]) -> None:
     page = healed(tmp_path, ROW, **stale)
     assert "| FRA: kas is removed |" not in page
     assert "\n- FRA: kas is removed (7 s in an earlier version)\n" in page

@@ -28,7 +28,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "Left out are": (f"{SEES}::test_each_server_that_is_compared_says_what_is_left_out",),
     "Every message names its command": (
         "unit/diagnosis/test_status.py::test_every_problem_has_a_cause_and_an_exact_command",
-        "unit/automation/test_drift.py::test_up_refreshes_only_for_what_no_other_update_mends",
+        "unit/automation/test_drift.py::test_up_refreshes_only_for_what_no_other_update_repairs",
     ),
     "`tests/faults` holds": ("unit/test_faults.py::test_every_fault_has_a_name_of_its_own",),
     "`tests/integration/test_3_heal.py` damages": (
@@ -87,7 +87,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",
         f"{OPAL}::test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed",
         "fault: a policy that permits everything is in OPA",
-        "integration/test_3_verification.py::test_a_document_that_the_wrong_people_may_read_is_told",
+        "integration/test_3_verification.py::test_a_document_that_the_wrong_people_may_read_is_reported",
     ),
     "a foreign container": (
         f"{CHECKS}::test_networks_volumes_and_images_are_proven_by_looking",
@@ -103,11 +103,11 @@ PROVEN: dict[str, tuple[str, ...]] = {
     ),
     "the record's schema": (
         "fault: a column of the record is renamed",
-        "providers/test_checkpoint.py::test_a_schema_that_is_not_ours_is_given_up_only_with_a_word",
+        "providers/test_checkpoint.py::test_a_schema_that_is_not_ours_is_given_up_only_if_the_loss_is_accepted",
     ),
     "a right in the record": (
         "fault: a right in the record is revoked",
-        "providers/test_orchestration.py::test_a_lost_right_is_told_by_name_and_granted_again",
+        "providers/test_orchestration.py::test_a_lost_right_is_reported_by_name_and_granted_again",
     ),
     "a row of the record": (
         "fault: a phase is not in the record",
@@ -128,7 +128,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "the same of the partner's side": (
         "fault: the identity provider is disabled",
         "fault: the broker is deleted",
-        f"{IDENTITY}::test_each_country_sees_and_mends_its_own_side_of_a_link",
+        f"{IDENTITY}::test_each_country_sees_and_repairs_its_own_side_of_a_link",
         "integration/test_4_status.py::test_the_doctor_names_a_link_that_was_cut_by_hand",
     ),
     "the secret of the portal": (
@@ -190,11 +190,11 @@ PROVEN: dict[str, tuple[str, ...]] = {
         "fault: the report is forged",
         "fault: the report is of another run",
         "fault: the report is of another country",
-        f"{REPORT}::test_a_report_that_is_not_the_one_that_was_written_is_told_and_written_anew",
+        f"{REPORT}::test_a_report_that_is_not_the_one_that_was_written_is_reported_and_written_again",
     ),
     "objects on the engine": (
         "providers/test_orphans.py::test_orphans_are_shown_with_the_command_that_removes_them",
-        "providers/test_orphans.py::test_named_orphans_go_and_data_only_with_a_word",
+        "providers/test_orphans.py::test_named_orphans_go_and_data_only_if_the_loss_is_accepted",
     ),
     "A server is compared": (
         f"{CHECKS}::test_postgres_holds_what_is_declared_and_is_asked_within_a_second",
@@ -244,7 +244,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{IDENTITY}::test_no_answer_shows_a_symmetric_key",
         "unit/identity/test_realm_keys.py::test_a_symmetric_key_is_compared_by_its_id",
     ),
-    "FerretDB has neither": ("unit/checks/test_mongodb.py::test_a_server_without_roles_says_so",),
+    "FerretDB has neither": ("unit/checks/test_mongodb.py::test_a_server_without_roles_is_read_without_them",),
     "A spoke decides with": (f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",),
     "The hub signs them": (
         "unit/catalog/test_signature.py::test_opa_verifies_what_the_hub_signs",
@@ -261,12 +261,12 @@ PROVEN: dict[str, tuple[str, ...]] = {
     ),
     "DEPLOYMENT then compares": (
         "unit/checks/test_policy_engine.py"
-        "::test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age",
+        "::test_without_the_hub_what_it_signed_last_is_valid_and_shows_its_age",
         "unit/diagnosis/test_status.py::test_a_phase_shows_what_a_valid_finding_points_out",
     ),
     "A hub that refuses": (
         "unit/checks/test_policy_engine.py"
-        "::test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age",
+        "::test_without_the_hub_what_it_signed_last_is_valid_and_shows_its_age",
         f"{OPAL}::test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart",
     ),
     "A spoke that has nothing": (
@@ -308,9 +308,9 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{OPAL}::test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_client",
     ),
     "It is therefore": (f"{CHECKS}::test_a_restart_removes_what_someone_changed_in_redis",),
-    "A stopped Keycloak": (f"{CHECKS}::test_a_realm_or_users_out_of_reach_could_not_be_told",),
+    "A stopped Keycloak": (f"{CHECKS}::test_a_realm_or_users_out_of_reach_are_unknown",),
     "A preview therefore": (
-        "providers/test_checkpoint.py::test_what_cannot_be_told_is_kept",
+        "providers/test_checkpoint.py::test_a_checkpoint_whose_proof_is_unknown_is_kept",
         "integration/test_4_preview.py"
         "::test_with_the_state_alone_each_phase_says_in_one_line_what_it_could_not_look_at",
     ),
@@ -339,13 +339,13 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "A role's password": (
         f"{CHECKS}::test_every_datastore_answers_a_login_and_refuses_another",
         f"{IDENTITY}::test_a_secret_is_proven_by_its_use_and_a_refresh_brings_it_back",
-        f"{IDENTITY}::test_a_password_that_was_changed_by_hand_is_told_and_mended",
+        f"{IDENTITY}::test_a_password_that_was_changed_by_hand_is_reported_and_restored",
     ),
     "the superuser's password of Postgres, the root": (
         f"{CHECKS}::test_a_superuser_with_a_password_from_before_a_change_gets_that_of_the_state",
         f"{CHECKS}::test_mongodb_with_a_password_from_before_a_change_gets_that_of_the_state",
         f"{IDENTITY}::test_an_account_with_a_secret_from_before_a_change_gets_that_of_the_state",
-        "unit/checks/test_out_of_step.py::test_both_sides_are_told_and_the_age_of_the_states_value",
+        "unit/checks/test_out_of_step.py::test_both_sides_are_named_with_the_age_of_the_states_value",
     ),
     "a key access service whose process": (
         f"{STATUS}::test_a_key_service_with_another_key_is_named_and_a_restart_restores_it",

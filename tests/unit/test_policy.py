@@ -210,7 +210,7 @@ def secret(value: str) -> dict[str, Any]:
     return {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
-def test_a_value_that_is_marked_as_secret_is_one_by_whatever_name_and_is_not_shown() -> None:
+def test_a_value_that_is_marked_as_secret_is_one_by_any_name_and_is_not_shown() -> None:
     for other in ({"envs": [secret(f"COLOUR={SECRET}")]}, {"command": [secret(SECRET)]}, {"user": secret("root")}):
         found = {rule.name: judge(rule, resource(containers.CONTAINER, other)).violations for rule in RULES}
         assert any(found.values())
@@ -232,7 +232,7 @@ def test_what_is_found_before_an_unknown_value_counts() -> None:
     assert found.undecided
 
 
-def test_the_engine_is_told_the_level_of_each_violation_and_what_was_not_judged() -> None:
+def test_the_engine_receives_the_level_of_each_violation_and_what_was_not_judged() -> None:
     served = Rules()
     request = wire.AnalyzeRequest(type=containers.CONTAINER, urn="urn", name="it")
     request.properties.update({**GOOD[containers.CONTAINER], "readOnly": False, "privileged": True, "image": "nginx"})
@@ -247,14 +247,14 @@ def test_the_engine_is_told_the_level_of_each_violation_and_what_was_not_judged(
     assert [p.name for p in served.GetAnalyzerInfo(None, None).policies] == [rule.name for rule in RULES]
 
 
-def test_the_stacks_word_on_its_data_is_heard() -> None:
+def test_the_stacks_decision_on_its_data_is_respected() -> None:
     served, request = Rules(), wire.AnalyzeRequest(type=data.VOLUME)
     assert served.Analyze(request, None).diagnostics
     served.ConfigureStack(wire.AnalyzerStackConfigureRequest(config={"dive:disposable": "true"}), None)
     assert not served.Analyze(request, None).diagnostics
 
 
-def test_the_engine_finds_it_by_its_port_and_ends_it_without_a_word() -> None:
+def test_the_engine_finds_it_by_its_port_and_ends_it_silently() -> None:
     with socket.create_server(("127.0.0.1", 0)) as engine:  # it is watched, and has nothing to say
         command = [str(ROOT / "policy" / "pulumi-analyzer-policy-dive"), f"127.0.0.1:{engine.getsockname()[1]}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as pack:

@@ -309,7 +309,7 @@ def test_new_keys_of_a_spoke_change_nothing_that_runs_until_the_document_has_the
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
 def test_the_guard_is_the_first_to_go(country: str, request: pytest.FixtureRequest) -> None:
-    """Everything that is more than a name stands behind it, so that a refused destroy has removed nothing."""
+    """It depends on everything that is more than a name, so that a refused destroy has removed nothing."""
     resources = request.getfixturevalue(country)
     [guard] = of_kind(resources, "pulumi-python:dynamic/dive:Guard").values()
     behind, todo = set[str](), list(guard.dependencies)
@@ -336,7 +336,7 @@ def test_a_disposable_country_protects_nothing() -> None:
 
 
 @pytest.mark.parametrize("country", ["usa", "fra"])
-def test_every_container_stands_between_a_probe_and_a_gate(country: str, request: pytest.FixtureRequest) -> None:
+def test_every_container_is_between_a_probe_and_a_gate(country: str, request: pytest.FixtureRequest) -> None:
     resources = request.getfixturevalue(country)
     gates = of_kind(resources, "pulumi-python:dynamic/dive:Gate")
     containers = of_kind(resources, CONTAINER)
@@ -471,7 +471,7 @@ def test_a_rotation_trusts_both_cas_then_signs_with_the_new_one_and_then_drops_t
     assert roots(finished) == {second: "DIVE coalition dive 2"}
 
 
-def test_only_a_country_in_a_rotation_has_to_say_how_far_it_is(usa: dict[str, Any]) -> None:
+def test_only_a_country_in_a_rotation_has_to_report_how_far_it_is(usa: dict[str, Any]) -> None:
     def proof(resources: dict[str, Any]) -> str:
         [found] = of_kind(resources, "pulumi-python:dynamic/dive:Verification").values()
         return str(MessageToDict(found.object)["spec"])
@@ -666,7 +666,7 @@ def test_a_country_is_published_and_reached_at_its_address() -> None:
     assert {port["ip"] for inputs in containers.values() for port in inputs["ports"]} == {"127.0.0.2"}
     gates = of_kind(resources, "pulumi-python:dynamic/dive:Gate")
     assert {gate.object["ready"] for gate in gates.values()} == {"127.0.0.2"}
-    # All that is told an address is told this one; inside a container, loopback is its own.
+    # Each address that a resource gets is this one; inside a container, loopback is its own.
     inside = {name for name in text if name.rpartition("-")[2] in ("container", "files", "live", "probe", "gate")}
     specifications = {name for name in text if name.rpartition("-")[2] in ("checkpoint", "proof")}
     assert [name for name in {*text} - inside - specifications if "127.0.0.1" in text[name]] == []

@@ -116,7 +116,7 @@ def today() -> dict[str, Any]:
 def test_a_resource_of_the_state_has_the_same_provider_and_the_same_inputs(token: str, today: dict[str, Any]) -> None:
     now, then = today["resources"][token], RESOURCES[token]
     assert now["provider"] == then["provider"]
-    # An input that is gone announces nothing: `Provider.changed_inputs` compares those that there are.
+    # An input that is gone is no change: `Provider.changed_inputs` compares the present ones.
     added = {*now["inputs"]} - {*then["inputs"]}
     assert not added, "a change would be announced for every resource of this type"
 

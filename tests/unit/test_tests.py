@@ -19,6 +19,19 @@ ORDER = (
     {"coalition"},
     {"support"},
 )
+# Words that hide what happens, and plain ones in their place.
+PLAIN = {
+    "anew": "again",
+    "begin": "start",
+    "begun": "started",
+    "mend": "repair",
+    "mended": "repaired",
+    "mends": "repairs",
+    "nobody": "no_one",
+    "somebody": "another, or the passive",
+    "told": "reported",
+    "whatever": "any",
+}
 RANK = {name: place for place, row in enumerate(ORDER) for name in row}
 
 
@@ -44,6 +57,13 @@ def test_a_module_of_the_tests_imports_only_downwards(path: Path) -> None:
     here = path.relative_to(PACKAGE).parts[0]
     for there in imported(path) - {here}:
         assert RANK[there] > RANK[here], f"tests.{here} must not import tests.{there}"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("test_*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_name_of_a_test_uses_plain_words(path: Path) -> None:
+    names = [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+    found = {word for name in names if name.startswith("test_") for word in name.split("_") if word in PLAIN}
+    assert {word: PLAIN[word] for word in found} == {}
 
 
 # Modules without a test file of their name: (pattern, the file that tests them, why it is another one).
@@ -90,7 +110,6 @@ COVERED = (
     ("dynamic/network_probe.py", "providers/test_storage_resources.py", "with data volumes"),
     ("dynamic/gate.py", "providers/test_container_resources.py", "files, probe and gate make one container"),
     ("dynamic/report.py", "unit/checks/test_report.py", "writes the report that is tested there"),
-    ("dynamic/undeclared.py", "providers/test_identity.py", "needs Keycloak"),
     ("dynamic/*", "integration/test_3_heal.py", "a row of the faults damages what it keeps"),
     ("engines/data_loss.py", "unit/diagnosis/test_repair.py", "the choice that a repair names"),
     ("engines/declaration.py", "providers/test_container_resources.py", "needs an engine"),
@@ -118,7 +137,7 @@ def modules() -> list[Path]:
 
 
 def named(module: Path) -> bool:
-    """Whether there is a test file of the module's name."""
+    """Return True if a test file has the module's name."""
     places = (PACKAGE / "unit" / module.parent, PACKAGE / "providers")
     return any((place / f"test_{module.name}").exists() for place in places)
 

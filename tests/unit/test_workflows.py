@@ -243,7 +243,7 @@ PULL = {"number": 7, "state": "open", "head": {"sha": "c0ffee"}}
 def test_a_country_has_one_comment_edited_in_place(site: Site, tmp_path: Path) -> None:
     site.pulls.append(PULL)
     stranger = {"id": 900, "number": 0, "user": {"login": "somebody"}, "body": "<!-- dive:preview-fra --> not ours"}
-    site.comments.extend([stranger] * 120)  # ours stand on the second page
+    site.comments.extend([stranger] * 120)  # ours are on the second page
     (tmp_path / "preview-fra.md").write_text("# FRA: 3 to create")
     (tmp_path / "preview-usa.md").write_text("# USA: nothing")
     where = ["comment", "--head", "coalition:topic", "--commit", "c0ffee", str(tmp_path)]
@@ -266,7 +266,7 @@ def test_a_run_of_a_commit_that_is_no_longer_the_newest_says_nothing(site: Site,
     assert not site.comments
 
 
-def test_a_comment_that_is_too_long_is_cut_and_says_so(site: Site, tmp_path: Path) -> None:
+def test_a_comment_that_is_too_long_is_cut_and_notes_the_cut(site: Site, tmp_path: Path) -> None:
     site.pulls.append(PULL)
     (tmp_path / "preview-fra.md").write_text("x" * 100_000)
     post(site, "comment", "--head", "coalition:topic", "--commit", "c0ffee", str(tmp_path))

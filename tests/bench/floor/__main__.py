@@ -1,4 +1,4 @@
-"""Registers what an exported state holds, as it stands there: what a run costs before a line of ours is run.
+"""Registers what an exported state holds, unchanged: what a run costs before a line of ours is run.
 
 `$FLOOR_STATE` is the state; what is no component in it is made by the provider that it names.
 """

@@ -28,7 +28,7 @@ def locked(folder: Path, pid: int, host: str) -> dict[str, str]:
     ("pid", "host", "live"),
     [(os.getpid(), socket.gethostname(), True), (2**22 - 3, socket.gethostname(), False), (1, "elsewhere", None)],
 )
-def test_pulumis_lock_tells_whether_its_holder_lives(tmp_path: Path, pid: int, host: str, live: bool | None) -> None:
+def test_pulumis_lock_shows_whether_its_holder_lives(tmp_path: Path, pid: int, host: str, live: bool | None) -> None:
     assert live is not False or not psutil.pid_exists(pid)
     (update,) = backend_locks("fra", locked(tmp_path, pid, host))
     assert update.live is live
@@ -79,6 +79,6 @@ FIELDS = st.fixed_dictionaries({}, optional=dict.fromkeys(("pid", "username", "h
     json.dumps({"pid": 2**70, "username": "a", "hostname": socket.gethostname(), "timestamp": "2026-01-01"}).encode()
 )
 @example(json.dumps({"pid": -1, "username": "a", "hostname": socket.gethostname(), "timestamp": "0001-01-01"}).encode())
-def test_whatever_a_lock_holds_it_is_a_lock(tmp_path: Path, content: bytes) -> None:
+def test_a_lock_with_any_content_is_a_lock(tmp_path: Path, content: bytes) -> None:
     (lock,) = backend_locks("fra", ownerless(tmp_path, content, 3600))
     assert str(lock)

@@ -82,7 +82,7 @@ def test_the_person_whose_password_the_partner_knows_goes_with_the_link(monkeypa
     assert [call.args[0] for call in admin.delete.call_args_list] == [f"/realms/{USA.realm}/users/{person.id}"]
 
 
-def test_all_is_tried_and_each_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_is_tried_and_each_failure_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
 
     def write(volume: str, *_: object) -> None:

@@ -32,7 +32,7 @@ from tests.unit.plans.events import CONTAINER, URN, said
         pytest.param(signal.SIGTERM, os.kill, id="SIGTERM, which comes to the command alone"),
     ],
 )
-def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_begun(
+def test_who_is_asked_to_stop_waits_for_pulumi_to_finish_what_it_has_started(
     tmp_path: Path, number: signal.Signals, told: Callable[[int, int], None]
 ) -> None:
     done = tmp_path / "done"
@@ -76,7 +76,7 @@ exit 255
 
 
 class Recording:
-    """What is recorded in place of the record, which raises `error` if there is one."""
+    """What is recorded in place of the record, which raises `error` unless it is None."""
 
     def __init__(self, error: DiveError | None = None) -> None:
         self.error, self.calls = error, list[tuple[Run, str, UpdateError | None]]()

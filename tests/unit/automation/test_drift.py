@@ -19,7 +19,7 @@ from dive_infra.results.remedy import Remedy
     ],
     ids=["a refresh mends it", "any update mends it", "another stack mends it", "nobody knows"],
 )
-def test_up_refreshes_only_for_what_no_other_update_mends(
+def test_up_refreshes_only_for_what_no_other_update_repairs(
     monkeypatch: pytest.MonkeyPatch, finding: Finding, asks: bool
 ) -> None:
     monkeypatch.setattr(drift, "declared_specs", lambda _: {Phase.CONFIGURATION: "a specification"})

@@ -16,7 +16,7 @@ Start = Callable[[str], Process]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts a program that is called like a provider's, told of an engine at an address; it starts another one."""
+    """Starts a program that is called like a provider's, with the address of an engine; it starts another one."""
     program = tmp_path / "pulumi-resource-test"
     program.write_text("#!/bin/sh\nsleep 99\n")
     program.chmod(0o700)

@@ -38,7 +38,7 @@ def test_the_owner_is_read_from_the_refusal_of_every_backend(place: str) -> None
     assert str(owner) == "root (pid 4242 on build-7, since 2026-11-24 22:30:00 UTC)"
 
 
-def test_every_owner_is_read_whatever_the_user_is_called() -> None:
+def test_every_owner_is_read_with_any_user_name() -> None:
     found = owners(
         refusal(
             f"{FOLDER}anne@example.org@vm (pid 1) at 2026-11-24T22:30:00+01:00",
@@ -65,7 +65,7 @@ def test_a_process_that_is_gone_is_dead() -> None:
     assert (answer, why) == ("dead", f"no process with pid {ended.pid}")
 
 
-def test_a_process_that_nobody_has_buried_is_dead() -> None:
+def test_a_process_that_its_parent_has_not_reaped_is_dead() -> None:
     with subprocess.Popen(["sleep", "60"]) as killed:
         killed.send_signal(signal.SIGKILL)
         os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
@@ -74,17 +74,17 @@ def test_a_process_that_nobody_has_buried_is_dead() -> None:
 
 def test_a_process_that_lives_is_not_dead() -> None:
     began = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-    for since in (datetime.now(UTC), began.replace(microsecond=0)):  # Pulumi tells no fractions
+    for since in (datetime.now(UTC), began.replace(microsecond=0)):  # Pulumi drops fractions
         assert liveness(owner(os.getpid(), since))[0] == "alive"
 
 
-def test_a_process_that_began_after_the_lock_is_another_one() -> None:
+def test_a_process_that_started_after_the_lock_is_another_one() -> None:
     answer, why = liveness(owner(os.getpid(), datetime.now(UTC) - timedelta(days=1)))
     assert answer == "dead"
     assert "started after the lock was taken" in why
 
 
-def test_of_another_host_nothing_can_be_told() -> None:
+def test_a_process_on_another_host_is_unknown() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         ended.wait()
     assert liveness(owner(ended.pid, datetime.now(UTC), "elsewhere")) == ("unknown", "elsewhere is another host")

@@ -15,7 +15,7 @@ from dive_infra.toolchain.toolchain import Toolchain
 from tests.unit.exported_states import FORGED, exported
 
 
-def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_told(
+def test_a_spoke_that_the_checkouts_hub_does_not_approve_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA]\n")

@@ -9,7 +9,7 @@ from dive_infra.orchestration.states import Phase
 from tests.unit.exported_states import FRA, LOGIN, SECRET, checkpoint, exported
 
 
-def test_a_stack_tells_what_its_phases_declared() -> None:
+def test_a_stack_shows_what_its_phases_declared() -> None:
     spec = PreflightSpec(FRA, "fra-1", ("opa",))
     stack = read_stack("fra", exported(checkpoint(Phase.PREFLIGHT, dump(spec), LOGIN)))
     assert stack.spec(Phase.PREFLIGHT) == spec
@@ -21,7 +21,7 @@ def test_a_stack_tells_what_its_phases_declared() -> None:
     assert SECRET not in repr(stack)
 
 
-def test_a_declaration_of_another_program_is_told_apart_from_none() -> None:
+def test_a_declaration_of_another_program_is_distinguished_from_none() -> None:
     stack = read_stack("fra", exported(checkpoint(Phase.CONFIGURATION, '{"realm": "x"}')))
     assert stack.specs == {}
     assert "was written by another version" in stack.checkpoints[Phase.CONFIGURATION].unreadable

@@ -24,7 +24,7 @@ FRA = Names(parse("FRA"))
         ([], []),
     ],
 )
-def test_only_verbs_that_look_begin_exports_early(
+def test_only_verbs_that_change_nothing_start_exports_early(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], begun: list[str]
 ) -> None:
     for name in ("usa", "fra"):

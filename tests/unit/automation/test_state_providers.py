@@ -75,7 +75,7 @@ FORGED = {
 }
 
 
-def test_each_provider_of_the_program_passes_wherever_it_stands() -> None:
+def test_each_provider_of_the_program_passes_at_every_place() -> None:
     found = [of(kind, ours(kind), place) for kind in PROVIDERS for place in ("inputs", "outputs")]
     secret = {**SIGNATURE, "plaintext": json.dumps(ours("Probe"))}
     pending = [{"type": "creating", "resource": of("Gate", ours("Gate"))}]
@@ -130,7 +130,7 @@ def test_a_pickle_that_runs_a_command_is_refused_and_is_not_run(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("pickled", FORGED.values(), ids=FORGED)
-def test_whatever_differs_from_what_the_program_writes_is_refused(pickled: bytes) -> None:
+def test_anything_that_differs_from_what_the_program_writes_is_refused(pickled: bytes) -> None:
     assert len(foreign(exported(of("Probe", encoded(pickled))))) == 1
 
 

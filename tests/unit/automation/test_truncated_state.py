@@ -40,7 +40,9 @@ def test_empty_attributes_are_left_out(folder: Path, environment: dict[str, str]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_whatever_else_a_state_holds_gives_way_too(folder: Path, environment: dict[str, str], content: bytes) -> None:
+def test_a_state_with_any_other_content_gives_way_too(
+    folder: Path, environment: dict[str, str], content: bytes
+) -> None:
     (folder / "fra.json").write_bytes(content)
     assert truncated_state.repair("fra", environment) == ["fra.json was truncated: replaced by the previous state"]
 

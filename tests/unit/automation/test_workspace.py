@@ -15,7 +15,7 @@ from dive_infra.config import paths
 from dive_infra.toolchain.toolchain import Toolchain
 
 
-def test_bytecode_is_kept_whatever_the_shell_says() -> None:
+def test_bytecode_is_kept_in_spite_of_the_shell() -> None:
     tools = Toolchain(Path("/opt/pulumi/pulumi"), [Path("/opt/pulumi")], "installed")
     given = {"PYTHONDONTWRITEBYTECODE": "1", "PULUMI_BACKEND_URL": "file:///there", "PULUMI_CONFIG_PASSPHRASE": "x"}
     added = workspace.environment(tools, {}, given)
@@ -86,7 +86,7 @@ def test_the_folder_has_always_this_checkouts_project_file(tmp_path: Path, monke
     assert added["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(tmp_path / ".dive" / "passphrase")
 
 
-def test_a_folder_that_is_not_there_is_told_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_folder_is_reported_with_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     monkeypatch.setattr(paths, "STACKS", gone)
     with pytest.raises(workspace.StateError, match=f"expected one with stack files .*; next: mkdir -p {gone}"):

@@ -99,7 +99,7 @@ def test_the_clients_own_api_is_known_by_its_host(
     ],
     ids=lambda e: type(e).__name__,
 )
-def test_opa_is_looked_after_again_whatever_broke_off(
+def test_opa_is_restored_after_any_answer_that_broke_off(
     client: Any, monkeypatch: pytest.MonkeyPatch, broken: Exception
 ) -> None:
     """It was restarted in the middle of its answer, and has forgotten its policies."""
@@ -291,7 +291,7 @@ def test_a_copy_signed_with_a_former_key_is_fetched_again(client: Any, world: Wo
     assert client._stored()["files"].keys() >= POLICIES.keys()
 
 
-def test_new_policies_of_which_opal_is_not_told_are_loaded(client: Any, world: World, run: Any) -> None:
+def test_new_policies_of_which_opal_is_not_notified_are_loaded(client: Any, world: World, run: Any) -> None:
     """OPAL lost its connection to the hub, which is back, and OPAL's server has the new policies a moment later."""
     world.distribute(POLICIES)
     world.policies = dict(POLICIES)

@@ -1,4 +1,4 @@
-"""How far a rotation of the coalition's CA is: members say so in their status, the hub has it in its state."""
+"""How far a rotation of the coalition's CA is: members say it in their status, the hub has it in its state."""
 
 import pytest
 

@@ -112,7 +112,7 @@ def test_what_is_left_out_makes_no_difference() -> None:
 
 
 @pytest.mark.parametrize("code", [59, 115, 238])
-def test_a_server_without_roles_says_so(code: int) -> None:
+def test_a_server_without_roles_is_read_without_them(code: int) -> None:
     client = MagicMock()
     client["admin"].command.side_effect = [{"users": []}, OperationFailure("no such command: 'rolesInfo'", code)]
     client.list_database_names.return_value = []

@@ -1,4 +1,4 @@
-"""A server that refuses the secret of the state: which side is told to be older, and what the commands really do."""
+"""A server that refuses the secret of the state: which side is named as the older, and what the commands really do."""
 
 import os
 import subprocess
@@ -38,7 +38,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return there
 
 
-def test_both_sides_are_told_and_the_age_of_the_states_value(engine: Mock) -> None:
+def test_both_sides_are_named_with_the_age_of_the_states_value(engine: Mock) -> None:
     told = out_of_step.sides(engine, FRANCE, "postgres")
     assert told == (
         "the data in t-unit-fra-postgres-data holds another secret than the state, whose value t-unit-fra-postgres has "

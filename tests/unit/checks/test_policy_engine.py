@@ -192,9 +192,7 @@ def test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_un
     assert set(world.off()) == {policy_engine.DATA}
 
 
-def test_a_spoke_without_its_opal_client_is_told_to_update_itself(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_spoke_without_its_opal_client_has_to_update_itself(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str, _: str) -> str:
         raise ContainerFailed(f"{name} does not exist")
 
@@ -327,7 +325,7 @@ def france(monkeypatch: pytest.MonkeyPatch) -> World:
     ],
     ids=["refused", "unavailable", "cut off", "forbidden"],
 )
-def test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age(france: World, hub: int, why: str) -> None:
+def test_without_the_hub_what_it_signed_last_is_valid_and_shows_its_age(france: World, hub: int, why: str) -> None:
     """A country that its hub has cut off goes on, too."""
     france.hub, age = hub, f"{AGE}; {why}"
     assert [(f.verdict, f.found, f.note) for f in france.found()] == [
@@ -336,7 +334,7 @@ def test_without_the_hub_what_it_signed_last_is_valid_and_tells_its_age(france: 
     ]
 
 
-def test_while_the_hub_answers_no_age_is_told(france: World) -> None:
+def test_while_the_hub_answers_no_age_is_shown(france: World) -> None:
     france.hub = 200
     assert [(f.verdict, f.note) for f in france.found()] == [("valid", ""), ("valid", "")]
 

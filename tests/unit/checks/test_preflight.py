@@ -220,7 +220,9 @@ def test_a_container_that_is_not_certainly_ours_takes_the_port(
     [(-1, "invalid", "ended at "), (29.5, "invalid", "29 days left"), (31.5, "valid", "31 days left")],
     ids=["ended", "ends soon", "in force"],
 )
-def test_an_agreement_that_ends_is_told_in_time_and_stops_no_deployment(days: float, verdict: str, found: str) -> None:
+def test_an_agreement_that_ends_is_reported_in_time_and_stops_no_deployment(
+    days: float, verdict: str, found: str
+) -> None:
     end = moment_text(now() + timedelta(days=days))
     spec = PreflightSpec(FRANCE, "mark", (), ends={"FRA": end})
     looked = [check for check in preflight.checks(spec) if check.topic == "agreements"]

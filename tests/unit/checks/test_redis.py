@@ -38,7 +38,7 @@ def test_what_is_declared_and_what_redis_ships_is_valid() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*REDIS_SHIPPED, "dir"}))
-def test_every_changed_setting_is_a_finding_that_a_restart_mends(name: str) -> None:
+def test_every_changed_setting_is_a_finding_that_a_restart_resolves(name: str) -> None:
     [found] = redis.differences_of_settings(LIVE | {name: "changed"}, DECLARED, RESTART)
     assert found.subject == f"setting {name} of Redis"
     assert str(found.remedy) == "./dive restart FRA redis"

@@ -60,7 +60,7 @@ def test_the_report_is_what_its_schema_says() -> None:
     ],
     ids=["as written", "half", "empty", "forged", "another run", "another country"],
 )
-def test_a_report_that_is_not_the_one_that_was_written_is_told_and_written_anew(
+def test_a_report_that_is_not_the_one_that_was_written_is_reported_and_written_again(
     tmp_path: Path, harm: Callable[[str], str], told: str
 ) -> None:
     path, written = tmp_path / "report.json", report.text(_report())

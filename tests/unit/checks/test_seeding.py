@@ -46,7 +46,7 @@ def test_a_proof_reads_all_documents_and_a_look_says_how_many(
 
 
 def test_a_country_without_partners_has_no_accounts_of_them_to_check() -> None:
-    """A check that finds nothing to look at is unknown, and the hub would be so after its last partner is cut off."""
+    """A check without an object is unknown; the hub would be, too, after its last partner is cut off."""
     alone = replace(SPEC, partners=())
     more = {c.topic for c in seeding.checks(SPEC)} - {c.topic for c in seeding.checks(alone)}
     assert more == {"accounts of partners"}

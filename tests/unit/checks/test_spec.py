@@ -35,7 +35,7 @@ def test_secrets_are_neither_shown_nor_part_of_the_fingerprint(spec: Spec) -> No
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: phase_of(s))
 @pytest.mark.parametrize("broken", ['"code"', None], ids=["a field is gone", "not JSON"])
-def test_a_specification_of_another_program_is_told_by_its_fields_alone(spec: Spec, broken: str | None) -> None:
+def test_a_specification_of_another_program_is_reported_by_its_fields_alone(spec: Spec, broken: str | None) -> None:
     text = dump(spec).replace(broken, '"renamed"') if broken else dump(spec)[:-1]
     with pytest.raises(Unreadable) as caught:
         load(phase_of(spec), text)

@@ -239,7 +239,7 @@ def decided(where: Names, home: Names) -> Callable[[str], httpx.Response]:
 @pytest.mark.parametrize(
     ("broken", "said"), [(unavailable, "expected a decision, found 503 unavailable"), (reset, "found connection reset")]
 )
-def test_a_partner_that_cannot_serve_makes_the_link_pending_and_fails_nobody_else(
+def test_a_partner_that_cannot_serve_makes_the_link_pending_and_fails_no_one_else(
     monkeypatch: pytest.MonkeyPatch, broken: Callable[[str], httpx.Response], said: str
 ) -> None:
     """Each country is deployed by its own operator: a service of one that is down stops no other."""
@@ -364,7 +364,7 @@ def test_a_partner_that_can_serve_again_in_a_moment_is_waited_for(monkeypatch: p
     assert answers == []
 
 
-def test_a_proven_link_is_told_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proven_link_is_reported_with_its_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     def visit(own: Names, here: Names, whose: Party, *_: object) -> list[Finding]:
         assert whose.password == ("p" if whose.names == USA else "canary-of-a-secret")
         return [Finding(verification._sentence(here, whose.names), Verdict.VALID, seconds=0.5)]

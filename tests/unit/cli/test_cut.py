@@ -87,7 +87,7 @@ def declared(checkout: Path) -> object:
     return yaml.safe_load((checkout / "Pulumi.usa.yaml").read_text())["config"].get("dive:cut")
 
 
-def test_a_partner_is_cut_off_proven_and_declared_so(hub: Hub, checkout: Path) -> None:
+def test_a_partner_is_cut_off_and_the_cut_is_proven_and_declared(hub: Hub, checkout: Path) -> None:
     done = run("FRA")
     assert done.exit_code == 0, done.output
     assert (hub.ended, hub.updates, declared(checkout)) == (["FRA"], ["usa"], ["FRA"])
@@ -99,7 +99,7 @@ def test_a_partner_is_cut_off_proven_and_declared_so(hub: Hub, checkout: Path) -
 
 
 @pytest.mark.parametrize("leak", ["session", "login"])
-def test_access_that_did_not_end_is_told(hub: Hub, checkout: Path, leak: str) -> None:
+def test_access_that_did_not_end_is_reported(hub: Hub, checkout: Path, leak: str) -> None:
     hub.leaks = {leak}
     done = run("FRA")
     assert (done.exit_code, hub.updates) == (1, [])
@@ -137,7 +137,7 @@ def test_one_that_is_cut_off_already_does_not_come_back_with_the_next(hub: Hub, 
     assert hub.ended == ["GBR", "FRA"]
 
 
-def test_what_could_not_be_ended_is_told_with_the_command_to_repeat(hub: Hub) -> None:
+def test_what_could_not_be_ended_is_reported_with_the_command_to_repeat(hub: Hub) -> None:
     hub.failed = [DiveError("Keycloak does not answer")]
     done = run("FRA")
     assert (done.exit_code, hub.updates) == (4, [])
@@ -154,7 +154,7 @@ def test_what_could_not_be_ended_is_told_with_the_command_to_repeat(hub: Hub) ->
         (["FRA", "--undo"], "FRA is not cut off at USA; dive:cut has no one"),
     ],
 )
-def test_a_wrong_partner_is_told_and_nothing_is_changed(
+def test_a_wrong_partner_is_reported_and_nothing_is_changed(
     hub: Hub, checkout: Path, arguments: list[str], told: str
 ) -> None:
     before = (checkout / "Pulumi.usa.yaml").read_text()

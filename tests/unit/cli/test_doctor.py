@@ -30,7 +30,7 @@ def patient() -> DoctorReport:
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_doctors_table_looks_so(width: int) -> None:
+def test_the_doctors_table_looks_as_recorded(width: int) -> None:
     text = drawn(lambda console: doctor_verb.table(patient(), console), width)
     assert max(map(len, text.splitlines())) <= width
     held(f"doctor-{width}", text)

@@ -88,7 +88,7 @@ def told(done: Any) -> str:
     return " ".join((done.stderr + done.stdout).split())
 
 
-def test_a_spoke_begins_waits_for_the_document_and_its_partners_and_finishes(coalition: Coalition) -> None:
+def test_a_spoke_starts_waits_for_the_document_and_its_partners_and_finishes(coalition: Coalition) -> None:
     before = coalition.held("fra")
     begun = run("FRA", "--begin")
     assert begun.exit_code == 0, begun.output
@@ -147,14 +147,14 @@ def test_a_step_whose_update_failed_is_run_again(coalition: Coalition, step: str
     assert coalition.held("fra") == left
 
 
-def test_without_a_rotation_there_is_nothing_to_finish(coalition: Coalition) -> None:
+def test_without_a_rotation_a_finish_is_refused(coalition: Coalition) -> None:
     done = run("FRA", "--finish")
     assert (done.exit_code, coalition.updates) == (2, [])
     assert "FRA has one key of each kind; next: ./dive rotate-keys FRA --begin" in told(done)
 
 
 @pytest.mark.parametrize("wrong", [["--begin", "--finish"], ["--without", "USA"], ["--begin", "--without", "USA"]])
-def test_wrong_use_is_told(coalition: Coalition, wrong: list[str]) -> None:
+def test_wrong_use_is_reported(coalition: Coalition, wrong: list[str]) -> None:
     done = run("FRA", *wrong)
     assert (done.exit_code, coalition.updates) == (2, [])
     assert "expected --begin, or --finish with the partners to go on --without" in told(done)

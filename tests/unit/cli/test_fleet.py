@@ -97,7 +97,7 @@ def test_a_spoke_whose_partner_was_deployed_since_is_updated_once_more(monkeypat
     assert [(one.what, one.next) for one in found[1:]] == [("verified", ""), ("in part", "./dive up GBR")]
 
 
-def test_a_coalition_with_a_country_without_a_file_is_not_begun(checkout: Path) -> None:
+def test_a_coalition_with_a_country_without_a_file_is_not_started(checkout: Path) -> None:
     (checkout / "Pulumi.usa.yaml").write_text("config:\n  dive:spokes: [FRA, GBR]\n")
     done = CliRunner().invoke(app, ["up", "--all"])
     assert done.exit_code == 2

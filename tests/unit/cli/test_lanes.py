@@ -63,7 +63,7 @@ def test_lanes_pass_when_each_does_and_one_ran_a_test(codes: tuple[int, ...], pa
 
 
 def test_every_test_is_of_exactly_one_lane() -> None:
-    """Whatever markers it has; and all folders of tests are in one lane at least."""
+    """With any markers; and each folder of tests is in one lane at least."""
     for needs in ((), ("engine",), ("engine", "coalition")):
         markers = {marker: marker in needs for marker in ("engine", "coalition")}
         chosen = [lane.name for lane in lanes.ALL if eval(lane.markers, {}, markers)]
@@ -73,7 +73,7 @@ def test_every_test_is_of_exactly_one_lane() -> None:
     assert folders == {path for lane in lanes.ALL for path in lane.paths}
 
 
-def test_lanes_run_side_by_side_and_tell_whose_line_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lanes_run_side_by_side_and_show_whose_line_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each of these two tests waits for the file that the other one writes."""
     for own, other in (("a", "b"), ("b", "a")):
         (tmp_path / f"test_{own}.py").write_text(

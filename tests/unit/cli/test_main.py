@@ -19,7 +19,7 @@ from dive_infra.engines import selection
         (["up", "GBR"], "Pulumi.gbr.yaml does not exist, so GBR is not a country of this coalition"),
     ],
 )
-def test_wrong_use_is_told_and_ends_with_2(arguments: list[str], told: str) -> None:
+def test_wrong_use_is_reported_and_ends_with_2(arguments: list[str], told: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert told in result.stderr
@@ -32,7 +32,7 @@ def test_wrong_use_is_told_and_ends_with_2(arguments: list[str], told: str) -> N
         ("config: [\n", "Pulumi.usa.yaml cannot be read as YAML"),
     ],
 )
-def test_a_wrong_stack_file_is_told_before_anything_is_prepared(
+def test_a_wrong_stack_file_is_reported_before_anything_is_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
 ) -> None:
     (tmp_path / "Pulumi.usa.yaml").write_text(text)

@@ -44,7 +44,7 @@ def test_a_new_country_is_written_and_entered_and_nothing_else_changes(checkout:
     assert "next: ./dive up USA GBR" in done.stderr
 
 
-def test_a_country_on_a_machine_of_its_own_is_told_what_to_send(checkout: Path) -> None:
+def test_a_country_on_a_machine_of_its_own_is_shown_what_to_send(checkout: Path) -> None:
     (checkout / "Pulumi.usa.yaml").unlink()
     done = CliRunner().invoke(app, ["new", "GBR"])
     assert done.exit_code == 0, done.stderr
@@ -92,7 +92,7 @@ def test_what_a_run_that_was_cut_off_has_written_is_completed(checkout: Path) ->
     assert "[FRA, DEU]" in (checkout / "Pulumi.usa.yaml").read_text()
 
 
-def test_a_state_that_cannot_be_opened_is_told(checkout: Path, enrol: Mock) -> None:
+def test_a_state_that_cannot_be_opened_is_reported(checkout: Path, enrol: Mock) -> None:
     enrol.side_effect = PulumiFailed("incorrect passphrase")
     done = CliRunner().invoke(app, ["new", "GBR"])
     assert done.exit_code == 2

@@ -122,7 +122,7 @@ def test_without_an_option_it_shows_what_the_rotation_waits_for(hub: Hub) -> Non
     assert hub.updates == ["usa"]
 
 
-def test_wrong_use_is_told(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_use_is_reported(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     both = run("--begin", "--finish")
     assert both.exit_code == 2
     assert "found --begin and --finish, expected one of them" in both.stderr

@@ -81,7 +81,7 @@ def test_a_country_that_another_run_deploys_is_left_alone(country: Country, monk
     assert (country.keys(), country.updates) == (before, [])
 
 
-def test_a_country_that_is_not_deployed_is_told(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_country_that_is_not_deployed_is_reported(country: Country, monkeypatch: pytest.MonkeyPatch) -> None:
     country.spec = None
     assert "./dive up FRA" in run().stderr
 
@@ -115,7 +115,7 @@ def test_a_server_that_fails_in_the_middle_leaves_a_country_that_the_same_comman
     [(UpdateFailed("failed"), 4), (CountryLocked("locked"), 4), (UpdateInterrupted("interrupted"), 130)],
     ids=["failed", "locked", "interrupted"],
 )
-def test_keys_that_are_not_recorded_are_told_with_the_command(country: Country, ends: Exception, code: int) -> None:
+def test_keys_that_are_not_recorded_are_reported_with_the_command(country: Country, ends: Exception, code: int) -> None:
     country.ends = ends
     done = run()
     assert done.exit_code == code

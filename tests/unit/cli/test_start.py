@@ -41,7 +41,7 @@ def started(code: str) -> "subprocess.CompletedProcess[str]":
 
 
 @AS_ROOT
-def test_a_user_without_a_home_is_told_in_one_line_what_is_missing() -> None:
+def test_a_user_without_a_home_reads_in_one_line_what_is_missing() -> None:
     done = started("import os; os.setuid(54321); os.environ.pop('HOME')")
     assert done.returncode == 1
     what = "HOME is not set and user 54321 has no entry in the password file"

@@ -61,7 +61,7 @@ def test_watching_ends_with_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "next: ./dive up FRA" in result.stdout
 
 
-def test_a_machine_without_pulumi_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_pulumi_is_reported_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment.toolchain, "find", lambda *_: None)
     result = CliRunner().invoke(app, ["status", "FRA"])
     assert result.exit_code == Exit.UNKNOWN

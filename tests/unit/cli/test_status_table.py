@@ -34,14 +34,14 @@ def test_a_row_has_one_verdict_and_a_problem_one_sentence_and_one_next_command(n
 
 @pytest.mark.parametrize("width", [80, 120])
 @pytest.mark.parametrize("name", CASES)
-def test_the_table_looks_so(name: str, width: int) -> None:
+def test_the_table_looks_as_recorded(name: str, width: int) -> None:
     text = drawn(lambda console: status_table.table(report(name), console), width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
     held(f"status-{name}-{width}", text)
 
 
-def test_marks_are_ascii_where_there_are_no_others() -> None:
+def test_marks_are_ascii_where_the_terminal_has_no_others() -> None:
     text = drawn(lambda console: status_table.table(report("stopped", "links"), console), 120, "ascii")
     assert " ok PREFLIGHT" in text
     assert " xx " in text

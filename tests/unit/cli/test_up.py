@@ -160,7 +160,7 @@ def test_a_spoke_without_policies_of_its_hub_is_not_complete(coalition: Coalitio
     assert run("USA").exit_code == 0, "the hub is the source of them"
 
 
-def test_a_record_that_does_not_answer_is_told_and_the_others_go_on(
+def test_a_record_that_does_not_answer_is_reported_and_the_others_go_on(
     coalition: Coalition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     coalition.record = Unreachable("the record does not answer")

@@ -21,7 +21,7 @@ NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", min_size=1, max_size=24
 
 
 @given(st.sampled_from(PREFIXES), NAMES)
-def test_whatever_a_variable_of_a_family_is_called_no_program_of_ours_gets_it(prefix: str, rest: str) -> None:
+def test_no_variable_of_a_family_reaches_a_program_of_ours(prefix: str, rest: str) -> None:
     name = prefix + rest
     if name not in KEPT:
         assert environment.counting({name: "x", "PATH": "/bin"}) == {"PATH": "/bin"}
@@ -122,7 +122,7 @@ def launched(tmp_path: Path, **variables: str) -> "subprocess.CompletedProcess[s
 @pytest.mark.parametrize(
     "name", ["PYTHONSAFEPATH", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PIP_USER", "UV_TARGET"]
 )
-def test_the_launcher_works_whatever_its_caller_exports_for_python(tmp_path: Path, name: str) -> None:
+def test_the_launcher_works_with_anything_its_caller_exports_for_python(tmp_path: Path, name: str) -> None:
     done = launched(tmp_path, **{name: "1", "PIP_INDEX_URL": "https://index.invalid"})
     assert done.returncode == 0, done.stderr
     assert {"PIP_INDEX_URL", "PATH"} <= {*done.stdout.split()}

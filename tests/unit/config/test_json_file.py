@@ -1,4 +1,4 @@
-"""JSON of other programs: whatever a file holds, it is read or what is broken is named."""
+"""JSON of other programs: a file is read, or the message names what is broken."""
 
 import json
 import os

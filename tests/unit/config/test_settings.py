@@ -186,7 +186,7 @@ def test_services_are_published_at_one_address(given: dict[str, str], address: s
     assert (names.address, names.published) == (address, published)
 
 
-def test_every_wrong_setting_is_told_at_once() -> None:
+def test_every_wrong_setting_is_reported_at_once() -> None:
     with pytest.raises(SettingsError, match=r"2 wrong setting\(s\)"):
         load("fra", {"dive:documents": "0", "dive:disposable": "perhaps"})
 

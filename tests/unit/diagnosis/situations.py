@@ -51,7 +51,7 @@ SPECS: dict[Phase, Spec] = {
     Phase.DEPLOYMENT: _DEPLOYMENT,
     Phase.VERIFICATION: VerificationSpec(Party(FRA, "p"), (PartnerSpec(USA, "key"),), _DEPLOYMENT, "CA", 200),
 }
-# The other phases are of specifications that matter to nobody here.
+# The other phases have specifications that do not matter here.
 SPECS |= {phase: PreflightSpec(FRA, phase, ()) for phase in Phase if phase not in SPECS}
 
 

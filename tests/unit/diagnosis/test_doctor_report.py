@@ -43,7 +43,7 @@ def test_the_doctor_always_asks_whether_packets_pass(monkeypatch: pytest.MonkeyP
     assert [title for title, checks in groups.items() if check in checks] == [Phase.INITIALIZATION]
 
 
-def test_the_doctor_tells_what_holds_once_and_what_does_not_each() -> None:
+def test_the_doctor_sums_up_what_is_valid_and_lists_the_rest() -> None:
     whole = patient_report(
         "FRA", {"A": [CheckRun(Check("s", "t", str), validation(finding("one"), finding("two")))]}, verbose=True
     )

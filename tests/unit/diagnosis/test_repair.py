@@ -143,7 +143,7 @@ def test_one_update_for_all_with_a_refresh_where_one_is_named() -> None:
     assert steps(found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[CHANGED]))) == [("refresh", "FRA")]
 
 
-def test_what_could_not_be_told_is_mended_first_and_then_looked_at() -> None:
+def test_where_a_check_is_unknown_the_update_comes_before_another_check() -> None:
     assert steps(found(view(DEPLOYMENT=[STOPPED], CONFIGURATION=[DARK]))) == [("update", "FRA")]
 
 
@@ -157,7 +157,7 @@ def test_a_hub_is_left_alone_by_a_country_that_is_well() -> None:
     assert steps(found(view(DEPLOYMENT=[valid(STOPPED)]), view("USA", DEPLOYMENT=[STOPPED]))) == []
 
 
-def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
+def test_a_hub_of_another_operator_is_left_to_that_operator() -> None:
     sick = found(view(PREFLIGHT=[SICK], CONFIGURATION=[DARK]), view("USA", deployed=False))
     (decision,) = [s for s in plan(sick).decisions if s.code == "FRA"]
     assert steps(sick) == [], "an update of France would not get past its first phase"
@@ -166,7 +166,7 @@ def test_a_hub_that_is_somebody_elses_is_named_to_its_operator() -> None:
 
 
 @pytest.mark.parametrize(("phase", "blocking"), [("PREFLIGHT", TAKEN), ("INITIALIZATION", LOST)])
-def test_no_update_is_begun_that_would_stop_at_a_persons_decision(phase: str, blocking: Finding) -> None:
+def test_no_update_is_started_that_would_stop_at_a_persons_decision(phase: str, blocking: Finding) -> None:
     shut = found(view(DEPLOYMENT=[STOPPED], **{phase: [blocking]}))
     assert steps(shut) == []
     assert left(shut) == [blocking.check]
@@ -382,7 +382,7 @@ def test_a_lost_data_volume_names_both_ways_on(monkeypatch: pytest.MonkeyPatch) 
     assert steps(shut) == []
 
 
-def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
+def test_a_report_that_was_altered_is_written_again(tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     well = view(VERIFICATION=[valid(STOPPED)])
     stack = StackState("fra", 10, None, report=ReportState(str(file), "as it was written"))
@@ -393,7 +393,7 @@ def test_a_report_that_somebody_altered_is_written_anew(tmp_path: Path) -> None:
     assert not found(view_of(replace(well.country, stack=stack))).symptoms
 
 
-def test_a_failed_update_is_tried_again_and_the_choice_it_told_is_the_next_step() -> None:
+def test_a_failed_update_is_tried_again_and_the_choice_it_reported_is_the_next_step() -> None:
     told = "accept the loss, in this one run: DIVE_ACCEPT_LOSS=keycloak ./dive up FRA"
     failure = Failure("CHANGE_FAILED", "DatabaseLogins", "database keycloak is gone", NOON, "r", 1.0, told)
     current = Current(State.FAILED, State.DEPLOYING, NOON, "it failed", "r")

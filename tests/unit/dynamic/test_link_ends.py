@@ -47,7 +47,7 @@ def test_a_service_joins_the_networks_of_its_links_and_leaves_those_of_others(da
     assert daemon.joined(KEYCLOAK).keys() == {FRANCE.network}
 
 
-def test_what_is_missing_or_too_much_is_drift_and_an_update_mends_it(daemon: Daemon) -> None:
+def test_what_is_missing_or_too_much_is_drift_and_an_update_resolves_it(daemon: Daemon) -> None:
     provider, wanted = LinkEndsProvider(), inputs(TO_USA)
 
     def healed() -> bool:

@@ -1,4 +1,4 @@
-"""What an engine tells of a container."""
+"""What an engine reports about a container."""
 
 from unittest.mock import Mock
 

@@ -162,7 +162,7 @@ def test_a_token_is_not_shared_across_a_change_of_the_run(server: Server, access
     assert [token(access), token(access)] == ["token 1"] * 2
 
 
-def test_the_check_of_the_login_logs_in_whatever_others_hold(server: Server) -> None:
+def test_the_check_of_the_login_logs_in_even_if_others_hold_a_token(server: Server) -> None:
     names, secret, ca = FRANCE, server.secret, f"CA {next(_NUMBERS)}"
     access = KeycloakAccess(names.url("keycloak"), ca, secret)
     probe = Check("Keycloak answers a login", "keycloak", lambda: deployment.keycloak(names, secret, ca))

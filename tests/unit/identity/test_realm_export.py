@@ -153,7 +153,7 @@ def _shuffled(value: Any, order: random.Random) -> Any:
     return value
 
 
-def test_a_mapper_tells_the_user_information_what_it_tells_the_id_token() -> None:
+def test_a_mapper_gives_the_user_information_what_it_gives_the_id_token() -> None:
     """Keycloak takes it so, and writes it down at the next change of the mapper."""
     config = {"id.token.claim": "true", "claim.name": "auth_time"}
     shipped = {"name": "auth_time", "protocolMapper": "oidc-usersessionmodel-note-mapper", "config": config}

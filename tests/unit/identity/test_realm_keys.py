@@ -90,7 +90,7 @@ def test_a_key_in_force_that_is_not_recorded_is_a_finding(server: KeyServer, rea
     assert gone.remedy == red.remedy
 
 
-def test_another_key_with_the_same_id_is_told_by_its_public_half(server: KeyServer) -> None:
+def test_another_key_with_the_same_id_is_recognised_by_its_public_half(server: KeyServer) -> None:
     recorded, first = known(server), kid(server, FRA.realm, "rsa-generated")
     server.replace(FRA.realm, "rsa-generated", kid=first)
     [red] = off(server, recorded)

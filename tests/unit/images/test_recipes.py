@@ -101,7 +101,7 @@ def test_no_image_names_a_package_index_or_keeps_the_hosts_trust(directory: Path
 
 
 @pytest.mark.parametrize("service", ["keycloak", *REFERENCES])
-def test_a_default_reference_is_an_exact_version_that_ours_stands_in_for(service: str) -> None:
+def test_a_default_reference_is_an_exact_version_that_ours_replaces(service: str) -> None:
     reference = REFERENCES.get(service, keycloak.IMAGE)
     repository, _, version = reference.rpartition(":")
     assert re.match(r"\d+\.\d+", version)

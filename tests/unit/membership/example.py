@@ -65,5 +65,5 @@ def coalition(**changed: Any) -> Coalition:
 
 
 def signed_document(**changed: Any) -> bytes:
-    """Return a document that the coalition's key has signed, whatever it says."""
+    """Return a document with any content that the coalition's key has signed."""
     return sign(Format.COALITION, coalition(**changed).plain(), COALITION_KEY)

@@ -134,6 +134,6 @@ def test_a_country_is_ready_once_it_has_taken_up_the_step_before(
 
 
 def test_another_second_ca_has_to_be_taken_up_again() -> None:
-    """As when a rotation was given up and another one began."""
+    """As when a rotation was given up and another one started."""
     third = pki.issue("DIVE coalition 2", 30, authority=True)
     assert unready(position(BOTH, certified("old")), document(OLD.chain, third.chain)) != ""

@@ -72,7 +72,7 @@ def test_the_hub_finds_the_countries_that_it_approves_where_their_requests_say(f
     assert found.policy_keys.keys() == found.requests.keys() == {"USA", "FRA"}
 
 
-def test_a_spoke_finds_the_partners_that_it_names_and_is_told_of_one_that_is_no_member(folder: Path) -> None:
+def test_a_spoke_finds_the_partners_that_it_names_and_learns_of_one_that_is_no_member(folder: Path) -> None:
     moved = replace(GBR, ports={"GBR": {"keycloak": 4714}})
     members.write(folder, USA, FRA, moved)
     found = placed("fra", partners=["GBR"])
@@ -177,7 +177,7 @@ def test_a_document_that_a_spoke_cannot_rely_on_is_refused(
     assert says in str(refused.value)
 
 
-def test_a_country_without_keys_or_without_a_pin_is_told_the_next_step(folder: Path) -> None:
+def test_a_country_without_keys_or_without_a_pin_is_shown_the_next_step(folder: Path) -> None:
     members.write(folder, USA, FRA)
     with pytest.raises(NotEnrolled, match=r"Pulumi.fra.yaml has no ca-key.*next: ./dive new FRA"):
         place_of(load("fra", {}), NOW)

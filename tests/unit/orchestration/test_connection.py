@@ -1,4 +1,4 @@
-"""What a failed login means follows from its SQLSTATE, whatever its words."""
+"""What a failed login means follows from its SQLSTATE alone, and not from its text."""
 
 import socket
 from contextlib import closing
@@ -75,7 +75,7 @@ def test_a_server_that_does_not_answer_has_no_state() -> None:
         (psycopg.ProgrammingError("no statement"), QueryFailed),
     ],
 )
-def test_a_failed_query_is_told_by_its_state(error: psycopg.Error, kind: type[Exception]) -> None:
+def test_a_failed_query_is_classified_by_its_state(error: psycopg.Error, kind: type[Exception]) -> None:
     with pytest.raises(kind) as caught, connection.translated_errors():
         raise error
     assert type(caught.value) is kind

@@ -27,7 +27,7 @@ def test_a_failed_plan_shows_its_errors_and_nothing_it_did_not_find() -> None:
     assert "| PREFLIGHT" not in text
 
 
-def test_a_comment_is_cut_at_what_github_takes_and_says_so() -> None:
+def test_a_comment_is_cut_at_what_github_takes_and_notes_the_cut() -> None:
     long = "x" * 300
     steps = [step("update", f"redis-{n}", CONTAINER, before={"a": long}, after={"a": f"{long}{n}"}) for n in range(400)]
     found = planned(*steps)

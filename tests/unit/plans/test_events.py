@@ -19,7 +19,7 @@ def test_the_three_steps_of_a_replacement_are_one_change() -> None:
     assert comment.headline(found) == "1 to replace, 1 unchanged"
 
 
-def test_a_change_says_why_by_the_words_of_its_provider_and_those_beside_it() -> None:
+def test_a_change_says_why_as_its_provider_and_those_beside_it_do() -> None:
     found = planned(
         said(provider_messages.drifted("Gate", "id-of-redis-gate", "is exited with code 0")),
         step("update", "redis-gate", GATE),

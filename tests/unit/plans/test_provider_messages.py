@@ -1,4 +1,4 @@
-"""What a provider prints is what the plan reads from Pulumi's output, whatever stands around it."""
+"""What a provider prints is what the plan reads from Pulumi's output, with any text around it."""
 
 from typing import get_args
 
@@ -51,7 +51,7 @@ def test_messages_are_parsed_among_other_output(messages: list[ProviderMessage])
         (provider_messages.drifted("Certificate", "DIVE FRA", "ends in 59 days"), "drifted", "Certificate DIVE FRA"),
     ],
 )
-def test_each_kind_of_line_is_told_from_the_others(line: str, about: About, of: str) -> None:
+def test_each_kind_of_line_is_distinguished_from_the_others(line: str, about: About, of: str) -> None:
     [found] = parse(line)
     assert (found.about, found.of) == (about, of)
 

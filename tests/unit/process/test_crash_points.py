@@ -1,4 +1,4 @@
-"""Side effects are steps: each is told before and after, to whoever listens, and none escapes."""
+"""Side effects are steps: each is reported before and after to a listener, and none is left out."""
 
 import ast
 import re
@@ -42,7 +42,7 @@ def test_without_a_listener_a_step_is_nothing(monkeypatch: pytest.MonkeyPatch) -
         pass
 
 
-def test_both_boundaries_are_told_and_wait_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_boundaries_are_reported_and_wait_for_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "steps"
     told: list[str] = []
     with socket.socket(socket.AF_UNIX) as server:

@@ -51,7 +51,7 @@ def test_a_code_is_explained() -> None:
 
 
 @pytest.mark.parametrize("text", ["1399", "13", "federation", "١٣٠١", "-1"])
-def test_what_is_no_code_is_told_so(text: str) -> None:
+def test_what_is_no_code_is_refused(text: str) -> None:
     with pytest.raises(UnknownCode, match="expected one of 1001 to 1505"):
         find(text)
 

@@ -21,7 +21,7 @@ def found(*answers: Verdict) -> list[Finding]:
         ((), "unknown"),  # nothing looked at is nothing known
     ],
 )
-def test_there_are_three_verdicts(answers: Sequence[Verdict], told: Verdict) -> None:
+def test_a_verdict_has_three_values(answers: Sequence[Verdict], told: Verdict) -> None:
     assert overall(found(*answers)) == told
 
 

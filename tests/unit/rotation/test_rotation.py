@@ -88,7 +88,7 @@ def test_an_environment_file_is_read_as_it_is_written(tmp_path: Path, line: str,
     assert sources.from_file(file, SPOKE, FRA) == {"redis": value}
 
 
-def test_a_file_that_is_not_there_is_told_with_what_it_should_hold(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_what_it_should_hold(tmp_path: Path) -> None:
     with pytest.raises(sources.SourceError, match="expected lines such as REDIS_PASSWORD_FRA="):
         sources.from_file(tmp_path / "none.env", SPOKE, FRA)
 

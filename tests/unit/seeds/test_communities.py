@@ -5,7 +5,7 @@ from dive_infra.config.countries import COUNTRIES
 from dive_infra.seeds import communities
 
 
-def test_there_are_23_communities_and_their_relations_are_mutual() -> None:
+def test_all_23_communities_have_mutual_relations() -> None:
     rows = {row["_id"]: row for row in communities.definitions()}
     assert len(rows) == communities.COUNT == 23
     for one, row in rows.items():

@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "live.json"
 
 
-def test_a_change_counts_at_once_though_neither_size_nor_time_tells_it(path: Path) -> None:
+def test_a_change_counts_at_once_though_neither_size_nor_time_shows_it(path: Path) -> None:
     live = LiveFile(path, json.loads)
     assert live.value() == json.loads(GOOD)
     write(path, BETTER)

@@ -17,7 +17,7 @@ from dive_infra.toolchain.toolchain import ToolchainError
 
 
 def quiet(_: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that no one watches."""
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_an_altered_release_is_refused_and_not_kept(server: tuple[Path, str], tm
     assert not download.directory("1.2.3", tmp_path / "cache").exists()
 
 
-def test_a_release_that_cannot_be_had_is_told_from_a_wrong_one(server: tuple[Path, str], tmp_path: Path) -> None:
+def test_an_unreachable_release_is_distinguished_from_a_wrong_one(server: tuple[Path, str], tmp_path: Path) -> None:
     _, url = server
     with pytest.raises(download.UnavailableError, match="404"):
         download.ensure("1.2.3", tmp_path / "cache", quiet, url, url)

@@ -11,7 +11,7 @@ from dive_infra.toolchain import go_build, toolchain
 
 
 def quiet(_: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that no one watches."""
 
 
 def test_the_versions_named_are_those_of_the_go_modules() -> None:

@@ -55,7 +55,7 @@ UNSERVED_PROPERTIES: dict[str, set[str]] = {
 
 
 def quiet(_: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that no one watches."""
 
 
 @pytest.fixture(scope="module")

@@ -230,7 +230,7 @@ def test_a_registration_is_sent_after_some_turns_of_the_loop_and_within_ours(mon
 
 
 class Executor:
-    """Stands for `loop.run_in_executor` and runs the call at once, so that turns of the loop can be counted."""
+    """Replaces `loop.run_in_executor` and runs the call at once, so that turns of the loop can be counted."""
 
     def __call__(self, _pool: object, call: Any, *arguments: Any) -> "asyncio.Future[Any]":
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -39,7 +39,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("refusal", ENDING)
-def test_limits_are_set_again_whatever_the_refusal_of_an_ending_process(refusal: str) -> None:
+def test_limits_are_set_again_after_any_refusal_of_an_ending_process(refusal: str) -> None:
     engine: Any = _Engine(refusal)
     container_repair._limit(engine, DECLARED)
     assert not engine.refusals

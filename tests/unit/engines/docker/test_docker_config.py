@@ -35,7 +35,7 @@ CONFIGS = JSON | st.dictionaries(KEYS, JSON) | st.dictionaries(KEYS, st.dictiona
 @example(b'{"proxies": null}')
 @example(b'{"auths": {"\\n": null}}')
 @example(b'{"currentContext": "\\n"}')
-def test_whatever_it_holds_the_client_answers_in_one_line(folder: Path, content: bytes) -> None:
+def test_with_any_content_the_client_answers_in_one_line(folder: Path, content: bytes) -> None:
     (folder / "config.json").write_bytes(content)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
@@ -73,7 +73,7 @@ def test_a_wrong_key_is_named(folder: Path) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=32))
-def test_whatever_a_context_holds_it_is_named(folder: Path, content: bytes) -> None:
+def test_a_context_with_any_content_is_named(folder: Path, content: bytes) -> None:
     meta = folder / "contexts" / "meta" / sha256(b"remote").hexdigest() / "meta.json"
     meta.parent.mkdir(parents=True, exist_ok=True)
     meta.write_bytes(content)

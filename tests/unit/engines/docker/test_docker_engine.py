@@ -44,7 +44,7 @@ def test_a_container_publishes_its_ports_at_addresses() -> None:
     ]
 
 
-def test_a_command_on_the_volumes_of_a_container_starts_it_again_whatever_happened() -> None:
+def test_a_command_on_the_volumes_of_a_container_starts_it_again_after_any_outcome() -> None:
     client = Mock()
     client.containers.get.return_value.attrs = {"Image": "sha256:1", "Config": {"User": "999:999"}}
     assert DockerEngine(client).offline_command("p", "echo '$x'") == (

@@ -69,7 +69,7 @@ def test_a_network_whose_bridge_exists_is_awaited_until_it_is_listed(
     assert daemon.calls == [f"create {LINK}", f"connect t-fra-keycloak {theirs}"]
 
 
-def test_a_bridge_that_another_network_has_is_told(
+def test_a_bridge_that_another_network_has_is_reported(
     daemon: Daemon, engine: DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon.bridges = {links.bridge("engine-1", LINK)}

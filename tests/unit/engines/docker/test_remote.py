@@ -139,7 +139,7 @@ def test_what_ssh_says_is_the_reason_and_the_way_there_the_next_step(
     )
 
 
-def test_a_machine_without_ssh_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_ssh_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     engines.select(EngineSelection(ADDRESS))

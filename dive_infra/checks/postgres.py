@@ -20,7 +20,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import ContainerFailed, Engine
 from dive_infra.orchestration import connection
-from dive_infra.orchestration.access import DATABASE, OWNER, DatabaseAccess, LoginRefused, Unreachable
+from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused, Unreachable
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import Remedy
@@ -133,9 +133,9 @@ def declared(databases: Sequence[DatabaseSpec]) -> dict[Key, str]:
     wanted["database", "template0", "open"] = "f"
     add("database", SUPERUSER, {**_DATABASE, "owner": SUPERUSER})
     for database in databases:
-        add("database", database.name, {**_DATABASE, "owner": database.user})
-        if database.name == DATABASE:  # its schema takes it from everyone
-            wanted["database", DATABASE, "grants"] = f"{OWNER}=CONNECT,CREATE,TEMPORARY"
+        # Postgres lets everyone connect; `dynamic.database_logins` takes that away.
+        grants = f"{database.user}=CONNECT,CREATE,TEMPORARY"
+        add("database", database.name, {**_DATABASE, "owner": database.user, "grants": grants})
     for name in _MEMBERS:
         wanted["membership", f"pg_monitor in {name}", ""] = "granted"
     for rule in POSTGRES_RULES.splitlines():
@@ -253,13 +253,13 @@ def _former_deployers(live: Mapping[Key, str]) -> dict[Key, str]:
 
 def _remedy(key: Key, expected: str, found: str, engine: Engine, container: str, port: int) -> Remedy:
     """Return what restores an object of ours; for one that someone may need, the command that removes it."""
-    kind, name, _ = key
+    kind, name, attribute = key
     database = name.rpartition(" of ")[2] if kind in _INSIDE else SUPERUSER
     if expected != _ABSENT and (shipped := _restoration(kind, name)):
         return Remedy.decide(engine.command_in(container, _psql(port, shipped, database)))
     if expected != _ABSENT:
-        gone = kind == "database" and found == _ABSENT  # every update looks for it
-        return Remedy.update() if gone or kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
+        seen = kind == "database" and (found == _ABSENT or attribute == "grants")  # by every update
+        return Remedy.update() if seen or kind in ("tablespace", "rule of pg_hba") else Remedy.refresh()
     if kind == "broken line":
         line, _, file = name.partition(" of ")
         return Remedy.decide(engine.command_in(container, f"sed -i {line}d {file}"))

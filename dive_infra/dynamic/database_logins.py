@@ -1,10 +1,12 @@
 """The logins of a country's Postgres and their databases, kept as declared: a refresh cannot see a password.
 
 Each diff logs in with every role. A database that is gone is recreated if this program also creates its content. Any
-other is lost data, and fails the update until its loss is accepted by name.
+other is lost data, and fails the update until its loss is accepted by name. Only its owner may enter a database:
+Postgres itself lets every role connect to each.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -20,6 +22,8 @@ from dive_infra.orchestration import access, connection
 from dive_infra.plans import provider_messages
 from dive_infra.results.remedy import UP, Remedy
 
+_OWNERS_RIGHTS = "CONNECTfalse,CREATEfalse,TEMPORARYfalse"  # none of them may be passed on
+
 
 class DatabaseLoginsProvider(Provider):
     """Inputs: `access` of the superuser; `passwords` by role; `owners`: database -> role; `remade`: databases."""
@@ -32,8 +36,9 @@ class DatabaseLoginsProvider(Provider):
 
     def drift_reason(self, before: Inputs) -> str | None:
         with _superuser(before) as live:
-            gone = [f"database {name} is gone" for name in _gone(live, before)]
-            return "; ".join([*gone, *(f"role {role} does not log in" for role in _refused(live, before))]) or None
+            reasons = [f"database {name} is gone" for name in _gone(live, before)]
+            reasons += [f"database {name} is not its owner's alone" for name in _granted(live, before)]
+            return "; ".join([*reasons, *(f"role {role} does not log in" for role in _refused(live, before))]) or None
 
     def _repair(self, inputs: Inputs, before: Mapping[str, float]) -> dict[str, int]:
         incarnations = {name: int(before.get(name, 0)) for name in inputs["owners"]}
@@ -47,6 +52,9 @@ class DatabaseLoginsProvider(Provider):
                 _create(live, name, inputs["owners"][name])
                 tell(provider_messages.database_recreated(name))
                 incarnations[name] += 1
+            for name, roles in _granted(live, inputs).items():
+                _close(live, name, inputs["owners"][name], roles)
+                tell(provider_messages.database_closed(name))
         return incarnations
 
 
@@ -92,6 +100,35 @@ def _superuser(inputs: Inputs) -> "Connection[Any]":
 def _gone(live: "Connection[Any]", inputs: Inputs) -> list[str]:
     there = {row[0] for row in live.execute("SELECT datname FROM pg_database").fetchall()}
     return sorted(set(inputs["owners"]) - there)
+
+
+def _granted(live: "Connection[Any]", inputs: Inputs) -> dict[str, list[str]]:
+    """Return the databases on which others than the owner have rights, or it lacks one -> who has any ('' everyone)."""
+    rows = live.execute(
+        """SELECT d.datname, x.grantee = d.datdba, CASE x.grantee WHEN 0 THEN '' ELSE pg_get_userbyid(x.grantee) END,
+               string_agg(x.privilege_type || x.is_grantable, ',' ORDER BY x.privilege_type)
+           FROM pg_database d LEFT JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x ON true
+           WHERE d.datname = ANY(%s) GROUP BY d.datname, d.datdba, x.grantee""",
+        [list(inputs["owners"])],
+    ).fetchall()
+    held: dict[str, list[tuple[bool, str, str]]] = {}
+    for name, is_owner, role, rights in rows:
+        held.setdefault(name, []).append((bool(is_owner), role, rights))
+    return {
+        name: [role for _, role, rights in found if rights]
+        for name, found in sorted(held.items())
+        if [(is_owner, rights) for is_owner, _, rights in found] != [(True, _OWNERS_RIGHTS)]
+    }
+
+
+def _close(live: "Connection[Any]", name: str, owner: str, roles: list[str]) -> None:
+    """Give the owner every right on the database, and no one else any."""
+    for role in roles:
+        who = sql.Identifier(role) if role else sql.SQL("PUBLIC")
+        revoke = sql.SQL("REVOKE ALL ON DATABASE {} FROM {} CASCADE").format(sql.Identifier(name), who)
+        postgres.repeated(partial(live.execute, revoke))
+    grant = sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(sql.Identifier(name), sql.Identifier(owner))
+    postgres.repeated(lambda: live.execute(grant))
 
 
 def _refused(live: "Connection[Any]", inputs: Inputs) -> Iterator[str]:

@@ -132,6 +132,11 @@ def login_repaired(role: str) -> str:
     return f"role {role} logs in again"
 
 
+def database_closed(name: str) -> str:
+    """Format: no one but its owner has rights on a database any more."""
+    return f"only the owner of database {name} may enter it"
+
+
 def database_recreated(name: str) -> str:
     """Format: a lost database was recreated."""
     return f"database {name} was recreated, empty"

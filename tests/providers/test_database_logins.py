@@ -10,10 +10,13 @@ from dive_infra.catalog.datastores import SUPERUSER
 from dive_infra.config.environment import ACCEPT_LOSS
 from dive_infra.dynamic.base import ProviderError
 from dive_infra.dynamic.database_logins import DatabaseLoginsProvider
+from dive_infra.dynamic.orchestration import access_of
+from dive_infra.orchestration import connection
+from dive_infra.orchestration.access import LoginRefused
 from tests.support.record import Record
 
 PROVIDER = DatabaseLoginsProvider()
-ROLE, KEPT, REMADE = "of_the_tests", "kept_data", "remade_data"
+ROLE, OTHER, KEPT, REMADE = "of_the_tests", "another_of_the_tests", "kept_data", "remade_data"
 
 
 @pytest.fixture
@@ -30,11 +33,13 @@ def given(record: Record) -> Iterator[dict[str, Any]]:
         root.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 'as-declared'")
         for name in owners:
             root.execute(f"CREATE DATABASE {name} OWNER {ROLE} TEMPLATE template0".encode())
+        root.execute(f"CREATE ROLE {OTHER} LOGIN PASSWORD 'of-another'")
     yield {"country": "FRA", "access": plain, "passwords": {ROLE: "as-declared"}, "owners": owners, "remade": [REMADE]}
     with record.superuser() as root:
         for name in owners:
             root.execute(f"DROP DATABASE IF EXISTS {name}".encode())
         root.execute(f"DROP ROLE IF EXISTS {ROLE}")
+        root.execute(f"DROP ROLE IF EXISTS {OTHER}")
 
 
 def mended(given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +54,34 @@ def test_what_is_as_declared_is_left_alone(given: dict[str, Any]) -> None:
     assert outs
     assert outs["incarnations"] == {KEPT: 0, REMADE: 0}
     assert PROVIDER.drift_reason(outs) is None
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "GRANT CONNECT ON DATABASE {} TO PUBLIC",
+        "GRANT TEMPORARY ON DATABASE {} TO {other}",
+        "GRANT CONNECT ON DATABASE {} TO {owner} WITH GRANT OPTION",
+        "REVOKE CREATE ON DATABASE {} FROM {owner}",
+        "REVOKE ALL ON DATABASE {} FROM {owner}",
+        "",
+    ],
+)
+def test_only_its_owner_may_enter_a_database(record: Record, given: dict[str, Any], harm: str) -> None:
+    outs = PROVIDER.create(given).outs
+    assert outs
+    with record.superuser() as root:
+        if harm:
+            root.execute(harm.format(KEPT, owner=ROLE, other=OTHER).encode())
+        else:  # as Postgres makes one
+            root.execute(f"DROP DATABASE {KEPT}".encode())
+            root.execute(f"CREATE DATABASE {KEPT} OWNER {ROLE} TEMPLATE template0".encode())
+    assert PROVIDER.drift_reason(outs) == f"database {KEPT} is not its owner's alone"
+    mended(given, outs)
+    access = {**given["access"], "password": "of-another", "user": OTHER, "database": KEPT}
+    with pytest.raises(LoginRefused, match="permission denied for database"):
+        connection.connect(access_of(access), "tests").close()
+    connection.connect(access_of({**access, "password": "as-declared", "user": ROLE}), "tests").close()
 
 
 @pytest.mark.parametrize(

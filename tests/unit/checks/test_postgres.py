@@ -66,6 +66,14 @@ def test_a_role_of_ours_needs_a_refresh() -> None:
     assert str(found.remedy) == "pulumi up --refresh"
 
 
+def test_a_database_that_someone_lets_everyone_enter_is_closed_by_an_update() -> None:
+    closed = LIVE["database", "portal", "grants"]
+    assert closed == "portal=CONNECT,CREATE,TEMPORARY"
+    for open_ in ("default", f"{closed} PUBLIC=CONNECT", f"{closed} keycloak=CONNECT"):
+        [found] = findings((("database", "portal", "grants"), open_))
+        assert (found.subject, found.found, str(found.remedy)) == ("database portal", f"grants {open_}", "pulumi up")
+
+
 def test_a_line_that_postgres_cannot_read_is_removed_by_its_number() -> None:
     [found] = findings((("broken line", "12 of /data/postgresql.conf", ""), "syntax error"))
     assert (found.subject, found.found) == ("broken line 12 of /data/postgresql.conf", "syntax error")

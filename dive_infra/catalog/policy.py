@@ -1,11 +1,12 @@
 """The policy engine of a country and its sources: OPA everywhere, the OPAL server at the hub, a client at each spoke.
 
-The hub's backend administers policies and data. The hub's OPA polls it. A spoke's OPA gets them from its OPAL client:
-policies from the hub's OPAL server and data from the hub's backend. The client also keeps a copy of the hub's bundle,
-which OPA gets when it was restarted while the hub does not answer; the hub's signature shows that no one changed it.
+The hub's backend administers policies and data, and signs them as a bundle of OPA. The hub's OPA polls it. The OPAL
+server announces a new one; a spoke's OPAL client then fetches it, keeps it, and answers it to the spoke's OPA, which
+polls that. Client and OPA each verify the signature with the key in the coalition document, and the client refuses what
+is older than what it has. No one else writes to an OPA.
 
 What OPA answers its clients with, its own authorization, and the rules of the country are a bundle in its own files.
-OPA refuses to let anyone write what a bundle owns, its feeder included; therefore the hub cannot replace them.
+OPA takes no other bundle that says anything about what that one owns; therefore the hub cannot replace them.
 """
 
 import json
@@ -27,29 +28,29 @@ POLICIES = ROOT / "policies"
 BUNDLE = "/api/opal/bundle.tar.gz"  # of the hub's backend: policies and data
 DECISION = "/v1/data/national/answer"  # of every OPA: what its clients ask
 NATIONAL = "national."  # starts the code of a check that is a rule of the country
-_SOURCE = "dive"  # the name of the hub's bundle in its OPA
+_SOURCE = "dive"  # the name of the hub's bundle in an OPA
 UID = 1000
 _POLL = 4  # seconds between two polls for new policies
+_POLL_AT_HOME = 2  # the same, of a spoke's OPA at its OPAL client
 # Bytes of a request's body: OPA reads it before it looks at the token, and takes up to eighty times as much memory.
 LARGEST_BODY = 64 * 1024
 
 _LOCAL = f"{FILES}/local"  # a bundle
 LOCAL = _LOCAL.lstrip("/")  # its modules are below
 _ROOTS = ("national", "system/authz")  # what it owns
-_DISTRIBUTED = "dive"  # the root of what the hub distributes
-_OPA_CONFIG = f"{FILES}/opa.yaml"
-_OPA_FEED = f"{FILES}/opa-feed"
-_HUB_TOKEN = f"{FILES}/hub-token"
-_POLICY_KEY, _POLICY_PUBLIC_KEY = f"{FILES}/policy.key", f"{FILES}/policy.pub"
+OPA_CONFIG = f"{FILES}/opa.yaml"
+HUB_TOKEN = f"{FILES}/hub-token"
+POLICY_KEY = f"{FILES}/policy.key"
 COALITION = f"{FILES}/coalition.json"  # the coalition document, which the hub's backend answers
 MEMBERS = f"{FILES}/members.json"  # whose tokens the hub takes: a member joins or leaves, and nothing restarts
 _OPAL_MASTER = f"{FILES}/opal-master"
-_OPAL_TOKEN = f"{FILES}/opal-token"
 _GUNICORN = f"{FILES}/gunicorn_conf.py"
 _COPIES = "/opal/backup"  # where OPAL's image has a place for them
 COPY = f"{_COPIES}/hub.json"  # the hub's bundle, at a spoke: `files`, `tag`, and when the hub `confirmed` it last
 HUB_KEY = f"{FILES}/hub-policies.pub"  # verifies it
-_SIGNED_BY = "hub"  # the name of the key that signs, in the hub's OPA
+_FEED_PORT = 7443  # of the OPAL client, within the country's networks: OPA asks there
+_SIGNED_BY = "hub"  # the name of the key that signs, in an OPA
+OPA_TOKENS = ("opa-token", "opa-read")  # the secrets whose holders OPA knows; none of them writes
 NO_RULES: Mapping[str, str] = {}
 
 
@@ -61,13 +62,13 @@ def policies() -> dict[str, str]:
 
 
 def deciders(is_hub: bool) -> tuple[str, ...]:
-    """Return the services of a country that hold policies and data in memory, in the order of a restart."""
+    """Return the services of a country that hold policies and data, in the order of a restart."""
     return ("opa",) if is_hub else ("opa", "opal-client")
 
 
-def hub_token(is_hub: bool) -> tuple[str, str]:
-    """Return the service of a country that takes policies from the hub, and the file with its token."""
-    return ("opa", _HUB_TOKEN) if is_hub else ("opal-client", _OPAL_TOKEN)
+def hub_key(settings: str) -> str:
+    """Return the key with which an OPA verifies what the hub distributes, from its file `OPA_CONFIG`."""
+    return str(json.loads(settings)["keys"][_SIGNED_BY]["key"])
 
 
 def module_path(module: str) -> str:
@@ -80,7 +81,7 @@ def module_path(module: str) -> str:
 
 def distribution_files(material: Material) -> dict[str, str]:
     """Return what the hub's backend needs to distribute policies, beside its own files."""
-    own = {_POLICY_KEY: material.secrets["policy-key"], MEMBERS: _members(material), COALITION: material.coalition}
+    own = {POLICY_KEY: material.secrets["policy-key"], MEMBERS: _members(material), COALITION: material.coalition}
     return own | {f"{FILES}/policies/{path}": text for path, text in policies().items()}
 
 
@@ -92,26 +93,25 @@ def local_modules(tokens: Mapping[str, str], rules: Mapping[str, str]) -> dict[s
 
 
 def opa(names: Names, hub: Names, rules: Mapping[str, str] = NO_RULES) -> ServiceSpec:
-    """Return OPA, which knows its clients by their tokens. The hub's fetches its policies; OPAL writes a spoke's.
+    """Return OPA, which knows its clients by their tokens, and polls for what the hub has signed.
 
     `rules` of the country itself: code -> Rego module (`catalog.national`).
     """
     port = names.port("opa")
     is_hub = names.country.is_hub
-    tokens = opa_tokens(is_hub)
+    feeder = hub.url("backend") if is_hub else f"https://{names.host('opal-client')}:{_FEED_PORT}"
 
     def files(material: Material) -> dict[str, str]:
-        local = local_modules({name: material.secrets[name] for name in tokens}, rules)
+        local = local_modules({name: material.secrets[name] for name in OPA_TOKENS}, rules)
         made = material.tls() | {f"/{path}": text for path, text in local.items()}
         made |= {f"{_LOCAL}/.manifest": json.dumps({"roots": _ROOTS, "rego_version": 1})}
-        settings: dict[str, object] = {
-            "server": {"decoding": {"max_length": LARGEST_BODY, "gzip": {"max_length": LARGEST_BODY}}}
-        }
+        settings = {"server": {"decoding": {"max_length": LARGEST_BODY, "gzip": {"max_length": LARGEST_BODY}}}}
         if is_hub:
             key = material.secrets["policy-key"]
-            settings |= _bundles(hub, pki.public_key(key))
-            made[_HUB_TOKEN] = opal_token.mint_opal_token(key, hub.country.code)
-        return made | {_OPA_CONFIG: json.dumps(settings)}
+            made[HUB_TOKEN] = opal_token.mint_hub_token(key, hub.country.code)
+            return made | {OPA_CONFIG: json.dumps(settings | _bundle(feeder, pki.public_key(key), _POLL, HUB_TOKEN))}
+        key = material.policy_keys[hub.country.code]
+        return made | {OPA_CONFIG: json.dumps(settings | _bundle(feeder, key, _POLL_AT_HOME))}
 
     # The image holds no shell: OPA asks itself. Of two expressions, a false one makes the query undefined, which fails.
     alive = {
@@ -127,9 +127,9 @@ def opa(names: Names, hub: Names, rules: Mapping[str, str] = NO_RULES) -> Servic
         image=OPA_IMAGE,
         uid=UID,
         files=files,
-        secrets=(*tokens, *(("policy-key",) if is_hub else ())),
+        secrets=(*OPA_TOKENS, *(("policy-key",) if is_hub else ())),
         command=(
-            *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", _OPA_CONFIG),
+            *("run", "--server", "--addr", f"0.0.0.0:{port}", "--config-file", OPA_CONFIG),
             *("--tls-cert-file", CERTIFICATE, "--tls-private-key-file", KEY),
             *("--authentication=token", "--authorization=basic", "--log-level=error", "--disable-telemetry"),
             *("--bundle", _LOCAL),
@@ -139,17 +139,12 @@ def opa(names: Names, hub: Names, rules: Mapping[str, str] = NO_RULES) -> Servic
     )
 
 
-def opa_tokens(is_hub: bool) -> tuple[str, ...]:
-    """Return the secrets whose holders OPA knows; no one writes to the hub's."""
-    return ("opa-token", "opa-read") if is_hub else ("opa-token", "opa-read", "opa-feed")
-
-
 def access(tokens: Mapping[str, str]) -> str:
     """Return OPA's own authorization: what the holder of each token, by the name of its secret, may do.
 
     OPA knows a token by its hash. If two secrets have one value, it may do what the weaker of them may.
     """
-    weakest_last = [name for name in ("opa-feed", "opa-read", "opa-token") if name in tokens]
+    weakest_last = [name for name in ("opa-read", "opa-token") if name in tokens]
     holders = {sha256(tokens[name].encode()).hexdigest(): name for name in weakest_last}
     return f"""package system.authz
 
@@ -172,50 +167,25 @@ allow := {{"allowed": true}} if {{
 }}
 
 allow := {{"allowed": true}} if {{
-	holder in {{"opa-read", "opa-feed"}}
+	holder == "opa-read"
 	input.method == "GET"
-	content
-}}
-
-# What OPA keeps below `system` says which paths a bundle owns, which no one writes.
-allow := {{"allowed": true}} if {{
-	holder == "opa-feed"
-	content
-	distributed
-}}
-
-allow := {{"allowed": true}} if {{
-	holder == "opa-feed"
-	input.method == "POST"
-	input.path == ["v1", "query"]
-}}
-
-distributed if input.path[1] == "policies"
-
-distributed if input.path[2] == "{_DISTRIBUTED}"
-
-content if {{
 	input.path[0] == "v1"
 	input.path[1] in {{"policies", "data"}}
 }}
 """
 
 
-def _bundles(hub: Names, public_key: str) -> dict[str, object]:
+def _bundle(url: str, public_key: str, poll: int, token_path: str = "") -> dict[str, object]:
+    """Return OPA's configuration: it polls this service, and takes what is signed with this key."""
+    credentials = {"credentials": {"bearer": {"token_path": token_path}}} if token_path else {}
     return {
         "keys": {_SIGNED_BY: {"algorithm": "RS256", "key": public_key}},
-        "services": {
-            "hub": {
-                "url": hub.url("backend"),
-                "tls": {"ca_cert": CA},
-                "credentials": {"bearer": {"token_path": _HUB_TOKEN}},
-            }
-        },
+        "services": {"hub": {"url": url, "tls": {"ca_cert": CA}, **credentials}},
         "bundles": {
             _SOURCE: {
                 "service": "hub",
                 "resource": BUNDLE.lstrip("/"),
-                "polling": {"min_delay_seconds": 1, "max_delay_seconds": _POLL},
+                "polling": {"min_delay_seconds": 1, "max_delay_seconds": poll},
                 "signing": {"keyid": _SIGNED_BY},
             }
         },
@@ -223,21 +193,15 @@ def _bundles(hub: Names, public_key: str) -> dict[str, object]:
 
 
 def opal_server(names: Names, hub: Names) -> ServiceSpec:
-    """Return the hub's OPAL server: it fetches policies from the backend and offers them to the countries' clients."""
+    """Return the hub's OPAL server: it polls the backend, and announces what is new to the countries' clients."""
     port = names.port("opal-server")
-    backend = f"{hub.url('backend')}/api/opal"
 
     def files(material: Material) -> dict[str, str]:
-        key = material.secrets["policy-key"]
         return material.tls() | {
             _GUNICORN: _configuration("server"),
             MEMBERS: _members(material),
-            _POLICY_KEY: key,
-            _POLICY_PUBLIC_KEY: pki.public_key(key),
             _OPAL_MASTER: material.secrets["opal-master"],
-            _HUB_TOKEN: opal_token.mint_opal_token(key, hub.country.code),
-            # OPAL does not see that a module was removed: with other modules it starts afresh.
-            f"{FILES}/modules": "\n".join(policies()),
+            HUB_TOKEN: opal_token.mint_hub_token(material.secrets["policy-key"], hub.country.code),
         }
 
     return ServiceSpec(
@@ -251,15 +215,10 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
         environment=_opal(port)
         | {
             "OPAL_POLICY_SOURCE_TYPE": "API",
-            "OPAL_POLICY_BUNDLE_URL": f"{backend}/policies",
+            "OPAL_POLICY_BUNDLE_URL": f"{hub.url('backend')}{BUNDLE.rpartition('/')[0]}",
             "OPAL_POLICY_REPO_POLLING_INTERVAL": str(_POLL),
             "OPAL_POLICY_REPO_CLONE_PATH": "/tmp/policies",
             "OPAL_AUTH_JWKS_STATIC_DIR": "/tmp/jwks",
-            "OPAL_DATA_CONFIG_SOURCES": json.dumps({"external_source_url": f"{backend}/data-sources"}),
-            "OPAL_AUTH_PRIVATE_KEY_FORMAT": "pem",
-            "OPAL_AUTH_PRIVATE_KEY": _POLICY_KEY,
-            "OPAL_AUTH_PUBLIC_KEY_FORMAT": "pem",
-            "OPAL_AUTH_PUBLIC_KEY": _POLICY_PUBLIC_KEY,
             "OPAL_AUTH_JWT_AUDIENCE": opal_token.OPAL_AUDIENCE,
             "OPAL_AUTH_JWT_ISSUER": hub.country.code,
         },
@@ -271,15 +230,15 @@ def opal_server(names: Names, hub: Names) -> ServiceSpec:
 
 
 def opal_client(names: Names, hub: Names) -> ServiceSpec:
-    """Return the OPAL client of a spoke, with a token that the spoke has signed."""
+    """Return the OPAL client of a spoke, which signs the tokens that it shows the hub."""
     port = names.port("opal-client")
 
     def files(material: Material) -> dict[str, str]:
         own = {
             _GUNICORN: _configuration("client"),
             f"{FILES}/signature.py": _configuration("signature"),
-            _OPAL_TOKEN: opal_token.mint_opal_token(material.secrets["policy-key"], names.country.code),
-            _OPA_FEED: material.secrets["opa-feed"],
+            f"{FILES}/opal_token.py": Path(opal_token.__file__).read_text(),
+            POLICY_KEY: material.secrets["policy-key"],
         }
         return material.tls() | own | {HUB_KEY: material.policy_keys[hub.country.code]}
 
@@ -288,29 +247,23 @@ def opal_client(names: Names, hub: Names) -> ServiceSpec:
         image=OPAL_CLIENT_IMAGE,
         uid=UID,
         files=files,
-        secrets=("policy-key", "opa-feed"),
+        secrets=("policy-key",),
         service_class="optional",
         environment=_opal(port)
         | {
             "OPAL_SERVER_URL": hub.url("opal-server"),
-            "OPAL_DEFAULT_DATA_SOURCES_CONFIG_URL": f"{hub.url('backend')}/api/opal/data-sources",
-            "OPAL_DATA_TOPICS": opal_token.data_topic(names.country.code),
+            "OPAL_DATA_UPDATER_ENABLED": "false",
             "OPAL_INLINE_OPA_ENABLED": "false",
-            "OPAL_POLICY_STORE_URL": names.url("opa"),
-            "OPAL_POLICY_STORE_AUTH_TYPE": "token",
-            "OPAL_POLICY_STORE_TLS_CA": CA,
-            # OPAL removes modules that are not the hub's. OPA refuses that for its local ones, and OPAL would give up.
-            "OPAL_POLICY_STORE_POLICY_PATHS_TO_IGNORE": f"{_LOCAL}/**",
-            "OPAL_EXCLUDE_POLICY_STORE_SECRETS": "true",
+            "OPAL_POLICY_STORE_TYPE": "MOCK",  # OPAL writes to no OPA
             "OPAL_CLIENT_STAT_ID": names.container("opal-client"),
-            "OWN_HOST": names.host("opal-client"),
+            "COUNTRY": names.country.code,
+            "FEED_PORT": str(_FEED_PORT),
             "HUB_BUNDLE_URL": f"{hub.url('backend')}{BUNDLE}",
             "HUB_BUNDLE_COPY": COPY,
         },
         health=https_health(names.host("opal-client"), port, "/healthy"),
         copies=_COPIES,
         memory_mb=384,
-        needs=("opa",),
         linked="hub",  # also of a spoke that has cut the hub off: policies remain the hub's
         hosts=names.hosts_of(hub, "opal-server", "backend"),
     )

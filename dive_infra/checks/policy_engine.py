@@ -1,7 +1,8 @@
 """OPA decides by what the hub distributes and what the country declares: the same policies and data, nothing else.
 
-The hub's backend answers one bundle with both; while it does not, or refuses this country, that is the signed copy
-that a spoke's OPAL client keeps. A spoke that has nothing of its hub yet waits for it, and permits nothing meanwhile.
+The hub's backend answers one signed bundle with both; while it does not, or refuses this country, or answers what the
+hub did not sign or what is older than the copy at a spoke's OPAL client, that copy counts. A spoke that has nothing of
+its hub yet waits for it, and permits nothing meanwhile.
 An OPA answers its policies, and its data with the values of all rules; it hides what is below `system`.
 """
 
@@ -9,7 +10,9 @@ import io
 import json
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +30,7 @@ from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.engines.engine import ContainerFailed
 from dive_infra.identity import https
+from dive_infra.identity.opal_token import mint_opal_token
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
 from dive_infra.results.remedy import NO_REMEDY, UP, Remedy
@@ -35,7 +39,7 @@ from dive_infra.results.text import ago, day, first_line
 POLICIES = "OPA decides by the policies that the hub distributes, and by no others"
 DATA = "OPA decides by the data that the hub distributes, and by no other"
 
-_FOLLOWS = 4.0  # seconds: a new version reaches every OPA within one poll
+_FOLLOWS = 6.0  # seconds: a new version reaches every OPA within two polls
 _POLL = 0.5
 _SHOWN = 3
 _AWAY, _REFUSED = "the hub does not answer", "the hub refuses this country"
@@ -61,6 +65,7 @@ class Wanted:
     """What an OPA must hold. `age`: of the copy that is used.
 
     `silent`: why nothing is known of the hub, and `remedy` what makes it known; `pending`, if the country has no copy.
+    `refused`: why what the hub answers does not count.
     """
 
     content: PolicyContent
@@ -69,6 +74,7 @@ class Wanted:
     age: str = ""
     remedy: Remedy = NO_REMEDY
     pending: Pending | None = None
+    refused: str = ""
 
 
 class _Silent(CheckUnknown):
@@ -84,6 +90,17 @@ class _Silent(CheckUnknown):
         if self.why == _AWAY:
             return Pending(cause, Remedy.update(detail=f"completes it once {HUB_CODE} is deployed and answers"))
         return Pending(cause, self.remedy, Code.NOT_APPROVED if self.why == _REFUSED else Code.LINK_PENDING)
+
+
+class _Refused(CheckUnknown):
+    """What the hub answers is not signed with the key in the coalition document, or older than this country's copy."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        remedy = Remedy.decide(
+            f"if the hub has another policy key, with its new coalition document: {UP}",
+            "otherwise someone answers in its place, or has put an older database or clock there: ask its operator",
+        )
+        super().__init__(f"{url}: {cause}", remedy)
 
 
 def restart(names: Names) -> Remedy:
@@ -118,10 +135,10 @@ def awaited(spec: DeploymentSpec) -> Pending | None:
 def distribution(names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str) -> list[Finding]:
     """Return a finding on the policies in force and one on the data. `local`: the modules in OPA's own files, by path.
 
-    A difference counts once it has outlasted a poll. Without an answer of the hub, both are compared with the copy that
-    the hub signed; without one, the policies are compared with this checkout's, and the data is unknown. An OPA that
-    has no policies yet is pending. A hub that answers here, and is out of reach of the country's containers, counts as
-    one that does not answer.
+    A difference counts once it has outlasted two polls. Without an answer of the hub, both are compared with the copy
+    that the hub signed; without one, the policies are compared with this checkout's, and the data is unknown. An answer
+    that the hub did not sign, or an older one, is itself a difference. An OPA that has no policies yet is pending. A
+    hub that answers here, and is out of reach of the country's containers, counts as one that does not answer.
     """
     ends = time.monotonic() + _FOLLOWS
     while True:
@@ -161,11 +178,14 @@ def _compared(
             unread = ""
     remedy = found.remedy if silent else restart(names)
     own = {path: text for path, text in live.policies.items() if path.startswith(f"{policy.LOCAL}/")}
+    # The state of an earlier program has no local modules to compare with.
+    off = list(_differing({**wanted.policies, **(local or own)}, live.policies))
+    if found.refused:
+        off, remedy = [found.refused, *off], found.remedy
     policies = _finding(
         POLICIES,
         _OPAS_POLICIES,
-        # The state of an earlier program has no local modules to compare with.
-        list(_differing({**wanted.policies, **(local or own)}, live.policies)),
+        off,
         f"the {len(wanted.policies)} policies of {found.source}, unchanged",
         f"{len(wanted.policies)} policies as distributed",
         remedy,
@@ -285,6 +305,8 @@ def _wanted(http: httpx.Client, names: Names, hub: Names, cut: _Silent | None = 
         if cut:
             raise cut
         return Wanted(_distributed(http, names, hub))
+    except _Refused as error:
+        return _kept_instead(names, error)
     except CheckUnknown as error:
         checkout = Wanted(PolicyContent(policy.policies(), {}), "this checkout", error.found, remedy=error.remedy)
         if not isinstance(error, _Silent) or names.country.is_hub:
@@ -298,11 +320,28 @@ def _wanted(http: httpx.Client, names: Names, hub: Names, cut: _Silent | None = 
         return replace(checkout, pending=silent.pending(names))
 
 
+def _kept_instead(names: Names, error: _Refused) -> Wanted:
+    """Return the copy that counts instead; without one, nothing is known of the data."""
+    instead = Wanted(PolicyContent(policy.policies(), {}), "this checkout", error.found)
+    if not names.country.is_hub:
+        with suppress(NotSigned, ContainerFailed):
+            instead = _copy(names, "what the hub answers now does not count")
+    return replace(instead, remedy=error.remedy, refused=error.found)
+
+
 def _copy(names: Names, why: str) -> Wanted:
     """Return what the hub signed last, as this country's OPAL client keeps it, and `why` that counts.
 
     Raises `ContainerFailed` without a copy, and `NotSigned` for anything that the hub did not sign.
     """
+    files, at, confirmed = _kept(names)
+    signed = datetime.fromtimestamp(at, UTC)
+    age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; {why}"
+    return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
+
+
+def _kept(names: Names) -> tuple[Mapping[str, str], int, float]:
+    """Return the files of the copy, when the hub signed them, and when it confirmed them; raises as `_copy` does."""
     engine, container = objects.connect(), names.container("opal-client")
     key = engine.read_file(container, policy.HUB_KEY)
     try:
@@ -310,19 +349,19 @@ def _copy(names: Names, why: str) -> Wanted:
         files, confirmed = kept["files"], float(kept["confirmed"])
     except (ValueError, KeyError, TypeError) as error:
         raise NotSigned(f"{policy.COPY}: {type(error).__name__}: {error}") from None
-    signed = datetime.fromtimestamp(signed_at(files, key), UTC)
-    age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; {why}"
-    return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
+    return files, signed_at(files, key), confirmed
 
 
 def _distributed(http: httpx.Client, names: Names, hub: Names) -> PolicyContent:
-    """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country."""
+    """Return what the hub distributes; raise `CheckUnknown` if it does not answer this country.
+
+    Raises `_Refused` for what it has not signed, and for what it signed before the copy at a spoke.
+    """
     url = f"{hub.url('backend')}{policy.BUNDLE}"
-    service, file = policy.hub_token(names.country.is_hub)
     remedy = Remedy.update(HUB_CODE, "the hub distributes again")
     try:
-        token = objects.connect().read_file(names.container(service), file)
-        answer = http.get(url, headers={"authorization": f"Bearer {token.strip()}"})
+        token, key = _credentials(names)
+        answer = http.get(url, headers={"authorization": f"Bearer {token}"})
     except ContainerFailed as error:
         raise CheckUnknown(error.cause, Remedy.update()) from None
     except httpx.HTTPError as error:
@@ -333,9 +372,30 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> PolicyContent:
         raise _Silent(url, f"status {answer.status_code}", _REFUSED, approve(names.country.code))
     if answer.status_code != httpx.codes.OK:
         raise CheckUnknown(f"{url}: status {answer.status_code}", remedy)
-    with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:
-        members = {m.name: packed.read().decode() for m in bundle if (packed := bundle.extractfile(m))}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as bundle:
+            members = {m.name: packed.read().decode() for m in bundle if (packed := bundle.extractfile(m))}
+        signed = signed_at(members, key)
+    except (NotSigned, tarfile.TarError, OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise _Refused(url, first_line(error)) from None
+    if not names.country.is_hub:
+        with suppress(NotSigned, ContainerFailed):  # no copy: nothing is older
+            if signed < (newest := _kept(names)[1]):
+                older, newer = (day(datetime.fromtimestamp(at, UTC)) for at in (signed, newest))
+                raise _Refused(url, f"signed by the hub {older}, older than what this country has, of {newer}")
     return _content(members)
+
+
+def _credentials(names: Names) -> tuple[str, str]:
+    """Return the token with which this country asks the hub, and the key that verifies the answer."""
+    engine, country = objects.connect(), names.country
+    if country.is_hub:
+        container = names.container("opa")
+        settings = engine.read_file(container, policy.OPA_CONFIG)
+        return engine.read_file(container, policy.HUB_TOKEN).strip(), policy.hub_key(settings)
+    container = names.container("opal-client")
+    own = engine.read_file(container, policy.POLICY_KEY)
+    return mint_opal_token(own, country.code), engine.read_file(container, policy.HUB_KEY)
 
 
 def _content(files: Mapping[str, str]) -> PolicyContent:

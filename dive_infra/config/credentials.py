@@ -14,7 +14,7 @@ from dive_infra.config.countries import COUNTRIES
 # 32 URL-safe characters; the same with one of every class that a realm's password policy asks for; private keys (PEM):
 # RSA of 2048 bits, EC on P-256, Ed25519, X25519
 Kind = Literal["password", "login", "rsa", "ec", "ed25519", "x25519"]
-Owner = Literal["country", "hub", "spoke"]  # each country, or one kind
+Owner = Literal["country", "hub"]  # each country, or the hub alone
 
 
 _EVERY_CLASS = "-Aa1!"  # a character of each class that a realm's password policy asks for
@@ -57,7 +57,6 @@ CREDENTIALS = (
     Credential("portal-session", "signs the portal's session cookies", minimum=32),
     Credential("opa-token", "lets the backend and the key access service ask OPA for decisions"),
     Credential("opa-read", "lets the checks read what OPA decides by, and ask for decisions"),
-    Credential("opa-feed", "lets the OPAL client write the policies and data of OPA", owner="spoke"),
     Credential("kas-key", "unwraps document keys", kind="rsa"),
     Credential("test-users", "password of the test users", kind="login", minimum=16),
     Credential("opal-master", "master token of the OPAL server", owner="hub", minimum=32),
@@ -73,7 +72,7 @@ PROBES = {
 
 def own(is_hub: bool) -> list[Credential]:
     """Return the credentials of a country, beside those of its probe persons."""
-    return [c for c in CREDENTIALS if c.owner in ("country", "hub" if is_hub else "spoke")]
+    return [c for c in CREDENTIALS if c.owner == "country" or is_hub]
 
 
 def enrolled(is_hub: bool) -> list[Credential]:

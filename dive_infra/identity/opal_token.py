@@ -1,23 +1,36 @@
-"""The token with which a country takes policies and data from the hub."""
+"""The token with which a country takes policies and data from the hub.
 
+The OPAL client of a spoke has a copy of this file, and signs with it.
+"""
+
+import time
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import jwt
 
 OPAL_AUDIENCE = "dive-policy"
-
-
-def data_topic(country: str) -> str:
-    """Return OPAL's topic for data of one country alone: `policy_data/fra`."""
-    return f"policy_data/{country.lower()}"
+LIFETIME = 3600  # seconds; clocks of the coalition's hosts may differ
 
 
 def mint_opal_token(private_key_pem: str, country: str) -> str:
-    """Return a JWT for the OPAL client of `country` (code), signed with its own `policy-key`.
+    """Return a JWT for `country` (code), signed with its own `policy-key`, that ends after `LIFETIME`.
 
-    Equal input gives an equal token. It does not expire: the hub takes it as long as the country's public key is that
-    of a member. What its holder may do, the hub decides, not the token.
+    The hub takes it as long as the country's public key is that of a member. What its holder may do, the hub decides,
+    not the token.
     """
+    return _signed(private_key_pem, country, exp=int(time.time()) + LIFETIME)
+
+
+def mint_hub_token(private_key_pem: str, hub: str) -> str:
+    """Return the JWT with which the hub's own OPA and OPAL server ask its backend; equal input gives an equal token.
+
+    It does not expire: it is in the files of containers that sign nothing, and only the hub's backend takes it.
+    """
+    return _signed(private_key_pem, hub)
+
+
+def _signed(private_key_pem: str, country: str, **more: Any) -> str:
     subject = uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex
-    claims = {"iss": country, "aud": OPAL_AUDIENCE, "sub": subject, "country": country}
+    claims = {"iss": country, "aud": OPAL_AUDIENCE, "sub": subject, "country": country, **more}
     return jwt.encode(claims, private_key_pem, algorithm="RS256")

@@ -7,7 +7,7 @@ import pulumi
 from dive_infra.catalog import policy
 from dive_infra.catalog.databases import DATABASES
 from dive_infra.catalog.keycloak import DATABASE as KEYCLOAK
-from dive_infra.catalog.policy import local_modules, opa_tokens
+from dive_infra.catalog.policy import OPA_TOKENS, local_modules
 from dive_infra.catalog.spec import Material, ServiceSpec
 from dive_infra.checks import spec
 from dive_infra.components.databases import Databases, DatabasesArgs
@@ -129,8 +129,7 @@ class DeploymentPhase(PhaseComponent):
     def _specification(self, after: InitializationPhase) -> pulumi.Output[spec.DeploymentSpec]:
         context, names = self.context, self.context.names
 
-        tokens = opa_tokens(context.is_hub)
-        asked = {"mongodb", "redis", *tokens, "keycloak-admin", *(d.credential for d in DATABASES)}
+        asked = {"mongodb", "redis", *OPA_TOKENS, "keycloak-admin", *(d.credential for d in DATABASES)}
 
         def specification(found: dict[str, Any]) -> spec.DeploymentSpec:
             secrets = found["secrets"]
@@ -148,7 +147,7 @@ class DeploymentPhase(PhaseComponent):
                 keycloak=secrets["keycloak-admin"],
                 ca=found["ca"],
                 store=found["store"],
-                opa_local=local_modules({name: secrets[name] for name in tokens}, context.rules),
+                opa_local=local_modules({name: secrets[name] for name in OPA_TOKENS}, context.rules),
                 hub=context.hub,
                 links=context.link_networks,
             )

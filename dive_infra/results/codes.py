@@ -315,9 +315,12 @@ _ROWS = (
         Code.POLICY_DISTRIBUTION,
         "Policy distribution",
         "recoverable",
-        "OPA decides by other policies or data than the hub distributes: they were written to it by hand, or its "
-        "source does not run or is refused.",
-        "`./dive restart FRA opa opal-client` (at the hub: `opa`) loads them again; `./dive up` starts their source.",
+        "OPA decides by other policies or data than the hub distributes: its source does not run or is refused. Or "
+        "what the hub answers is not signed with the key in the coalition document, or older than what the country "
+        "has: then it is not taken, and OPA decides by what it has.",
+        "`./dive restart FRA opa opal-client` (at the hub: `opa`) loads them again; `./dive up` starts their source. "
+        "If the hub has rotated its keys, `./dive up FRA` with its new coalition document; otherwise ask its operator "
+        "who answers there.",
     ),
     CodeRow(
         Code.LINK_PENDING,

@@ -275,8 +275,6 @@ def targets(is_hub: bool) -> dict[str, Target]:
     }
     if is_hub:
         found["opal-master"] = Bearer("opal-server", "/token", {"type": "client"})
-    else:
-        found["opa-feed"] = Bearer("opa", "/v1/query", {"query": "true"})
     return found
 
 

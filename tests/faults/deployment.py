@@ -13,10 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from dive_infra.catalog.spec import FILES
 from dive_infra.checks import redis
-from dive_infra.engines.docker import files
-from dive_infra.identity import https
 from dive_infra.orchestration.access import DATABASE
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.store import connect
@@ -189,16 +186,6 @@ def _without_hub(scene: Scene) -> Mapping[str, str]:
     return {"PULUMI_BACKEND_URL": alone.as_uri()}
 
 
-def _forged_policy(scene: Scene) -> None:
-    """Write a policy by which everybody has every clearance into OPA, as whoever holds the token of OPAL can."""
-    spec = specification(scene.hurt, Phase.DEPLOYMENT)
-    token = files.text(scene.container("opal-client"), f"{FILES}/opa-feed")
-    url = f"{scene.hurt.names.url('opa')}/v1/policies/checks/clearance.rego"
-    forged = "package dive.checks.clearance\n\npass := true\n"
-    with https.client(spec.ca, 10, scene.hurt.names) as http:
-        http.put(url, headers={"authorization": f"Bearer {token}"}, content=forged).raise_for_status()
-
-
 def _backdoor(scene: Scene) -> None:
     """Add a user with every right to Redis, and stop it from saving."""
     spec = specification(scene.hurt, Phase.DEPLOYMENT)
@@ -212,7 +199,7 @@ def _nothing(_: Scene) -> None:
 
 
 _EVERY = frozenset({"postgres", "mongodb", "redis", "keycloak", "opa", "opal-client", "backend", "kas", "frontend"})
-_DECIDERS, _REDIS = frozenset({"opa", "opal-client"}), frozenset({"redis"})
+_REDIS = frozenset({"redis"})
 
 CASES: tuple[Case, ...] = (
     # What dead runs leave.
@@ -243,13 +230,6 @@ CASES: tuple[Case, ...] = (
         _record("DELETE FROM federation_links WHERE source_code = 'fra' AND target_code = 'usa'"),
     ),
     # What is in memory only: no update restores it, a restart does.
-    Case("a policy that permits everything is in OPA", _forged_policy, restarts=_DECIDERS, touched=_DECIDERS),
-    Case(
-        "a policy that permits everything is in OPA, and a container is stopped",
-        _all(_forged_policy, _stop("frontend")),
-        restarts=_DECIDERS,
-        touched=_DECIDERS | {"frontend"},
-    ),
     Case("Redis has another user and another setting", _backdoor, restarts=_REDIS, touched=_REDIS),
     # What is the hub's, called at the spoke.
     Case("the hub's backend is stopped", _stop("backend", "USA"), at="USA", touched=frozenset({"backend"})),

@@ -348,7 +348,7 @@ def test_france_takes_policies_from_the_hub_and_gives_it_none(
         assert through([*reads, *writes], forged) == []
         assert through(writes, {"FRA": member}) == []
         assert len(through(reads, {"FRA": member})) == len(reads), "what it is for"
-        assert bearing(http, fra.names, "opa", "GET", "/v1/policies", held["opa-feed"]) == 200, "at home"
+        assert bearing(http, fra.names, "opa", "GET", "/v1/policies", held["opa-read"]) == 200, "at home"
 
 
 # Requests

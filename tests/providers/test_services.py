@@ -108,13 +108,13 @@ def _by_issuer(spec: ServiceSpec) -> ServiceSpec:
 @pytest.fixture(scope="module")
 def country() -> Iterator[Lab]:
     with closing(engine.client()) as client, lab(client, FRA, SECRETS) as there:
-        for service in (datastores.postgres, datastores.mongodb, datastores.redis, opa):
+        there.material = replace(there.material, policy_keys={"USA": public_key(KAS_KEY)})
+        for service in (datastores.postgres, datastores.mongodb, datastores.redis, _taught_opa):
             there.start(service(FRA, USA), within=60)
         with _superuser(there) as postgres:
             postgres.execute(f"CREATE ROLE portal LOGIN PASSWORD '{SECRETS['portal-db']}'")
             postgres.execute("CREATE DATABASE portal OWNER portal")
         _seed(there)
-        _teach_opa(there)
         there.start(_issuer_spec(resolve(client, "backend", "dive/backend").id))
         for spec in (kas(FRA, USA, [USA]), backend(FRA, USA, [USA]), frontend(FRA, USA, [USA])):
             there.start(_by_issuer(spec))
@@ -146,17 +146,18 @@ def _seed(there: Lab) -> None:
         Loader(database).load(batches(FRA, [USA], public_key(KAS_KEY), documents=60)[-1])
 
 
-def _teach_opa(there: Lab) -> None:
-    """Policies and data as the policy client delivers them."""
-    headers = {"Authorization": f"Bearer {SECRETS['opa-feed']}"}
-    with https.client(there.material.ca) as http:
-        for path, text in policies().items():
-            http.put(f"{FRA.url('opa')}/v1/policies/{path}", content=text, headers=headers).raise_for_status()
-        for batch in batches(USA, [FRA], public_key(KAS_KEY), documents=1)[:-1]:
-            rows = json.loads(json.dumps(batch.documents).replace(FRA.issuer, ISSUER))
-            feed = {"success": True, batch.collection: rows, "count": len(rows)}
-            url = f"{FRA.url('opa')}/v1/data/dive/{batch.collection}"
-            http.put(url, json=feed, headers=headers).raise_for_status()
+def _taught_opa(names: Names, hub: Names) -> ServiceSpec:
+    """OPA with policies and data in its own files: here is no hub that signs them."""
+    spec, folder, data = opa(names, hub), f"{FILES}/taught", dict[str, Any]()
+    for batch in batches(USA, [FRA], public_key(KAS_KEY), documents=1)[:-1]:
+        rows = json.loads(json.dumps(batch.documents).replace(FRA.issuer, ISSUER))
+        data[batch.collection] = {"success": True, batch.collection: rows, "count": len(rows)}
+    taught = {**policies(), "data.json": json.dumps({"dive": data}), ".manifest": json.dumps({"roots": ["dive"]})}
+
+    def files(material: Material) -> Mapping[str, str]:
+        return {**spec.files(material), **{f"{folder}/{path}": text for path, text in taught.items()}}
+
+    return replace(spec, files=files, command=(*spec.command, "--bundle", folder))
 
 
 @pytest.fixture
@@ -457,8 +458,6 @@ def _without(country: Lab, service: str) -> Iterator[None]:
     finally:
         container.start()
         await_healthy(country.engine, container.name, 60)
-        if service == "opa":
-            _teach_opa(country)
 
 
 def _container(country: Lab, service: str) -> Container:

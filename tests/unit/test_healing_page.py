@@ -83,10 +83,20 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{CHECKS}::test_what_someone_adds_to_mongodb_is_red_and_its_statement_removes_it",
         "unit/checks/test_mongodb.py::test_the_command_of_a_finding_runs_in_the_backend",
     ),
+    "a right on a declared database": (
+        f"{CHECKS}::test_a_changed_database_is_red",
+        "providers/test_database_logins.py::test_only_its_owner_may_enter_a_database",
+        "unit/checks/test_postgres.py::test_a_database_that_someone_lets_everyone_enter_is_closed_by_an_update",
+    ),
+    "a hub that answers": (
+        f"{OPAL}::test_a_hub_whose_api_has_another_key_changes_nothing_at_a_spoke",
+        f"{OPAL}::test_what_the_hub_signed_before_does_not_replace_what_a_spoke_has",
+        "unit/checks/test_policy_engine.py"
+        "::test_what_the_hub_did_not_sign_or_signed_before_is_red_and_the_copy_counts",
+    ),
     "a policy or data in OPA": (
-        f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",
-        f"{OPAL}::test_what_someone_adds_to_opa_is_red_and_opal_restores_a_feed",
-        "fault: a policy that permits everything is in OPA",
+        f"{OPAL}::test_every_policy_and_every_value_of_data_that_differs_is_red",
+        f"{OPAL}::test_the_command_of_a_finding_has_everything_loaded_again",
         "integration/test_3_verification.py::test_a_document_that_the_wrong_people_may_read_is_reported",
     ),
     "a foreign container": (
@@ -214,18 +224,13 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "The same is done for Postgres": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
     ),
-    "It is done for OPA": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",),
+    "It is done for OPA": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_differs_is_red",),
     "The server took 1,186 changes": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
     ),
-    "Its local modules": (
-        "unit/test_policies.py::test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides_by",
-        f"{OPAL}::test_who_feeds_a_spokes_opa_writes_nothing_of_its_own",
-    ),
-    "OPA took 1,103 changes": (f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",),
     "Every test run takes a sample of both": (
         f"{CHECKS}::test_every_setting_and_every_attribute_of_a_role_that_someone_changes_is_red",
-        f"{OPAL}::test_every_policy_and_every_value_of_data_that_someone_changes_is_red",
+        f"{OPAL}::test_every_policy_and_every_value_of_data_that_differs_is_red",
     ),
     "**Postgres**": (
         f"{CHECKS}::test_what_is_inside_a_database_and_the_password_of_another_role_are_left_out",
@@ -248,7 +253,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "A spoke decides with": (f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",),
     "The hub signs them": (
         "unit/catalog/test_signature.py::test_opa_verifies_what_the_hub_signs",
-        f"{OPAL_CLIENT}::test_what_the_hub_distributes_is_kept_with_its_signature",
+        f"{OPAL_CLIENT}::test_what_the_hub_signed_is_kept_and_given_to_opa",
         "unit/test_program.py::test_a_spoke_has_a_volume_of_copies_for_its_opal_client",
         "providers/test_storage_resources.py"
         "::test_a_lost_volume_of_copies_is_created_again_without_a_question",
@@ -257,7 +262,10 @@ PROVEN: dict[str, tuple[str, ...]] = {
         f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",
         f"{OPAL}::test_the_hubs_api_alone_away_opa_gets_the_data_too",
         f"{OPAL}::test_an_altered_copy_is_not_loaded",
-        f"{OPAL_CLIENT}::test_an_altered_copy_is_not_loaded",
+        f"{OPAL_CLIENT}::test_an_altered_copy_is_not_given_to_opa",
+    ),
+    "An answer of the hub that is older": (
+        f"{OPAL}::test_what_the_hub_signed_before_does_not_replace_what_a_spoke_has",
     ),
     "DEPLOYMENT then compares": (
         "unit/checks/test_policy_engine.py"
@@ -289,7 +297,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     "an OPA of a spoke": (
         f"{OPAL}::test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last",
     ),
-    "**OPA**": (f"{OPAL}::test_who_feeds_a_spokes_opa_writes_nothing_of_its_own",),
+    "**OPA**": (f"{OPAL}::test_no_one_writes_to_an_opa",),
     "Without an answer from the hub": (
         "unit/checks/test_policy_engine.py"
         "::test_without_the_hub_policies_are_compared_with_this_checkout_and_data_is_unknown",
@@ -305,7 +313,7 @@ PROVEN: dict[str, tuple[str, ...]] = {
     ),
     "What lives in memory": (
         f"{CHECKS}::test_a_restart_removes_what_someone_changed_in_redis",
-        f"{OPAL}::test_a_policy_that_permits_everything_ends_with_a_restart_of_opa_and_its_client",
+        f"{OPAL}::test_the_command_of_a_finding_has_everything_loaded_again",
     ),
     "It is therefore": (f"{CHECKS}::test_a_restart_removes_what_someone_changed_in_redis",),
     "A stopped Keycloak": (f"{CHECKS}::test_a_realm_or_users_out_of_reach_are_unknown",),

@@ -4,7 +4,10 @@ import gzip
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -131,7 +134,7 @@ class Rows(list[dict[str, Any]]):
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the file with OPA's data as the hub delivers it."""
     database: Any = {batch.collection: Rows(batch.documents) for batch in batches(USA, [FRA, DEU], "", 1)}
-    feeds = {collection: distribution.feed(database, collection) for collection in distribution.FEEDS.values()}
+    feeds = {collection: distribution.feed(database, collection) for collection in distribution.FEEDS}
     file = tmp_path_factory.mktemp("opa") / "data.json"
     file.write_text(json.dumps({"dive": feeds}))
     return file
@@ -205,9 +208,10 @@ def test_the_seeds_are_decided_as_they_were_meant(
     assert found == checks
 
 
-def test_a_countrys_token_is_stable_and_its_own(key: str) -> None:
+def test_a_countrys_token_ends_and_that_of_the_hub_is_stable(key: str) -> None:
+    hub = opal_token.mint_hub_token(key, "USA")
+    assert hub == opal_token.mint_hub_token(key, "USA") != opal_token.mint_hub_token(key, "FRA")
     token = opal_token.mint_opal_token(key, "FRA")
-    assert token == opal_token.mint_opal_token(key, "FRA") != opal_token.mint_opal_token(key, "DEU")
     claims = jwt.decode(
         token,
         pki.public_key(key),
@@ -216,6 +220,7 @@ def test_a_countrys_token_is_stable_and_its_own(key: str) -> None:
         issuer="FRA",
     )
     assert claims["country"] == "FRA"
+    assert 0 < claims["exp"] - time.time() <= opal_token.LIFETIME
     assert "permitted_topics" not in claims, "what its holder may do, the hub decides"
 
 
@@ -260,9 +265,9 @@ def test_a_service_is_made_of_the_secrets_that_it_names_and_of_no_others(names: 
         assert secrets.read == set(spec.secrets), spec.name
 
 
-# Deciding, feeding and reading each have their own token.
+# Deciding and reading each have their own token; no one writes.
 
-TOKENS = {name: f"secret-of-{name}" for name in ("opa-token", "opa-read", "opa-feed")}
+TOKENS = {name: f"secret-of-{name}" for name in policy.OPA_TOKENS}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 WRITES = {"PUT", "PATCH", "DELETE"}
 _WORDS = ("v1", "v0", "data", "policies", "query", "compile", "dive", "authz", "health", "etc")
@@ -316,10 +321,8 @@ def permitted(opa: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return asked
 
 
-@pytest.mark.parametrize("is_hub", [True, False], ids=["hub", "spoke"])
-def test_each_token_of_opa_permits_its_own_purpose_and_nothing_else(permitted: Any, is_hub: bool) -> None:
-    tokens = {name: value for name, value in TOKENS.items() if not is_hub or name != "opa-feed"}
-    found = permitted(tokens)
+def test_each_token_of_opa_permits_its_own_purpose_and_nothing_else(permitted: Any) -> None:
+    found = permitted(TOKENS)
     for who in (*TOKENS, "a wrong token", "an empty token", "no token"):
         may = {(method, path) for holder, method, path in found if holder == who}
         content = {path for path in PATHS if path[:2] in (("v1", "data"), ("v1", "policies"))}
@@ -328,17 +331,12 @@ def test_each_token_of_opa_permits_its_own_purpose_and_nothing_else(permitted: A
             wanted |= {("POST", DECISION)}
         if who == "opa-read":
             wanted |= {("GET", path) for path in content}
-        if who == "opa-feed" and not is_hub:
-            distributed = {path for path in content if path[1] == "policies" or path[2:3] == ("dive",)}
-            wanted |= {("POST", ("v1", "query")), *product(METHODS, distributed), *(("GET", path) for path in content)}
         assert may == wanted, who
-    writers = {holder for holder, method, _ in found if method in WRITES}
-    assert writers == (set() if is_hub else {"opa-feed"})
+    assert not [holder for holder, method, _ in found if method in WRITES]
 
 
 def test_of_two_tokens_with_one_value_the_weaker_counts(permitted: Any) -> None:
-    same = permitted({**TOKENS, "opa-feed": TOKENS["opa-token"]})
-    assert not [request for request in same if request[1] in WRITES]
+    same = permitted({**TOKENS, "opa-read": TOKENS["opa-token"]})
     may = {(method, path) for holder, method, path in same if holder == "opa-token"}
     assert may == {("GET", HEALTH), ("POST", DECISION)}
 
@@ -347,24 +345,79 @@ NIGHT = 'package national.checks.night\n\ndefault pass := false\n\npass if input
 COALITION = 'package dive.authz\n\nallow := true\n\nevaluation_details := {"check": ""}\n'
 
 
+class Feeder:
+    """What a spoke's OPA polls, as its OPAL client: `bundle`, and how often OPA has `fetched` one."""
+
+    def __init__(self) -> None:
+        self.bundle, self.fetched = b"", 0
+        feeder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200 if feeder.bundle else 503)
+                self.end_headers()
+                self.wfile.write(feeder.bundle)
+                feeder.fetched += bool(feeder.bundle)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def distribute(
+        self, key: str, policies: Mapping[str, str], roots: tuple[str, ...] = ("dive",), **altered: str
+    ) -> None:
+        """Offer a bundle, and wait until OPA has judged it. `altered`: modules that are put in after the signature."""
+        files = {f"{path}.rego": text.encode() for path, text in policies.items()}
+        manifest = {"revision": str(self.fetched), "roots": roots, "rego_version": 1}
+        files |= {"data.json": distribution._json({"dive": {"coi": {}}}), ".manifest": distribution._json(manifest)}
+        files |= {distribution.SIGNATURES: distribution.signature(files, key, 1)}
+        self.bundle = distribution.bundle(files | {f"{path}.rego": text.encode() for path, text in altered.items()})
+        wanted = self.fetched + 2  # the first of two is judged when the second is fetched
+        _await(lambda: self.fetched >= wanted)
+
+
+def _await(condition: Callable[[], object]) -> None:
+    ends = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 @pytest.fixture
-def server(opa: Path, tmp_path: Path) -> Iterator[httpx.Client]:
-    """A spoke's OPA without TLS, with its local modules and a rule of the country, for the token of the feed."""
-    secrets = dict.fromkeys(policy.opa_tokens(is_hub=False), "") | TOKENS
+def feeder() -> Iterator[Feeder]:
+    made = Feeder()
+    try:
+        yield made
+    finally:
+        made.server.shutdown()
+        made.server.server_close()
+
+
+@pytest.fixture
+def server(opa: Path, tmp_path: Path, key: str, feeder: Feeder) -> Iterator[httpx.Client]:
+    """A spoke's OPA without TLS, with its local modules and a rule of the country, for the token that reads."""
     spec = policy.opa(FRA, USA, {"night": NIGHT})
-    for path, text in spec.files(Material(secrets, "certificate", "key", "ca")).items():
+    settings_file = spec.command[spec.command.index("--config-file") + 1]
+    for path, text in spec.files(Material(TOKENS, "certificate", "key", "ca", {"USA": pki.public_key(key)})).items():
         file = tmp_path / path.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
+        if path == settings_file:
+            settings = json.loads(text)
+            assert settings["services"]["hub"].keys() == {"url", "tls"}
+            settings["services"]["hub"] = {"url": f"http://127.0.0.1:{feeder.server.server_port}"}
+            settings["bundles"]["dive"]["polling"] = {"min_delay_seconds": 1, "max_delay_seconds": 1}
+            text = json.dumps(settings)
         file.write_text(text)
     [bundle] = spec.command[spec.command.index("--bundle") + 1 :]
     socket = tmp_path / "opa.sock"
     limits = ("--authentication=token", "--authorization=basic", "--disable-telemetry", "--log-level=error")
-    settings = spec.command[spec.command.index("--config-file") + 1]
-    places = ("--config-file", tmp_path / settings.lstrip("/"), "--bundle", tmp_path / bundle.lstrip("/"))
+    places = ("--config-file", tmp_path / settings_file.lstrip("/"), "--bundle", tmp_path / bundle.lstrip("/"))
     command = [opa, "run", "--server", "--addr", f"unix://{socket}", *limits, *places]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        headers = {"Authorization": f"Bearer {TOKENS['opa-feed']}"}
+        headers = {"Authorization": f"Bearer {TOKENS['opa-read']}"}
         transport = httpx.HTTPTransport(uds=str(socket), retries=6)  # waits 0.5, 1, 2, … seconds
         with httpx.Client(transport=transport, base_url="http://opa", headers=headers, timeout=30) as http:
             assert http.get("/health").status_code == 200
@@ -379,10 +432,26 @@ def _asked(server: httpx.Client, hour: int) -> Any:
     return server.post(policy.DECISION, json={"input": {"hour": hour}}, headers=headers).json().get("result")
 
 
-def test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides_by(server: httpx.Client) -> None:
+def test_a_spokes_opa_takes_what_the_hub_signed_and_nothing_of_what_the_country_decides_by(
+    server: httpx.Client, feeder: Feeder, key: str
+) -> None:
+    def held() -> dict[str, str]:
+        return {module["id"]: module["raw"] for module in server.get("/v1/policies").json()["result"]}
+
     assert _asked(server, 12) is None, "no policies of the coalition yet"
-    assert server.put("/v1/policies/authz.rego", content=COALITION).status_code == 200
-    assert server.put("/v1/data/dive/coi", json={}).status_code == 204
+    hostile = {"authz": COALITION.replace("dive.authz", "dive.more")}
+    feeder.distribute(stranger := pki.rsa_key(), {"authz": COALITION})
+    assert _asked(server, 12) is None, "another key has signed these"
+    feeder.distribute(key, {"authz": COALITION})
+    taken = held()
+    assert len(taken) == 4
+    assert _asked(server, 12) == {"allow": True, "evaluation_details": {"check": ""}}
+    feeder.distribute(stranger, hostile)
+    assert held() == taken
+    feeder.distribute(key, {"authz": COALITION}, authz="package dive.authz\n\nallow := false\n")
+    assert held() == taken, "altered after the signature"
+    feeder.distribute(key, {"authz": COALITION}, more="package dive.more\n")
+    assert held() == taken, "added after the signature"
     for name, text in {
         "more": "package national.checks.night\n\npass := true\n",
         "below": "package national.checks.night.below\n\npass := true\n",
@@ -391,18 +460,24 @@ def test_opa_lets_its_feeder_write_policies_and_nothing_that_the_country_decides
         "guard": 'package system.authz\n\nallow := {"allowed": true}\n',
         "above": "package system\n\nauthz := true\n",
     }.items():
-        refused = server.put(f"/v1/policies/{name}.rego", content=text)
-        assert (refused.status_code, "is owned by bundle" in refused.text) == (400, True), (name, refused.text)
-    local = [m["id"] for m in server.get("/v1/policies").json()["result"] if m["id"] != "authz.rego"]
-    assert len(local) == 3
-    for name in local:
-        url = f"/v1/policies/{name.replace('/', '%2F', 1)}"
-        for answer in (server.delete(url), server.put(url, content="package dive.more\n")):
-            assert (answer.status_code, "is owned by bundle" in answer.text) == (400, True), answer.text
-    for path in ("", "/national", "/national/checks/night/pass", "/system/bundles", "/system/authz", "/more"):
-        assert server.put(f"/v1/data{path}", json={}).status_code == 401, path
-    assert server.patch("/v1/data", json=[{"op": "add", "path": "/national", "value": 1}]).status_code == 401
-    assert _asked(server, 12) == {"allow": True, "evaluation_details": {"check": ""}}
+        for roots in (("dive",), ("dive", "national", "system"), ("",)):
+            feeder.distribute(key, {"authz": COALITION, name: text}, roots)
+            assert held() == taken, (name, roots)
+    feeder.distribute(key, hostile)
+    assert held() != taken, "it still takes what the hub signs of its own"
+
+
+def test_no_one_writes_to_a_spokes_opa(server: httpx.Client, feeder: Feeder, key: str) -> None:
+    for _ in range(2):  # before it has anything of the hub, too
+        modules = [module["id"] for module in server.get("/v1/policies").json()["result"]]
+        paths = [f"/v1/policies/{name.replace('/', '%2F', 1)}" for name in [*modules, "more.rego"]]
+        paths += [f"/v1/data{path}" for path in ("", "/dive/coi", "/national", "/system/bundles", "/more")]
+        for token in (*TOKENS.values(), "wrong"):
+            for method in ("PUT", "PATCH", "DELETE"):
+                for path in paths:
+                    answer = server.request(method, path, json={}, headers={"Authorization": f"Bearer {token}"})
+                    assert answer.status_code == 401, (method, path)
+        feeder.distribute(key, {"authz": COALITION})
     assert _asked(server, 22)["reason"] == "Night"
 
 
@@ -418,7 +493,7 @@ def test_opa_refuses_a_body_that_is_larger_than_any_of_its_clients(server: httpx
     everyone = [Names(country) for country in COUNTRIES.values()]
     made = batches(USA, [names for names in everyone if names != USA], "key", documents=1)
     rows = {batch.collection: batch.documents for batch in made}
-    feeds = {name: len(json.dumps(rows[name])) for name in distribution.FEEDS.values()}
+    feeds = {name: len(json.dumps(rows[name])) for name in distribution.FEEDS}
     assert max(feeds.values()) < policy.LARGEST_BODY / 2, feeds
     assert max(map(len, policy.policies().values())) < policy.LARGEST_BODY / 2
 
@@ -443,8 +518,7 @@ def test_a_container_holds_only_the_token_of_opa_that_it_needs(names: Names, key
         texts = spec.files(Material(secrets, "certificate", "key", "ca", {"USA": "hub's key"})).values()
         if tokens := {name for name in TOKENS if any(secrets[name] in text for text in texts)}:
             held[spec.name] = tokens
-    feeder = {} if names is USA else {"opal-client": {"opa-feed"}}
-    assert held == {"backend": {"opa-token"}, "kas": {"opa-token"}, **feeder}
+    assert held == {"backend": {"opa-token"}, "kas": {"opa-token"}}
 
 
 def test_tests_are_not_distributed() -> None:

@@ -1,7 +1,8 @@
 """Gunicorn's configuration of the OPAL server: TLS, secrets from files, limits, and a key for each member.
 
 OPAL verifies every token with its own key, so it would have to issue them. Here each country signs its own; the hub
-knows the public keys of its members, and takes no other's. OPAL reads a body of any size before it looks at the token.
+knows the public keys of its members, and takes no other's, and none that does not end. The server's own key is of this
+start alone, and no one takes what it signs. OPAL reads a body of any size before it looks at the token.
 """
 
 import json
@@ -12,16 +13,26 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
 _FILES = Path("/etc/dive")
 _MEMBERS = _FILES / "members.json"  # country -> public key (PEM); changes while the server runs
 _LARGEST_BODY = 64 * 1024  # bytes
+_LEEWAY = 60  # seconds: clocks of the coalition's hosts may differ
 _OPEN_FILES = 2048  # with a connection each, 100 MB; beyond, libuv closes what it has just accepted
 
 certfile = str(_FILES / "tls.crt")
 keyfile = str(_FILES / "tls.key")
 worker_tmp_dir = "/tmp"
 
+_own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
 os.environ |= {
+    "OPAL_AUTH_PRIVATE_KEY_FORMAT": "pem",
+    "OPAL_AUTH_PRIVATE_KEY": _own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+    "OPAL_AUTH_PUBLIC_KEY_FORMAT": "pem",
+    "OPAL_AUTH_PUBLIC_KEY": _own.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode(),
     "OPAL_AUTH_MASTER_TOKEN": (_FILES / "opal-master").read_text(),
     # Nobody calls the web hook: with a secret, nobody can.
     "OPAL_POLICY_REPO_WEBHOOK_SECRET": (_FILES / "opal-master").read_text(),
@@ -45,17 +56,23 @@ def _keys() -> dict[str, str]:
 def _verify(_: Any, token: str) -> dict[str, Any]:
     """Return the claims of a member's token; what it may do is decided here, whatever the token says.
 
-    OPAL lets a client publish to the topics that it may subscribe to. Therefore these are only the announcement of new
-    policies, which every client then fetches from the hub, and a topic of its own.
+    OPAL lets a client publish to the topics that it may subscribe to. Therefore there is only one: the announcement
+    that there is something new, which every client then fetches from the hub.
     """
     try:
         country = str(jwt.decode(token, options={"verify_signature": False})["country"])
         claims = jwt.decode(
-            token, _keys()[country], algorithms=["RS256"], audience=os.environ["OPAL_AUTH_JWT_AUDIENCE"], issuer=country
+            token,
+            _keys()[country],
+            algorithms=["RS256"],
+            audience=os.environ["OPAL_AUTH_JWT_AUDIENCE"],
+            issuer=country,
+            leeway=_LEEWAY,
+            options={"require": ["exp"]},
         )
     except (jwt.PyJWTError, KeyError, TypeError) as error:
         raise verifier.Unauthorized(f"not the token of a member: {type(error).__name__}") from None
-    return {**claims, "peer_type": "client", "permitted_topics": ["policy:.", f"policy_data/{country.lower()}"]}
+    return {**claims, "peer_type": "client", "permitted_topics": ["policy:."]}
 
 
 verifier.JWTVerifier.verify = _verify

@@ -76,12 +76,12 @@ def test_a_folder_without_rules_is_refused_so_that_none_is_lost_silently(folder:
 @pytest.mark.parametrize("country", [COUNTRIES["FRA"], HUB], ids=["spoke", "hub"])
 def test_rules_reach_opa_with_its_own_files_as_a_bundle_that_owns_them(country: Country) -> None:
     names, hub = Names(country), Names(HUB)
-    secrets = dict.fromkeys(("opa-token", "opa-read", "opa-feed"), "t")
+    secrets = dict.fromkeys(policy.OPA_TOKENS, "t")
     secrets["policy-key"] = pki.rsa_key()
     spec = policy.opa(names, hub, {"night": RULE})
-    files = spec.files(Material(secrets, "certificate", "key", "ca"))
+    files = spec.files(Material(secrets, "certificate", "key", "ca", {"USA": "key of the hub"}))
     assert files["/etc/dive/local/checks/night.rego"] == RULE
     assert json.loads(files["/etc/dive/local/.manifest"])["roots"] == ["national", "system/authz"]
     assert spec.command[-2:] == ("--bundle", "/etc/dive/local")
-    without = policy.opa(names, hub).files(Material(secrets, "certificate", "key", "ca"))
+    without = policy.opa(names, hub).files(Material(secrets, "certificate", "key", "ca", {"USA": "key of the hub"}))
     assert files.keys() - without.keys() == {"/etc/dive/local/checks/night.rego"}

@@ -4,6 +4,8 @@ With OPAL itself: `tests/providers/test_opal.py`.
 """
 
 import asyncio
+import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -13,9 +15,16 @@ from typing import Any
 import pytest
 
 from dive_infra.catalog import opal
+from dive_infra.crypto import pki
+from dive_infra.identity import opal_token
 
 TEXT = (Path(opal.__file__).parent / "server.py").read_text()
 LARGEST = 64 * 1024
+OWN = pki.rsa_key()
+
+
+class Unauthorized(Exception):
+    """OPAL's."""
 
 
 class HTTPException(Exception):
@@ -28,19 +37,40 @@ class HTTPException(Exception):
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    for name, text in {"members.json": "{}", "opal-master": "m", "hub-token": "t"}.items():
+    members = json.dumps({"FRA": pki.public_key(OWN), "USA": pki.public_key(OWN)})
+    for name, text in {"members.json": members, "opal-master": "m", "hub-token": "t"}.items():
         (tmp_path / name).write_text(text)
     fastapi, authentication = ModuleType("fastapi"), ModuleType("opal_common.authentication")
     vars(fastapi)["HTTPException"] = HTTPException
-    vars(authentication)["verifier"] = SimpleNamespace(JWTVerifier=SimpleNamespace(), Unauthorized=Exception)
+    vars(authentication)["verifier"] = SimpleNamespace(JWTVerifier=SimpleNamespace(), Unauthorized=Unauthorized)
+    monkeypatch.setenv("OPAL_AUTH_JWT_AUDIENCE", opal_token.OPAL_AUDIENCE)
     for module in (fastapi, ModuleType("opal_common"), authentication):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in ("AUTH_MASTER_TOKEN", "POLICY_REPO_WEBHOOK_SECRET", "POLICY_BUNDLE_SERVER_TOKEN"):
+    keys = [f"AUTH_{half}_KEY{end}" for half in ("PRIVATE", "PUBLIC") for end in ("", "_FORMAT")]
+    for name in ("AUTH_MASTER_TOKEN", "POLICY_REPO_WEBHOOK_SECRET", "POLICY_BUNDLE_SERVER_TOKEN", *keys):
         monkeypatch.setenv(f"OPAL_{name}", "")  # the module sets them; put back afterwards
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)  # this process keeps its own
     loaded = ModuleType("gunicorn_conf")
     exec(compile(TEXT.replace("/etc/dive", str(tmp_path)), "server.py", "exec"), vars(loaded))
     return loaded
+
+
+def test_a_member_may_announce_and_nothing_else_and_its_token_ends(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = server._verify(None, opal_token.mint_opal_token(OWN, "FRA"))
+    assert (claims["country"], claims["permitted_topics"]) == ("FRA", ["policy:."])
+    with pytest.raises(Unauthorized, match="MissingRequiredClaimError"):
+        server._verify(None, opal_token.mint_hub_token(OWN, "FRA"))
+    monkeypatch.setattr(opal_token, "time", SimpleNamespace(time=lambda: 1000))
+    with pytest.raises(Unauthorized, match="ExpiredSignatureError"):
+        server._verify(None, opal_token.mint_opal_token(OWN, "FRA"))
+
+
+def test_what_the_servers_own_key_signs_is_no_members_token(server: Any) -> None:
+    private = os.environ["OPAL_AUTH_PRIVATE_KEY"]
+    with pytest.raises(Unauthorized, match="InvalidSignatureError"):
+        server._verify(None, opal_token.mint_opal_token(private, "FRA"))
 
 
 async def whole(_: Any, receive: Any, send: Any) -> None:

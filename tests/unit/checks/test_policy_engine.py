@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import httpx
+import jwt
 import pytest
 
 from dive_backend import distribution
@@ -18,7 +19,7 @@ from dive_infra.checks import connectivity, objects, policy_engine
 from dive_infra.config.naming import Names
 from dive_infra.crypto import pki
 from dive_infra.engines.engine import ContainerFailed
-from dive_infra.identity import https
+from dive_infra.identity import https, opal_token
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding
 from tests.unit.checks.specs import DEPLOYMENT, FRANCE, USA
@@ -28,7 +29,7 @@ BUNDLE = "/etc/dive/local/"  # its name, which OPA puts before the paths of its 
 RULE = "etc/dive/local/checks/night.rego"
 LOCAL = policy.local_modules({"opa-token": "1", "opa-read": TOKEN}, {"night": "package national.checks.night"})
 FEED = {"success": True, "coi": [1], "count": 1}
-KEY = pki.rsa_key()
+KEY, OWN = pki.rsa_key(), pki.rsa_key()
 POLICIES = {"authz.rego": "package dive.authz", "checks/mfa.rego": "package dive.checks.mfa"}
 
 
@@ -42,6 +43,13 @@ def bundle(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def signed(at: int, key: str = KEY) -> dict[str, str]:
+    """What the hub distributes, signed at this time."""
+    files = {**POLICIES, "data.json": json.dumps({"dive": {"coi": FEED}})}
+    made = distribution.signature({path: text.encode() for path, text in files.items()}, key, at)
+    return {**files, SIGNATURES: made.decode()}
+
+
 class World:
     """An OPA with `policies` and `data`, and the hub with what it distributes; `hub` is the status of its answer or 0.
 
@@ -50,8 +58,9 @@ class World:
     """
 
     def __init__(self, names: Names) -> None:
-        self.names, self.hub, self.held, self.conflict = names, 200, "token of the country", False
+        self.names, self.hub, self.conflict = names, 200, False
         self.copy: dict[str, Any] = {}
+        self.distributed = signed(int(time.time()))
         self.policies = {**POLICIES, **{f"{BUNDLE}{path}": text for path, text in LOCAL.items()}}
         rules = {"authz": {"allow": False}, "checks": {"mfa": {"pass": True}}}
         self.data: dict[str, Any] = {"dive": {"coi": FEED, **rules}, "national": {"answer": 1, "checks": {"night": {}}}}
@@ -60,10 +69,12 @@ class World:
         if request.url.path == policy.BUNDLE:
             if not self.hub:
                 raise httpx.ConnectError("refused")
-            assert request.headers["authorization"] == f"Bearer {self.held}"
+            token = request.headers["authorization"].removeprefix("Bearer ")
+            claims = jwt.decode(token, pki.public_key(OWN), ["RS256"], audience=opal_token.OPAL_AUDIENCE)
+            assert claims["country"] == self.names.country.code
             if self.hub != 200:
                 return httpx.Response(self.hub)
-            return httpx.Response(200, content=bundle({**POLICIES, "data.json": json.dumps({"dive": {"coi": FEED}})}))
+            return httpx.Response(200, content=bundle(self.distributed))
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         if request.url.path == "/v1/policies":
             return httpx.Response(200, json={"result": [_module(*one) for one in self.policies.items()]})
@@ -73,22 +84,20 @@ class World:
 
     def keep(self, key: str = KEY) -> None:
         """The OPAL client has a copy of what the hub signed now and confirmed 14 minutes ago."""
-        files = {**POLICIES, "data.json": json.dumps({"dive": {"coi": FEED}})}
-        signed = distribution.signature({path: text.encode() for path, text in files.items()}, key)
-        self.copy = {"files": {**files, SIGNATURES: signed.decode()}, "tag": "t", "confirmed": time.time() - 14 * 60}
+        self.copy = {"files": signed(int(time.time()), key), "tag": "t", "confirmed": time.time() - 14 * 60}
 
     def read_file(self, name: str, path: str) -> str:
-        if path in (policy.COPY, policy.HUB_KEY):
-            assert name == FRANCE.container("opal-client"), "the hub keeps no copy"
-            if not self.copy:
-                raise ContainerFailed(f"{name} does not exist or has no {path}")
-            return json.dumps(self.copy) if path == policy.COPY else pki.public_key(KEY)
-        assert (name, path) == (
-            (self.names.container("opal-client"), "/etc/dive/opal-token")
-            if self.names is FRANCE
-            else (self.names.container("opa"), "/etc/dive/hub-token")
-        )
-        return f"{self.held}\n"
+        held = {
+            (FRANCE.container("opal-client"), policy.HUB_KEY): pki.public_key(KEY),
+            (FRANCE.container("opal-client"), policy.POLICY_KEY): OWN,
+            (USA.container("opa"), policy.HUB_TOKEN): opal_token.mint_hub_token(OWN, "USA"),
+            (USA.container("opa"), policy.OPA_CONFIG): json.dumps({"keys": {"hub": {"key": pki.public_key(KEY)}}}),
+        }
+        if self.copy:
+            held[FRANCE.container("opal-client"), policy.COPY] = json.dumps(self.copy)
+        if (name, path) not in held:
+            raise ContainerFailed(f"{name} does not exist or has no {path}")
+        return held[name, path]
 
     def found(self) -> list[Finding]:
         return policy_engine.distribution(self.names, USA, TOKEN, LOCAL, "CA")
@@ -259,6 +268,7 @@ def test_a_hub_that_answers_here_and_is_out_of_reach_of_the_containers_counts_as
     france.hub, distributed = 200, POLICIES["authz.rego"]
     assert [(f.verdict, f.note) for f in france.found()] == [("valid", "")] * 2, "nothing has changed since"
     monkeypatch.setitem(POLICIES, "authz.rego", "package dive.authz.newer")
+    france.distributed = signed(int(time.time()))
     found = france.found()
     assert {(f.verdict, f.note) for f in found} == {
         ("valid", f"policies {AGE}; the containers of this country do not reach the hub")
@@ -308,10 +318,7 @@ def france(monkeypatch: pytest.MonkeyPatch) -> World:
     """France with a copy of what the hub signed, while the hub does not answer."""
     made = _world(FRANCE, monkeypatch)
     made.hub = 0
-    with monkeypatch.context() as then:
-        then.setattr(distribution.time, "time", lambda: NOON)
-        made.keep()
-    made.copy["confirmed"] += time.time() - NOON
+    made.copy = {"files": signed(NOON), "tag": "t", "confirmed": time.time() - 14 * 60}
     return made
 
 
@@ -368,6 +375,44 @@ def test_a_copy_that_the_hub_did_not_sign_is_not_used(france: World, found: str)
     assert f"the copy at this country is not used: {found}" in off[policy_engine.DATA].found.replace(
         f"{policy.COPY}: ", ""
     )
+
+
+REFUSED: dict[str, Callable[[World], Any]] = {
+    "not what the hub signed: authz.rego": lambda w: w.distributed.update({"authz.rego": "package dive.more"}),
+    "no signature of the hub": lambda w: setattr(w, "distributed", signed(int(time.time()), pki.rsa_key())),
+    "signed by the hub 2026-11-24 11:59:59 UTC, older than what this country has, of 2026-11-24 12:00:00 UTC": (
+        lambda w: setattr(w, "distributed", signed(NOON - 1))
+    ),
+}
+
+
+@pytest.mark.parametrize("found", REFUSED)
+def test_what_the_hub_did_not_sign_or_signed_before_is_red_and_the_copy_counts(france: World, found: str) -> None:
+    france.hub = 200
+    REFUSED[found](france)
+    policies, data = france.found()
+    assert (policies.verdict, policies.code, data.verdict) == ("invalid", Code.POLICY_DISTRIBUTION, "valid")
+    assert policies.found.startswith(f"{USA.url('backend')}{policy.BUNDLE}: {found}")
+    assert "ask its operator" in str(policies.remedy)
+    assert data.found.endswith("what the hub answers now does not count")
+    france.policies["x.rego"] = "package x"
+    assert france.found()[0].found.endswith("x.rego added"), "OPA is compared all the same"
+
+
+@pytest.mark.parametrize("found", list(REFUSED)[:2])
+def test_without_a_copy_what_the_hub_did_not_sign_is_red(world: World, found: str) -> None:
+    REFUSED[found](world)
+    policies, data = world.found()
+    assert (policies.verdict, data.verdict) == ("invalid", "unknown")
+    assert found in policies.found
+    assert found in data.found
+
+
+def test_an_answer_that_is_no_bundle_is_red(france: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    france.hub = 200
+    for content in (b"", b"nonsense", bundle(france.distributed)[:-40]):
+        monkeypatch.setattr(f"{__name__}.bundle", lambda _, content=content: content)
+        assert [f.verdict for f in france.found()] == ["invalid", "valid"]
 
 
 def test_the_hub_itself_has_no_copy(france: World) -> None:

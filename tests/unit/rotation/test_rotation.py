@@ -197,7 +197,6 @@ def test_each_token_of_opa_is_verified_by_what_its_holder_may_do(
     assert asked[::2] == [
         "Bearer opa-token: POST /v1/data/national/answer",
         "Bearer opa-read: GET /v1/data/dive/none",
-        *([] if country.is_hub else ["Bearer opa-feed: POST /v1/query"]),
     ]
 
 

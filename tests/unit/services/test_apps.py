@@ -150,33 +150,36 @@ def test_the_backend_answers_no_one_without_a_token(
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("path", ["/api/opal/data-sources", "/api/opal/trusted-issuers"])
-def test_only_the_hub_distributes_policies(container: Start, path: str) -> None:
+def test_only_the_hub_distributes_policies(container: Start) -> None:
+    assert distribution.BUNDLE == policy.BUNDLE
     container(backend(FRA, USA))
-    assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 404
-    container(backend(USA, USA))
-    assert _client(BackendApp(BackendSettings()).starlette())("GET", path).status_code == 401
-
-
-def test_the_hub_serves_its_policies_to_a_country(container: Start, key: str) -> None:
+    assert _client(BackendApp(BackendSettings()).starlette())("GET", policy.BUNDLE).status_code == 404
     container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
-    headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
-    answer = client("GET", "/api/opal/policies/bundle.tar.gz", headers=headers)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/gzip")
-    again = client(
-        "GET", "/api/opal/policies/bundle.tar.gz", headers=headers | {"If-None-Match": answer.headers["ETag"]}
-    )
-    assert again.status_code == 304
-    entries = client("GET", "/api/opal/data-sources", headers=headers).json()["entries"]
-    assert {entry["dst_path"] for entry in entries} >= {"/dive/trusted_issuers"}
-    assert all(entry["url"].startswith("https://localhost/api/opal/") for entry in entries)
-    assert {tuple(entry["topics"]) for entry in entries} == {("policy_data/fra",)}
-    assert (
-        client("GET", "/api/opal/unknown", headers=headers)
-        .json()["reason"]
-        .startswith("feed 'unknown' does not exist; expected one of trusted-issuers")
-    )
+    assert client("GET", policy.BUNDLE).status_code == 401
+    for path in ("policies/bundle.tar.gz", "data-sources", "trusted-issuers"):
+        assert client("GET", f"/api/opal/{path}").status_code == 404, "nothing of it goes unsigned"
+
+
+def test_the_hub_takes_a_token_that_ends_and_its_own(
+    container: Start, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distribution, "feed", lambda _, collection: {"success": True, collection: []})
+    container(backend(USA, USA))
+    client = _client(BackendApp(BackendSettings()).starlette())
+
+    def answer(token: str) -> tuple[int, str]:
+        found = client("GET", policy.BUNDLE, headers={"Authorization": f"Bearer {token}"})
+        return found.status_code, "" if found.status_code == 200 else found.json()["reason"]
+
+    assert answer(opal_token.mint_opal_token(key, "FRA")) == (200, "")
+    assert answer(opal_token.mint_hub_token(key, "USA")) == (200, "")
+    eternal = 'the country\'s token is not valid: Token is missing the "exp" claim'
+    assert answer(opal_token.mint_hub_token(key, "FRA")) == (401, eternal)
+    with monkeypatch.context() as then:
+        then.setattr(opal_token, "time", SimpleNamespace(time=lambda: 1000))
+        ended = opal_token.mint_opal_token(key, "FRA")
+    assert answer(ended)[1].endswith("Signature has expired")
 
 
 def test_the_hub_signs_policies_and_data_once_per_revision(
@@ -204,6 +207,10 @@ def test_the_hub_signs_policies_and_data_once_per_revision(
     rows.append({"_id": 2, "name": "FVEY"})
     other, second = signed_now(3000)
     assert (other != tag, second) == (True, 3000)
+    rows.append({"_id": 3, "name": "COSMIC"})
+    assert signed_now(3000)[1] == 3001, "later than what it replaces, in the same second"
+    rows.pop()
+    assert signed_now(2000) == (other, 3002), "whatever the clock says"
     container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
     assert signed_now(4000) == (other, 4000), "a restarted backend signs again, and the revision is the same"

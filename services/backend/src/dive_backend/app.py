@@ -62,7 +62,7 @@ class BackendApp:
         is_hub = self._settings.is_hub
         routes += Published(self._database, files.path("coalition.json") if is_hub else None).routes()
         if is_hub:
-            routes += PolicyDistribution(files, self._database).routes()
+            routes += PolicyDistribution(self._settings.instance_code, files, self._database).routes()
         return Starlette(routes=routes, exception_handlers={problems.HttpProblem: problems.answer})
 
     def _probes(self) -> dict[str, health.Probe]:

@@ -2,16 +2,17 @@
 
 Each request carries the token of a country, signed with its own `policy-key`; `members.json` holds the public keys of
 the members. Data is read from MongoDB on each request; an ETag spares the transfer of unchanged content. The bundle of
-policies and data is signed with the hub's key, so that a country can use its copy while the hub does not answer.
+policies and data is signed with the hub's key: who takes it, wherever it comes from, knows that it is the hub's, and
+which of two is newer.
 """
 
 import gzip
 import io
 import json
 import tarfile
+import threading
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -24,21 +25,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dive_common.live_file import LiveFile
-from dive_common.problems import not_found, unauthorized, unavailable
+from dive_common.problems import unauthorized, unavailable
 from dive_common.settings import ServiceFiles
 from dive_common.tokens import bearer_token
-from dive_common.web import uncached
 
-FEEDS = {
-    # topic -> collection, and the name under which OPA receives its rows
-    "trusted-issuers": "trusted_issuers",
-    "federation-matrix": "federation_matrix",
-    "coi-definitions": "coi_definitions",
-    "tenant-configs": "tenant_configs",
-    "clearance-equivalency": "clearance_equivalency",
-}
+# Collections, and the names under which OPA receives their rows.
+FEEDS = ("trusted_issuers", "federation_matrix", "coi_definitions", "tenant_configs", "clearance_equivalency")
+BUNDLE = "/api/opal/bundle.tar.gz"
 OPAL_AUDIENCE = "dive-policy"
-POLL_SECONDS = 4  # how often an OPAL client reads a feed
+LEEWAY_SECONDS = 60  # clocks of the coalition's hosts may differ
 SIGNATURES = ".signatures.json"  # where OPA expects the signature of a bundle
 _BOOKKEEPING = ("_id", "seedBatchId")  # fields of the database that policies do not need
 
@@ -46,68 +41,42 @@ Feed = dict[str, Any]
 
 
 class PolicyDistribution:
-    """The endpoints below `/api/opal/`, served only by the hub."""
+    """The endpoint of the bundle, served only by the hub. `hub`: its code."""
 
-    def __init__(self, files: ServiceFiles, database: Database[dict[str, Any]]) -> None:
+    def __init__(self, hub: str, files: ServiceFiles, database: Database[dict[str, Any]]) -> None:
+        self._hub = hub
         self._policies = files.path("policies")
         self._members = LiveFile(files.path("members.json"), members)
         self._private_key = files.secret("policy.key")
-        self._signed = ("", b"")  # a revision and its signature
+        self._signing = threading.Lock()
+        self._signed = ("", 0, b"")  # a revision, when it was signed, and its signature
         self._database = database
 
     def routes(self) -> list[Route]:
-        served: dict[str, Callable[[Request, str], Response]] = {
-            "/api/opal/bundle.tar.gz": self.bundle_with_data,
-            "/api/opal/policies/bundle.tar.gz": self.bundle_of_policies,
-            "/api/opal/data-sources": self.data_sources,
-            "/api/opal/{topic}": self.topic,
-        }
-        return [Route(path, partial(self._guarded, serve), name=serve.__name__) for path, serve in served.items()]
+        return [Route(BUNDLE, self.bundle_with_data)]
 
-    def _guarded(self, serve: Callable[[Request, str], Response], request: Request) -> Response:
-        return serve(request, country_of(request, self._members.value()))
-
-    def bundle_with_data(self, request: Request, _: str) -> Response:
+    def bundle_with_data(self, request: Request) -> Response:
         """Answer a signed OPA bundle of policies and data; the revision in its `.manifest` is a hash of the content.
 
-        The revision is the ETag too: the time in the signature is no change.
+        The revision is the ETag too: the time in the signature is no change. Raise `HttpProblem` 401 for no member.
         """
-        data = {"dive": {collection: feed(self._database, collection) for collection in FEEDS.values()}}
+        country_of(request, self._members.value(), self._hub)
+        data = {"dive": {collection: feed(self._database, collection) for collection in FEEDS}}
         files = modules(self._policies) | {"data.json": _json(data)}
         revision = sha256(bundle(files)).hexdigest()
         manifest = {"revision": revision, "roots": ["dive"], "rego_version": 1}
         files[".manifest"] = _json(manifest)
-        return _answer(request, bundle(files | self._signature(revision, files)), "application/gzip", revision)
+        return _answer(request, bundle(files | self._signature(revision, files)), revision)
 
     def _signature(self, revision: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-        signed, made = self._signed
-        if signed != revision:
-            made = signature(files, self._private_key)
-            self._signed = (revision, made)
+        """Sign a new revision, with a later time than the one before: no one takes what is older than what he has."""
+        with self._signing:
+            signed, before, made = self._signed
+            if signed != revision:
+                at = max(int(time.time()), before + 1)
+                made = signature(files, self._private_key, at)
+                self._signed = (revision, at, made)
         return {SIGNATURES: made}
-
-    def bundle_of_policies(self, request: Request, _: str) -> Response:
-        return _answer(request, bundle(modules(self._policies)), "application/gzip")
-
-    def data_sources(self, request: Request, country: str) -> Response:
-        """Answer what an OPAL client fetches, where it stores it in OPA, and how often."""
-        entries = [
-            {
-                "url": str(request.url_for(self.topic.__name__, topic=topic)),
-                "config": {"headers": {"Authorization": request.headers["Authorization"]}},
-                "topics": [f"policy_data/{country.lower()}"],
-                "dst_path": f"/dive/{collection}",
-                "periodic_update_interval": POLL_SECONDS,
-            }
-            for topic, collection in FEEDS.items()
-        ]
-        return uncached({"entries": entries})
-
-    def topic(self, request: Request, _: str) -> Response:
-        topic = request.path_params["topic"]
-        if topic not in FEEDS:
-            raise not_found(f"feed {topic!r}", f"one of {', '.join(FEEDS)}")
-        return _answer(request, _json(feed(self._database, FEEDS[topic])), "application/json")
 
 
 def members(text: str) -> Mapping[str, str]:
@@ -118,8 +87,11 @@ def members(text: str) -> Mapping[str, str]:
     return found
 
 
-def country_of(request: Request, keys: Mapping[str, str]) -> str:
-    """Return the code of the member whose token the request carries; raise `HttpProblem` 401 without a valid one."""
+def country_of(request: Request, keys: Mapping[str, str], hub: str) -> str:
+    """Return the code of the member whose token the request carries; raise `HttpProblem` 401 without a valid one.
+
+    The token of a member ends; that of the hub itself is in the files of its own containers, and need not.
+    """
     token = bearer_token(request.headers.get("Authorization"), "the token of a country")
     try:
         country = str(jwt.decode(token, options={"verify_signature": False})["country"])
@@ -129,7 +101,8 @@ def country_of(request: Request, keys: Mapping[str, str]) -> str:
             algorithms=["RS256"],
             audience=OPAL_AUDIENCE,
             issuer=country,
-            options={"require": ["sub", "country"]},
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["sub", "country", *([] if country == hub else ["exp"])]},
         )
     except KeyError:
         raise unauthorized("the token is not of a member of the coalition") from None
@@ -167,8 +140,8 @@ def bundle(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def signature(files: Mapping[str, bytes], private_key: str) -> bytes:
-    """Return the signature of a bundle in OPA's format: a JWT with the hash of each file and the time of signing.
+def signature(files: Mapping[str, bytes], private_key: str, at: int) -> bytes:
+    """Return the signature of a bundle in OPA's format: a JWT with the hash of each file and the time `at` of signing.
 
     OPA hashes the value of a JSON file in the form of `_json`, which is also the hash of the file's bytes.
     """
@@ -176,17 +149,17 @@ def signature(files: Mapping[str, bytes], private_key: str) -> bytes:
         {"name": path, "hash": sha256(content).hexdigest(), "algorithm": "SHA-256"}
         for path, content in sorted(files.items())
     ]
-    token = jwt.encode({"files": hashes, "iat": int(time.time())}, private_key, algorithm="RS256")
+    token = jwt.encode({"files": hashes, "iat": at}, private_key, algorithm="RS256")
     return _json({"signatures": [token]})
 
 
-def _answer(request: Request, body: bytes, media_type: str, revision: str = "") -> Response:
-    """Answer the body, or 304 to a client that already has it, or another body of the same `revision`."""
-    tag = f'"{revision or sha256(body).hexdigest()}"'
+def _answer(request: Request, body: bytes, revision: str) -> Response:
+    """Answer the bundle, or 304 to a client that already has one of this revision."""
+    tag = f'"{revision}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type=media_type, headers=headers)
+    return Response(body, media_type="application/gzip", headers=headers)
 
 
 def _json(value: object) -> bytes:

@@ -762,7 +762,7 @@ def test_an_altered_copy_is_not_loaded(hub_away: Coalition) -> None:
     kept = _copy(hub_away)
     permits = {**kept["files"], "authz.rego": "package dive.authz\n\nallow := true\n"}
     _write_copy(hub_away, {**kept, "files": permits})
-    _restart(hub_away, "opa", "opal-client")
+    _restart(hub_away, "opal-client", "opa")  # else OPA asks the client that still has it
     client = _opal_client(hub_away)
     _await(lambda: b"not what the hub signed: authz.rego" in client.logs(tail=200), within=60)
     assert hub_away.ask(FRA, question(FRA)) == {}, "no policy is loaded"

@@ -26,7 +26,7 @@ VERIFICATION_PROOF = 90.0  # policy data reaches every policy engine, and identi
 
 # Requests that change something.
 REALM_CHANGE = 30.0  # Keycloak may have just started, and make several RSA keys
-ROTATION_REQUEST = 5
+SECRET_ROTATION_REQUEST = 5
 HUB_REQUEST = 5.0  # the hub's Keycloak, when a spoke is removed
 SEED_REQUEST = 10.0  # from a connection to the seed store to its answer
 SECRET_MANAGER_REQUEST = 10.0

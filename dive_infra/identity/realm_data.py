@@ -206,7 +206,7 @@ def portal_client(names: Names) -> Json:
         "attributes": {
             "pkce.code.challenge.method": "S256",
             "post.logout.redirect.uris": f"{url}##{url}/",
-            "access.token.lifespan": "900",
+            "access.token.lifespan": str(LIFESPANS["accessTokenLifespan"]),
         },
     }
 

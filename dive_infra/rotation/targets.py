@@ -25,7 +25,7 @@ from dive_infra.clients import redis as redis_client
 from dive_infra.config.countries import parse
 from dive_infra.config.credentials import PROBES
 from dive_infra.config.naming import DEPLOYER, Names
-from dive_infra.config.timeouts import ROTATION_REQUEST
+from dive_infra.config.timeouts import SECRET_ROTATION_REQUEST
 from dive_infra.identity import https, users
 from dive_infra.identity.browser import LoginFailed
 from dive_infra.identity.keycloak_admin import KeycloakAccess, KeycloakAdmin, KeycloakError
@@ -112,7 +112,7 @@ class PostgresRole(Target):
 
     def _connect(self, at: CountryServers, role: str, password: str, database: str) -> "psycopg.Connection[Any]":
         access = DatabaseAccess.of(at.names, role, password, at.ca, database)
-        return connection.connect(access, "dive secrets", ROTATION_REQUEST)
+        return connection.connect(access, "dive secrets", SECRET_ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class MongoRoot(Target):
 
     def _client(self, at: CountryServers, password: str) -> mongodb.Client:
         return mongodb.client(
-            at.names.published, at.names.port("mongodb"), ROOT_USER, password, at.ca, ROTATION_REQUEST
+            at.names.published, at.names.port("mongodb"), ROOT_USER, password, at.ca, SECRET_ROTATION_REQUEST
         )
 
 
@@ -178,7 +178,7 @@ class RedisUser(Target):
             raise RotationFailed(f"Redis: {type(error).__name__}") from None
 
     def _client(self, at: CountryServers, password: str) -> "redis.Redis":
-        return redis_client.client(at.names.published, at.names.port("redis"), password, at.ca, ROTATION_REQUEST)
+        return redis_client.client(at.names.published, at.names.port("redis"), password, at.ca, SECRET_ROTATION_REQUEST)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class KeycloakClient(Target):
         realm = f"/realms/{self.realm or at.names.realm}"
         access = KeycloakAccess.of(at.names, at.ca, at.secrets["keycloak-admin"])
         try:
-            with KeycloakAdmin(access, ROTATION_REQUEST) as admin:
+            with KeycloakAdmin(access, SECRET_ROTATION_REQUEST) as admin:
                 for found in admin.get(f"{realm}/clients", clientId=self._id(at)):
                     admin.put(f"{realm}/clients/{found['id']}", {**found, "secret": new})
                     return
@@ -281,7 +281,7 @@ def targets(is_hub: bool) -> dict[str, Target]:
 def _status(at: CountryServers, service: str, path: str, method: str = "POST", **how: Any) -> bool:
     """Return True for the status 200, False for 401 and 403; raises `CheckUnknown` for any other answer."""
     try:
-        with https.client(at.ca, ROTATION_REQUEST, at.names) as http:
+        with https.client(at.ca, SECRET_ROTATION_REQUEST, at.names) as http:
             answer = http.request(method, f"{at.names.url(service)}{path}", **how)
     except httpx.HTTPError as error:
         raise CheckUnknown(f"{service}: {str(error) or type(error).__name__}") from None

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from dive_infra.config.naming import Names
-from dive_infra.seeds import clearances, communities
+from dive_infra.seeds import communities, national_clearances
 from dive_infra.seeds.documents import documents as documents_of
 from dive_infra.seeds.sealing import KeyService, fingerprint
 
@@ -55,7 +55,7 @@ def batches(
         "federation_matrix": _matrix(countries),
         "tenant_configs": [_tenant(n) for n in countries],
         "kas_registry": [_key_service(n) for n in countries],
-        "clearance_equivalency": clearances.equivalency(),
+        "clearance_equivalency": national_clearances.equivalency(),
     }
     made = [_batch(names, collection, rows) for collection, rows in contents.items()]
     return [*made, _batch(names, "resources", documents_of(names, documents), key_service)]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from dive_infra.config.communities import EVERYBODY, FVEY, NATO
 from dive_infra.config.countries import HUB_CODE
 from dive_infra.config.naming import Names
-from dive_infra.seeds import clearances
+from dive_infra.seeds import national_clearances
 
 LARGEST = 5000
 T = TypeVar("T")
@@ -140,9 +140,9 @@ def document(names: Names, number: int) -> dict[str, Any]:
         "resourceId": identifier(names, number),
         "title": title,
         "classification": label.classification,
-        "originalClassification": clearances.national(code, label.classification),
+        "originalClassification": national_clearances.national(code, label.classification),
         "originalCountry": code,
-        "natoEquivalent": clearances.nato(label.classification),
+        "natoEquivalent": national_clearances.nato(label.classification),
         "releasabilityTo": _released_to(seed, code, label.recipients),
         "COI": list(label.communities),
         "coiOperator": "ALL",

@@ -9,7 +9,7 @@ import pytest
 from dive_infra.engines.docker import engine
 from tests.coalition.country import Country
 from tests.coalition.live import clear
-from tests.faults.table import MEASURED, write_pages
+from tests.faults.outcomes import MEASURED, write_pages
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -16,7 +16,7 @@ from dive_infra.results.remedy import NO_REMEDY, RemedyKind
 from tests.coalition.country import Country, Run
 from tests.coalition.live import VALIDATED, running, skipped, told, wrong
 from tests.faults.fault import Fault, Scene
-from tests.faults.table import FAULTS, Healed, keep
+from tests.faults.outcomes import FAULTS, Healed, keep
 
 pytestmark = pytest.mark.timeout(1500)
 

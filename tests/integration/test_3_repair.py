@@ -16,7 +16,7 @@ from tests.coalition.country import NAMESPACE, Country
 from tests.coalition.live import running
 from tests.faults.case import Case
 from tests.faults.fault import Scene
-from tests.faults.table import CASES, Repaired, keep
+from tests.faults.outcomes import CASES, Repaired, keep
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -7,7 +7,7 @@ import pytest
 
 from dive_infra.config.paths import ROOT
 from tests.faults import wording
-from tests.faults.table import CASES, FAULTS, MEASURED, Healed, Repaired, healing, keep, kept, published
+from tests.faults.outcomes import CASES, FAULTS, MEASURED, Healed, Repaired, healing, keep, kept, published
 from tests.unit.test_program import register, short
 
 

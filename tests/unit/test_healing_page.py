@@ -9,7 +9,7 @@ import pytest
 
 from dive_infra.config.paths import ROOT
 from dive_infra.seeds.loader import FIRST, SAMPLE_SECONDS, WHOLE
-from tests.faults.table import CASES, FAULTS
+from tests.faults.outcomes import CASES, FAULTS
 
 PAGE = ROOT / "docs" / "explanation" / "healing.md"
 TESTS = ROOT / "tests"

@@ -94,7 +94,7 @@ COVERED = (
     ("cli/test.py", "unit/cli/test_lanes.py", "chooses lanes and prints what they report"),
     ("cli/outcomes.py", "unit/cli/test_up.py", "the table at its end"),
     ("cli/readiness.py", "unit/cli/test_rotate_ca.py", "refuses a step, and names how to go on"),
-    ("config/clearances.py", "unit/seeds/test_clearances.py", "a table; the seeds translate it"),
+    ("config/clearances.py", "unit/seeds/test_national_clearances.py", "a table; the seeds translate it"),
     ("config/communities.py", "unit/seeds/test_communities.py", "a table; the seeds translate it"),
     ("config/countries.py", "unit/config/test_naming.py", "a table; names follow from it"),
     ("config/later_fields.py", "unit/checks/test_spec.py", "what a specification leaves out"),

@@ -80,7 +80,7 @@ class CountryRun:
     def line(self) -> tuple[str, str, str]:
         """Return the row of the table: country, outcome, seconds."""
         elapsed = time.monotonic() - self._started if self._started else 0.0
-        mark = "…" if self.code is None else "[red]✗[/]" if self.code else "[green]✓[/]"
+        mark = "…" if self.code is None else outcomes.mark(self.code)
         return f"{mark} {self.country}", self.outcome, f"{self.seconds or elapsed:.0f} s"
 
     def _read(self, printed: TextIO) -> None:

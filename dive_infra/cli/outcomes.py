@@ -17,7 +17,12 @@ _MARKS: Mapping[int | None, str] = {
     None: "[dim]–[/]",
     Exit.OK: "[green]✓[/]",
     Exit.PARTIAL: "[yellow]‼[/]",
-}  # ✗ for all others
+}
+
+
+def mark(code: int | None) -> str:
+    """Return the mark of a country's exit code; None if it was not started."""
+    return _MARKS.get(code, "[red]✗[/]")
 
 
 @dataclass(frozen=True)
@@ -58,4 +63,4 @@ def show(found: Sequence[Outcome]) -> None:
     width = max(len(one.what) for one in found)
     for one in found:
         line = f"{one.what:{width}}  next: {one.next}" if one.next else one.what
-        console.print(f"{_MARKS.get(one.code, '[red]✗[/]')} {one.country}  {escape(line)}", soft_wrap=True)
+        console.print(f"{mark(one.code)} {one.country}  {escape(line)}", soft_wrap=True)

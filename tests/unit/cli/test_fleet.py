@@ -37,6 +37,14 @@ def test_the_hub_decides_and_failed_spokes_make_it_partial(codes: tuple[int | No
     assert fleet.ended(ended(*codes)) == expected
 
 
+@pytest.mark.parametrize(("code", "mark"), [(None, "…"), (0, "✓"), (4, "‼"), (1, "✗"), (130, "✗")])
+def test_a_country_has_the_same_mark_while_others_run_and_at_the_end(
+    tmp_path: Path, code: int | None, mark: str
+) -> None:
+    assert mark in CountryRun("GBR", tmp_path, code=code).line()[0]
+    assert code is None or mark in outcomes.mark(code)
+
+
 def test_the_phase_of_a_deployment_is_read_from_what_it_prints(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("")

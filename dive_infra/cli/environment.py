@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Mapping
 
 from dive_infra import engines
 from dive_infra.automation import workspace
@@ -10,22 +11,37 @@ from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.progress import console, fail, step
 from dive_infra.config import paths
+from dive_infra.engines.engine import EngineError
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import toolchain
+from dive_infra.toolchain.debian import Progress
 
 
-def prepare() -> dict[str, str]:
-    """Install Pulumi and start an engine if needed; return the variables for Pulumi, also set in this process."""
+def prepare(without_engine: bool = False) -> dict[str, str]:
+    """Install Pulumi and start an engine if needed; return the variables for Pulumi, also set in this process.
+
+    `without_engine`: an engine that does not answer is reported, and does not end the command.
+    """
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
     with step("Docker engine") as progress:
-        engine = engines.ensure(progress).variables
+        engine = _engine(progress, without_engine)
     with step("state"):
         added = workspace.environment(tools, engine)
     os.environ.update(added)
     return added
+
+
+def _engine(progress: Progress, may_be_away: bool) -> Mapping[str, str]:
+    try:
+        return engines.ensure(progress).variables
+    except EngineError as error:
+        if not may_be_away:
+            raise
+        progress(f"{error}; until then, pulumi can read the state alone")
+        return engines.current().variables
 
 
 def prepare_to_read() -> dict[str, str]:
@@ -43,7 +59,7 @@ def prepare_to_read() -> dict[str, str]:
 
 def env() -> None:
     """Print the variables that plain `pulumi` needs."""
-    for name, value in prepare().items():
+    for name, value in prepare(without_engine=True).items():
         print(f"export {name}={shlex.quote(value)}")
     if paths.STACKS != paths.ROOT:
         _name_stack_files()

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +212,15 @@ def _hand_over(giver: Site, taker: Site, name: str) -> None:
     shutil.copy(giver.place / "members" / name, taker.place / "members")
 
 
+@cache
+def _outputs(site: Site) -> dict[str, Any]:
+    """Return what the deployed country's stack tells: each look takes seconds, and what is read here stays."""
+    return site.outputs()
+
+
 def _reads(portal: Site, home: Site) -> int:
     """Return what a portal answers to someone of a country who opens its first document."""
-    password, ca = home.outputs()["test_user_password"], portal.outputs()["ca_certificate"]
+    password, ca = _outputs(home)["test_user_password"], _outputs(portal)["ca_certificate"]
     with login(portal.names, home.names, f"testuser-{home.stack}-1", password, ca) as session:
         assert session.hosts == path(portal.names, home.names)
         return session.document(identifier(portal.names, 1)).status_code

@@ -86,7 +86,6 @@ COVERED = (
     ("clients/*", "providers/test_checks.py", "needs servers"),
     ("cli/exits.py", "unit/results/test_codes.py", "exit codes and error codes are one table"),
     ("cli/explain.py", "unit/results/test_codes.py", "prints that table"),
-    ("cli/environment.py", "unit/cli/test_status.py", "what a verb says on a machine that is not prepared"),
     ("cli/history_table.py", "unit/cli/test_history.py", "the table that the verb prints"),
     ("cli/output.py", "unit/cli/test_status_table.py", "its shapes, in expected outputs"),
     ("cli/reload_secrets.py", "integration/test_5_third_country.py", "needs servers that take new secrets"),

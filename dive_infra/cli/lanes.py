@@ -44,6 +44,7 @@ ALL = (COALITION, SERVERS, UNIT)
 
 # How much of a cause the report shows; the whole of it is where the test ran.
 _LINES, _WIDTH, _PLACES = 6, 160, 3
+_UNCOLLECTED = "collection failure"  # pytest's message
 
 
 @dataclass(frozen=True)
@@ -128,17 +129,23 @@ def read(text: str) -> tuple[Case, ...]:
 
 
 def _test(case: ElementTree.Element) -> Case:
-    module = case.get("classname", "")
+    module, name = (
+        case.get("classname", ""),
+        case.get("name", ""),
+    )  # of a file that was not collected: no class, its path
     kinds = {"failure": "failed", "error": "error", "skipped": "skipped"}
     found = next((child for child in case if child.tag in kinds), None)
     result = "passed" if found is None else kinds[found.tag]
     cause = _cause(found) if found is not None and result != "skipped" else ""
-    tier, _, rest = module.removeprefix("tests.").partition(".")
-    return Case(tier, f"{rest.replace('.', '/')}.py::{case.get('name')}", result, float(case.get("time", 0)), cause)
+    tier, _, rest = (module or name).removeprefix("tests.").partition(".")
+    where = f"{rest.replace('.', '/')}.py" + (f"::{name}" if module else "")
+    return Case(tier, where, result, float(case.get("time", 0)), cause)
 
 
 def _cause(found: ElementTree.Element) -> str:
-    lines = [line[:_WIDTH] for line in (found.get("message") or "").splitlines()[:_LINES]]
+    # Of a file that could not be collected, the message says only that.
+    raised = re.findall(r"^E +(.*)", found.text or "", re.MULTILINE) if found.get("message") == _UNCOLLECTED else []
+    lines = [line[:_WIDTH] for line in (raised or (found.get("message") or "").splitlines())[:_LINES]]
     places = re.findall(r"^([^\s:]+\.py:\d+):", found.text or "", re.MULTILINE)[-_PLACES:]
     return "\n".join([*lines, *(["at " + ", ".join(places)] if places else [])])
 

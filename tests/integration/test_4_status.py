@@ -33,7 +33,7 @@ from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
 from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.sealing import KeyService
-from dive_infra.seeds.store import Target, connect
+from dive_infra.seeds.store import SeedStoreAccess, connect
 from tests.coalition.country import Country
 from tests.coalition.live import keycloak, record, resource, running, secrets, specification, validations
 
@@ -145,7 +145,7 @@ def one_answer_of_each(country: Country, specs: Mapping[Phase, Any], client: doc
     access = KeycloakAccess.of(names, deployment.ca, specs[Phase.CONFIGURATION].keycloak)
     database = deployment.databases[0]
     login = DatabaseAccess.of(names, database.user, database.password, deployment.ca, database.name)
-    seeds = Target.of(names, specs[Phase.SEEDING].mongodb, deployment.ca, 10)
+    seeds = SeedStoreAccess.of(names, specs[Phase.SEEDING].mongodb, deployment.ca, 10)
     started = time.monotonic()
     running(client)
     with KeycloakAdmin(access) as admin:

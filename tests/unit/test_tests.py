@@ -2,6 +2,7 @@
 
 import ast
 from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,13 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             modules.add(node.module)
     return {module.split(".")[1] for module in modules if module.startswith("tests.")}
+
+
+@pytest.mark.parametrize("folder", ["unit", "providers", "integration"])
+def test_every_file_of_tests_can_be_imported(folder: str) -> None:
+    """One that cannot ends the lane of all tests that need an engine before the first of them."""
+    for path in sorted((PACKAGE / folder).rglob("test_*.py")):
+        import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
 
 
 def test_every_package_has_its_place() -> None:

@@ -95,7 +95,7 @@ def test_a_missing_folder_is_reported_with_the_next_step(tmp_path: Path, monkeyp
 
 @pytest.fixture
 def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "prepare", lambda: {"PULUMI_BACKEND_URL": "file:///a b"})
+    monkeypatch.setattr(environment, "prepare", lambda **_: {"PULUMI_BACKEND_URL": "file:///a b"})
 
 
 @pytest.mark.usefixtures("prepared")

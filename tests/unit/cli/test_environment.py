@@ -1,5 +1,6 @@
 """What prepares the machine for a verb, and what `./dive env` prints. What reads alone: `test_status.py`."""
 
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ def without_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_: Any) -> Any:
         raise EngineError("no Docker engine answers at ssh://fra (dive:engine)", Remedy.update())
 
+    monkeypatch.setattr(os, "environ", dict(os.environ))  # which preparing changes
     monkeypatch.setattr(
         environment, "toolchain", SimpleNamespace(ensure=lambda *_: None, ensure_plugins=lambda *_: None)
     )

@@ -132,20 +132,12 @@ def test_the_report_names_what_failed_what_was_slow_and_the_time_of_tiers_and_la
 
 
 def test_the_report_ends_with_each_cause_and_how_many_tests_failed_of_it(tmp_path: Path) -> None:
-    """Of pytest's own file: a fixture that fails its tests, and a test that was stopped."""
+    """Of pytest's own file: a fixture that fails its tests, a test, and a file that cannot be imported."""
     (tmp_path / "test_of_this.py").write_text(FAILING)
     (tmp_path / "test_broken.py").write_text("from os import nothing")
     results = tmp_path / "results.xml"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        f"--junit-xml={results}",
-        "test_of_this.py",
-    ]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junit-xml={results}"]
+    command += ["--continue-on-collection-errors", "test_of_this.py", "test_broken.py"]
     subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
     told = report([Finished(COALITION, 1, 80.0, lanes.read(results.read_text()))], "")
     assert "error tests/test_broken/.py:\n    ImportError: cannot import name 'nothing' from 'os' (" in told

@@ -85,18 +85,11 @@ def _refuse_after_others(connection: Connection[Any], code: str, lost: int) -> N
         )
 
 
-def confirm(connection: Connection[Any], country: str, fence: int) -> None:
-    """Raise `Fenced` if the lock is no longer this holder's."""
-    row = connection.execute(
-        "SELECT 1 FROM deployment_locks WHERE instance_code = %s AND fence = %s AND released_at IS NULL",
-        [country.lower(), fence],
-    ).fetchone()
-    if row is None:
-        raise _lost(country)
-
-
 def guard(connection: Connection[Any], country: str, fence: int, phase: str) -> None:
-    """Inside a transaction: block later holders until it ends; raise `Fenced` if there is one already."""
+    """Note the holder's phase; raise `Fenced` if the lock is another's.
+
+    Inside a transaction, it blocks later holders until that ends.
+    """
     row = connection.execute(
         "UPDATE deployment_locks SET phase = %s"
         " WHERE instance_code = %s AND fence = %s AND released_at IS NULL RETURNING 1",

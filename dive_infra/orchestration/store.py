@@ -136,7 +136,7 @@ class Store:
         """
         code = country.lower()
         if code in self._fences:
-            lock.confirm(self._connection, code, self._fences[code])
+            lock.guard(self._connection, code, self._fences[code], phase)
             return
         self.hold(code, phase)
         state = self._state(code)

@@ -25,7 +25,7 @@ from dive_infra.images.resolution import resolve
 
 MEGABYTE = 1024 * 1024
 NANOSECONDS = 1_000_000_000
-_SHARES = 256  # of the 1024 of a coalition's container: its tests take longest, and its services have time limits
+_SHARES = 512  # of the 1024 of a coalition's container: its tests take longest, and its services have time limits
 
 
 def certificates(*countries: Names) -> tuple[str, str, str]:

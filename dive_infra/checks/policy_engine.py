@@ -160,7 +160,7 @@ def _cut_off(names: Names, hub: Names) -> _Silent | None:
 def _compared(
     names: Names, hub: Names, token: str, local: Mapping[str, str], ca: str, cut: _Silent | None = None
 ) -> list[Finding]:
-    """Return the findings of one comparison; `cut`: the containers do not reach the hub, whatever it answers here."""
+    """Return the findings of one comparison; `cut`: the containers do not reach the hub, even if it answers here."""
     with https.client(ca, CHECK_REQUEST, names, hub) as http:
         modules = _policies(http, names, token)
         found = _wanted(http, names, hub, cut)
@@ -334,18 +334,21 @@ def _copy(names: Names, why: str) -> Wanted:
 
     Raises `ContainerFailed` without a copy, and `NotSigned` for anything that the hub did not sign.
     """
-    files, at, confirmed = _kept(names)
+    files, at, confirmed = _kept(names, _hub_key(names))
     signed = datetime.fromtimestamp(at, UTC)
     age = f"signed by the hub {day(signed)}, confirmed {ago(time.time() - confirmed)}; {why}"
     return Wanted(_content(files), f"the hub of {day(signed)}", age=age)
 
 
-def _kept(names: Names) -> tuple[Mapping[str, str], int, float]:
+def _hub_key(names: Names) -> str:
+    """Return the key with which a spoke verifies what the hub signed."""
+    return objects.connect().read_file(names.container("opal-client"), policy.HUB_KEY)
+
+
+def _kept(names: Names, key: str) -> tuple[Mapping[str, str], int, float]:
     """Return the files of the copy, when the hub signed them, and when it confirmed them; raises as `_copy` does."""
-    engine, container = objects.connect(), names.container("opal-client")
-    key = engine.read_file(container, policy.HUB_KEY)
     try:
-        kept = json.loads(engine.read_file(container, policy.COPY))
+        kept = json.loads(objects.connect().read_file(names.container("opal-client"), policy.COPY))
         files, confirmed = kept["files"], float(kept["confirmed"])
     except (ValueError, KeyError, TypeError) as error:
         raise NotSigned(f"{policy.COPY}: {type(error).__name__}: {error}") from None
@@ -380,7 +383,7 @@ def _distributed(http: httpx.Client, names: Names, hub: Names) -> PolicyContent:
         raise _Refused(url, first_line(error)) from None
     if not names.country.is_hub:
         with suppress(NotSigned, ContainerFailed):  # no copy: nothing is older
-            if signed < (newest := _kept(names)[1]):
+            if signed < (newest := _kept(names, key)[1]):
                 older, newer = (day(datetime.fromtimestamp(at, UTC)) for at in (signed, newest))
                 raise _Refused(url, f"signed by the hub {older}, older than what this country has, of {newer}")
     return _content(members)
@@ -393,9 +396,8 @@ def _credentials(names: Names) -> tuple[str, str]:
         container = names.container("opa")
         settings = engine.read_file(container, policy.OPA_CONFIG)
         return engine.read_file(container, policy.HUB_TOKEN).strip(), policy.hub_key(settings)
-    container = names.container("opal-client")
-    own = engine.read_file(container, policy.POLICY_KEY)
-    return mint_opal_token(own, country.code), engine.read_file(container, policy.HUB_KEY)
+    own = engine.read_file(names.container("opal-client"), policy.POLICY_KEY)
+    return mint_opal_token(own, country.code), _hub_key(names)
 
 
 def _content(files: Mapping[str, str]) -> PolicyContent:

@@ -129,10 +129,8 @@ def read(text: str) -> tuple[Case, ...]:
 
 
 def _test(case: ElementTree.Element) -> Case:
-    module, name = (
-        case.get("classname", ""),
-        case.get("name", ""),
-    )  # of a file that was not collected: no class, its path
+    # A file that was not collected has no class, and its own path as its name.
+    module, name = case.get("classname", ""), case.get("name", "")
     kinds = {"failure": "failed", "error": "error", "skipped": "skipped"}
     found = next((child for child in case if child.tag in kinds), None)
     result = "passed" if found is None else kinds[found.tag]

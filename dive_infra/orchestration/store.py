@@ -170,7 +170,7 @@ class Store:
     def complete(self, country: str, *proofs: Proof) -> None:
         """Write the checkpoints of proven phases, and advance the state to the one that the last phase reaches.
 
-        The others may be behind it already: PREFLIGHT of a country that is PARTIAL or DEPLOYING.
+        The country may be past those of the others already, such as that of PREFLIGHT when it is DEPLOYING.
         """
         code = country.lower()
         with self._writing(code, proofs[-1].phase):

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import psutil
 from docker.errors import DockerException
 
 from tests.coalition.slow_link import slow_link
+from tests.support.waiting import wait_for
 
 _OURS, _THEIRS = 1, 11  # the last part of this machine's address in a network, and of its first host's
 _RANGES = "base=10.201.0.0/16,size=24"  # of an engine's networks: Docker's own ranges are too few for many links
@@ -153,7 +153,7 @@ def hosts(
         _make_network(lan, made.values())
         engines = [_start(host, listens(host)) for host in made.values()]
         for host, engine in zip(made.values(), engines, strict=True):
-            _await(host, engine)
+            await_answer(engine, host.folder / "log", lambda host=host: host.client().close(), _STARTS)
         yield made
     finally:
         for host, engine in zip(made.values(), engines, strict=False):
@@ -206,21 +206,21 @@ def _start(host: Host, options: Sequence[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
 
 
-def _await(host: Host, engine: "subprocess.Popen[bytes]") -> None:
-    ends = time.monotonic() + _STARTS
-    while not _answers(host):
-        log = (host.folder / "log").read_text(errors="replace")
-        assert engine.poll() is None, log
-        assert time.monotonic() < ends, log
-        time.sleep(0.2)
+def await_answer(server: "subprocess.Popen[bytes]", log: Path, answers: Callable[[], object], within: float) -> None:
+    """Wait until a server that was started answers: until `answers` raises no error of a connection."""
 
+    def answered() -> bool:
+        assert server.poll() is None, "it ended"
+        try:
+            answers()
+        except (OSError, DockerException):
+            return False
+        return True
 
-def _answers(host: Host) -> bool:
     try:
-        host.client().close()
-    except DockerException:
-        return False
-    return True
+        wait_for(answered, within)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{log.read_text(errors='replace')}") from None
 
 
 def _end(host: Host, engine: "subprocess.Popen[bytes]") -> None:

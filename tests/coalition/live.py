@@ -19,6 +19,7 @@ from dive_infra.results.finding import Finding, Verdict
 from dive_infra.rotation.rotation import secrets_in_force
 from dive_infra.seeds.store import SeedStoreAccess
 from tests.coalition.country import NAMESPACE, Country, Run
+from tests.support import lab
 
 # What every stack puts out.
 OUTPUTS = {
@@ -31,13 +32,7 @@ VALIDATED = [phase for phase in Phase if phase != Phase.VERIFICATION]  # that on
 
 def clear(client: docker.DockerClient) -> None:
     """Remove what an earlier, interrupted run of these tests left."""
-    filters = {"label": f"dive.namespace={NAMESPACE}"}
-    for container in client.containers.list(all=True, filters=filters):
-        container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters=filters):
-        volume.remove(force=True)
-    for network in client.networks.list(filters=filters):
-        network.remove()
+    lab.clear(client, "label", f"dive.namespace={NAMESPACE}")
 
 
 def wrong(

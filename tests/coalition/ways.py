@@ -4,7 +4,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.crypto import pki
-from tests.coalition.hosts import Host
+from tests.coalition.hosts import Host, await_answer
 
 _TLS, _SSH = 2376, 2222  # ports at the host's address
 _STARTS = 10  # seconds that sshd may take to listen
@@ -98,7 +97,7 @@ def by_ssh(host: Host, folder: Path) -> Iterator[Ssh]:
     (programs / "ssh").chmod(0o755)
     arguments = ["start", str(folder / "users"), program, str(folder / "sshd")]
     with (folder / "log").open("wb") as log, _running(host, ["sh", "-c", _START, *arguments], log.fileno()) as server:
-        _await(host, server, folder / "log")
+        await_answer(server, folder / "log", lambda: socket.create_connection((host.address, _SSH), 1).close(), _STARTS)
         yield Ssh(EngineSelection(f"ssh://root@{host.address}:{_SSH}"), programs)
 
 
@@ -111,16 +110,3 @@ def _running(host: Host, command: Sequence[str], log: int) -> Iterator["subproce
     finally:
         server.terminate()
         server.wait()
-
-
-def _await(host: Host, server: "subprocess.Popen[bytes]", log: Path) -> None:
-    ends = time.monotonic() + _STARTS
-    while True:
-        assert server.poll() is None, log.read_text(errors="replace")
-        try:
-            socket.create_connection((host.address, _SSH), 1).close()
-        except OSError:
-            assert time.monotonic() < ends, log.read_text(errors="replace")
-            time.sleep(0.1)
-        else:
-            return

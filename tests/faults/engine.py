@@ -92,6 +92,14 @@ def _declared(scene: Scene, service: str) -> Declared:
     return declaration.load(resource(scene.hurt, f"{service}-probe")["outputs"]["declared"])
 
 
+def _recreated(title: str, service: str, selected: str = "", **other: Any) -> Fault:
+    """`other`: in what the container made by hand differs."""
+    # An OPA that starts again has no policies until its source has loaded them: a restart does that, too.
+    more = {RemedyKind.RESTART} if service == "opa" else ()
+    harm = lambda s: _by_hand(s, service, **other)  # noqa: E731
+    return _fault(title, service, harm, _RECREATED, selected=selected, more=more)
+
+
 def _by_hand(scene: Scene, service: str, **other: Any) -> None:
     """Recreate it by hand under the same name and labels; `other` differs from the declaration."""
     declared = _declared(scene, service)
@@ -164,9 +172,6 @@ def _network(title: str, damage: Callable[[Scene], None], selected: str = "") ->
 
 
 _ROUNDS = dict.fromkeys(("postgres", "keycloak"), "servers")  # Keycloak is not well for long without Postgres
-# An OPA that starts again has no policies until its source has loaded them: a restart does that, too.
-_EMPTY = frozenset({RemedyKind.RESTART})
-_OPEN = {"environment": {"LOG_LEVEL": "debug"}}
 
 FAULTS: tuple[Fault, ...] = (
     *(_stopped(service, selected=_ROUNDS.get(service, "")) for service in _SERVICES),
@@ -185,34 +190,12 @@ FAULTS: tuple[Fault, ...] = (
         selected="servers",
     ),
     _fault("is renamed by hand", "kas", lambda s: _renamed(s, "kas"), runs_on=True),
-    _fault(
-        "is recreated by hand with other variables",
-        "kas",
-        lambda s: _by_hand(s, "kas", **_OPEN),
-        _RECREATED,
-        selected="servers",
+    _recreated(
+        "is recreated by hand with other variables", "kas", selected="servers", environment={"LOG_LEVEL": "debug"}
     ),
-    _fault(
-        "is recreated by hand, privileged",
-        "opa",
-        lambda s: _by_hand(s, "opa", privileged=True),
-        _RECREATED,
-        more=_EMPTY,
-    ),
-    _fault(
-        "is recreated by hand as root",
-        "opa",
-        lambda s: _by_hand(s, "opa", user="0:0"),
-        _RECREATED,
-        more=_EMPTY,
-    ),
-    _fault(
-        "is made and was never let through its gate",
-        "opa",
-        lambda s: _by_hand(s, "opa", pids_limit=None),
-        _RECREATED,
-        more=_EMPTY,
-    ),
+    _recreated("is recreated by hand, privileged", "opa", privileged=True),
+    _recreated("is recreated by hand as root", "opa", user="0:0"),
+    _recreated("is made and was never let through its gate", "opa", pids_limit=None),
     _fault(
         "has an altered file",
         "opa",

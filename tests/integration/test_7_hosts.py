@@ -36,6 +36,7 @@ from dive_infra.orchestration.states import Phase
 from dive_infra.seeds.documents import identifier
 from tests.coalition import checkout, hosts, ways
 from tests.coalition.hosts import Host
+from tests.support.waiting import wait_for
 
 DOMAIN = "dive.test"  # reserved: RFC 6761
 CODES = ("USA", "FRA", "GBR")
@@ -389,7 +390,7 @@ def test_what_works_while_the_network_is_disturbed(coalition: Sites, disturbance
             with pytest.raises(LoginFailed) as refused:
                 _reads(coalition[portal], coalition[home])
             assert refused.value.away
-    _await(lambda: _signs_in(coalition, disturbance.refused), within=60)
+    wait_for(lambda: _signs_in(coalition, disturbance.refused), within=60)
     for code in disturbance.sees:
         coalition[code].dive("up", code)
         assert not any(link["error"] for link in coalition[code].status()["links"]), "the next run proves it"
@@ -400,13 +401,6 @@ def _signs_in(sites: Sites, pairs: frozenset[tuple[str, str]]) -> bool:
         return all(_reads(sites[portal], sites[home]) == 200 for portal, home in pairs)
     except LoginFailed:
         return False
-
-
-def _await(condition: Callable[[], bool], within: float) -> None:
-    ends = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < ends, f"did not come about within {within} s"
-        time.sleep(1)
 
 
 def test_a_second_update_changes_no_container(coalition: Sites) -> None:

@@ -1,7 +1,7 @@
 """Files, probe and gate, called as the engine calls them, on real containers."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -24,6 +24,7 @@ from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.images import resolution
 from tests.support.by_hand import create
 from tests.support.record import Record
+from tests.support.waiting import wait_for
 
 PREFIX = "divetest-resource"
 LABELS = {"dive.namespace": "divetest-resources", "dive.stack": "t-1"}
@@ -94,13 +95,6 @@ def bench(client: docker.DockerClient, network: str) -> Iterator[Bench]:
 def started(container: Container) -> tuple[str, str]:
     container.reload()
     return str(container.id), container.attrs["State"]["StartedAt"]
-
-
-def until(met: Callable[[], bool], seconds: float = 20) -> None:
-    ends = time.monotonic() + seconds
-    while not met():
-        assert time.monotonic() < ends, "it did not come to it"
-        time.sleep(0.1)
 
 
 # Gate.
@@ -240,7 +234,7 @@ def test_an_unhealthy_container_is_restarted(bench: Bench) -> None:
     container = bench.start(declared)
     made = opened(declared)
     container.exec_run(["rm", "/tmp/well"])
-    until(lambda: observe(bench.client, declared.name).health == "unhealthy")
+    wait_for(lambda: observe(bench.client, declared.name).health == "unhealthy", within=20)
     before = started(container)
     reopened(declared, made)
     assert started(container)[0] == before[0]

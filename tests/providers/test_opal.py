@@ -46,6 +46,7 @@ from dive_infra.seeds.loader import Loader
 from dive_infra.seeds.store import SeedStoreAccess, connect
 from tests.support import opa_mutations
 from tests.support.lab import Lab, certificates
+from tests.support.waiting import wait_for
 
 Mongo = Database[dict[str, Any]]
 
@@ -123,15 +124,6 @@ class Coalition:
         return check
 
 
-def _await(condition: Callable[[], object], within: float) -> float:
-    """Seconds until the condition holds; fails after `within`."""
-    began = time.monotonic()
-    while not condition():
-        assert time.monotonic() - began < within, f"did not come about within {within} s"
-        time.sleep(0.2)
-    return time.monotonic() - began
-
-
 @pytest.fixture(scope="module")
 def coalition() -> Iterator[Coalition]:
     with closing(engine.client()) as client, ExitStack() as undo:
@@ -187,7 +179,7 @@ def question(tenant: Names, **subject: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
 def test_both_decide_with_data_as_delivered(coalition: Coalition, names: Names) -> None:
-    _await(lambda: coalition.check(names, question(names)) == "", within=20)
+    wait_for(lambda: coalition.check(names, question(names)) == "", within=20)
     answer = coalition.ask(names, question(names))
     assert answer["allow"] is True
     assert answer["obligations"] == [{"type": "release-key", "resourceId": "doc-fra-000005", "policyHash": "a"}]
@@ -197,7 +189,7 @@ def test_both_decide_with_data_as_delivered(coalition: Coalition, names: Names) 
 
 
 def test_the_spoke_holds_each_feed_as_the_hub_serves_it(coalition: Coalition) -> None:
-    _await(lambda: off(coalition, FRA) == [], within=20)
+    wait_for(lambda: off(coalition, FRA) == [], within=20)
     data = json.loads(_served(coalition)["data.json"])["dive"]
     assert data.keys() == {*distribution.FEEDS}
     for feed, served in data.items():
@@ -217,13 +209,13 @@ def _served(coalition: Coalition) -> dict[str, str]:
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
 def test_a_changed_document_is_in_force_within_seconds(coalition: Coalition, names: Names) -> None:
     issuers = coalition.database["trusted_issuers"]
-    _await(lambda: coalition.check(names, question(names)) == "", within=20)
+    wait_for(lambda: coalition.check(names, question(names)) == "", within=20)
     issuers.update_one({"_id": names.issuer}, {"$set": {"enabled": False}})
     try:
-        away = _await(lambda: coalition.check(names, question(names)) == "federation", within=15)
+        away = wait_for(lambda: coalition.check(names, question(names)) == "federation", within=15)
     finally:
         issuers.update_one({"_id": names.issuer}, {"$set": {"enabled": True}})
-    back = _await(lambda: coalition.check(names, question(names)) == "", within=15)
+    back = wait_for(lambda: coalition.check(names, question(names)) == "", within=15)
     print(f"\n{names.country.code}: refused after {away:.1f} s, permitted again after {back:.1f} s")
 
 
@@ -237,7 +229,7 @@ def test_a_restarted_opa_gets_everything_again(coalition: Coalition) -> None:
         except httpx.TransportError:
             return False
 
-    print(f"\nwhole again after {_await(restored, within=30):.1f} s")
+    print(f"\nwhole again after {wait_for(restored, within=30):.1f} s")
 
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
@@ -403,7 +395,7 @@ def test_a_hub_that_permits_everything_does_not_drop_a_denial_of_the_country(coa
     lab = coalition.labs["USA"]
     image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
     spec = applications.backend(USA, USA)
-    _await(lambda: coalition.check(FRA, question(FRA)) == "", within=30)
+    wait_for(lambda: coalition.check(FRA, question(FRA)) == "", within=30)
     assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED)) == "national.expelled"
     assert coalition.check(USA, question(USA, uniqueID=EXPELLED)) == "", "a rule of France alone"
     assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED, acpCOI=[])) == "coi"
@@ -413,21 +405,21 @@ def test_a_hub_that_permits_everything_does_not_drop_a_denial_of_the_country(coa
 
     lab.write_files(replace(spec, files=hostile), image)
     try:
-        _await(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "", within=60)
+        wait_for(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "", within=60)
         answer = coalition.ask(FRA, question(FRA, uniqueID=EXPELLED))
         assert answer["allow"] is False
         assert answer["reason"] == "France does not serve this person"
         assert answer["evaluation_details"]["check"] == "national.expelled"
     finally:
         lab.write_files(spec, image)
-    _await(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "coi", within=60)
+    wait_for(lambda: coalition.check(FRA, question(FRA, acpCOI=[])) == "coi", within=60)
 
 
 def test_a_hub_that_distributes_packages_of_the_country_changes_none_of_them(coalition: Coalition) -> None:
     lab = coalition.labs["USA"]
     image = lab.engine.containers.get(USA.container("backend")).attrs["Image"]
     spec = applications.backend(USA, USA)
-    _await(lambda: off(coalition, FRA) == [], within=30)
+    wait_for(lambda: off(coalition, FRA) == [], within=30)
 
     def hostile(material: Material) -> dict[str, str]:
         foreign = {f"/etc/dive/policies/{path}": text for path, text in _FOREIGN.items()}
@@ -436,7 +428,7 @@ def test_a_hub_that_distributes_packages_of_the_country_changes_none_of_them(coa
     lab.write_files(replace(spec, files=hostile), image)
     try:
         opa = lab.engine.containers.get(FRA.container("opa"))
-        _await(lambda: b"do not permit" in opa.logs(tail=500), within=60)
+        wait_for(lambda: b"do not permit" in opa.logs(tail=500), within=60)
         found = dict(off(coalition, FRA))["OPA's policies"]
         assert all(f"{path} missing" in found for path in sorted(_FOREIGN)[:3]), "OPA refuses all of it"
         assert coalition.check(FRA, question(FRA, uniqueID=EXPELLED)) == "national.expelled"
@@ -447,7 +439,7 @@ def test_a_hub_that_distributes_packages_of_the_country_changes_none_of_them(coa
         lab.engine.containers.run(
             image, ["-c", removed], entrypoint=["python"], user="0:0", mounts=[mount], remove=True
         )
-    _await(lambda: off(coalition, FRA) == [], within=60)
+    wait_for(lambda: off(coalition, FRA) == [], within=60)
 
 
 def test_an_opa_with_a_rule_that_does_not_compile_does_not_start_and_says_why(coalition: Coalition) -> None:
@@ -474,12 +466,12 @@ def _change_a_policy(
     def reasons() -> list[str]:
         return [str(coalition.ask(names, question(names, acpCOI=[]))["reason"])[:7] for names in (USA, FRA)]
 
-    _await(lambda: reasons() == ["Not a m", "Not a m"], within=20)
+    wait_for(lambda: reasons() == ["Not a m", "Not a m"], within=20)
     lab.write_files(replace(spec, files=edited), image)
-    there = _await(lambda: reasons() == ["Not one", "Not one"], within=within)
+    there = wait_for(lambda: reasons() == ["Not one", "Not one"], within=within)
     meanwhile()
     lab.write_files(spec, image)
-    back = _await(lambda: reasons() == ["Not a m", "Not a m"], within=within)
+    back = wait_for(lambda: reasons() == ["Not a m", "Not a m"], within=within)
     return there, back
 
 
@@ -500,7 +492,7 @@ def distributed(coalition: Coalition, names: Names) -> list[Finding]:
 
 @pytest.mark.parametrize("names", [USA, FRA], ids=["hub", "spoke"])
 def test_what_is_distributed_is_in_force(coalition: Coalition, names: Names) -> None:
-    _await(lambda: off(coalition, names) == [], within=30)
+    wait_for(lambda: off(coalition, names) == [], within=30)
     began = time.monotonic()
     assert off(coalition, names) == []
     print(f"\n{names.country.code}: compared in {time.monotonic() - began:.2f} s")
@@ -517,7 +509,7 @@ def test_every_policy_and_every_value_of_data_that_differs_is_red(
 ) -> None:
     """No one can change what OPA holds, so what the hub answers is: a sample by the day; all of it with `--whole`."""
     whole = bool(pytestconfig.getoption("whole"))
-    _await(lambda: off(coalition, FRA) == [], within=30)
+    wait_for(lambda: off(coalition, FRA) == [], within=30)
     everything = list(opa_mutations.mutations(_served(coalition)))
     seed = date.today().toordinal()
     kinds = {m.kind: [n for n in everything if n.kind == m.kind] for m in everything}
@@ -552,7 +544,7 @@ def test_the_command_of_a_finding_has_everything_loaded_again(coalition: Coaliti
         except CheckFailed:
             return False
 
-    _await(restored, within=60)
+    wait_for(restored, within=60)
     print(f"\nrestored after {time.monotonic() - began:.1f} s")
     assert coalition.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
 
@@ -562,7 +554,7 @@ def test_the_command_of_a_finding_has_everything_loaded_again(coalition: Coaliti
 
 def test_a_hub_whose_api_has_another_key_changes_nothing_at_a_spoke(coalition: Coalition) -> None:
     """Whoever answers in the hub's place, with its certificate, and permits everything."""
-    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    wait_for(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
     lab = coalition.labs["USA"]
     backend = lab.engine.containers.get(USA.container("backend"))
     image, spec = backend.attrs["Image"], applications.backend(USA, USA)
@@ -580,25 +572,25 @@ def test_a_hub_whose_api_has_another_key_changes_nothing_at_a_spoke(coalition: C
     restart()
     try:
         client = _opal_client(coalition)
-        _await(lambda: b"nothing is taken from the hub: no signature of the hub" in client.logs(tail=200), within=40)
+        wait_for(lambda: b"nothing is taken from the hub: no signature of the hub" in client.logs(tail=200), within=40)
         for names in (USA, FRA):
             found = {f.subject: f for f in distributed(coalition, names)}["OPA's policies"]
             assert (found.verdict, found.code.name) == ("invalid", "POLICY_DISTRIBUTION")
             assert "no signature of the hub" in found.found
             assert coalition.check(names, question(names, acpCOI=[])) == "coi", "it decides by what it had"
         _restart(coalition, "opa", "opal-client")
-        _await(lambda: _decides(coalition), within=60)
+        wait_for(lambda: _decides(coalition), within=60)
         assert coalition.check(FRA, question(FRA, acpCOI=[])) == "coi"
         assert _copy(coalition)["files"] == before
     finally:
         lab.write_files(spec, image)
         restart()
-    _await(lambda: off(coalition, FRA) == [] and off(coalition, USA) == [], within=60)
+    wait_for(lambda: off(coalition, FRA) == [] and off(coalition, USA) == [], within=60)
 
 
 def test_what_the_hub_signed_before_does_not_replace_what_a_spoke_has(coalition: Coalition) -> None:
     """The spoke has what the hub signed in an hour; seen from there, what the hub answers is an older bundle."""
-    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    wait_for(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
     kept = _copy(coalition)
     later = {path: text.replace("Not a member", "Not one") for path, text in kept["files"].items()}
     content = {path: text.encode() for path, text in later.items() if path != SIGNATURES}
@@ -615,8 +607,8 @@ def test_what_the_hub_signed_before_does_not_replace_what_a_spoke_has(coalition:
 
     keep({**kept, "files": {**later, SIGNATURES: signed.decode()}, "tag": "later"})
     try:
-        _await(lambda: b"older than what this country has" in client.logs(tail=200), within=60)
-        _await(lambda: reason() == "Not one", within=20)
+        wait_for(lambda: b"older than what this country has" in client.logs(tail=200), within=60)
+        wait_for(lambda: reason() == "Not one", within=20)
         found = {f.subject: f for f in distributed(coalition, FRA)}
         assert found["OPA's policies"].verdict == "invalid"
         assert "older than what this country has" in found["OPA's policies"].found
@@ -624,7 +616,7 @@ def test_what_the_hub_signed_before_does_not_replace_what_a_spoke_has(coalition:
         assert _copy(coalition)["tag"] == "later"
     finally:
         keep(kept)
-    _await(lambda: reason() == "Not a m" and off(coalition, FRA) == [], within=60)
+    wait_for(lambda: reason() == "Not a m" and off(coalition, FRA) == [], within=60)
 
 
 def test_without_the_opal_server_a_new_policy_arrives_all_the_same(coalition: Coalition) -> None:
@@ -646,7 +638,7 @@ def test_without_the_opal_server_a_new_policy_arrives_all_the_same(coalition: Co
 @pytest.fixture
 def hub_away(coalition: Coalition) -> Iterator[Coalition]:
     """The hub's API and OPAL server are stopped after France kept what the hub signed; they start again at the end."""
-    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    wait_for(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
     engine_ = coalition.labs["USA"].engine
     gone = [engine_.containers.get(USA.container(service)) for service in ("opal-server", "backend")]
     for container in gone:
@@ -704,7 +696,7 @@ def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub
     """OPA alone, and then together with its OPAL client; the check names the age."""
     for services, within in ((("opa",), 20), (("opa", "opal-client"), 60)):
         _restart(hub_away, *services)
-        print(f"\n{services}: decides again after {_await(lambda: _decides(hub_away), within=within):.1f} s")
+        print(f"\n{services}: decides again after {wait_for(lambda: _decides(hub_away), within=within):.1f} s")
         assert hub_away.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
         found = distributed(hub_away, FRA)
         assert [f.verdict for f in found] == ["valid", "valid"], found
@@ -714,7 +706,7 @@ def test_without_the_hub_a_restarted_opa_decides_by_what_the_hub_signed_last(hub
 @pytest.fixture
 def cut_off(coalition: Coalition) -> Iterator[Coalition]:
     """The hub refuses France, after France kept what it signed; France is a member again at the end."""
-    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    wait_for(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
     lab = coalition.labs["USA"]
     before = lab.material
 
@@ -728,16 +720,16 @@ def cut_off(coalition: Coalition) -> Iterator[Coalition]:
 
     admit({code: key for code, key in before.policy_keys.items() if code != "FRA"})
     try:
-        _await(lambda: answer() == 401, within=15)
+        wait_for(lambda: answer() == 401, within=15)
         yield coalition
     finally:
         admit(before.policy_keys)
-        _await(lambda: answer() == 200, within=15)
+        wait_for(lambda: answer() == 200, within=15)
 
 
 def test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart(cut_off: Coalition) -> None:
     _restart(cut_off, "opa", "opal-client")
-    _await(lambda: _decides(cut_off), within=60)
+    wait_for(lambda: _decides(cut_off), within=60)
     assert cut_off.check(FRA, question(FRA, clearance="CONFIDENTIAL")) == "clearance"
     found = distributed(cut_off, FRA)
     assert [f.verdict for f in found] == ["valid", "valid"], found
@@ -746,13 +738,13 @@ def test_a_country_that_its_hub_has_cut_off_still_decides_after_a_restart(cut_of
 
 def test_the_hubs_api_alone_away_opa_gets_the_data_too(coalition: Coalition) -> None:
     """OPAL's server then still has the policies, and no one the data."""
-    _await(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
+    wait_for(lambda: off(coalition, FRA) == [] and _has_copy(coalition), within=30)
     engine_ = coalition.labs["USA"].engine
     backend = engine_.containers.get(USA.container("backend"))
     backend.stop(timeout=5)
     try:
         _restart(coalition, "opa")
-        print(f"\ndecides again after {_await(lambda: _decides(coalition), within=20):.1f} s")
+        print(f"\ndecides again after {wait_for(lambda: _decides(coalition), within=20):.1f} s")
     finally:
         backend.start()
         await_healthy(engine_, str(backend.name), 120)
@@ -764,16 +756,16 @@ def test_an_altered_copy_is_not_loaded(hub_away: Coalition) -> None:
     _write_copy(hub_away, {**kept, "files": permits})
     _restart(hub_away, "opal-client", "opa")  # else OPA asks the client that still has it
     client = _opal_client(hub_away)
-    _await(lambda: b"not what the hub signed: authz.rego" in client.logs(tail=200), within=60)
+    wait_for(lambda: b"not what the hub signed: authz.rego" in client.logs(tail=200), within=60)
     assert hub_away.ask(FRA, question(FRA)) == {}, "no policy is loaded"
     assert dict(off(hub_away, FRA))["OPA's data"].endswith("not what the hub signed: authz.rego")
     _write_copy(hub_away, kept)
     _restart(hub_away, "opal-client")
-    _await(lambda: _decides(hub_away), within=60)
+    wait_for(lambda: _decides(hub_away), within=60)
 
 
 def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coalition) -> None:
-    _await(lambda: off(coalition, FRA) == [], within=60)
+    wait_for(lambda: off(coalition, FRA) == [], within=60)
     found = distributed(coalition, FRA)
     assert [f.note for f in found] == ["", ""], "the hub answers"
     began = int(time.time())
@@ -784,4 +776,4 @@ def test_after_the_hub_is_back_a_new_policy_is_in_force_as_before(coalition: Coa
         return signed_at(files, key) >= began and any("Not one" in text for text in files.values())
 
     # OPAL's connection may still be away: the client asks the hub every 15 seconds.
-    _change_a_policy(coalition, within=60, meanwhile=lambda: _await(kept, within=30))
+    _change_a_policy(coalition, within=60, meanwhile=lambda: wait_for(kept, within=30))

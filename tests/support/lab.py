@@ -1,5 +1,6 @@
 """Services as their specs say, on a real engine, without Pulumi: for tests of images and of what runs in them."""
 
+import re
 import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -151,23 +152,21 @@ class Lab:
             self._undo.pop()()
 
 
-def _clear(engine: docker.DockerClient, names: Names) -> None:
-    """Remove what an earlier, interrupted run of these tests left."""
-    mine = f"{names.prefix}-"
-    for container in engine.containers.list(all=True, filters={"name": f"^/?{mine}"}):
+def clear(engine: docker.DockerClient, kind: str, value: str) -> None:
+    """Remove what an earlier, interrupted run of tests left: what Docker's filter `kind` (name, label) finds."""
+    filters = {kind: value}
+    for container in engine.containers.list(all=True, filters=filters):
         container.remove(force=True, v=True)
-    for volume in engine.volumes.list(filters={"name": mine}):
-        if volume.name.startswith(mine):
-            volume.remove(force=True)
-    for network in engine.networks.list(names=[names.network]):
-        if network.name == names.network:
-            network.remove()
+    for volume in engine.volumes.list(filters=filters):
+        volume.remove(force=True)
+    for network in engine.networks.list(filters=filters):
+        network.remove()
 
 
 @contextmanager
 def lab(engine: docker.DockerClient, names: Names, secrets: Mapping[str, str]) -> Iterator[Lab]:
     """A country's network with nothing in it yet; everything started in it is removed at the end."""
-    _clear(engine, names)
+    clear(engine, "name", f"^/?{re.escape(names.prefix)}(-|$)")
     certificate, key, ca = certificates(names)
     network = engine.networks.create(names.network)
     there = Lab(engine, names, Material(secrets, certificate, key, ca))

@@ -4,19 +4,17 @@ What fits is taken from another object of the same form that has something there
 it is a row of a table below, and else a word: the server decides whether it takes that.
 """
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, KeycloakError
-from tests.support.realm_mutations import Mutation, Resource, exempt, own
+from tests.support.realm_mutations import Mutation, Path, Resource, at, exempt, own, with_value
 
 ADDED = "added"
 _OIDC = "openid-connect"
 Json = dict[str, Any]
-Path = tuple[str | int, ...]
 
 # Besides those that are exempt from changes: a key that is not added -> why.
 NOT_ADDED = {"frontendUrl": "of master: the account that asks would be refused with its own token"}
@@ -69,14 +67,14 @@ class Addition(Mutation):
         return super().exempt or self.path[-1] in NOT_ADDED
 
     def changed(self, body: Any) -> Any:
-        return _with(body, self.path, self.given)
+        return with_value(body, self.path, self.given)
 
     def undo(self, admin: KeycloakAdmin, body: Any) -> None:
         """Write an empty value first: of some objects Keycloak keeps what it is not given."""
         empty: Any = type(self.given)()
         try:
-            if _at(body, self.path) is None:
-                self.resource.write(admin, _with(body, self.path, empty))
+            if at(body, self.path) is None:
+                self.resource.write(admin, with_value(body, self.path, empty))
         except KeycloakError:
             pass  # no such value can be empty: then it is enough not to give it
         finally:
@@ -213,21 +211,6 @@ def _realm(resource: Resource) -> str:
 
 def _unset(value: Any) -> bool:
     return value is None or value in ("", [], {})
-
-
-def _at(body: Any, path: Path) -> Any:
-    for key in path[:-1]:
-        body = body[key]
-    return body.get(path[-1]) if isinstance(body, dict) else body[path[-1]]
-
-
-def _with(body: Any, path: Path, given: Any) -> Any:
-    other = copy.deepcopy(body)
-    holder = other
-    for key in path[:-1]:
-        holder = holder[key]
-    holder[path[-1]] = given
-    return other
 
 
 _CLAIM = {"claim.name": "clearance", "claim.value": "TOP_SECRET", "access.token.claim": "true"}

@@ -13,6 +13,8 @@ from typing import Any
 
 from dive_infra.identity.keycloak_admin import KeycloakAdmin, KeycloakError
 
+Path = tuple[str | int, ...]  # within a representation
+
 # The last key of a value -> why it is not changed, or not compared.
 EXEMPT = {
     **dict.fromkeys(("id", "internalId", "containerId", "parentId"), "another id is another object"),
@@ -78,7 +80,7 @@ class Resource:
 @dataclass(frozen=True)
 class Mutation:
     resource: Resource
-    path: tuple[str | int, ...]
+    path: Path
 
     @property
     def kind(self) -> str:
@@ -94,16 +96,8 @@ class Mutation:
 
     def changed(self, body: Any) -> Any:
         """Return the representation with another value, or None if the value has no other."""
-        other = copy.deepcopy(body)
-        *parents, last = self.path
-        holder = other
-        for key in parents:
-            holder = holder[key]
-        value = _other(last, holder[last])
-        if value is None:
-            return None
-        holder[last] = value
-        return other
+        value = _other(self.path[-1], at(body, self.path))
+        return None if value is None else with_value(body, self.path, value)
 
     @contextmanager
     def made(self, admin: KeycloakAdmin) -> Iterator[bool]:
@@ -125,6 +119,23 @@ class Mutation:
 
     def undo(self, admin: KeycloakAdmin, body: Any) -> None:
         self.resource.write(admin, body)
+
+
+def at(body: Any, path: Path) -> Any:
+    """Return the value at a path of a representation; None if its last part is not there."""
+    for key in path[:-1]:
+        body = body[key]
+    return body.get(path[-1]) if isinstance(body, dict) else body[path[-1]]
+
+
+def with_value(body: Any, path: Path, value: Any) -> Any:
+    """Return a copy of the representation with this value at a path."""
+    other = copy.deepcopy(body)
+    holder = other
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    return other
 
 
 def _other(key: str | int, value: Any) -> Any:
@@ -207,7 +218,7 @@ def own(body: Any) -> Any:
     return {k: v for k, v in body.items() if k not in ("protocolMappers", "access")}
 
 
-def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+def _leaves(value: Any, path: Path = ()) -> Iterator[Path]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*path, key))

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
@@ -32,6 +32,7 @@ from dive_infra.identity import opal_token
 from dive_infra.seeds.batches import batches
 from dive_infra.seeds.documents import CORNERSTONES, document
 from dive_infra.toolchain import toolchain
+from tests.support.waiting import wait_for
 
 USA, FRA, DEU = (Names(country) for country in (HUB, COUNTRIES["FRA"], COUNTRIES["DEU"]))
 
@@ -375,14 +376,7 @@ class Feeder:
         files |= {distribution.SIGNATURES: distribution.signature(files, key, 1)}
         self.bundle = distribution.bundle(files | {f"{path}.rego": text.encode() for path, text in altered.items()})
         wanted = self.fetched + 2  # the first of two is judged when the second is fetched
-        _await(lambda: self.fetched >= wanted)
-
-
-def _await(condition: Callable[[], object]) -> None:
-    ends = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+        wait_for(lambda: self.fetched >= wanted, within=60)
 
 
 @pytest.fixture

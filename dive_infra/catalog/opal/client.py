@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 _FILES = Path("/etc/dive")
 _ASK = 15  # seconds between two questions to the hub that nothing announced
-_PAUSE = 0.5  # seconds between two questions, whatever is announced
+_PAUSE = 0.5  # seconds between two questions at least, however much is announced
 _CONFIRM = 30  # seconds after which it is noted again that the hub confirmed what is kept
 _OPEN_FILES = 1024  # with a connection each
 _COPY = Path(os.environ["HUB_BUNDLE_COPY"])

@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from dive_infra.engines.docker import engine, remote
 from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.engines.engine import EngineError
 from tests.support.engine import VERSION, FakeSsh, StandIn, archive, at_socket, fake_ssh, over_tls
+from tests.support.waiting import wait_for
 
 ADDRESS = "ssh://anne@engine.example:2222"
 
@@ -46,10 +46,7 @@ def ssh(there: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake
 
 
 def await_end(process: int) -> None:
-    ends = time.monotonic() + 5
-    while Path(f"/proc/{process}").exists():
-        assert time.monotonic() < ends, "it still runs"
-        time.sleep(0.02)
+    wait_for(lambda: not Path(f"/proc/{process}").exists(), within=5)
 
 
 def test_the_command_is_that_of_dockers_own_client(ssh: FakeSsh) -> None:

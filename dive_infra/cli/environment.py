@@ -9,13 +9,12 @@ from dive_infra.automation import workspace
 from dive_infra.automation.pulumi_cli import Runner
 from dive_infra.automation.stack_config import all_codes
 from dive_infra.cli.exits import Exit
-from dive_infra.cli.progress import console, fail, step
+from dive_infra.cli.progress import REPORTER, console, ends_on_failure, fail, step
 from dive_infra.config import paths
 from dive_infra.engines.engine import EngineError
 from dive_infra.results.errors import DiveError
 from dive_infra.results.remedy import Remedy
 from dive_infra.toolchain import toolchain
-from dive_infra.toolchain.debian import Progress
 
 
 def prepare(without_engine: bool = False) -> dict[str, str]:
@@ -26,21 +25,22 @@ def prepare(without_engine: bool = False) -> dict[str, str]:
     with step("Pulumi") as progress:
         tools = toolchain.ensure(None, progress)
         toolchain.ensure_plugins(tools, workspace.pulumi_home(), progress)
-    with step("Docker engine") as progress:
-        engine = _engine(progress, without_engine)
+    with ends_on_failure():
+        engine = _engine(without_engine)
     with step("state"):
         added = workspace.environment(tools, engine)
     os.environ.update(added)
     return added
 
 
-def _engine(progress: Progress, may_be_away: bool) -> Mapping[str, str]:
+def _engine(may_be_away: bool) -> Mapping[str, str]:
     try:
-        return engines.ensure(progress).variables
+        with REPORTER.step("Docker engine") as progress:
+            return engines.ensure(progress).variables
     except EngineError as error:
         if not may_be_away:
             raise
-        progress(f"{error}; until then, pulumi can read the state alone")
+        console.print(f"  {error}; until then, pulumi can read the state alone", markup=False, soft_wrap=True)
         return engines.current().variables
 
 

@@ -37,6 +37,7 @@ def test_the_variables_are_printed_while_the_engine_is_away() -> None:
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == ["export PULUMI_HOME=/p", "export DOCKER_HOST=ssh://fra"]
     assert "no Docker engine answers at ssh://fra" in done.stderr
+    assert "✗ Docker engine" in done.stderr
     assert "until then, pulumi can read the state alone" in done.stderr
 
 

@@ -260,6 +260,16 @@ def test_earlier_phases_are_recorded_with_a_later_one_wherever_the_country_is(or
     ]
 
 
+def test_whoever_is_refused_reads_the_phase_of_the_last_change(orchestration: Book) -> None:
+    """Not that of the last record: documents may be written for minutes before SEEDING is recorded."""
+    with held(orchestration.owner) as store:
+        store.complete("FRA", *(proof(phase) for phase in list(Phase)[:3]))
+        store.begin("FRA", Phase.SEEDING)
+        holder = store.holder("FRA")
+    assert holder
+    assert holder.phase == Phase.SEEDING
+
+
 def test_a_country_taken_back_is_unknown_again(orchestration: Book) -> None:
     with held(orchestration.owner) as store:
         store.complete("FRA", *(proof(phase) for phase in list(Phase)[:4]))

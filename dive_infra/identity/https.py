@@ -6,19 +6,54 @@ goes to the address.
 """
 
 import ssl
+import threading
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from weakref import WeakSet
 
 import httpx
 
 from dive_infra.config.naming import LOOPBACK, Names
 
 
-class _ToAddresses(httpx.HTTPTransport):
+class _Pool(httpx.HTTPTransport):
+    """Connections that are closed with the thread that used them."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _PerThread(httpx.BaseTransport):
+    """Gives each thread connections of its own.
+
+    Cause: a thread of httpcore may close an idle connection that another thread was just given; the request of that
+    one then fails with `Bad file descriptor`, or waits for its timeout.
+    Upstream: encode/httpcore#1110 (open).
+    Remove when: a pool no longer closes a connection that a request waits for.
+    """
+
+    def __init__(self, trust: ssl.SSLContext) -> None:
+        self._trust = trust
+        self._of_thread = threading.local()
+        self._pools = WeakSet[_Pool]()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        pool: _Pool | None = getattr(self._of_thread, "pool", None)
+        if pool is None:
+            pool = self._of_thread.pool = _Pool(verify=self._trust)
+            self._pools.add(pool)
+        return pool.handle_request(request)
+
+    def close(self) -> None:
+        for pool in list(self._pools):
+            pool.close()
+
+
+class _ToAddresses(_PerThread):
     """Connects to the hosts of `countries` at their addresses."""
 
     def __init__(self, trust: ssl.SSLContext, countries: Sequence[Names]) -> None:
-        super().__init__(verify=trust)
+        super().__init__(trust)
         self._countries = countries
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -14,6 +14,8 @@ ROOT = pki.issue("root", 1, authority=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # which keeps a connection
+
     def do_GET(self) -> None:
         assert isinstance(self.connection, ssl.SSLSocket)
         body = f"{self.headers['host'].split(':')[0]} {self.connection.selected_alpn_protocol()}".encode()

@@ -35,6 +35,21 @@ def test_clients_on_many_threads_share_the_trust_and_reach_a_name_that_no_resolv
     assert https._trust.cache_info().misses == before
 
 
+def test_no_connection_is_of_two_threads(url: str) -> None:
+    """A pool may close what another thread was given (encode/httpcore#1110)."""
+
+    def port(http: httpx.Client) -> int:
+        stream = http.get(url).extensions["network_stream"]
+        return int(stream.get_extra_info("client_addr")[1])
+
+    with https.client(ROOT.chain) as http:
+        ours = port(http)
+        with ThreadPoolExecutor(1) as thread:
+            other = thread.submit(port, http).result()
+            assert thread.submit(port, http).result() == other, "which it keeps"
+        assert port(http) == ours != other
+
+
 def test_the_hosts_of_a_country_are_at_its_address_under_any_domain() -> None:
     usa = Names(HUB, domain="dive.example", address="127.0.0.2")
     fra = Names(parse("FRA"), domain="dive.example", address="127.0.0.3")

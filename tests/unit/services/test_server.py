@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import uvicorn
 from dive_common import server
 from dive_common.bodies import LARGEST_BODY
 from dive_common.connections import MOST, MOST_OF_ONE
+from dive_common.outgoing import PerThread
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
@@ -100,6 +102,21 @@ def test_a_service_stops_at_once_although_a_client_holds_an_idle_connection(serv
     service.process.send_signal(signal.SIGTERM)
     service.process.wait(20)
     assert time.monotonic() - stopped < 4, "uvicorn itself gives up after five seconds"
+
+
+def test_requests_of_two_threads_never_share_a_connection(service: Service) -> None:
+    """A pool may close what another thread was given (encode/httpcore#1110)."""
+
+    def port(http: httpx.Client) -> int:
+        stream = http.get(f"https://localhost:{service.port}/").extensions["network_stream"]
+        return int(stream.get_extra_info("client_addr")[1])
+
+    with httpx.Client(transport=PerThread(service.trust)) as http:
+        ours = port(http)
+        with ThreadPoolExecutor(1) as thread:
+            other = thread.submit(port, http).result()
+            assert thread.submit(port, http).result() == other, "which it keeps"
+        assert port(http) == ours != other
 
 
 def test_uvicorn_still_takes_our_event_loop() -> None:

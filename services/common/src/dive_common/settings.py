@@ -9,6 +9,8 @@ from typing import TypeVar
 
 import httpx
 
+from dive_common.outgoing import PerThread
+
 TIMEOUT = httpx.Timeout(5.0, connect=2.0)  # seconds, for every request to another service
 
 Value = TypeVar("Value")
@@ -65,7 +67,7 @@ class ServiceFiles:
 
     def http(self) -> httpx.Client:
         """Return a client for requests to other services; it ignores proxies of the environment."""
-        return httpx.Client(verify=self.trust(), timeout=TIMEOUT, trust_env=False)
+        return httpx.Client(transport=PerThread(self.trust()), timeout=TIMEOUT, trust_env=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -284,7 +284,10 @@ class Engine(ABC):
 
     @abstractmethod
     def output(self, name: str, command: Sequence[str]) -> str:
-        """Return what a command prints in a running container; raise `ContainerFailed` unless it exits with 0."""
+        """Return what a command prints in a running container; raise `ContainerFailed` unless it exits with 0.
+
+        It must print something, and may run twice.
+        """
 
     @abstractmethod
     def firewall(self) -> str:

@@ -187,11 +187,14 @@ class DockerEngine(Engine):
         container = self._container(name)
         if container is None:
             raise ContainerFailed(f"{name} does not exist")
-        done: Any = container.exec_run(list(command), demux=True)  # its type does not depend on `demux`
-        code, (printed, error) = done
-        if code != 0:
-            raise ContainerFailed(f"{command[0]} in {name}: exit code {code}: {_text(error) or _text(printed)}")
-        return _text(printed)
+        for _ in range(2):  # Docker may lose what a command printed (docker/docker-py#2042)
+            done: Any = container.exec_run(list(command), demux=True)  # its type does not depend on `demux`
+            code, (printed, error) = done
+            if code != 0:
+                raise ContainerFailed(f"{command[0]} in {name}: exit code {code}: {_text(error) or _text(printed)}")
+            if text := _text(printed):
+                return text
+        raise ContainerFailed(f"{command[0]} in {name} printed nothing, expected an answer")
 
     def firewall(self) -> str:
         return firewall.evidence()

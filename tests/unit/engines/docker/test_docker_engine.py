@@ -83,6 +83,12 @@ def test_a_command_in_a_container_prints_or_the_error_names_both() -> None:
     run = client.containers.get.return_value.exec_run
     run.return_value = (0, (b'{"opa": true}\n', b"a warning"))
     assert DockerEngine(client).output("kas", ("python", "-c", "")) == '{"opa": true}'
+    run.side_effect = [(0, (None, None)), (0, (b"PONG", None))]
+    assert DockerEngine(client).output("redis", ("redis-cli", "ping")) == "PONG", "the engine lost the first answer"
+    run.side_effect = None
+    run.return_value = (0, (b"", None))
+    with pytest.raises(ContainerFailed, match="redis-cli in redis printed nothing"):
+        DockerEngine(client).output("redis", ("redis-cli", "ping"))
     run.return_value = (127, (None, b"python: not found\n"))
     with pytest.raises(ContainerFailed, match="python in kas: exit code 127: python: not found"):
         DockerEngine(client).output("kas", ("python", "-c", ""))

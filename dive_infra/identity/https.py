@@ -16,7 +16,7 @@ import httpx
 from dive_infra.config.naming import LOOPBACK, Names
 
 
-class _Pool(httpx.HTTPTransport):
+class _ThreadTransport(httpx.HTTPTransport):
     """Connections that are closed with the thread that used them."""
 
     def __del__(self) -> None:
@@ -35,12 +35,12 @@ class _PerThread(httpx.BaseTransport):
     def __init__(self, trust: ssl.SSLContext) -> None:
         self._trust = trust
         self._of_thread = threading.local()
-        self._pools = WeakSet[_Pool]()
+        self._pools = WeakSet[_ThreadTransport]()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        pool: _Pool | None = getattr(self._of_thread, "pool", None)
+        pool: _ThreadTransport | None = getattr(self._of_thread, "pool", None)
         if pool is None:
-            pool = self._of_thread.pool = _Pool(verify=self._trust)
+            pool = self._of_thread.pool = _ThreadTransport(verify=self._trust)
             self._pools.add(pool)
         return pool.handle_request(request)
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -69,7 +70,16 @@ def pem(key: PrivateKeyTypes) -> str:
 
 def public_key(private: str) -> str:
     """Return the public half of a private key, both PEM."""
-    return _public_pem(serialization.load_pem_private_key(private.encode(), None).public_key())
+    return _public_pem(private_key(private).public_key())
+
+
+@lru_cache(maxsize=64)
+def private_key(private: str) -> PrivateKeyTypes:
+    """Return the key of a PEM text; raise ValueError, TypeError or UnsupportedAlgorithm for another text.
+
+    OpenSSL examines an RSA key whenever it loads it, for 50 ms of processor time.
+    """
+    return serialization.load_pem_private_key(private.encode(), None)
 
 
 def private_keys(text: str) -> list[str]:
@@ -81,7 +91,7 @@ def private_keys(text: str) -> list[str]:
 def is_key(private: str, kind: str) -> bool:
     """Return True for a private key (PEM, without a passphrase) of this kind of `KEYS`."""
     try:
-        key = serialization.load_pem_private_key(private.encode(), None)
+        key = private_key(private)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
     if isinstance(key, rsa.RSAPrivateKey):
@@ -139,7 +149,7 @@ def limits(names: Sequence[str]) -> x509.NameConstraints:
 
 def signing_request(name: str, private: str) -> str:
     """Return a request (PEM) for a certificate of `name` with this key (PEM, EC), signed with it."""
-    key = serialization.load_pem_private_key(private.encode(), None)
+    key = private_key(private)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     request = x509.CertificateSigningRequestBuilder().subject_name(subject_of(name)).sign(key, hashes.SHA256())
     return request.public_bytes(serialization.Encoding.PEM).decode()
@@ -193,7 +203,7 @@ def _constraints(authority: bool, root: bool) -> x509.BasicConstraints:
 
 def _signed(subject: _CertificateSubject, days: int, issuer: Issuer) -> str:
     """Return the certificate (PEM); an issuer without a chain signs itself."""
-    signer = serialization.load_pem_private_key(issuer.key.encode(), None)
+    signer = private_key(issuer.key)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)  # made by `issue`
     named = subject_of(subject.name)
     now = datetime.now(UTC)

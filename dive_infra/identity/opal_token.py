@@ -4,10 +4,12 @@ The OPAL client of a spoke has a copy of this file, and signs with it.
 """
 
 import time
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import jwt
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 OPAL_AUDIENCE = "dive-policy"
 LIFETIME = 3600  # seconds; clocks of the coalition's hosts may differ
@@ -33,4 +35,10 @@ def mint_hub_token(private_key_pem: str, hub: str) -> str:
 def _signed(private_key_pem: str, country: str, **more: Any) -> str:
     subject = uuid5(NAMESPACE_URL, f"dive:opal:{country}").hex
     claims = {"iss": country, "aud": OPAL_AUDIENCE, "sub": subject, "country": country, **more}
-    return jwt.encode(claims, private_key_pem, algorithm="RS256")
+    return jwt.encode(claims, _key(private_key_pem), algorithm="RS256")
+
+
+@lru_cache(maxsize=8)
+def _key(private_key_pem: str) -> Any:
+    """Load a key once: OpenSSL examines it each time, for 50 ms of processor time."""
+    return load_pem_private_key(private_key_pem.encode(), None)

@@ -10,7 +10,6 @@ import base64
 from hashlib import sha256
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -114,7 +113,7 @@ def public_bytes(content: str) -> bytes:
 
 def _loaded(pem: str) -> PrivateKeyTypes:
     try:
-        return serialization.load_pem_private_key(pem.encode(), None)
+        return pki.private_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise Malformed("a private key cannot be read", expected="PEM without a passphrase") from None
 

@@ -14,17 +14,19 @@ import pytest
 import yaml
 
 from dive_infra.config.credentials import enrolled
+from dive_infra.config.paths import ROOT
 from dive_infra.crypto import pki
 from dive_infra.membership import request
 from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import DatabaseAccess
+from dive_infra.orchestration.overview import overview
 from dive_infra.orchestration.states import Phase, State, Status
 from dive_infra.rotation.rotation import secrets_in_force
 from dive_infra.rotation.sources import variable_name
 from dive_infra.rotation.targets import CountryServers, targets
 from dive_infra.seeds.store import connect
 from tests.coalition.country import Country
-from tests.coalition.live import documents, keycloak, record, running, secrets, specification
+from tests.coalition.live import documents, keycloak, record, running, runs, secrets, specification, told
 from tests.support.by_hand_at_keycloak import Hand, imported_key
 
 pytestmark = pytest.mark.timeout(1500)
@@ -144,11 +146,14 @@ def test_a_foreign_key_is_named_and_a_rotation_ends_it_without_touching_a_contai
     assert f"other keys of realm {fra.names.realm} and of realm master are recorded" in history
 
 
-def test_secrets_are_changed_at_the_servers_and_only_their_users_are_recreated(
-    fra: Country, docker_engine: docker.DockerClient
+def test_secrets_are_changed_at_the_servers_while_the_hub_is_down_and_only_their_users_are_recreated(
+    usa: Country, fra: Country, docker_engine: docker.DockerClient
 ) -> None:
-    old, before = place(fra), own(docker_engine, fra)
+    """What needs the hub is reported and waits. The hub is protected as it is healed, for `test_6_destroy`."""
+    old, before, proven = place(fra), own(docker_engine, fra), runs(fra)
     fra.secrets |= secrets(fra)
+    for service in ("backend", "keycloak", "postgres"):
+        docker_engine.containers.get(usa.names.container(service)).stop()
     done = fra.dive("reload-secrets", "FRA", *ROTATED, "--generate")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     new, after = place(fra), own(docker_engine, fra)
@@ -162,9 +167,21 @@ def test_secrets_are_changed_at_the_servers_and_only_their_users_are_recreated(
         assert not asked[name].verify(new, old.secrets[name]), name
         assert f"✓ {name}: the new value is accepted, the old one refused" in done.stderr
         assert new.secrets[name] not in done.stdout + done.stderr
+    assert runs(fra)[Phase.VERIFICATION] != proven[Phase.VERIFICATION]
+    report = json.loads((ROOT / f"verification-report-{fra.names.prefix}.json").read_text())
+    found = {r["check"]: r for r in report["results"]}
+    assert found["a user from FRA can log in at FRA"]["answer"] == "valid"
+    for way in ("a user from FRA can log in at USA", "a user from USA can log in at FRA"):
+        assert found[way]["found"].startswith("pending: USA does not answer at "), found[way]
+        assert found[way]["advisory"]
+    with record(fra) as store:
+        links = store.query(lambda live: overview(live, "FRA")).links
+    assert [link.status for link in links] == ["ACTIVE"] * 2, "what was proven once stays so, with its age"
     unchanged = fra.dive("reload-secrets", "FRA")
     assert unchanged.returncode == 0, unchanged.stderr
     assert "equal those of the source" in unchanged.stderr
+    healed = usa.up(disposable=False)
+    assert healed.ok, told(healed)
 
 
 def test_a_weak_secret_is_refused_before_anything_is_changed(

@@ -5,6 +5,7 @@ import json
 import tarfile
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ from dive_backend import distribution
 from dive_backend.app import BackendApp
 from dive_backend.settings import BackendSettings
 from dive_common import stores
+from dive_common.problems import HttpProblem, unavailable
 from dive_common.settings import MissingSetting, ServiceFiles
 from dive_frontend.app import PortalApp
 from dive_frontend.settings import Partner, PortalSettings, partners
@@ -191,15 +193,18 @@ def test_the_hub_signs_policies_and_data_once_per_revision(
     client = _client(BackendApp(BackendSettings()).starlette())
     headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
 
+    ticks = count()
+
     def signed_now(now: int) -> tuple[str, int]:
         """Return the ETag and the time of the signature."""
-        monkeypatch.setattr(distribution, "time", SimpleNamespace(time=lambda: now))
+        monkeypatch.setattr(distribution, "time", SimpleNamespace(time=lambda: now, monotonic=ticks.__next__))
         answer = client("GET", policy.BUNDLE, headers=headers)
         with tarfile.open(fileobj=BytesIO(answer.content)) as tar:
             files = {m.name: packed.read().decode() for m in tar if (packed := tar.extractfile(m))}
         assert json.loads(files["data.json"])["dive"]["coi_definitions"]["coi_definitions"] == rows
         return answer.headers["ETag"], signed_at(files, public_key(key))
 
+    monkeypatch.setattr(distribution, "FRESH", 0)
     tag, first = signed_now(1000)
     assert first == 1000
     assert signed_now(2000) == (tag, 1000)
@@ -214,6 +219,40 @@ def test_the_hub_signs_policies_and_data_once_per_revision(
     container(backend(USA, USA))
     client = _client(BackendApp(BackendSettings()).starlette())
     assert signed_now(4000) == (other, 4000), "a restarted backend signs again, and the revision is the same"
+
+
+def test_all_members_get_what_was_read_once_in_a_second(
+    container: Start, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that it could not be read: else those who poll would wait one after another for a database that hangs."""
+    seconds, read, problems = [0.0], list[str](), list[HttpProblem]()
+
+    def feed(_: object, collection: str) -> dict[str, Any]:
+        read.append(collection)
+        if problems:
+            raise problems[0]
+        return {"success": True, collection: []}
+
+    monkeypatch.setattr(distribution, "feed", feed)
+    monkeypatch.setattr(distribution, "time", SimpleNamespace(time=lambda: 1, monotonic=lambda: seconds[0]))
+    container(backend(USA, USA))
+    client = _client(BackendApp(BackendSettings()).starlette())
+    headers = {"Authorization": f"Bearer {opal_token.mint_opal_token(key, 'FRA')}"}
+
+    def asked() -> tuple[int, int]:
+        """Return the status, and how often the database was read."""
+        read.clear()
+        return client("GET", policy.BUNDLE, headers=headers).status_code, len(read)
+
+    assert asked() == (200, len(distribution.FEEDS))
+    assert asked() == (200, 0)
+    problems.append(unavailable("mongodb", TimeoutError()))
+    assert asked() == (200, 0)
+    seconds[0] += distribution.FRESH
+    assert [asked(), asked()] == [(503, 1), (503, 0)]
+    problems.clear()
+    seconds[0] += distribution.FRESH
+    assert asked() == (200, len(distribution.FEEDS))
 
 
 @pytest.mark.parametrize(

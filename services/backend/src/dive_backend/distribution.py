@@ -1,9 +1,9 @@
 """The hub as policy administration point: policies and policy data for every OPA of the coalition.
 
 Each request carries the token of a country, signed with its own `policy-key`; `members.json` holds the public keys of
-the members. Data is read from MongoDB on each request; an ETag spares the transfer of unchanged content. The bundle of
-policies and data is signed with the hub's key: who takes it, wherever it comes from, knows that it is the hub's, and
-which of two is newer.
+the members. Data is read from MongoDB at most once a second; an ETag spares the transfer of unchanged content. The
+bundle of policies and data is signed with the hub's key: who takes it, wherever it comes from, knows that it is the
+hub's, and which of two is newer.
 """
 
 import gzip
@@ -13,6 +13,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +28,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dive_common.live_file import LiveFile
-from dive_common.problems import unauthorized, unavailable
+from dive_common.problems import HttpProblem, unauthorized, unavailable
 from dive_common.settings import ServiceFiles
 from dive_common.tokens import bearer_token
 
@@ -35,6 +36,7 @@ from dive_common.tokens import bearer_token
 FEEDS = ("trusted_issuers", "federation_matrix", "coi_definitions", "tenant_configs", "clearance_equivalency")
 BUNDLE = "/api/opal/bundle.tar.gz"
 OPAL_AUDIENCE = "dive-policy"
+FRESH = 1.0  # seconds for which all members get what was read once: each of them polls
 LEEWAY_SECONDS = 60  # clocks of the coalition's hosts may differ
 SIGNATURES = ".signatures.json"  # where OPA expects the signature of a bundle
 _BOOKKEEPING = ("_id", "seedBatchId")  # fields of the database that policies do not need
@@ -50,8 +52,10 @@ class PolicyDistribution:
         self._policies = files.path("policies")
         self._members = LiveFile(files.path("members.json"), members)
         self._private_key = files.secret("policy.key")
-        self._signing = threading.Lock()
-        self._signed = ("", 0, b"")  # a revision, when it was signed, and its signature
+        self._turn = threading.Lock()
+        self._read = -FRESH  # monotonic seconds: when the data was read last
+        self._made = _Made("", 0, b"")
+        self._problem: HttpProblem | None = None  # of that time
         self._database = database
 
     def routes(self) -> list[Route]:
@@ -63,22 +67,40 @@ class PolicyDistribution:
         The revision is the ETag too: the time in the signature is no change. Raise `HttpProblem` 401 for no member.
         """
         country_of(request, self._members.value(), self._hub)
+        with self._turn:
+            if time.monotonic() - self._read >= FRESH:
+                try:
+                    self._made, self._problem = self._current(), None
+                except HttpProblem as problem:  # for those who wait, too: else each of them waited for the database
+                    self._problem = problem
+                self._read = time.monotonic()
+            made, failed = self._made, self._problem
+        if failed:
+            raise failed
+        return _answer(request, made)
+
+    def _current(self) -> "_Made":
+        """Return what is distributed now, which is made and signed again only if its content has changed.
+
+        It is signed with a later time than the one before: no one takes what is older than what he has.
+        """
         data = {"dive": {collection: feed(self._database, collection) for collection in FEEDS}}
         files = modules(self._policies) | {"data.json": _json(data)}
-        revision = sha256(bundle(files)).hexdigest()
-        manifest = {"revision": revision, "roots": ["dive"], "rego_version": 1}
-        files[".manifest"] = _json(manifest)
-        return _answer(request, bundle(files | self._signature(revision, files)), revision)
+        revision = sha256(_json({path: sha256(content).hexdigest() for path, content in files.items()})).hexdigest()
+        if revision == self._made.revision:
+            return self._made
+        files[".manifest"] = _json({"revision": revision, "roots": ["dive"], "rego_version": 1})
+        at = max(int(time.time()), self._made.at + 1)
+        return _Made(revision, at, bundle(files | {SIGNATURES: signature(files, self._private_key, at)}))
 
-    def _signature(self, revision: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Sign a new revision, with a later time than the one before: no one takes what is older than what he has."""
-        with self._signing:
-            signed, before, made = self._signed
-            if signed != revision:
-                at = max(int(time.time()), before + 1)
-                made = signature(files, self._private_key, at)
-                self._signed = (revision, at, made)
-        return {SIGNATURES: made}
+
+@dataclass(frozen=True)
+class _Made:
+    """A bundle: the revision of its content, and when it was signed (seconds since 1970)."""
+
+    revision: str
+    at: int
+    packed: bytes
 
 
 def members(text: str) -> Mapping[str, str]:
@@ -161,13 +183,13 @@ def _key(private_key: str) -> Any:
     return load_pem_private_key(private_key.encode(), None)
 
 
-def _answer(request: Request, body: bytes, revision: str) -> Response:
+def _answer(request: Request, made: _Made) -> Response:
     """Answer the bundle, or 304 to a client that already has one of this revision."""
-    tag = f'"{revision}"'
+    tag = f'"{made.revision}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("If-None-Match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/gzip", headers=headers)
+    return Response(made.packed, media_type="application/gzip", headers=headers)
 
 
 def _json(value: object) -> bytes:

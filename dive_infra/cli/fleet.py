@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from dive_infra.cli import images, links, outcomes
+from dive_infra.cli import awaited, images, outcomes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit
 from dive_infra.cli.new import enrol_all
@@ -164,7 +164,7 @@ def _run(hub: CountryRun, spokes: Sequence[CountryRun], parallel: int) -> bool:
 def _has_pending_links(hub: CountryRun) -> bool:
     """Return True also if that is unknown: the hub's next run reports why."""
     try:
-        return bool(links.pending_of(hub.country))
+        return bool(awaited.links_of(hub.country))
     except DiveError:
         return True
 

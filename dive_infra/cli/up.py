@@ -11,7 +11,7 @@ from rich.table import Table
 from dive_infra import engines
 from dive_infra.automation.deploy import deploy
 from dive_infra.automation.pulumi_cli import Runner
-from dive_infra.cli import fleet, images, links, outcomes
+from dive_infra.cli import awaited, fleet, images, outcomes
 from dive_infra.cli.environment import prepare
 from dive_infra.cli.exits import Exit, worst
 from dive_infra.cli.history import leave_report
@@ -108,15 +108,15 @@ def _deployed(code: str) -> _Done:
         return _Done(Outcome(code, Exit.OK, "deployed"))
     shown = summary(code, time.monotonic() - started, stack.outputs)
     try:
-        pending = links.pending(stack)
+        pending = awaited.links(stack)
     except RecordError as error:
         show_failure(str(error))
         return _Done(
             Outcome(code, Exit.UNKNOWN, "deployed; its record does not answer", f"./dive status {code}"), shown
         )
-    if code != HUB_CODE and (awaited := links.awaited(stack)):
+    if code != HUB_CODE and (missing := awaited.policies(stack)):
         return _Done(
-            Outcome(code, Exit.PARTIAL, f"deployed; {awaited.cause}", awaited.remedy.command(code)), shown, pending
+            Outcome(code, Exit.PARTIAL, f"deployed; {missing.cause}", missing.remedy.command(code)), shown, pending
         )
     if not pending:
         return _Done(Outcome(code, Exit.OK, "deployed and verified"), shown)

@@ -21,8 +21,8 @@ from tests.coalition.country import Country, begun
 from tests.coalition.live import documents, keycloak, specification
 from tests.faults import engine
 from tests.faults.case import Case
+from tests.faults.databases import superuser
 from tests.faults.fault import Scene
-from tests.faults.record import superuser
 
 _BEGINS = 240  # seconds until an update starts to change what it should
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from dive_infra.config.paths import ROOT
-from tests.faults import case, deployment, engine, realm, record, wording
+from tests.faults import case, databases, deployment, engine, realm, wording
 from tests.faults.case import Case
 from tests.faults.fault import Fault
 
-FAULTS: tuple[Fault, ...] = (*engine.FAULTS, *realm.FAULTS, *record.FAULTS)
+FAULTS: tuple[Fault, ...] = (*engine.FAULTS, *realm.FAULTS, *databases.FAULTS)
 CASES: tuple[Case, ...] = (*deployment.CASES, *map(case.of, FAULTS))
 _NAMED_FAULTS = {fault.name: fault for fault in FAULTS}
 _NAMED_CASES = {case_.name: case_ for case_ in CASES}

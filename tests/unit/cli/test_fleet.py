@@ -76,7 +76,7 @@ def run(
         return one
 
     monkeypatch.setattr(CountryRun, "run", end)
-    monkeypatch.setattr(fleet.links, "pending_of", lambda code: [])
+    monkeypatch.setattr(fleet.awaited, "links_of", lambda code: [])
     monkeypatch.setattr(outcomes, "stands_alone", lambda code: code in deployed)
     runs = [CountryRun(code, Path("none")) for code in codes]
     interrupted = fleet._run(runs[0], runs[1:], 1)

@@ -53,8 +53,8 @@ def coalition(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Coalition:
     monkeypatch.setattr(up, "deploy", there.deploy)
     monkeypatch.setattr(up, "leave_report", lambda code: SimpleNamespace(code=code, outputs={}))
     monkeypatch.setattr(up, "summary", lambda country, *_: f"portal of {country}")
-    monkeypatch.setattr(up.links, "pending", there.pending)
-    monkeypatch.setattr(up.links, "awaited", lambda _: there.awaited)
+    monkeypatch.setattr(up.awaited, "links", there.pending)
+    monkeypatch.setattr(up.awaited, "policies", lambda _: there.awaited)
     monkeypatch.setattr(outcomes, "stands_alone", lambda code: code in there.deployed)
     return there
 

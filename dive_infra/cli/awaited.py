@@ -9,20 +9,20 @@ from dive_infra.orchestration.overview import read_overview
 from dive_infra.orchestration.states import Phase
 
 
-def pending(stack: StackState) -> list[str]:
+def links(stack: StackState) -> list[str]:
     """Return the partners of a country whose links were never proven; raises `RecordError`."""
     if stack.store is None:
         return []
-    links = read_overview(stack.store, stack.code).links
-    return sorted({link.target if link.source == stack.code else link.source for link in links if link.age is None})
+    recorded = read_overview(stack.store, stack.code).links
+    return sorted({link.target if link.source == stack.code else link.source for link in recorded if link.age is None})
 
 
-def pending_of(code: str) -> list[str]:
+def links_of(code: str) -> list[str]:
     """Return the same of a country by its code; raises `RecordError`, `NotDeployed` or `PulumiFailed`."""
-    return pending(read_stack(code.lower(), export_state(code.lower())))
+    return links(read_stack(code.lower(), export_state(code.lower())))
 
 
-def awaited(stack: StackState) -> Pending | None:
+def policies(stack: StackState) -> Pending | None:
     """Return why a country has no policies of its hub yet, and therefore permits nothing; None if it has."""
     spec = stack.spec(Phase.DEPLOYMENT)
     return policy_engine.awaited(spec) if isinstance(spec, DeploymentSpec) else None

@@ -106,11 +106,12 @@ class Country:
         path.write_text(yaml.safe_dump({**kept, "config": {**self._all(), **given}}))
         return path
 
-    def give(self, name: str, value: str) -> None:
-        """Set a secret in the configuration, instead of a generated one; later runs keep it."""
-        command = ["pulumi", "config", "set", "--secret", "--path", f"dive:secrets.{name}", "-s", self.stack]
-        command += ["--config-file", str(self.stack_file())]
-        subprocess.run(command, cwd=self.home, env=self.environment, check=True, input=value, text=True)
+    def give(self, values: Mapping[str, str]) -> None:
+        """Set secrets in the configuration, by name, instead of generated ones; later runs keep them."""
+        command = ["pulumi", "config", "set-all", "-s", self.stack, "--config-file", str(self.stack_file()), "--path"]
+        for name, value in values.items():
+            command += ["--secret", f"dive:secrets.{name}={value}"]
+        subprocess.run(command, cwd=self.home, env=self.environment, check=True)
 
     def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         # `pulumi stack` takes no configuration file, but finds it beside the project's.

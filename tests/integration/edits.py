@@ -42,8 +42,8 @@ class Edit:
     def make(self, scene: Scene) -> None:
         hurt = scene.hurt
         hurt.configuration |= {f"dive:{key}": value for key, value in self.settings(scene).items()}
-        for name, value in self.secrets.items():
-            hurt.give(name, value)
+        if self.secrets:
+            hurt.give(self.secrets)
         if self.files:
             hurt.program = _edited(hurt.program, hurt.home / f"program-{hurt.stack}", self.files)
         self.harm(scene)

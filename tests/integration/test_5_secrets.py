@@ -104,8 +104,7 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
     country = Country(code, tmp_path, {**ALONE})
     country.create()
     planted = {c.name: canary(c) for c in own(country.settings.is_hub)}
-    for name, value in planted.items():
-        country.give(name, value)
+    country.give(planted)
     country.configuration |= {} if code == "USA" else {"dive:coalitionKey": members.coalition_key()}
     countries = [country.names.of(parse(c)) for c in ("USA", "FRA")]
     members.write(tmp_path, *countries, given={code: planted})
@@ -120,7 +119,7 @@ def test_every_secret_that_can_be_given_is_hidden_in_a_preview(
 def test_a_refused_secret_is_not_shown(flaw: str, tmp_path: Path) -> None:
     country = Country("USA", tmp_path, {**ALONE})
     country.init()
-    country.give("redis", flaw)
+    country.give({"redis": flaw})
     run = country.preview()
     assert not run.ok
     assert "dive:secrets.redis" in run.messages

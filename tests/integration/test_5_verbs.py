@@ -90,6 +90,7 @@ def test_a_restarted_service_is_healthy_again_and_what_needs_it_too(
     assert after[backend][0] == before[backend][0], "the same container"
 
 
+@pytest.mark.whole  # what restarts one service, and what needs it, restarts all
 def test_a_restarted_country_is_up_within_a_minute_and_has_its_data(
     fra: Country, docker_engine: docker.DockerClient
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_restart_during_a_deployment_is_refused_with_who_deploys(
     assert running(docker_engine) == before
 
 
+@pytest.mark.whole  # at the provider, on a Keycloak: `providers/test_identity.py`; the verb: `unit/cli`
 def test_a_foreign_key_is_named_and_a_rotation_ends_it_without_touching_a_container(
     fra: Country, docker_engine: docker.DockerClient
 ) -> None:

@@ -4,13 +4,12 @@ import pulumi
 
 from dive_infra.config.plain_secrets import refuse_plain_secrets
 from dive_infra.config.settings import SettingsError, load
-from dive_infra.dynamic.runtime.patches import omit_stack_traces, silence_debug_log
+from dive_infra.dynamic.runtime.patches import silence_debug_log
 from dive_infra.process import gc_tuning
 from dive_infra.stacks.program import deploy
 
 gc_tuning.tune()
 silence_debug_log()
-omit_stack_traces()
 stack = pulumi.get_stack()
 try:
     settings = load(stack, pulumi.runtime.get_config_env())

@@ -16,7 +16,6 @@ import pulumi
 import pytest
 from google.protobuf.json_format import MessageToDict
 from pulumi.runtime import mocks
-from pulumi.runtime import resource as sdk
 
 from dive_infra import engines
 from dive_infra.automation.pending_creates import REMOVERS, REPEATABLE
@@ -28,7 +27,6 @@ from dive_infra.config.engine_selection import FILES, EngineSelection
 from dive_infra.config.naming import Names
 from dive_infra.config.settings import load
 from dive_infra.crypto import pki
-from dive_infra.dynamic.runtime import patches
 from dive_infra.membership.enrolment import new_keys
 from dive_infra.stacks import retired_network
 from dive_infra.stacks.program import deploy
@@ -164,8 +162,6 @@ def register(
         await deploy(settings, stack)
 
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(sdk, "_get_stack_trace", sdk._get_stack_trace)  # restored with the others
-        patches.omit_stack_traces()  # as the program does
         patch.setattr(paths, "STACKS", Path(folder))
         patch.setattr(retired_network, "in_use", lambda _: retired)
         for name, text in (files or {}).items():

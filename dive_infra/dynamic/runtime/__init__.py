@@ -10,7 +10,6 @@ Everything that a process of this project changes in itself:
 |---|---|---|
 | program, providers, policy pack | rare garbage collection | `process.gc_tuning` |
 | program | no debug log to the engine | `patches.silence_debug_log` |
-| program | no stack of each declaration to the engine | `patches.omit_stack_traces` |
 | program | registrations are sent while the rest is declared | `patches.send_registrations` |
 | program | provider packages load beside the event loop | `stacks.program` |
 | language host's `pip list` | answered without pip | `interpreter` |

@@ -12,8 +12,6 @@ from types import ModuleType
 
 import dill
 import pulumi
-from pulumi.runtime import resource
-from pulumi.runtime.proto import source_pb2
 
 from dive_infra.config import environment
 
@@ -84,17 +82,6 @@ def silence_debug_log() -> None:
     """
     if not environment.shows_traceback():
         setattr(pulumi.log, "debug", lambda *_, **__: None)  # noqa: B010 (mypy rejects the assignment)
-
-
-def omit_stack_traces() -> None:
-    """Keep the stack of each resource's declaration from the engine, which shows it nowhere.
-
-    Cause: the SDK reads the stack with its source lines at each registration, a quarter of the program's processor
-    time. The engine keeps it, a sixth of our state, and writes the state once for each resource whose line has moved.
-    Upstream: pulumi/pulumi#20430 (merged; it cannot be switched off).
-    Remove when: the SDK has a setting for it.
-    """
-    setattr(resource, "_get_stack_trace", source_pb2.StackTrace)  # noqa: B010 (mypy rejects the assignment)
 
 
 async def send_registrations() -> None:

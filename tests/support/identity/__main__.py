@@ -11,10 +11,8 @@ from dive_infra.components.federation_link import FederationLink, LinkArgs
 from dive_infra.components.realm import Realm, RealmArgs
 from dive_infra.config.countries import COUNTRIES
 from dive_infra.config.naming import LOOPBACK, Names
-from dive_infra.dynamic.runtime.patches import omit_stack_traces
 from dive_infra.dynamic.users import TestUsers
 
-omit_stack_traces()
 told = json.loads(Path(os.environ["IDENTITY_TEST"]).read_text())
 secret = pulumi.Output.secret
 hub, spoke = (Names(COUNTRIES[code], told["namespace"], "", told["ports"]) for code in ("USA", "FRA"))

@@ -19,7 +19,7 @@ import pulumi
 import pytest
 from google.protobuf import empty_pb2
 from pulumi.dynamic.dynamic import serialize_provider
-from pulumi.runtime import mocks, resource
+from pulumi.runtime import mocks
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from dive_infra.config.paths import ROOT
@@ -201,42 +201,6 @@ def test_the_sdk_logs_each_resource_by_the_function_that_is_replaced(monkeypatch
     assert [m for m in log_of_one_resource(monkeypatch) if "thing" in m], "remove `patches.silence_debug_log`"
     patches.silence_debug_log()
     assert log_of_one_resource(monkeypatch) == []
-
-
-def test_the_sdk_sends_the_stack_of_each_declaration_by_the_function_that_is_replaced(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    traced = resource._get_stack_trace
-    monkeypatch.setattr(resource, "_get_stack_trace", traced)  # restored after the test
-    assert any(stack_of_one_resource(monkeypatch)), "remove `patches.omit_stack_traces`"
-    patches.omit_stack_traces()
-    assert resource._get_stack_trace is not traced
-    assert not any(stack_of_one_resource(monkeypatch))
-
-
-def stack_of_one_resource(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the frames that the SDK registers with the resource of a program."""
-    sent: list[str] = []
-    registers = mocks.MockMonitor.RegisterResource
-
-    class Thing(pulumi.ComponentResource):
-        def __init__(self) -> None:  # the frame below which the SDK begins
-            super().__init__("dive:test:Thing", "thing")
-
-    def recorded(self: Any, request: Any) -> Any:
-        sent.extend([request.sourcePosition.uri, *(frame.pc.uri for frame in request.stackTrace.frames)])
-        return registers(self, request)
-
-    mocks.set_mocks(Mocks(), project="dive", stack="fra", preview=False)
-
-    @pulumi.runtime.test
-    def program() -> None:
-        Thing()
-
-    with monkeypatch.context() as patch:
-        patch.setattr(mocks.MockMonitor, "RegisterResource", recorded)
-        program()
-    return sent
 
 
 def test_a_registration_is_sent_after_some_turns_of_the_loop_and_within_ours(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -420,7 +420,7 @@ def test_each_country_sees_and_repairs_its_own_side_of_a_link(coalition: Coaliti
 
     sides = ((USA, FRA), (FRA, USA))
     for own, partner in sides:
-        assert off(own, partner) == [], "whatever the other's side is like"
+        assert off(own, partner) == [], "regardless of the other's side"
         alias, client = partner.idp_alias, f"client {partner.client}"
         instance = f"/realms/{own.realm}/identity-provider/instances/{alias}"
         coalition.admin.put(instance, {**coalition.admin.get(instance), "enabled": False})

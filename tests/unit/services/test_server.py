@@ -20,7 +20,7 @@ import uvicorn
 from dive_common import server
 from dive_common.bodies import LARGEST_BODY
 from dive_common.connections import MOST, MOST_OF_ONE
-from dive_common.outgoing import PerThread
+from dive_common.settings import ServiceFiles
 from dive_infra.config.countries import parse
 from dive_infra.config.naming import Names
 from dive_infra.config.paths import ROOT
@@ -104,14 +104,14 @@ def test_a_service_stops_at_once_although_a_client_holds_an_idle_connection(serv
     assert time.monotonic() - stopped < 4, "uvicorn itself gives up after five seconds"
 
 
-def test_requests_of_two_threads_never_share_a_connection(service: Service) -> None:
+def test_requests_of_two_threads_never_share_a_connection(service: Service, tmp_path: Path) -> None:
     """A pool may close what another thread was given (encode/httpcore#1110)."""
 
     def port(http: httpx.Client) -> int:
         stream = http.get(f"https://localhost:{service.port}/").extensions["network_stream"]
         return int(stream.get_extra_info("client_addr")[1])
 
-    with httpx.Client(transport=PerThread(service.trust)) as http:
+    with ServiceFiles(tmp_path).http() as http:
         ours = port(http)
         with ThreadPoolExecutor(1) as thread:
             other = thread.submit(port, http).result()

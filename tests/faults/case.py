@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dive_infra.orchestration.states import Phase
 from tests.faults.fault import Fault, Scene, named
 
 
@@ -15,7 +16,7 @@ class Case:
     (`undo`; without it, once the named variable is set) and it is called again. `environment` are variables of the
     first call. `touched` are services of the coalition whose containers may be restarted or recreated; `restarts` are
     those that the plan restarts by name, as nothing else mends them. Without `damages` nothing is broken: the call is
-    refused.
+    refused. `red` is the phase whose validator sees it, of a row of the heal table.
     """
 
     title: str
@@ -30,6 +31,7 @@ class Case:
     touched: frozenset[str] = frozenset()
     selected: bool = False
     damages: bool = True
+    red: Phase | None = None
 
     @property
     def name(self) -> str:
@@ -45,4 +47,5 @@ def of(fault: Fault) -> Case:
         call=fault.country,
         by_hand="DIVE_" if fault.refused else "",
         touched=fault.touched,
+        red=fault.red,
     )

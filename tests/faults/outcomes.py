@@ -10,11 +10,17 @@ from dive_infra.config.paths import ROOT
 from tests.faults import case, databases, deployment, engine, realm, wording
 from tests.faults.case import Case
 from tests.faults.fault import Fault
+from tests.faults.rounds import every_round
 
 FAULTS: tuple[Fault, ...] = (*engine.FAULTS, *realm.FAULTS, *databases.FAULTS)
 CASES: tuple[Case, ...] = (*deployment.CASES, *map(case.of, FAULTS))
 _NAMED_FAULTS = {fault.name: fault for fault in FAULTS}
 _NAMED_CASES = {case_.name: case_ for case_ in CASES}
+ROUNDS: tuple[tuple[Case, ...], ...] = (
+    *((case_,) for case_ in (*deployment.CASES, *(case.of(fault) for fault in FAULTS if fault.red is None))),
+    *(tuple(map(case.of, of)) for of in every_round([fault for fault in FAULTS if fault.red])),
+)
+"""All cases, several at once where one call repairs them, and where a validator tells them apart."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Healed:
 @dataclass(frozen=True)
 class Repaired:
     """What `./dive repair` made of a case: `before` is what it found, `after` its own last line, `next` what was left
-    to a person, empty where nothing was. `seconds` are those of the command; `texts` as in `Healed`."""
+    to a person, empty where nothing was. `seconds` are those of the command; `texts` and `others` as in `Healed`."""
 
     name: str
     before: str
@@ -53,6 +59,7 @@ class Repaired:
     seconds: float
     next: str = ""
     texts: Sequence[str] | None = None
+    others: int = 0
 
     @property
     def current(self) -> bool:
@@ -118,8 +125,7 @@ def healing(rows: Iterable[Healed]) -> str:
     for fault in FAULTS:
         if (row := found.get(fault.name)) and row.current:
             changes = ", ".join(c for c in row.changes if not c.endswith("-checkpoint"))
-            seconds = f"{row.seconds:.0f}" + (f", with {row.others} more" if row.others else "")
-            cells = [f"{fault.country}: {fault.title}", row.before, f"`{row.command}`", changes, seconds]
+            cells = [f"{fault.country}: {fault.title}", row.before, f"`{row.command}`", changes, _seconds(row)]
             table.append(_line(cells))
     lines += table if len(table) > 3 else []
     lines += _unmeasured({fault.name: f"{fault.country}: {fault.title}" for fault in FAULTS}, found)
@@ -134,6 +140,10 @@ def _unmeasured(titles: Mapping[str, str], found: Mapping[str, Healed | Repaired
     earlier = {name: f" ({found[name].seconds:.0f} s in an earlier version)" for name in missing if name in found}
     told = f"{len(missing)} of {len(titles)} rows, tests like the others, for which no run of this version is recorded:"
     return ["", _UNMEASURED, "", told, "", *(f"- {title}{earlier.get(name, '')}" for name, title in missing.items())]
+
+
+def _seconds(row: Healed | Repaired) -> str:
+    return f"{row.seconds:.0f}" + (f", with {row.others} more" if row.others else "")
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -152,7 +162,8 @@ def published(rows: Iterable[Repaired]) -> str:
         "",
         "Each row damages a real coalition of two countries and runs the command. Afterwards everything must be valid,",
         "no data volume may have been removed or recreated, and no other container may have been touched. Written by:",
-        "`./dive test -- tests/integration/test_3_repair.py --coalition FOLDER --whole --docs`.",
+        "`./dive test -- tests/integration/test_3_repair.py --coalition FOLDER --rounds --docs`. That repairs several",
+        "at once; `--whole` instead repairs each alone.",
         _DEPLOYED,
     ]
     if faults:
@@ -174,6 +185,6 @@ def _table(rows: list[Repaired]) -> list[str]:
     for row in rows:
         case_ = _NAMED_CASES[row.name]
         end = f"no; {row.next}" if row.next else "yes"
-        cells = [f"{case_.at}: {case_.title}", row.before, f"`{row.command}`", row.after, f"{row.seconds:.0f}", end]
+        cells = [f"{case_.at}: {case_.title}", row.before, f"`{row.command}`", row.after, _seconds(row), end]
         lines.append(_line(cells))
     return lines

@@ -17,11 +17,9 @@ from tests.coalition.country import Country, Run
 from tests.coalition.live import VALIDATED, running, skipped, told, wrong
 from tests.faults.fault import Fault, Scene
 from tests.faults.outcomes import FAULTS, Healed, keep
+from tests.faults.rounds import every_round, in_order, title
 
 pytestmark = pytest.mark.timeout(1500)
-
-_TOGETHER = 8  # faults in a round, at most
-_RESTORES_ALL = {"undeclared", "databases-kept", "databases-logins", "test-users", "orchestration"}
 
 
 def accept(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,51 +41,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     chosen = metafunc.config.getoption
     alone = {fault.name: [fault] for fault in FAULTS}
-    found = alone if chosen("--whole") else every_round() if chosen("--rounds") else rounds()
+    every = {title([f.name for f in of]): of for of in every_round(FAULTS)}
+    found = alone if chosen("--whole") else every if chosen("--rounds") else selected()
     metafunc.parametrize("faults", found.values(), ids=found.keys())
 
 
-def rounds() -> dict[str, list[Fault]]:
+def selected() -> dict[str, list[Fault]]:
     """Return the selected faults by round: those that no validator sees first, then warnings."""
     found: dict[str, list[Fault]] = {}
     for fault in FAULTS:
         if fault.selected:
             found.setdefault(f"{fault.country}-{fault.selected.replace(' ', '-')}", []).append(fault)
-    return {name: _in_order(of) for name, of in found.items()}
-
-
-def every_round() -> dict[str, list[Fault]]:
-    """Return all faults in rounds of those that one command heals, and that harm different things."""
-    made: list[list[Fault]] = []
-    for fault in FAULTS:
-        fitting = next((of for of in made if len(of) < _TOGETHER and all(_apart(fault, other) for other in of)), None)
-        if fitting is None:
-            made.append([fault])
-        else:
-            fitting.append(fault)
-    return {f"{of[0].name}-and-{len(of) - 1}-more" if of[1:] else of[0].name: _in_order(of) for of in made}
-
-
-def _apart(one: Fault, other: Fault) -> bool:
-    """Return whether a round may have both; what is inside a server is harmed while all containers run."""
-    harmed, too = _harmed(one), _harmed(other)
-    same = (one.country, one.command, bool(one.touched)) == (other.country, other.command, bool(other.touched))
-    return same and not _alone(one) and not _alone(other) and not (harmed & too) - _RESTORES_ALL
-
-
-def _harmed(fault: Fault) -> set[str]:
-    """Return resources and services; of a container, the validator reports one difference at a time."""
-    services = {name.rpartition("-")[0] for name in fault.heals if fault.red == Phase.DEPLOYMENT} - {"databases"}
-    return {*fault.heals, *fault.touched, *services}
-
-
-def _alone(fault: Fault) -> bool:
-    wide = len(fault.touched) > 3 or (fault.also is None and "--refresh" in fault.command)
-    return bool(fault.refused or fault.says) or wide
-
-
-def _in_order(faults: list[Fault]) -> list[Fault]:
-    return sorted(faults, key=lambda f: (f.red is not None, not f.warns))
+    return {name: in_order(of) for name, of in found.items()}
 
 
 def telling(fault: Fault) -> set[str]:

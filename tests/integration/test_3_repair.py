@@ -3,6 +3,7 @@
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import pytest
 from dive_infra.config.naming import LOOPBACK
 from dive_infra.config.paths import ROOT
 from dive_infra.engines.docker.containers import await_healthy
+from dive_infra.results.finding import Finding
 from tests.coalition.country import NAMESPACE, Country
-from tests.coalition.live import running
+from tests.coalition.live import running, wrong
 from tests.faults.case import Case
 from tests.faults.fault import Scene
-from tests.faults.outcomes import CASES, Repaired, keep
+from tests.faults.outcomes import CASES, ROUNDS, Repaired, keep
+from tests.faults.rounds import title
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -35,6 +38,13 @@ class Ran:
         return next((line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))), "")[
             :300
         ]
+
+    def told_of(self, finding: Finding) -> str:
+        """Return the line that says what the validator found."""
+        lines = [line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))]
+        (line, *_) = [line for line in lines if finding.headline in line] or [""]
+        assert line, f"{finding.headline}: {self.told}"
+        return line[:300]
 
     @property
     def proven(self) -> list[str]:
@@ -76,10 +86,12 @@ def data(client: docker.DockerClient) -> dict[str, str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repair every case with --whole, else the selected ones."""
-    if "case" in metafunc.fixturenames:
-        cases = [case for case in CASES if case.selected or metafunc.config.getoption("--whole")]
-        metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+    """Repair each case alone with --whole, and every one in company with --rounds; else the selected ones."""
+    if "cases" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption
+        alone = [(case,) for case in CASES if case.selected or chosen("--whole")]
+        found = ROUNDS if chosen("--rounds") and not chosen("--whole") else alone
+        metafunc.parametrize("cases", found, ids=[title([case.name for case in of]) for of in found])
 
 
 def test_repair_fixes_it_or_names_the_next_step(
@@ -87,21 +99,23 @@ def test_repair_fixes_it_or_names_the_next_step(
     fra: Country,
     docker_engine: docker.DockerClient,
     monkeypatch: pytest.MonkeyPatch,
-    case: Case,
+    cases: Sequence[Case],
     results: Path,
 ) -> None:
     countries = {"USA": usa, "FRA": fra}
+    case, *more = cases
     scene = Scene(docker_engine, usa, fra, countries[case.at])
     caller = countries[case.call]
     before = running(docker_engine)
-    case.damage(scene)
+    seen = damaged(cases, scene)
     left = data(docker_engine)
 
     variables = case.environment(scene) if case.environment else {}
     ran = dive(caller, "repair", case.call, "--yes", **variables)
     assert "Traceback" not in ran.told, ran.told
     assert ran.found, ran.told
-    assert case.restarts <= ran.restarts <= case.touched, ran.told
+    touched = frozenset[str]().union(*(c.touched for c in cases))
+    assert case.restarts <= ran.restarts <= touched, ran.told
     assert data(docker_engine).items() >= left.items(), "data is never removed or recreated"
     next_ = ""
     if case.by_hand:
@@ -110,11 +124,31 @@ def test_repair_fixes_it_or_names_the_next_step(
         assert ran.code == 0, ran.told
         assert "nothing is wrong any more" in ran.last, ran.told
     after = running(docker_engine)
-    touched = {c.names.container(service) for c in countries.values() for service in case.touched}
-    assert {n: v for n, v in after.items() if n not in touched} == {n: v for n, v in before.items() if n not in touched}
+    spared = before.keys() - {c.names.container(service) for c in countries.values() for service in touched}
+    assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
-    row = Repaired(case.name, ran.found, f"./dive repair {case.call} --yes", ran.last, ran.seconds, next_)
-    keep(results, row, *ran.proven)
+    command = f"./dive repair {case.call} --yes"
+    found = [ran.told_of(finding) for finding in seen] or [ran.found]
+    for one, told in zip(cases, found, strict=True):
+        keep(results, Repaired(one.name, told, command, ran.last, ran.seconds, next_, others=len(more)), *ran.proven)
+
+
+def damaged(cases: Sequence[Case], scene: Scene) -> list[Finding]:
+    """Damage all; of several, return the first of the findings that each adds."""
+    if len(cases) == 1:
+        cases[0].damage(scene)
+        return []
+    first: list[Finding] = []
+    known: set[tuple[str, str]] = set()
+    state = scene.hurt.state()
+    for case in cases:
+        assert case.red, case.name
+        case.damage(scene)
+        seen = [f for f in wrong(state, case.red, warnings=True) if (f.check, f.found) not in known]
+        assert seen, case.name
+        first.append(seen[0])
+        known.update((f.check, f.found) for f in seen)
+    return first
 
 
 def decided(case: Case, scene: Scene, ran: Ran, monkeypatch: pytest.MonkeyPatch) -> str:

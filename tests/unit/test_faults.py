@@ -7,7 +7,7 @@ import pytest
 
 from dive_infra.config.paths import ROOT
 from tests.faults import wording
-from tests.faults.outcomes import CASES, FAULTS, MEASURED, Healed, Repaired, healing, keep, kept, published
+from tests.faults.outcomes import CASES, FAULTS, MEASURED, ROUNDS, Healed, Repaired, healing, keep, kept, published
 from tests.unit.test_program import register, short
 
 
@@ -78,6 +78,12 @@ def test_a_row_whose_fault_is_gone_is_dropped(tmp_path: Path) -> None:
     for row in (replace(ROW, name="USA-the-link-gateway-administers-the-realm"), ROW):
         keep(tmp_path, row)
     assert [row.name for row in kept(tmp_path, Healed)] == [FAULT.name]
+
+
+def test_rounds_repair_every_case_once_and_never_two_that_a_person_decides() -> None:
+    assert sorted(case.name for of in ROUNDS for case in of) == sorted(case.name for case in CASES)
+    assert len(ROUNDS) < len(CASES) * 2 / 3
+    assert not [of for of in ROUNDS if of[1:] and any(case.by_hand or not case.red for case in of)]
 
 
 def test_a_text_is_found_with_what_was_filled_in() -> None:

@@ -342,7 +342,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault("a test user is deleted", lambda r: r.delete(r.person(1)), **_PERSON),
     _fault(
         "a test user has another clearance",
-        lambda r: r.change(r.person(1), _inside("attributes", clearance=["TOP_SECRET"])),
+        lambda r: r.change(r.person(3), _inside("attributes", clearance=["TOP_SECRET"])),
         **_PERSON,
     ),
     _fault("a test user has another password", _password, **_PERSON),

@@ -5,7 +5,6 @@ A value counts as changeable if the server shows another one after the change. W
 """
 
 import copy
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,12 +112,21 @@ class Mutation:
             yield False  # refused: this value cannot be changed to that
             return
         try:
-            yield json.dumps(self.resource.read(admin), sort_keys=True) != json.dumps(body, sort_keys=True)
+            yield _unordered(self.resource.read(admin)) != _unordered(body)
         finally:
             self.undo(admin, body)
 
     def undo(self, admin: KeycloakAdmin, body: Any) -> None:
         self.resource.write(admin, body)
+
+
+def _unordered(value: Any) -> Any:
+    """Return the value with its lists of texts sorted: some come in another order after each write."""
+    if isinstance(value, dict):
+        return {key: _unordered(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return sorted(value) if all(isinstance(v, str) for v in value) else [_unordered(v) for v in value]
+    return value
 
 
 def at(body: Any, path: Path) -> Any:

@@ -23,11 +23,13 @@ from dive_infra.orchestration import connection
 from dive_infra.orchestration.access import OWNER, DatabaseAccess, LoginRefused, Unreachable
 from dive_infra.results.codes import Code
 from dive_infra.results.finding import Finding, Verdict
-from dive_infra.results.remedy import Remedy
+from dive_infra.results.remedy import Remedy, RemedyKind
 
 SENTENCE = "Postgres holds the declared roles, databases, grants and settings, and no others"
 
 _UP = Remedy.update()
+# Of an object that differs in several ways: an update with a refresh restores what a plain one does, and more.
+_FIRST = (RemedyKind.DECIDE, RemedyKind.REFRESH, RemedyKind.UPDATE)
 _ABSENT = "none"
 _SUPERUSER = {
     "superuser": "t", "inherit": "t", "createrole": "t", "createdb": "t", "login": "t", "replication": "t",
@@ -172,7 +174,7 @@ def _finding(kind: str, name: str, off: Sequence[_PostgresDifference]) -> Findin
         Verdict.INVALID,
         _ABSENT if added else "; ".join(f"{d.key[2]} {d.expected}".strip() for d in off),
         "not declared" if added and off[0].key[2] else "; ".join(f"{d.key[2]} {d.found}".strip() for d in off),
-        off[0].remedy,
+        min((d.remedy for d in off), key=lambda remedy: _FIRST.index(remedy.kind)),
         code=Code.DATABASE,
         topic="postgres",
         subject=f"{kind} {name}",

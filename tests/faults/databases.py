@@ -137,8 +137,9 @@ FAULTS: tuple[Fault, ...] = (
         _server("ALTER DATABASE portal OWNER TO postgres"),
         Phase.DEPLOYMENT,
         RemedyKind.REFRESH,
+        more=frozenset({RemedyKind.UPDATE}),  # the role may no longer enter, which a plain update grants
         heals=frozenset({"databases-portal"}),
-        also=frozenset(),
+        also=frozenset({"databases-logins"}),
     ),
     Fault(
         "the portal's database is dropped",

@@ -58,7 +58,7 @@ def _identity_provider(scene: Scene) -> None:
 
 def _record(statement: str) -> Harm:
     def harm(scene: Scene) -> None:
-        with superuser(scene.usa, DATABASE) as live:
+        with superuser(scene.hurt, DATABASE) as live:
             live.execute(statement.encode())
 
     return harm

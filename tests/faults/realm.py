@@ -254,7 +254,7 @@ FAULTS: tuple[Fault, ...] = (
     _fault(
         "a group is deleted",
         lambda r: r.delete(r.named("groups", "users")),
-        ("realm-group-users", "realm-group-users-roles", "test-users"),
+        ("realm-group-users", "realm-group-users-roles", "test-users", "probe-persons"),
         ("seeding-checkpoint",),
     ),
     _fault(
@@ -318,7 +318,13 @@ FAULTS: tuple[Fault, ...] = (
     ),
     _fault("the partner's broker is deleted", lambda r: r.delete(r.broker("USA")), ("link-to-usa-broker",)),
     # The other side of it.
-    _fault("the identity provider is deleted", lambda r: r.delete(r.provider("FRA")), _AT_HUB, **_HUB),
+    _fault(
+        "the identity provider is deleted",
+        lambda r: r.delete(r.provider("FRA")),
+        _AT_HUB,
+        ("link-to-fra-people",),
+        **_HUB,
+    ),
     _fault(
         "the identity provider is disabled",
         lambda r: r.change(r.provider("FRA"), _set(enabled=False)),

@@ -9,6 +9,7 @@ from dive_infra.checks import postgres
 from dive_infra.checks.spec import DatabaseSpec
 from dive_infra.engines.docker.docker_engine import DockerEngine
 from dive_infra.results.finding import Finding
+from dive_infra.results.remedy import RemedyKind
 from tests.unit.checks.specs import FRANCE
 
 HELD = (DatabaseSpec("portal", "portal", "secret"),)
@@ -54,6 +55,13 @@ def test_what_no_resource_of_pulumi_covers_is_restored_by_a_statement() -> None:
     assert "ALTER ROLE postgres SUPERUSER" in statements(superuser)
     [membership] = findings((("membership", "pg_monitor in pg_read_all_stats", ""), "granted, may be passed on"))
     assert 'GRANT "pg_read_all_stats" TO "pg_monitor"' in statements(membership)
+
+
+@pytest.mark.parametrize("attribute", ["owner", "template", "connections"])
+def test_a_database_that_differs_in_several_ways_names_what_restores_all_of_it(attribute: str) -> None:
+    assert ("database", "portal", attribute) in LIVE
+    [found] = findings((("database", "portal", "grants"), "=CONNECT"), (("database", "portal", attribute), "other"))
+    assert found.remedy.kind == RemedyKind.REFRESH
 
 
 def test_a_value_that_reads_like_its_absence_is_a_finding() -> None:

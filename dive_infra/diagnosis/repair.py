@@ -14,6 +14,7 @@ from dive_infra.automation.recovery import recover
 from dive_infra.automation.reporter import Reporter
 from dive_infra.automation.stack_config import read_settings
 from dive_infra.config.countries import HUB_CODE
+from dive_infra.config.naming import Names
 from dive_infra.diagnosis.diagnosis import Diagnosis
 from dive_infra.diagnosis.symptoms import Symptom
 from dive_infra.images import country_images
@@ -142,19 +143,32 @@ def plan(found: Diagnosis) -> RepairPlan:
         causes = [s for s in able if s.by == code]
         # An unknown may be caused by the hub: it is checked again once the hub is repaired.
         causes = [s for s in causes if not s.unknown] if steps else causes
-        steps += _steps(code, causes, code in blocked)
+        steps += _steps(code, causes, code in blocked, found.views[code].country.names)
     return RepairPlan(tuple(steps), by_hand)
 
 
-def _steps(code: str, causes: list[Symptom], blocked: bool) -> Iterator[RepairStep]:
-    """Return the steps of one country; a `blocked` one gets no update, because that would stop half-way."""
-    for action in (CLEAR, IMAGES, RESTART):
-        if answered := tuple(s for s in causes if action.answers(s)):
-            yield RepairStep(action, code, answered)
-    causes = [s for s in causes if not RESTART.answers(s)]
+def _steps(code: str, causes: list[Symptom], blocked: bool, names: Names | None) -> Iterator[RepairStep]:
+    """Return the steps of one country; a `blocked` one gets no update, because that would stop half-way.
+
+    A container that is not as declared may be unable to start: an update restores it first, and what only a restart
+    mends, if that is still wrong then, is planned afterwards.
+    """
+    off = set[str]() if blocked else {s.finding.subject for s in causes if not RESTART.answers(s)}
+    restarted = [s for s in causes if RESTART.answers(s) and not off & _containers(s, names)]
+    for action, answered in (
+        *((action, [s for s in causes if action.answers(s)]) for action in (CLEAR, IMAGES)),
+        (RESTART, restarted),
+    ):
+        if answered:
+            yield RepairStep(action, code, tuple(answered))
+    causes = [s for s in causes if s not in restarted]
     if causes and not blocked:
         # A refresh is an update that also reads the live system: one is enough for all causes.
         yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))
+
+
+def _containers(symptom: Symptom, names: Names | None) -> set[str]:
+    return {names.container(service) for service in symptom.finding.remedy.services} if names else set()
 
 
 def _in_reach(found: Diagnosis, symptom: Symptom) -> bool:

@@ -40,10 +40,11 @@ class Ran:
         ]
 
     def told_of(self, finding: Finding) -> str:
-        """Return the line that says what the validator found."""
+        """Return the line about the subject of a finding; what is told of a container changes while it runs."""
         lines = [line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))]
-        (line, *_) = [line for line in lines if finding.headline in line] or [""]
-        assert line, f"{finding.headline}: {self.told}"
+        about = f"{finding.subject}: " if finding.subject else finding.headline
+        (line, *_) = [line for line in lines if about in line] or [""]
+        assert line, f"{about}: {self.told}"
         return line[:300]
 
     @property

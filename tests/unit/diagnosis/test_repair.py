@@ -128,6 +128,19 @@ def test_a_restart_comes_before_an_update_and_needs_none() -> None:
     assert steps(found(view(DEPLOYMENT=[forged, STOPPED]))) == [("restart", "FRA"), ("update", "FRA")]
 
 
+def test_a_container_that_is_not_as_declared_is_not_restarted_before_the_update_that_restores_it() -> None:
+    """It may be unable to start: a key access service that may make one process only."""
+    asked = Finding("keys are released", Verdict.INVALID, found="x", remedy=Remedy.restart("FRA", "kas"))
+    limited = replace(STOPPED, subject=Names(parse("FRA")).container("kas"), found="limit of processes: 1")
+    own = view(DEPLOYMENT=[limited], VERIFICATION=[asked])
+    own = replace(own, country=replace(own.country, names=Names(parse("FRA"))))
+    assert steps(found(own)) == [("update", "FRA")]
+    [step] = plan(found(own)).steps
+    assert {cause.finding for cause in step.causes} == {limited, asked}
+    other = replace(own, symptoms=tuple(s for s in own.symptoms if s.finding != limited))
+    assert steps(found(other)) == [("restart", "FRA")]
+
+
 def test_a_restart_is_of_the_services_that_the_findings_name() -> None:
     opa, redis = (
         Finding(f"{services[0]} is as declared", Verdict.INVALID, found="x", remedy=Remedy.restart("FRA", *services))

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from dive_infra.checks import objects
-from dive_infra.checks.runner import Check, CheckFailed
+from dive_infra.checks.runner import Check, CheckFailed, CheckUnknown
 from dive_infra.config.naming import Names
 from dive_infra.config.timeouts import CHECK_REQUEST
 from dive_infra.identity import https
@@ -55,10 +55,12 @@ def ready(names: Names, ca: str) -> str:
             raise objects.caused_by(names, down, _failed(names, found, wanted))
         token = {"authorization": f"Bearer {unsigned(names)}"}
         refused = _asked(http, names, "POST", "/rewrap", _REALM, headers=token, json={})
+        away = refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        if away and (cause := _realm(http, names)):
+            raise objects.caused_by(names, _REALM, cause)
     reason = _body(refused).get("reason", "")
     if (refused.status_code, reason) != (httpx.codes.UNAUTHORIZED, REFUSAL):
         failed = _failed(names, f"{refused.status_code} {reason}".rstrip(), f"401 {REFUSAL}")
-        away = refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
         raise objects.caused_by(names, _REALM, failed) if away else failed
     return "refuses a token that its realm has not signed"
 
@@ -97,6 +99,20 @@ def _asked(
         update = Remedy.update(names.country.code)
         silent = objects.unanswered(f"{url}: {first_line(error)}", "an answer", update, Code.DECISION_OR_API)
         raise objects.caused_by(names, ("kas", *needs), silent) from None
+
+
+def _realm(http: httpx.Client, names: Names) -> CheckFailed | CheckUnknown | None:
+    """Return why the realm itself does not answer, if it does not: then a restart of the service helps nothing."""
+    code, wanted = names.country.code, f"realm {names.realm}"
+    try:
+        status = http.get(names.issuer).status_code
+    except httpx.HTTPError as error:
+        return CheckUnknown(f"{names.issuer}: {first_line(error)}", Remedy.update(code))
+    if status == httpx.codes.NOT_FOUND:
+        return CheckFailed("no such realm", wanted, Remedy.refresh(code), Code.DECISION_OR_API)
+    if status != httpx.codes.OK:
+        return CheckUnknown(f"{names.issuer}: status {status}", Remedy.update(code))
+    return None
 
 
 def _body(answer: httpx.Response) -> dict[str, Any]:

@@ -28,12 +28,15 @@ class World(Containers):
         self.key: tuple[int, str] = (200, KEY)
         self.silent: httpx.HTTPError | None = None
         self.connections = 0
+        self.realm = 200
 
     def client(self, *_: object) -> httpx.Client:
         self.connections += 1
         return httpx.Client(transport=httpx.MockTransport(self.answer))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        if str(request.url) == FRANCE.issuer:
+            return httpx.Response(self.realm)
         assert request.url.host == FRANCE.host("kas")
         if self.silent:
             raise self.silent
@@ -119,6 +122,21 @@ def test_a_realm_that_is_down_is_the_cause(world: World) -> None:
     world.refusal = (503, "identity provider is unavailable")
     world.stopped.add(FRANCE.container("keycloak"))
     assert world.found()[0].found == f"{FRANCE.container('keycloak')} is stopped (exit code 0)"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "found", "remedy"),
+    [
+        (404, "invalid", "no such realm", "pulumi up --refresh -s fra"),
+        (500, "unknown", f"{FRANCE.issuer}: status 500", "pulumi up -s fra"),
+    ],
+)
+def test_where_the_realm_does_not_answer_the_service_is_not_restarted(
+    world: World, status: int, verdict: str, found: str, remedy: str
+) -> None:
+    world.refusal, world.realm = (503, "identity provider is unavailable"), status
+    ready, _ = world.found()
+    assert (ready.verdict, ready.found, str(ready.remedy)) == (verdict, found, remedy)
 
 
 def test_a_busy_service_is_unknown(world: World) -> None:

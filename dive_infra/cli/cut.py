@@ -37,8 +37,7 @@ from dive_infra.results.text import first_line
 from dive_infra.seeds.documents import identifier
 
 _OPEN = ExitStack()  # sessions, until the command ends
-# Seconds for a login as a whole, before the access ends, which is to take five, and after; and for each answer in it.
-_BEFORE, _AFTER, _ANSWER = 3.0, 5.0, 3.0
+_PATIENCE, _ANSWER = 5.0, 3.0  # seconds for a login as a whole, and for each answer in it
 _READABLE = 1  # the number of a document that every partner's people may read
 
 
@@ -139,7 +138,7 @@ def _witness(spec: VerificationSpec | None, code: str) -> _Witness | str:
     if spec is None or found is None:
         return "its link was never proven"
     try:
-        return within(_BEFORE, lambda: _logged_in(spec, found))
+        return within(_PATIENCE, lambda: _logged_in(spec, found))
     except DiveError as error:
         return error.cause
     except Exception as error:  # noqa: BLE001 (of the partner's answers)
@@ -167,7 +166,7 @@ def _prove(spec: VerificationSpec, witness: _Witness) -> None:
         fail(f"a session of {code} from before was answered {answer.status_code}; expected 403", remedy=remedy)
     try:
         within(
-            _AFTER, lambda: _OPEN.enter_context(login(own, witness.partner.names, *witness.person, spec.ca, _ANSWER))
+            _PATIENCE, lambda: _OPEN.enter_context(login(own, witness.partner.names, *witness.person, spec.ca, _ANSWER))
         )
     except LoginFailed as refused:
         if refused.away:

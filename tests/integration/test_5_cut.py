@@ -26,8 +26,7 @@ def test_a_partner_is_cut_off_within_seconds_and_restored(
         assert session.document(document).status_code == 200
         done = usa.dive("cut", "FRA", "--at", "USA")
         assert done.returncode == 0, done.stdout + done.stderr
-        proven, late = "proven: probe-fra-usa is refused", "not proven by a login"
-        assert proven in done.stderr or late in done.stderr, "late where other tests run: the session below proves it"
+        assert "proven: probe-fra-usa is refused" in done.stderr
         [seconds] = re.findall(r"has ended, ([0-9.]+) s after the command began", done.stderr)
         assert float(seconds) < 15, "five where nothing else runs"
         assert session.document(document).status_code in (401, 403)

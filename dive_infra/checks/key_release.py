@@ -56,11 +56,10 @@ def ready(names: Names, ca: str) -> str:
         token = {"authorization": f"Bearer {unsigned(names)}"}
         refused = _asked(http, names, "POST", "/rewrap", _REALM, headers=token, json={})
         away = refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        if away and (cause := _realm(http, names)):
-            raise objects.caused_by(names, _REALM, cause)
+        cause = _realm(http, names) if away else None
     reason = _body(refused).get("reason", "")
     if (refused.status_code, reason) != (httpx.codes.UNAUTHORIZED, REFUSAL):
-        failed = _failed(names, f"{refused.status_code} {reason}".rstrip(), f"401 {REFUSAL}")
+        failed = cause or _failed(names, f"{refused.status_code} {reason}".rstrip(), f"401 {REFUSAL}")
         raise objects.caused_by(names, _REALM, failed) if away else failed
     return "refuses a token that its realm has not signed"
 
@@ -103,13 +102,13 @@ def _asked(
 
 def _realm(http: httpx.Client, names: Names) -> CheckFailed | CheckUnknown | None:
     """Return why the realm itself does not answer, if it does not: then a restart of the service helps nothing."""
-    code, wanted = names.country.code, f"realm {names.realm}"
+    code = names.country.code
     try:
         status = http.get(names.issuer).status_code
     except httpx.HTTPError as error:
         return CheckUnknown(f"{names.issuer}: {first_line(error)}", Remedy.update(code))
     if status == httpx.codes.NOT_FOUND:
-        return CheckFailed("no such realm", wanted, Remedy.refresh(code), Code.DECISION_OR_API)
+        return CheckFailed("no such realm", f"realm {names.realm}", Remedy.refresh(code), Code.DECISION_OR_API)
     if status != httpx.codes.OK:
         return CheckUnknown(f"{names.issuer}: status {status}", Remedy.update(code))
     return None

@@ -154,14 +154,11 @@ def _steps(code: str, causes: list[Symptom], blocked: bool, names: Names | None)
     mends, if that is still wrong then, is planned afterwards.
     """
     off = set[str]() if blocked else {s.finding.subject for s in causes if not RESTART.answers(s)}
-    restarted = [s for s in causes if RESTART.answers(s) and not off & _containers(s, names)]
-    for action, answered in (
-        *((action, [s for s in causes if action.answers(s)]) for action in (CLEAR, IMAGES)),
-        (RESTART, restarted),
-    ):
-        if answered:
-            yield RepairStep(action, code, tuple(answered))
-    causes = [s for s in causes if s not in restarted]
+    deferred = [s for s in causes if RESTART.answers(s) and off & _containers(s, names)]
+    for action in (CLEAR, IMAGES, RESTART):
+        if answered := tuple(s for s in causes if action.answers(s) and s not in deferred):
+            yield RepairStep(action, code, answered)
+    causes = [s for s in causes if s in deferred or not RESTART.answers(s)]
     if causes and not blocked:
         # A refresh is an update that also reads the live system: one is enough for all causes.
         yield RepairStep(next(r for r in (REFRESH, UPDATE) if any(map(r.answers, causes))), code, tuple(causes))

@@ -39,7 +39,7 @@ class Ran:
             :300
         ]
 
-    def told_of(self, finding: Finding) -> str:
+    def line_about(self, finding: Finding) -> str:
         """Return the line about the subject of a finding; what is told of a container changes while it runs."""
         lines = [line.strip() for line in self.told.splitlines() if line.startswith(("  ✗", "  ‼", "  ?"))]
         about = f"{finding.subject}: " if finding.subject else finding.headline
@@ -130,9 +130,9 @@ def test_repair_fixes_it_or_names_the_next_step(
     assert {n: after.get(n) for n in spared} == {n: before[n] for n in spared}
     assert after.keys() == before.keys()
     command = f"./dive repair {case.call} --yes"
-    found = [ran.told_of(finding) for finding in seen] or [ran.found]
-    for one, told in zip(cases, found, strict=True):
-        keep(results, Repaired(one.name, told, command, ran.last, ran.seconds, next_, others=len(more)), *ran.proven)
+    found = [ran.line_about(finding) for finding in seen] or [ran.found]
+    for one, line in zip(cases, found, strict=True):
+        keep(results, Repaired(one.name, line, command, ran.last, ran.seconds, next_, others=len(more)), *ran.proven)
     passed()
 
 

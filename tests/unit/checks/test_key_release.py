@@ -36,6 +36,8 @@ class World(Containers):
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         if str(request.url) == FRANCE.issuer:
+            if not self.realm:
+                raise httpx.ConnectError("refused")
             return httpx.Response(self.realm)
         assert request.url.host == FRANCE.host("kas")
         if self.silent:
@@ -129,6 +131,7 @@ def test_a_realm_that_is_down_is_the_cause(world: World) -> None:
     [
         (404, "invalid", "no such realm", "pulumi up --refresh -s fra"),
         (500, "unknown", f"{FRANCE.issuer}: status 500", "pulumi up -s fra"),
+        (0, "unknown", f"{FRANCE.issuer}: refused", "pulumi up -s fra"),
     ],
 )
 def test_where_the_realm_does_not_answer_the_service_is_not_restarted(
